@@ -1,0 +1,54 @@
+"""What the engine says while it works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Callable, Union
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One step of the work.
+
+    Attributes
+    ----------
+    stage : str
+        'model', 'content', 'style', 'paint' or 'write'.
+    step, steps : int
+        How far this stage is, from 0 to `steps`.
+    scale, scales : int
+        Which size of the pyramid is being painted, from 1.
+    loss : float or None
+        The objective's best value so far, once there is one.
+    seconds_left : float or None
+        An estimate for all that remains, once there is one.
+    """
+
+    stage: str
+    step: int
+    steps: int
+    scale: int = 1
+    scales: int = 1
+    loss: float | None = None
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The best picture so far, uint8, shape (height, width, 3), at the working size."""
+
+    picture: np.ndarray
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One sentence that the user should read: a fallback, a skipped layer, a reduced size."""
+
+    text: str
+
+
+Event = Union[Progress, Preview, Notice]
+Report = Callable[[Event], None]

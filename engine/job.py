@@ -1,0 +1,479 @@
+"""The contract between everything that asks for a picture and the engine that paints it.
+
+A `Job` holds all that can be asked for. Every field stands here once, with its default, its range,
+its unit and the sentence that explains it; the command line, the plug-in's dialog and its
+procedure's arguments are made from these fields. Standard library only: the plug-in carries a copy
+of this file into GIMP's own Python.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+METHODS = ("joint", "banded", "pinned", "gradient", "stitch")
+GUIDANCES = ("receptive", "inside", "all", "resize")
+INITS = ("content", "colors", "noise", "picture")
+OPTIMIZERS = ("auto", "lbfgs", "adam")
+POOLINGS = ("average", "max")
+DEVICES = ("auto", "cpu", "cuda", "directml")
+LAYERS = (
+    *("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3"),
+    *("conv4_1", "conv4_2", "conv4_3", "conv5_1", "conv5_2", "conv5_3"),
+)
+
+REST = "rest"
+"""The mask that takes what the other masks leave."""
+
+MAX_REGIONS = 8
+MIN_SIDE = 16
+"""Pixels; below this VGG-16's fifth block has no position left."""
+
+LayerWeights = tuple[tuple[str, float], ...]
+
+
+class JobError(ValueError):
+    """A job that cannot be run as it is asked for; the message is one sentence for the user."""
+
+
+def setting(
+    default: Any,
+    text: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    unit: str = "",
+    label: str = "",
+    log: bool = False,
+) -> Any:
+    """Describe one field: what it means, what it may be, and how a dialog may call it.
+
+    Parameters
+    ----------
+    default : any
+        Its value when nothing is asked for; its type is the field's type.
+    text : str
+        One sentence of help.
+    low, high : float, optional
+        The smallest and the largest value allowed, both included.
+    choices : tuple of str
+        The allowed values of a named choice.
+    unit : str
+        The unit of a number, for help texts.
+    label : str
+        A short name for a dialog; the field's own name where it is empty.
+    log : bool
+        Whether a slider should be logarithmic.
+    """
+    metadata = {
+        "text": text,
+        "low": low,
+        "high": high,
+        "choices": choices,
+        "unit": unit,
+        "label": label,
+        "log": log,
+    }
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Region:
+    """One style and the part of the picture that it paints."""
+
+    style: str = setting("", "The picture whose style is taken.", label="Style")
+    mask: str = setting(
+        "",
+        "A grey picture, white where the style goes; 'rest' for what the other masks leave; "
+        "empty for the whole picture.",
+        label="Mask",
+    )
+    style_mask: str = setting(
+        "",
+        "A grey picture over the style picture, white where its style is taken from; "
+        "empty for all of it.",
+        label="Part of the style",
+    )
+    weight: float = setting(
+        1.0,
+        "How much this style counts against the other styles.",
+        low=0.001,
+        high=1000.0,
+        label="Weight",
+        log=True,
+    )
+    scale: float = setting(
+        1.0,
+        "Size of the style picture's strokes: 1 gives the style as many pixels as the content.",
+        low=0.25,
+        high=4.0,
+        unit="times",
+        label="Style size",
+        log=True,
+    )
+    name: str = setting("", "What messages call this region.", label="Name")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A picture to paint, and how."""
+
+    content: str = setting("", "The picture to paint.")
+    output: str = setting("", "The file to write; its ending says the format.")
+    regions: tuple[Region, ...] = setting((), "The styles and where they go.")
+    method: str = setting(
+        "joint",
+        "joint: one picture, masked Gram losses; banded: joint, with full style all along soft "
+        "ramps; pinned: joint, with everything outside the masks fixed; gradient: masked "
+        "gradients; stitch: one picture per style, then put together.",
+        choices=METHODS,
+        label="Method",
+    )
+    guidance: str = setting(
+        "receptive",
+        "How a mask is carried to a layer of the network: receptive (average over the receptive "
+        "field), inside, all, or resize.",
+        choices=GUIDANCES,
+        label="Guidance",
+    )
+    grow: int = setting(
+        0,
+        "Grow (positive) or shrink (negative) the guidance by so many positions; only for the "
+        "guidances inside and all.",
+        low=-16,
+        high=16,
+        unit="positions",
+        label="Grow",
+    )
+    bands: int = setting(
+        5, "Bands of the method banded.", low=2, high=9, unit="bands", label="Bands"
+    )
+    strength: float = setting(
+        1.0,
+        "Style against content: 1 is the default look, 10 asks for ten times as much style.",
+        low=0.01,
+        high=100.0,
+        label="Strength",
+        log=True,
+    )
+    size: int = setting(
+        250_000,
+        "The area that is worked on; a larger content is made smaller first and the result is "
+        "brought back to its size. 0 works at full size.",
+        low=0,
+        high=100_000_000,
+        unit="pixels",
+        label="Working size",
+    )
+    iterations: int = setting(
+        150,
+        "Steps of the optimiser at each scale.",
+        low=1,
+        high=10_000,
+        unit="steps",
+        label="Iterations",
+    )
+    scales: int = setting(
+        1,
+        "Sizes to paint at, each half as wide as the next: more give larger strokes and an "
+        "early picture.",
+        low=1,
+        high=6,
+        unit="sizes",
+        label="Scales",
+    )
+    init: str = setting(
+        "content",
+        "What the painting starts from: the content, the content in the colours of the styles, "
+        "noise, or a picture.",
+        choices=INITS,
+        label="Start from",
+    )
+    init_picture: str = setting("", "The picture to start from.", label="Start picture")
+    optimizer: str = setting(
+        "auto",
+        "lbfgs: L-BFGS-B; adam: Adam; auto: Adam for the method gradient, else L-BFGS-B.",
+        choices=OPTIMIZERS,
+        label="Optimizer",
+    )
+    learning_rate: float = setting(
+        5.0,
+        "Adam's step.",
+        low=0.01,
+        high=100.0,
+        unit="of 255",
+        label="Adam's step",
+        log=True,
+    )
+    history: int = setting(
+        10,
+        "Steps that L-BFGS-B remembers; each takes 16 bytes of memory per value.",
+        low=1,
+        high=100,
+        unit="steps",
+        label="History",
+    )
+    pooling: str = setting("average", "The network's pooling.", choices=POOLINGS, label="Pooling")
+    content_layers: LayerWeights = setting(
+        (("conv3_2", 1.0),), "Layers whose features keep the content, with weights."
+    )
+    style_layers: LayerWeights = setting(
+        tuple((f"conv{block}_1", 0.2) for block in range(1, 6)),
+        "Layers whose Gram matrices carry the style, with weights.",
+    )
+    tv: float = setting(
+        0.0,
+        "Weight of the total variation, which smooths grain; 10 already shows.",
+        low=0.0,
+        high=1e6,
+        label="Smoothing",
+    )
+    seed: int = setting(
+        0, "Seed of the noise, reported with every result.", low=0, high=2**32 - 1, label="Seed"
+    )
+    separate: bool = setting(
+        False, "With the method stitch, also write each style's whole picture beside the output."
+    )
+    threads: int = setting(
+        0, "Processor threads; 0 takes one per core.", low=0, high=1024, label="Threads"
+    )
+    device: str = setting(
+        "auto",
+        "Where the network runs; auto takes a graphics card where there is one that works.",
+        choices=DEVICES,
+        label="Device",
+    )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the job as JSON's own types; `job_from_dict` is its inverse."""
+        return dataclasses.asdict(self)
+
+    @property
+    def optimizer_used(self) -> str:
+        """The optimiser that `auto` stands for: 'lbfgs' or 'adam'."""
+        if self.optimizer != "auto":
+            return self.optimizer
+        return "adam" if self.method == "gradient" else "lbfgs"
+
+
+def region_name(job: Job, index: int) -> str:
+    """Return what messages call region `index`: its own name, or its number and its style."""
+    region = job.regions[index]
+    return region.name or f"{index + 1} ({Path(region.style).name})"
+
+
+def job_from_dict(data: Any) -> Job:
+    """Make a checked job from what JSON gave.
+
+    Raises
+    ------
+    JobError
+        Names the field, the value it has and what is allowed.
+    """
+    if not isinstance(data, dict):
+        message = f"A job is a JSON object with fields such as 'content', not {_shown(data)}."
+        raise JobError(message)
+    given = dict(data)
+    regions = given.pop("regions", [])
+    if not isinstance(regions, (list, tuple)):
+        message = f"regions: {_shown(regions)} is not a list of regions."
+        raise JobError(message)
+    made = []
+    for number, region in enumerate(regions, 1):
+        where = f"regions[{number}]"
+        if not isinstance(region, dict):
+            message = f"{where}: {_shown(region)} is not an object with fields such as 'style'."
+            raise JobError(message)
+        made.append(Region(**_checked_fields(Region, region, where + ".")))
+    job = Job(**_checked_fields(Job, given, ""), regions=tuple(made))
+    check(job)
+    return job
+
+
+def check(job: Job) -> None:
+    """Check every value, and those that only make sense together.
+
+    Raises
+    ------
+    JobError
+        Names the field, the value it has and what is allowed.
+    """
+    _checked_fields(Job, _shallow(job, without="regions"), "")
+    for number, region in enumerate(job.regions, 1):
+        _checked_fields(Region, _shallow(region), f"regions[{number}].")
+        if not region.style:
+            message = f"regions[{number}].style is empty; name the picture whose style is taken."
+            raise JobError(message)
+    if not job.content:
+        message = "content is empty; name the picture to paint."
+        raise JobError(message)
+    if not 1 <= len(job.regions) <= MAX_REGIONS:
+        message = f"regions: {len(job.regions)} styles given; 1 to {MAX_REGIONS} are allowed."
+        raise JobError(message)
+    if 0 < job.size < MIN_SIDE**2:
+        message = f"size: {job.size} is too small; allowed are 0 (full) or {MIN_SIDE**2} and more."
+        raise JobError(message)
+    weights = (*job.content_layers, *job.style_layers)
+    if not any(weight for _, weight in weights):
+        message = (
+            "style_layers and content_layers: every weight is 0, so there is nothing to paint."
+        )
+        raise JobError(message)
+    if job.init == "picture" and not job.init_picture:
+        message = "init_picture is empty; init 'picture' needs the picture to start from."
+        raise JobError(message)
+    if job.method == "gradient" and job.optimizer == "lbfgs":
+        message = (
+            "optimizer: 'lbfgs' cannot be used with the method 'gradient', whose masked gradient "
+            "is no function's gradient; allowed are 'adam' and 'auto'."
+        )
+        raise JobError(message)
+    if job.grow and job.guidance not in ("inside", "all"):
+        message = (
+            f"grow: {job.grow} has no meaning with the guidance '{job.guidance}'; "
+            "it goes with 'inside' and 'all'."
+        )
+        raise JobError(message)
+    if job.separate and job.method != "stitch":
+        message = f"separate: goes with the method 'stitch' only, not with '{job.method}'."
+        raise JobError(message)
+
+
+def load_job(path: str | Path) -> Job:
+    """Read a job file and make its relative paths relative to the file's own folder.
+
+    Raises
+    ------
+    JobError
+        If the file cannot be read, is not JSON or is not a job.
+    """
+    path = Path(path)
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        message = f"The job file {path} cannot be read: {error.strerror or error}."
+        raise JobError(message) from error
+    except ValueError as error:
+        message = f"{path} is not a job file, since it is not JSON: {error}."
+        raise JobError(message) from error
+    return resolve_paths(job_from_dict(data), path.parent)
+
+
+def resolve_paths(job: Job, folder: str | Path) -> Job:
+    """Return the job with its relative paths taken from `folder`."""
+
+    def resolved(path: str) -> str:
+        return str(Path(folder) / path) if path else path
+
+    regions = tuple(
+        dataclasses.replace(
+            region,
+            style=resolved(region.style),
+            mask=region.mask if region.mask == REST else resolved(region.mask),
+            style_mask=resolved(region.style_mask),
+        )
+        for region in job.regions
+    )
+    return dataclasses.replace(
+        job,
+        content=resolved(job.content),
+        output=resolved(job.output),
+        init_picture=resolved(job.init_picture),
+        regions=regions,
+    )
+
+
+def save_job(job: Job, path: str | Path) -> None:
+    """Write the job as JSON, in UTF-8."""
+    text = json.dumps(job.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+    Path(path).write_text(text + "\n", encoding="utf-8")
+
+
+def check_value(described: dataclasses.Field, value: Any, where: str = "") -> Any:
+    """Check one value against its field's description and return it in the field's type.
+
+    Parameters
+    ----------
+    described : dataclasses.Field
+        A field of `Job` or `Region`.
+    value : any
+        What was given.
+    where : str
+        What the message puts before the field's name.
+
+    Raises
+    ------
+    JobError
+        If the value has another type or lies out of range.
+    """
+    name = where + described.name
+    kind = type(described.default)
+    if described.name.endswith("_layers"):
+        return _checked_layers(name, value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not kind:
+        kinds = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
+        message = f"{name}: {_shown(value)} is not {kinds[kind]}."
+        raise JobError(message)
+    about = described.metadata
+    if about["choices"] and value not in about["choices"]:
+        message = f"{name}: {_shown(value)} is not one of {', '.join(about['choices'])}."
+        raise JobError(message)
+    if about["low"] is not None and not about["low"] <= value <= about["high"]:
+        unit = f" {about['unit']}" if about["unit"] else ""
+        message = (
+            f"{name}: {_shown(value)} is out of range; "
+            f"allowed are {about['low']:g} to {about['high']:g}{unit}."
+        )
+        raise JobError(message)
+    return value
+
+
+def _checked_fields(kind: type, given: dict[str, Any], where: str) -> dict[str, Any]:
+    described = {each.name: each for each in dataclasses.fields(kind)}
+    for name in given:
+        if name not in described:
+            message = f"{where}{name} is not a field of a job; allowed are {', '.join(described)}."
+            raise JobError(message)
+    return {name: check_value(described[name], value, where) for name, value in given.items()}
+
+
+def _checked_layers(name: str, value: Any) -> LayerWeights:
+    """Check `[[layer, weight], ...]`: known layers, each once, weights that are not all zero."""
+    if isinstance(value, dict):
+        value = list(value.items())
+    layers = []
+    for entry in value if isinstance(value, (list, tuple)) else [value]:
+        if not isinstance(entry, (list, tuple)) or len(entry) != 2:
+            message = f"{name}: {_shown(entry)} is not a layer with a weight."
+            raise JobError(message)
+        layer, weight = entry
+        if layer not in LAYERS:
+            message = f"{name}: {_shown(layer)} is not one of {', '.join(LAYERS)}."
+            raise JobError(message)
+        number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
+        if not number or not math.isfinite(weight) or weight < 0:
+            message = f"{name}: the weight {_shown(weight)} of {layer} is not a number from 0 up."
+            raise JobError(message)
+        layers.append((layer, float(weight)))
+    names = [layer for layer, _ in layers]
+    if len(set(names)) < len(names):
+        message = f"{name}: {', '.join(names)} names a layer twice."
+        raise JobError(message)
+    return tuple(layers)
+
+
+def _shallow(value: Any, without: str = "") -> dict[str, Any]:
+    names = [each.name for each in dataclasses.fields(value) if each.name != without]
+    return {name: getattr(value, name) for name in names}
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
