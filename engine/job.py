@@ -320,9 +320,7 @@ def check(job: Job) -> None:
         raise JobError(message)
     weights = (*job.content_layers, *job.style_layers)
     if not any(weight for _, weight in weights):
-        message = (
-            "style_layers and content_layers: every weight is 0, so there is nothing to paint."
-        )
+        message = "style_layers and content_layers: every weight is 0; give one layer a weight."
         raise JobError(message)
     if job.init == "picture" and not job.init_picture:
         message = "init_picture is empty; init 'picture' needs the picture to start from."
