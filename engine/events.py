@@ -50,5 +50,24 @@ class Notice:
     text: str
 
 
-Event = Union[Progress, Preview, Notice]
+@dataclass(frozen=True)
+class Device:
+    """Where the network really runs, as found after its session was made.
+
+    Attributes
+    ----------
+    name : str
+        For people: 'CPU', 'NVIDIA ... (CUDA)'.
+    provider : str
+        onnxruntime's name of the execution provider.
+    threads : int
+        Processor threads in use.
+    """
+
+    name: str
+    provider: str
+    threads: int
+
+
+Event = Union[Progress, Preview, Notice, Device]
 Report = Callable[[Event], None]
