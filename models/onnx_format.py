@@ -168,6 +168,7 @@ class GraphBuilder:
         self.model.opset_import.add(domain="", version=OPSET)
         self.graph = self.model.graph
         self.graph.name = name
+        self.shared_names: list[str] = []
         self._constants: dict[str, str] = {}
 
     def input(self, name: str, shape: tuple[int, ...]) -> str:
@@ -224,7 +225,8 @@ class GraphBuilder:
 
     def shared(self, name: str, shape: tuple[int, ...]) -> str:
         """Declare a float32 initializer whose values the session is given when it is made."""
-        if all(each.name != name for each in self.graph.initializer):
+        if name not in self.shared_names:
+            self.shared_names.append(name)
             tensor = self.graph.initializer.add(name=name, dims=shape, data_location=_EXTERNAL)
             tensor.data_type = _data_type(np.dtype(np.float32))
             tensor.external_data.add(key="location", value="given with the session")

@@ -1,0 +1,262 @@
+"""The two ONNX graphs: `features` (picture to activations) and `gradient` (the way back).
+
+Both are built for one picture size. Convolution kernels do not stand in the graphs: sessions are
+given them by name (see `kernels.py`), so that the sessions of every size share one copy.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from models import winograd
+from models.onnx_format import GraphBuilder
+from models.vgg16 import (
+    CHANNELS,
+    LAYERS,
+    MEAN_BGR,
+    OPERATIONS,
+    Conv,
+    deepest,
+    layer_size,
+    operations_through,
+)
+
+WINOGRAD_CHANNELS = 256
+"""Fewest input and output channels from which Winograd convolution is the faster one."""
+
+WINOGRAD_TILES = 9
+"""Fewest tiles; below, reading the four times larger kernels costs more than it saves."""
+
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+class Graph(NamedTuple):
+    """An ONNX model and what a session needs to know of it.
+
+    Attributes
+    ----------
+    model : bytes
+        The model in ONNX's format.
+    inputs, outputs : dict of str to tuple of int
+        Names and shapes.
+    kernels : tuple of str
+        Names of the shared initializers; `Kernels` makes each from its name.
+    """
+
+    model: bytes
+    inputs: Shapes
+    outputs: Shapes
+    kernels: tuple[str, ...]
+
+
+def features_graph(
+    height: int,
+    width: int,
+    layers: tuple[str, ...],
+    *,
+    pooling: str = "average",
+    fast: bool = True,
+    for_gradient: bool = False,
+) -> Graph:
+    """Build the graph from a picture to activations.
+
+    Parameters
+    ----------
+    height, width : int
+        Size of the picture, at least 16 each.
+    layers : tuple of str
+        Layers whose activations (after the ReLU) are the outputs.
+    pooling : {'average', 'max'}
+    fast : bool
+        Whether to use Winograd convolution where it is faster on a CPU.
+    for_gradient : bool
+        Whether to put out everything that `gradient_graph` needs for the same layers.
+
+    Returns
+    -------
+    Graph
+        Input `picture`: shape (1, 3, height, width), R, G, B from 0 to 255. Outputs: shape
+        (1, channels, rows, columns), under the layers' names.
+    """
+    build = GraphBuilder("features")
+    wanted = activations_for(layers, pooling) if for_gradient else tuple(layers)
+    inputs: Shapes = {"picture": (1, 3, height, width)}
+    mean = np.array(MEAN_BGR[::-1], np.float32).reshape(1, 3, 1, 1)
+    value = build.node("Sub", build.input("picture", inputs["picture"]), build.constant(mean))
+    for operation in operations_through(deepest(layers)):
+        name = operation.name
+        if isinstance(operation, Conv):
+            size = layer_size(name, height, width)
+            value = _convolution(build, value, operation, f"{name}.forward", size, fast)
+            value = build.node("Relu", value, output=name)
+        else:
+            op = "AveragePool" if pooling == "average" else "MaxPool"
+            value = build.node(op, value, output=name, kernel_shape=(2, 2), strides=(2, 2))
+    outputs: Shapes = {name: _shape(name, height, width) for name in wanted}
+    for name, shape in outputs.items():
+        build.output(name, shape)
+    return _finished(build, inputs, outputs)
+
+
+def gradient_graph(
+    height: int,
+    width: int,
+    layers: tuple[str, ...],
+    *,
+    pooling: str = "average",
+    fast: bool = True,
+) -> Graph:
+    """Build the graph from activations and feature gradients to the picture's gradient.
+
+    It is the chain rule written out. Nothing of the forward pass is computed again; the activations
+    say where each ReLU was open and which element each maximum was.
+
+    Parameters
+    ----------
+    height, width, layers, pooling, fast
+        As in `features_graph`.
+
+    Returns
+    -------
+    Graph
+        Inputs: the outputs of `features_graph(..., for_gradient=True)` under their names, and
+        `d_LAYER`, the gradient of the loss with respect to each of `layers`. Output: `d_picture`,
+        shape (1, 3, height, width), per 1/255 of R, G and B.
+    """
+    build = GraphBuilder("gradient")
+    inputs: Shapes = {
+        name: _shape(name, height, width) for name in activations_for(layers, pooling)
+    }
+    for layer in layers:
+        inputs[f"d_{layer}"] = _shape(layer, height, width)
+    for name, shape in inputs.items():
+        build.input(name, shape)
+
+    operations = operations_through(deepest(layers))
+    above = ""
+    for index, operation in reversed(list(enumerate(operations))):
+        name = operation.name
+        if isinstance(operation, Conv):
+            if name in layers:
+                above = build.node("Add", above, f"d_{name}") if above else f"d_{name}"
+            above = _through_relu(build, above, name)
+            backward = Conv(name, operation.outputs, operation.inputs)
+            size = layer_size(name, height, width)
+            above = _convolution(build, above, backward, f"{name}.backward", size, fast)
+        else:
+            below = operations[index - 1].name
+            size = layer_size(below, height, width)
+            above = _through_pool(build, above, below, name, size, pooling)
+    outputs: Shapes = {"d_picture": (1, 3, height, width)}
+    build.output("d_picture", outputs["d_picture"])
+    build.node("Identity", above, output="d_picture")
+    return _finished(build, inputs, outputs)
+
+
+def activations_for(layers: tuple[str, ...], pooling: str) -> tuple[str, ...]:
+    """Return the activations that the gradient graph for `layers` reads, in order.
+
+    Those are all layers through the deepest one, and with max pooling the pools between them.
+    """
+    names = [each.name for each in operations_through(deepest(layers))]
+    return tuple(name for name in names if name in LAYERS or pooling == "max")
+
+
+def _convolution(
+    build: GraphBuilder, value: str, conv: Conv, kernel: str, size: tuple[int, int], fast: bool
+) -> str:
+    """Add a 3x3 convolution; the forward direction has a bias."""
+    height, width = size
+    forward = kernel.endswith(".forward")
+    tiles = -(-height // winograd.TILE) * -(-width // winograd.TILE)
+    if fast and min(conv.inputs, conv.outputs) >= WINOGRAD_CHANNELS and tiles >= WINOGRAD_TILES:
+        weights = build.shared(f"{kernel}.winograd", (36, conv.outputs, conv.inputs))
+        value = winograd.convolve(build, value, weights, (conv.inputs, conv.outputs, height, width))
+        if forward:
+            bias = build.shared(f"{conv.name}.bias.column", (conv.outputs, 1, 1))
+            value = build.node("Add", value, bias)
+        return value
+    weights = build.shared(kernel, (conv.outputs, conv.inputs, 3, 3))
+    biases = [build.shared(f"{conv.name}.bias", (conv.outputs,))] if forward else []
+    return build.node("Conv", value, weights, *biases, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
+
+
+def _through_relu(build: GraphBuilder, above: str, name: str) -> str:
+    """Multiply by 1 where the activation is positive, else by 0."""
+    zero = build.constant(np.zeros((), np.float32))
+    is_open = build.node("Cast", build.node("Greater", name, zero), to=1)
+    return build.node("Mul", above, is_open)
+
+
+def _through_pool(
+    build: GraphBuilder, above: str, below: str, pool: str, size: tuple[int, int], pooling: str
+) -> str:
+    """Give each pooled position's gradient back to the positions that it came from."""
+    rows, columns = size[0] // 2 * 2, size[1] // 2 * 2
+
+    def enlarged(value: str) -> str:
+        scales = build.constant(np.array([1, 1, 2, 2], np.float32))
+        return build.node(
+            "Resize",
+            value,
+            "",
+            scales,
+            mode="nearest",
+            coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor",
+        )
+
+    if pooling == "average":
+        quarter = build.constant(np.full((), 0.25, np.float32))
+        value = enlarged(build.node("Mul", above, quarter))
+    else:
+        # Elements that share the maximum share its gradient: any other choice among equals would
+        # make the gradient of a flat picture depend on an order.
+        inside = below
+        if (rows, columns) != size:
+            ends = build.constant(np.array([rows, columns], np.int64))
+            axes = build.constant(np.array([2, 3], np.int64))
+            starts = build.constant(np.zeros(2, np.int64))
+            inside = build.node("Slice", below, starts, ends, axes)
+        largest = build.node("Cast", build.node("Equal", inside, enlarged(pool)), to=1)
+        share = build.node("AveragePool", largest, kernel_shape=(2, 2), strides=(2, 2))
+        four = build.constant(np.full((), 4.0, np.float32))
+        each = build.node("Div", above, build.node("Mul", share, four))
+        value = build.node("Mul", enlarged(each), largest)
+    if (rows, columns) != size:
+        surplus = [0, 0, 0, 0, 0, 0, size[0] - rows, size[1] - columns]
+        value = build.node("Pad", value, build.constant(np.array(surplus, np.int64)))
+    return value
+
+
+def _shape(name: str, height: int, width: int) -> tuple[int, int, int, int]:
+    """Return the shape of a layer's or a pool's output."""
+    if name in CHANNELS:
+        return (1, CHANNELS[name], *layer_size(name, height, width))
+    names = [each.name for each in OPERATIONS]
+    below = names[names.index(name) - 1]
+    rows, columns = layer_size(below, height, width)
+    return 1, CHANNELS[below], rows // 2, columns // 2
+
+
+def _finished(build: GraphBuilder, inputs: Shapes, outputs: Shapes) -> Graph:
+    return Graph(build.to_bytes(), inputs, outputs, tuple(build.shared_names))
+
+
+def trial_graph() -> Graph:
+    """Build a tiny convolution without shared kernels, to try a device with.
+
+    Input `picture`: shape (1, 3, 16, 16); output `sums`: shape (1, 1, 16, 16), the sums over the
+    three channels of each 3x3 window.
+    """
+    build = GraphBuilder("trial")
+    inputs: Shapes = {"picture": (1, 3, 16, 16)}
+    outputs: Shapes = {"sums": (1, 1, 16, 16)}
+    kernel = build.constant(np.ones((1, 3, 3, 3), np.float32))
+    picture = build.input("picture", inputs["picture"])
+    build.output("sums", outputs["sums"])
+    build.node("Conv", picture, kernel, output="sums", kernel_shape=(3, 3), pads=(1, 1, 1, 1))
+    return _finished(build, inputs, outputs)

@@ -1,0 +1,47 @@
+"""The arrays that the graphs ask for by name, each made once from the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from models.winograd import transform_kernel
+
+
+class Kernels:
+    """Makes and keeps the shared initializers of `graphs.py`.
+
+    Parameters
+    ----------
+    weights : mapping of str to tuple of ndarray
+        For each layer its kernel, shape (outputs, inputs, 3, 3), for B, G, R input, and its bias,
+        shape (outputs,).
+    """
+
+    def __init__(self, weights: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
+        self._weights = weights
+        self._made: dict[str, np.ndarray] = {}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Return the float32 array of this name.
+
+        The names are `LAYER.forward` and `LAYER.backward` (kernels), either followed by `.winograd`
+        (transformed), `LAYER.bias`, and `LAYER.bias.column` (shape (outputs, 1, 1)).
+        """
+        if name not in self._made:
+            self._made[name] = np.ascontiguousarray(self._make(name), np.float32)
+        return self._made[name]
+
+    def _make(self, name: str) -> np.ndarray:
+        layer, kind, *form = name.split(".")
+        kernel, bias = self._weights[layer]
+        if kind == "bias":
+            return bias[:, None, None] if form else bias
+        if layer == "conv1_1":
+            kernel = kernel[:, ::-1]  # pictures are R, G, B
+        if kind == "backward":
+            # The adjoint of a 'same' convolution is the convolution with the kernel turned by half
+            # a turn and its two channel axes exchanged.
+            kernel = kernel[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
+        return transform_kernel(np.ascontiguousarray(kernel)) if form else kernel

@@ -1,0 +1,117 @@
+"""Winograd convolution F(4x4, 3x3) from stock ONNX operators.
+
+Lavin and Gray 2015, *Fast algorithms for convolutional neural networks*. onnxruntime's own CPU
+convolution is direct and runs at the processor's peak, so only fewer multiplications help: each
+6x6 tile of the input gives 4x4 pixels of the output with 36 multiplications per pair of channels
+instead of 144. The transforms are convolutions with fixed filters over single channels, and the
+sum over channels is one batched matrix product.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.onnx_format import GraphBuilder
+
+TILE = 4
+"""Pixels of the output that one tile gives, in each direction."""
+
+_WINDOW = TILE + 2
+
+# The matrices of the interpolation points 0, 1, -1, 2, -2 and infinity.
+_B = np.array(
+    [
+        [4, 0, -5, 0, 1, 0],
+        [0, -4, -4, 1, 1, 0],
+        [0, 4, -4, -1, 1, 0],
+        [0, -2, -1, 2, 1, 0],
+        [0, 2, -1, -2, 1, 0],
+        [0, 4, 0, -5, 0, 1],
+    ],
+    np.float32,
+)
+_G = np.array(
+    [
+        [1 / 4, 0, 0],
+        [-1 / 6, -1 / 6, -1 / 6],
+        [-1 / 6, 1 / 6, -1 / 6],
+        [1 / 24, 1 / 12, 1 / 6],
+        [1 / 24, -1 / 12, 1 / 6],
+        [0, 0, 1],
+    ],
+    np.float32,
+)
+_A = np.array(
+    [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]],
+    np.float32,
+)
+
+
+def transform_kernel(kernel: np.ndarray) -> np.ndarray:
+    """Return ``G w G'`` for every pair of channels.
+
+    Parameters
+    ----------
+    kernel : ndarray, shape (outputs, inputs, 3, 3)
+
+    Returns
+    -------
+    ndarray, shape (36, outputs, inputs)
+        Contiguous float32.
+    """
+    outputs, inputs = kernel.shape[:2]
+    # One matrix product with the 36 products of G's rows.
+    both = np.kron(_G, _G)
+    flat = both @ kernel.reshape(outputs * inputs, 9).T
+    return flat.reshape(_WINDOW**2, outputs, inputs)
+
+
+def convolve(graph: GraphBuilder, value: str, kernel: str, shape: tuple[int, int, int, int]) -> str:
+    """Add the nodes of a 3x3 'same' convolution without bias.
+
+    Parameters
+    ----------
+    graph : GraphBuilder
+    value : str
+        The input, shape (1, inputs, height, width).
+    kernel : str
+        What `transform_kernel` makes, shape (36, outputs, inputs).
+    shape : tuple of int
+        (inputs, outputs, height, width).
+
+    Returns
+    -------
+    str
+        The output, shape (1, outputs, height, width).
+    """
+    inputs, outputs, height, width = shape
+    rows, columns = -(-height // TILE), -(-width // TILE)
+
+    def reshaped(name: str, *sizes: int) -> str:
+        return graph.node("Reshape", name, graph.constant(np.array(sizes, np.int64)))
+
+    # Input channels stand where the batch was, so that each is transformed alone.
+    filters = np.einsum("ai,bj->abij", _B, _B).reshape(_WINDOW**2, 1, _WINDOW, _WINDOW)
+    tiles = graph.node(
+        "Conv",
+        reshaped(value, inputs, 1, height, width),
+        graph.constant(filters),
+        kernel_shape=(_WINDOW, _WINDOW),
+        strides=(TILE, TILE),
+        pads=(1, 1, TILE * rows - height + 1, TILE * columns - width + 1),
+    )
+    tiles = reshaped(tiles, inputs, _WINDOW**2, rows * columns)
+    tiles = graph.node("Transpose", tiles, perm=(1, 0, 2))
+    products = graph.node("MatMul", kernel, tiles)
+    products = graph.node("Transpose", products, perm=(1, 0, 2))
+    filters = np.einsum("ia,jb->abij", _A, _A).reshape(_WINDOW**2, 1, TILE, TILE)
+    # The pads cut off what the last row and column of tiles have too much.
+    result = graph.node(
+        "ConvTranspose",
+        reshaped(products, outputs, _WINDOW**2, rows, columns),
+        graph.constant(filters),
+        kernel_shape=(TILE, TILE),
+        strides=(TILE, TILE),
+        pads=(0, 0, TILE * rows - height, TILE * columns - width),
+    )
+    return reshaped(result, 1, outputs, height, width)
