@@ -1,0 +1,395 @@
+"""The steps that make, check and remove an installation of the engine in its data folder.
+
+Each step is a function that takes an `Installation`, can be repeated after any interruption, does
+only what is not there yet, and returns a sentence saying what it did. Standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable
+
+import engine
+from engine.datafolder import (
+    program_files,
+    read_record,
+    remove,
+    replace_file,
+    write_record,
+)
+from engine.environment import (
+    Python,
+    SetupError,
+    choose_python,
+    clean_variables,
+    environment_python,
+    examine,
+    explain_pip,
+    installed_packages,
+    make_environment,
+    other_pythons,
+)
+from engine.launcher import launcher_path, write_launcher
+from engine.machine import (
+    DISTRIBUTIONS,
+    Distribution,
+    Machine,
+    choose_onnxruntime,
+    look_at_machine,
+    newest_python,
+)
+
+_STAMP = "installed.json"  # in the environment: its packages are complete
+
+_TWO_PICTURES = """
+import sys
+from PIL import Image
+parts = Image.linear_gradient("L"), Image.radial_gradient("L"), Image.effect_noise((256, 256), 90)
+Image.merge("RGB", parts).resize((64, 64)).save(sys.argv[1])
+Image.merge("RGB", parts[::-1]).resize((64, 64)).save(sys.argv[2])
+"""
+
+
+def _silent(_text: str) -> None:
+    """Show nothing."""
+
+
+@dataclass
+class Installation:
+    """One run of the installer: what was asked for, and what the steps found so far.
+
+    Attributes
+    ----------
+    home : Path
+        The data folder.
+    checkout : Path
+        The folder with install.py, engine/ and models/.
+    weights : Path or None
+        A file that has the network's weights.
+    onnxruntime : str
+        What was asked for: one of `engine.machine.CHOICES`.
+    for_tests : bool
+        Whether the engine is run from the checkout, with the tests' packages beside its own.
+    show : callable
+        Told what is going on within a step.
+    """
+
+    home: Path
+    checkout: Path
+    weights: Path | None = None
+    onnxruntime: str = "auto"
+    for_tests: bool = False
+    show: Callable[[str], None] = _silent
+    record: dict[str, Any] = field(default_factory=dict)
+    machine: Machine | None = None
+    lock: int | None = None
+
+    @property
+    def environment(self) -> Path:
+        """The folder of the engine's environment."""
+        return self.home / "env"
+
+    @property
+    def python(self) -> Path:
+        """The environment's Python."""
+        return environment_python(self.environment)
+
+    @property
+    def launcher(self) -> Path:
+        """The command that users start."""
+        return launcher_path(self.home)
+
+    @property
+    def log(self) -> Path:
+        """The file that keeps what the commands printed."""
+        return self.home / "logs" / "install.log"
+
+    def run(self, command: list[str]) -> tuple[int, str]:
+        """Run a command, show its lines, keep them in the log; return its status and output."""
+        lines = []
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write("$ " + " ".join(command) + "\n")
+            log.flush()
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=clean_variables(self.home),
+                cwd=str(self.home),
+                # The lock lives in the command too: should only this process be killed, the
+                # next run waits until the command has ended as well.
+                pass_fds=() if self.lock is None or os.name == "nt" else (self.lock,),
+                encoding="utf-8",
+                errors="replace",
+            )
+            try:
+                for line in process.stdout or ():
+                    lines.append(line)
+                    log.write(line)
+                    log.flush()
+                    self.show(line.strip())
+            except BaseException:
+                process.kill()
+                raise
+            finally:
+                process.wait()
+        return process.returncode, "".join(lines)
+
+
+def note(installation: Installation, **entries: Any) -> None:
+    """Add entries to the data folder's record."""
+    installation.record.update(entries)
+    write_record(installation.home, installation.record)
+
+
+def begin(installation: Installation) -> str:
+    """Mark the installation incomplete."""
+    home = installation.home
+    before = read_record(home)
+    installation.record = dict(before or {})
+    note(
+        installation,
+        program="scumble",
+        complete=False,
+        version=engine.__version__,
+        for_tests=installation.for_tests,
+    )
+    for folder in ("logs", "tmp"):
+        (home / folder).mkdir(exist_ok=True)
+    installation.log.write_text("", encoding="utf-8")
+    if before is None:
+        return f"Scumble {engine.__version__} goes into {home}."
+    if before.get("complete"):
+        return f"Scumble {before.get('version')} is in {home}; what is missing or old is made new."
+    return f"An earlier run in {home} was not finished; this one goes on from there."
+
+
+def make_python(installation: Installation) -> str:
+    """Make the environment, or keep the one that is there."""
+    installation.machine = look_at_machine()
+    newest = newest_python(installation.machine)
+    starting = examine(sys.executable)
+    if starting is None:
+        message = f"The Python that runs this, {sys.executable!r}, cannot be started once more."
+        raise SetupError(message)
+
+    def others() -> list[Python]:
+        return [python for python in map(examine, other_pythons(newest)) if python]
+
+    present = examine(str(installation.python)) if installation.python.exists() else None
+    whole = present is not None and (installation.environment / _STAMP).is_file()
+    if present and whole and (3, 11) <= present.version[:2] <= newest:
+        return f"{present.name} in {installation.environment} is there already."
+    chosen, reason = choose_python(starting, newest, others)
+    if present and whole and present.version[:2] >= chosen.version[:2]:
+        return f"{present.name} in {installation.environment} is there already."
+    remove(installation.environment)
+    installation.show(f"making an environment with {chosen.name}")
+    make_environment(chosen, installation.environment, installation.run)
+    aside = f" ({reason})" if reason else ""
+    return f"{chosen.name} from {chosen.executable}{aside}, now in {installation.environment}."
+
+
+def put_packages(installation: Installation) -> str:
+    """Install the packages, with exactly one onnxruntime."""
+    python = examine(str(installation.python))
+    if python is None or installation.machine is None:
+        message = f"{installation.python} does not run; remove {installation.environment}."
+        raise SetupError(message)
+    chosen = choose_onnxruntime(installation.machine, python.version[:2], installation.onnxruntime)
+    wanted = _requirements(installation, chosen)
+    stamp = installation.environment / _STAMP
+    done = json.loads(stamp.read_text(encoding="utf-8")) if stamp.is_file() else {}
+    present = installed_packages(installation.python) or {}
+    kept = done.get("packages", {})
+    if done.get("requirements") == wanted and kept.items() <= present.items():
+        _note_packages(installation, python, chosen, present)
+        return f"{_names(present, chosen)} are there already."
+    stamp.unlink(missing_ok=True)
+    pip = [str(installation.python), "-I", "-X", "utf8", "-m", "pip"]
+    removed = [name for name in DISTRIBUTIONS if name in present and name != chosen.name]
+    if removed:
+        _checked(installation, [*pip, "uninstall", "--yes", *removed], ", ".join(removed))
+    installation.show(f"fetching {', '.join(wanted)}")
+    _checked(
+        installation,
+        [*pip, "install", "--only-binary=:all:", "--progress-bar=off", *wanted],
+        f"The packages for {python.name}",
+    )
+    present = installed_packages(installation.python) or {}
+    names = {_plain_name(requirement) for requirement in wanted}
+    text = json.dumps(
+        {"requirements": wanted, "packages": {name: present.get(name) for name in sorted(names)}}
+    )
+    replace_file(stamp, text)
+    _note_packages(installation, python, chosen, present)
+    instead = f" in place of {', '.join(removed)}" if removed else ""
+    return f"Installed {_names(present, chosen)}{instead} ({chosen.reason})."
+
+
+def put_engine(installation: Installation) -> str:
+    """Copy the engine and the network's description, and let the environment find them."""
+    app, fresh, old = (installation.home / name for name in ("app", "app.new", "app.old"))
+    sources = {name: installation.checkout / name for name in ("engine", "models")}
+    for left in (fresh, old):
+        remove(left)
+    if installation.for_tests:
+        _point_at(installation, str(installation.checkout))
+        return f"The engine is run from {installation.checkout}."
+    if all(program_files(source) == program_files(app / name) for name, source in sources.items()):
+        # Relative to the environment's packages, so that no letter of the path can go wrong.
+        _point_at(installation, None)
+        return f"The engine in {app} is there already."
+    for name, source in sources.items():
+        for path, content in program_files(source).items():
+            target = fresh / name / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+    replaced = app.exists()
+    if replaced:
+        os.replace(app, old)
+    os.replace(fresh, app)
+    if replaced:
+        remove(old)
+    _point_at(installation, None)
+    return f"{'Replaced' if replaced else 'Copied'} the engine in {app}."
+
+
+def put_model(installation: Installation) -> str:
+    """Have the network's weights checked, fetched if need be."""
+    cache = installation.home / "models" / "vgg16.npz"
+    command = [str(installation.python), "-I", "-X", "utf8", "-m", "models", "--cache", str(cache)]
+    if installation.weights:
+        command += ["--weights", str(installation.weights)]
+    status, output = installation.run(command)
+    said = [line for line in output.splitlines() if line.strip()] or ["The model gave no reason."]
+    if status:
+        raise SetupError(said[-1])
+    return said[-1]
+
+
+def put_launcher(installation: Installation) -> str:
+    """Write the command that starts the engine."""
+    if write_launcher(installation.home):
+        return f"The command is {installation.launcher}."
+    return f"The command {installation.launcher} is there already."
+
+
+def check(installation: Installation) -> str:
+    """Paint a tiny picture through the launcher, and say where the network ran."""
+    folder = installation.home / "check"
+    remove(folder)
+    folder.mkdir()
+    content, style, painted = (str(folder / f"{name}.png") for name in ("content", "style", "out"))
+    status, output = installation.run(
+        [str(installation.python), "-I", "-X", "utf8", "-c", _TWO_PICTURES, content, style]
+    )
+    began = time.monotonic()
+    if not status:
+        command = [str(installation.launcher), "stylize", content, painted, "--style", style]
+        status, output = installation.run([*command, "--iterations", "2", "--json"])
+    if status or not Path(painted).is_file():
+        # What was there is not good, so the next run makes it anew.
+        (installation.environment / _STAMP).unlink(missing_ok=True)
+        said = [line for line in output.splitlines() if line.strip() and line[0] != "{"]
+        reason = said[-1] if said else "no reason was given."
+        message = (
+            f"The engine could not paint a small picture: {reason} "
+            f"Running this again makes its environment anew. Installation's log: {installation.log}"
+        )
+        raise SetupError(message)
+    seconds = time.monotonic() - began
+    device = _device(output)
+    note(installation, device=device)
+    remove(folder)
+    return f"Painted a picture of 64x64 pixels in {seconds:.1f} s; the network ran on: {device}."
+
+
+def finish(installation: Installation) -> str:
+    """Remove what was only needed on the way, and mark the installation complete."""
+    leftovers = ["tmp"] if installation.for_tests else ["tmp", "cache"]
+    for name in leftovers:
+        remove(installation.home / name)
+    note(installation, complete=True)
+    return f"Scumble {engine.__version__} is ready."
+
+
+def variables(installation: Installation) -> dict[str, str]:
+    """Return the environment variables for the finished installation's own commands."""
+    kept = clean_variables(installation.home)
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        kept.pop(name)
+        if name in os.environ:
+            kept[name] = os.environ[name]
+    return kept
+
+
+def _requirements(installation: Installation, chosen: Distribution) -> list[str]:
+    files = [installation.checkout / "engine" / "requirements.txt"]
+    if installation.for_tests:
+        files.append(installation.checkout / "tests" / "requirements.txt")
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    bare = [line.split("#")[0].strip() for line in lines]
+    return [*filter(None, bare), chosen.requirement]
+
+
+def _plain_name(requirement: str) -> str:
+    end = next((i for i, c in enumerate(requirement) if c in "[<>=!~; "), len(requirement))
+    return requirement[:end].lower()
+
+
+def _names(present: dict[str, str], chosen: Distribution) -> str:
+    names = ("numpy", "scipy", "pillow", chosen.name)
+    return ", ".join(f"{name} {present.get(name, '?')}" for name in names)
+
+
+def _note_packages(
+    installation: Installation, python: Python, chosen: Distribution, present: dict[str, str]
+) -> None:
+    onnxruntime = {"distribution": chosen.name, "version": present.get(chosen.name)}
+    note(installation, python=python.name.split()[-1], onnxruntime=onnxruntime)
+
+
+def _checked(installation: Installation, command: list[str], what: str) -> None:
+    """Run pip; where it fails, say why in a sentence."""
+    status, output = installation.run(command)
+    if status:
+        message = (
+            f"{what} could not be installed: {explain_pip(output)} "
+            f"pip's own words are in {installation.log}."
+        )
+        raise SetupError(message)
+
+
+def _point_at(installation: Installation, checkout: str | None) -> None:
+    """Let the environment import engine and models from HOME/app, or from the checkout."""
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    status, output = installation.run([str(installation.python), "-I", "-c", code])
+    if status:
+        message = f"{installation.python} does not run; the log is {installation.log}."
+        raise SetupError(message)
+    packages = Path(output.strip())
+    # Relative where possible: it is plain ASCII then, whatever letters the data folder's path has.
+    line = checkout or os.path.relpath(installation.home / "app", packages)
+    pointer = packages / "scumble.pth"
+    if not pointer.is_file() or pointer.read_bytes() != f"{line}\n".encode():
+        replace_file(pointer, line + "\n")
+
+
+def _device(output: str) -> str:
+    """Return where the network ran, from the engine's JSON lines."""
+    device = "unknown"
+    for line in output.splitlines():
+        with contextlib.suppress(ValueError):
+            event = json.loads(line)
+            if isinstance(event, dict):
+                device = event.get("device") or device
+    return str(device)

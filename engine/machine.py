@@ -1,0 +1,212 @@
+"""What machine this is, and which one of onnxruntime's distributions belongs on it.
+
+Standard library only, and nothing here changes anything: install.py and the doctor ask.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml")
+"""They hold the same package in different builds, so an environment must have only one."""
+
+CHOICES = ("auto", "cpu", "cuda", "directml")
+
+CUDA_13_DRIVER = 580
+CUDA_12_DRIVER = 525
+
+Version = tuple  # of two int: major and minor
+
+# Names under which Windows lists adapters that are no graphics card of this machine.
+_NO_GRAPHICS_CARD = re.compile(
+    r"basic (display|render)|remote|virtual|vmware|virtualbox|hyper-v|parsec|citrix|spacedesk",
+    re.IGNORECASE,
+)
+
+
+class MachineError(ValueError):
+    """The machine cannot have what was asked for; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the choice of packages depends on.
+
+    Attributes
+    ----------
+    system : str
+        'linux', 'darwin' or 'win32', as `sys.platform` has it.
+    architecture : str
+        'x86_64' or 'arm64' (other names as they are).
+    nvidia_driver : str
+        The NVIDIA driver's version such as '580.95.05'; empty where there is none.
+    graphics : str
+        On Windows, the name of another maker's graphics card; empty where there is none.
+    """
+
+    system: str
+    architecture: str
+    nvidia_driver: str = ""
+    graphics: str = ""
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """One build of onnxruntime, as pip is asked for it, and why this one."""
+
+    name: str
+    requirement: str
+    reason: str
+
+
+def look_at_machine() -> Machine:
+    """Find out what machine this is."""
+    architecture = platform.machine().lower()
+    architecture = {"amd64": "x86_64", "aarch64": "arm64"}.get(architecture, architecture)
+    driver = _nvidia_driver()
+    graphics = _windows_graphics() if sys.platform == "win32" and not driver else ""
+    return Machine(sys.platform, architecture, driver, graphics)
+
+
+def newest_python(machine: Machine) -> Version:
+    """Return the newest Python, as (major, minor), that onnxruntime is built for there."""
+    return (3, 13) if _is_intel_mac(machine) else (3, 14)
+
+
+def choose_onnxruntime(machine: Machine, python: Version, asked: str = "auto") -> Distribution:
+    """Choose the one onnxruntime distribution for a machine.
+
+    Parameters
+    ----------
+    machine : Machine
+        The machine.
+    python : (int, int)
+        The version of the Python that will import it.
+    asked : str
+        One of `CHOICES`; 'auto' leaves the choice to this function.
+
+    Raises
+    ------
+    MachineError
+        If what was asked for cannot run there.
+    """
+    if asked not in CHOICES:
+        message = f"onnxruntime: {asked!r} is not one of {', '.join(CHOICES)}."
+        raise MachineError(message)
+    if asked == "directml":
+        if machine.system != "win32" or machine.architecture != "x86_64":
+            message = "DirectML exists on 64-bit Intel and AMD Windows only; ask for cpu or auto."
+            raise MachineError(message)
+        return _directml(python, "as asked for")
+    cuda, obstacle = _cuda(machine, python)
+    if asked == "cuda" or (asked == "auto" and cuda):
+        if not cuda:
+            message = f"CUDA cannot be used here: {obstacle}."
+            raise MachineError(message)
+        return cuda
+    if asked == "auto" and machine.system == "win32" and machine.graphics and python >= (3, 11):
+        return _directml(python, f"for {machine.graphics}")
+    reason = "as asked for" if asked == "cpu" else "for the processor"
+    if asked == "auto" and machine.nvidia_driver:
+        reason += f", since CUDA cannot be used here: {obstacle}"
+    if _is_intel_mac(machine):
+        return Distribution("onnxruntime", "onnxruntime>=1.19,<=1.23.2", reason)
+    return Distribution("onnxruntime", "onnxruntime>=1.19,<2", reason)
+
+
+def _cuda(machine: Machine, python: Version) -> tuple[Distribution | None, str]:
+    """Return the CUDA build for a machine, or None and what is in the way of it."""
+    if machine.system not in ("linux", "win32") or machine.architecture != "x86_64":
+        return None, "onnxruntime's CUDA builds are for 64-bit Intel and AMD Linux and Windows"
+    if not machine.nvidia_driver:
+        return None, "no NVIDIA driver was found"
+    driver = int(machine.nvidia_driver.split(".")[0])
+    if driver < CUDA_12_DRIVER:
+        return None, (
+            f"the NVIDIA driver {machine.nvidia_driver} is older than {CUDA_12_DRIVER}, "
+            "which CUDA 12 needs"
+        )
+    if python < (3, 10):
+        return None, "onnxruntime's CUDA builds need Python 3.10 or newer"
+    name = "onnxruntime-gpu"
+    if driver >= CUDA_13_DRIVER and python >= (3, 11):
+        reason = f"CUDA 13, for the NVIDIA driver {machine.nvidia_driver}"
+        return Distribution(name, f"{name}[cuda,cudnn]>=1.27,<2", reason), ""
+    reason = f"CUDA 12, for the NVIDIA driver {machine.nvidia_driver}"
+    return Distribution(name, f"{name}[cuda,cudnn]>=1.21,<1.27", reason), ""
+
+
+def _directml(python: Version, reason: str) -> Distribution:
+    if python < (3, 11):
+        message = "onnxruntime's DirectML builds need Python 3.11 or newer; ask for cpu."
+        raise MachineError(message)
+    name = "onnxruntime-directml"
+    return Distribution(name, f"{name}>=1.24,<2", f"DirectML, {reason}")
+
+
+def _is_intel_mac(machine: Machine) -> bool:
+    return machine.system == "darwin" and machine.architecture == "x86_64"
+
+
+def _nvidia_driver() -> str:
+    """Return the NVIDIA driver's version, or '' where there is none that answers."""
+    found = shutil.which("nvidia-smi")
+    if found:
+        asked = [found, "--query-gpu=driver_version", "--format=csv,noheader"]
+        version = re.match(r"\d+\.[\d.]+", _output_of(asked))
+        if version:
+            return version[0]
+    kernel = Path("/proc/driver/nvidia/version")
+    try:
+        text = kernel.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return driver_in_kernel_text(text)
+
+
+def driver_in_kernel_text(text: str) -> str:
+    """Return the version in the text of /proc/driver/nvidia/version, or ''.
+
+    Examples
+    --------
+    >>> driver_in_kernel_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.183.01  Sun")
+    '535.183.01'
+    """
+    version = re.search(r"\s(\d{3}\.[\d.]*\d)\s", text)
+    return version[1] if version else ""
+
+
+def _windows_graphics() -> str:
+    """Return the name of Windows' first real graphics card, or ''."""
+    query = "(Get-CimInstance Win32_VideoController).Name"
+    names = _output_of(["powershell", "-NoProfile", "-NonInteractive", "-Command", query])
+    return real_graphics(names.splitlines())
+
+
+def real_graphics(names: list[str]) -> str:
+    """Return the first name that is a graphics card and no virtual adapter, or ''."""
+    cards = (name.strip() for name in names)
+    return next((name for name in cards if name and not _NO_GRAPHICS_CARD.search(name)), "")
+
+
+def _output_of(command: list[str]) -> str:
+    """Return what a command prints; '' where it cannot run, fails or hangs."""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=30,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""

@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+"""Sets Scumble up in the user's data folder, runs its demonstration or its tests, or removes it.
+
+Needs nothing but Python 3.9. The steps stand in STEPS; what each of them does is in
+engine/installation.py. This file keeps to what the oldest Python can read, without annotations
+and f-strings, so that it can say in a sentence that it is too old.
+"""
+
+# ruff: noqa: E402, UP032 - the version is looked at before anything is imported or formatted
+import sys
+
+if sys.version_info < (3, 9):  # noqa: UP036
+    sys.exit(
+        "Scumble needs Python 3.9 or newer (3.11 or newer is best), and this is Python "
+        + ".".join(map(str, sys.version_info[:2]))
+        + "; start install.py with a newer one, such as: python3.11 install.py"
+    )
+
+sys.dont_write_bytecode = True  # nothing is written outside the data folder
+
+import argparse
+import io
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent
+sys.path.insert(0, str(CHECKOUT))
+
+from engine import installation
+from engine.datafolder import check_free, explain_os_error, locked, tests_home, uninstall
+from engine.environment import SetupError
+from engine.home import home
+from engine.machine import CHOICES, MachineError
+
+STEPS = (
+    ("Folder", installation.begin),
+    ("Python", installation.make_python),
+    ("Packages", installation.put_packages),
+    ("Engine", installation.put_engine),
+    ("Model", installation.put_model),
+    ("Command", installation.put_launcher),
+    ("Check", installation.check),
+    ("Ready", installation.finish),
+)
+
+DEMO = CHECKOUT / "docs" / "demo"
+
+# Chosen so that two cores paint it in two to three minutes.
+DEMO_OPTIONS = ["--size", "160000", "--iterations", "80", "--strength", "2"]
+
+STOPPED = 130
+
+USAGE = """\
+install.py [options]             set Scumble up
+       install.py demo [options]        set it up and paint the demonstration
+       install.py test [options] [...]  run the tests; further arguments go to pytest
+       install.py --uninstall           remove it again"""
+
+
+def main(arguments):
+    """Run the installer and return its exit status."""
+    command = arguments.pop(0) if arguments[:1] in (["demo"], ["test"]) else ""
+    options, for_pytest = read_options(arguments, command)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace", line_buffering=True)
+    try:
+        if options.uninstall:
+            print(uninstall(data_folder(options, command), print))
+            return 0
+        run = installation.Installation(
+            home=data_folder(options, command),
+            checkout=CHECKOUT,
+            weights=weights_file(options),
+            onnxruntime=options.onnxruntime,
+            for_tests=command == "test",
+        )
+        set_up(run)
+        if command == "demo":
+            return paint_demo(run, options)
+        if command == "test":
+            return run_tests(run, for_pytest)
+    except (SetupError, MachineError) as error:
+        return failed(str(error))
+    except OSError as error:
+        return failed(explain_os_error(error))
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped. The same command goes on from here.\n")
+        return STOPPED
+    return 0
+
+
+def read_options(arguments, command):
+    """Return the options, and the arguments that are for pytest."""
+    parser = argparse.ArgumentParser(
+        prog="install.py",
+        usage=USAGE,
+        description="Sets Scumble up; it can be repeated at any time, and after any interruption.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--home", metavar="DIR", help="the folder to use, instead of the user's data folder"
+    )
+    parser.add_argument(
+        "--weights", metavar="FILE", help="a file with VGG-16's weights, instead of fetching them"
+    )
+    parser.add_argument(
+        "--onnxruntime",
+        choices=CHOICES,
+        default="auto",
+        help="which onnxruntime to install; auto looks at the machine",
+    )
+    if command == "demo":
+        parser.add_argument("--out", metavar="FILE", help="where the demonstration is painted")
+    parser.add_argument("--uninstall", action="store_true", help="remove what install.py made")
+    if command == "test":
+        return parser.parse_known_args(arguments)
+    return parser.parse_args(arguments), []
+
+
+def data_folder(options, command):
+    """Return the folder to install into."""
+    if options.home:
+        return Path(options.home).expanduser().absolute()
+    return tests_home() if command == "test" else home()
+
+
+def weights_file(options):
+    """Return the file with the weights as it was named, or None; it must be there."""
+    if not options.weights:
+        return None
+    path = Path(options.weights).expanduser().absolute()
+    if not path.is_file():
+        raise SetupError("--weights: there is no file {}.".format(path))  # noqa: EM103
+    return path
+
+
+def set_up(run):
+    """Take every step, and print a line about each."""
+    check_free(run.home)
+    run.home.mkdir(parents=True, exist_ok=True)
+    screen = Screen()
+    with locked(run.home, print) as run.lock:
+        for name, step in STEPS:
+            screen.step = name
+            run.show = screen.show
+            did = step(run)
+            screen.clear()
+            print(name.ljust(9), did)
+
+
+class Screen:
+    """Shows what goes on within a step: on a terminal in a line that changes."""
+
+    step = ""
+
+    def show(self, text):
+        """Show a line for the time being."""
+        if sys.stdout.isatty():
+            width = max(os.get_terminal_size(sys.stdout.fileno()).columns - 1, 20)
+            sys.stdout.write("\r" + (self.step.ljust(10) + text)[:width].ljust(width) + "\r")
+            sys.stdout.flush()
+
+    def clear(self):
+        """Take that line away."""
+        self.show("")
+
+
+def paint_demo(run, options):
+    """Paint the demonstration's photograph, through the command that users have."""
+    out = run.home / "demo" / "result.png"
+    if options.out:
+        out = Path(options.out).expanduser().absolute()
+    else:
+        out.parent.mkdir(exist_ok=True)
+    photo, mask = str(DEMO / "photo.jpg"), str(DEMO / "mask.png")
+    styles = ["--style", str(DEMO / "style-swirl.jpg"), "rest"]
+    styles += ["--style", str(DEMO / "style-hatch.jpg"), mask]
+    command = [str(run.launcher), "stylize", photo, str(out), *styles, *DEMO_OPTIONS]
+    print("Painting  " + " ".join(command))
+    status = follow(command, installation.variables(run))
+    if status == 0:
+        print("The painting is in", out)
+    return status
+
+
+def run_tests(run, arguments):
+    """Run pytest over the tests, or over those that the arguments name."""
+    tests = CHECKOUT / "tests"
+    named = [CHECKOUT / argument.split("::")[0] for argument in arguments]
+    command = [str(run.python), "-X", "utf8", "-m", "pytest"]
+    if not any(tests in (path, *path.parents) and path.exists() for path in named):
+        command.append("tests")
+    return follow([*command, *arguments], installation.variables(run))
+
+
+def follow(command, variables):
+    """Run a command in the checkout until it ends, leave Ctrl-C to it, return its exit status."""
+    sys.stdout.flush()
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        status = subprocess.call(command, cwd=str(CHECKOUT), env=variables)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return status if status >= 0 else 128 - status
+
+
+def failed(sentence):
+    """Say why it did not work, and return the exit status for that."""
+    sys.stdout.flush()
+    sys.stderr.write("install.py: " + sentence + "\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
