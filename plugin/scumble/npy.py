@@ -1,0 +1,58 @@
+"""NumPy's .npy files, read and written by hand, since GIMP's Python has no numpy."""
+
+from __future__ import annotations
+
+import ast
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+MAGIC = b"\x93NUMPY\x01\x00"
+
+
+def header(shape: tuple[int, ...]) -> bytes:
+    """Return what stands before little-endian float32 values of this shape, in C order."""
+    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {tuple(shape)!r}, }}"
+    text += " " * (-(len(MAGIC) + 2 + len(text) + 1) % 64) + "\n"
+    return MAGIC + struct.pack("<H", len(text)) + text.encode("ascii")
+
+
+def read_header(file: BinaryIO) -> tuple[int, ...]:
+    """Return the shape of a float32 array and leave the file at its first value.
+
+    Raises
+    ------
+    ValueError
+        If it is no .npy file, or holds other numbers than little-endian float32 in C order.
+    """
+    start = file.read(8)
+    if start[:6] != MAGIC[:6] or len(start) < 8:
+        message = "This is not a .npy file."
+        raise ValueError(message)
+    wide = start[6] > 1
+    length = struct.unpack("<I" if wide else "<H", file.read(4 if wide else 2))[0]
+    about = ast.literal_eval(file.read(length).decode("latin-1").strip())
+    if about.get("descr") != "<f4" or about.get("fortran_order"):
+        message = f"The .npy file holds {about}, not float32 in C order."
+        raise ValueError(message)
+    return tuple(about["shape"])
+
+
+def shape_of(path: Path) -> tuple[int, ...]:
+    """Return the shape of the float32 array in a file, whose length must fit it.
+
+    Raises
+    ------
+    ValueError
+        If it is no such file, or is cut off.
+    """
+    with path.open("rb") as file:
+        shape = read_header(file)
+        needed = 4
+        for side in shape:
+            needed *= side
+        there = path.stat().st_size - file.tell()
+    if there != needed:
+        message = f"{path.name} holds {there} bytes of pixels instead of {needed}."
+        raise ValueError(message)
+    return shape
