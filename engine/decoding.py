@@ -42,7 +42,14 @@ def decode(path: Path, *, managed: bool = True) -> tuple[np.ndarray, list[str]]:
     """
     if path.suffix.lower() == ".npy":
         return _read_array(path)
-    image, notes = _open(path)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        image, notes = _open(path)
+    notes += [
+        f"{path}: {each.message}."
+        for each in warned
+        if not issubclass(each.category, (Image.DecompressionBombWarning, DeprecationWarning))
+    ]
     if managed or image.mode in ("CMYK", "LAB"):
         return _managed_values(image, path, notes), notes
     return _values(image), notes
