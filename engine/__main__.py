@@ -1,0 +1,21 @@
+"""`python -m engine`: the command line."""
+
+from __future__ import annotations
+
+import sys
+
+from engine.threads import limit_blas
+
+
+def _run() -> int:
+    limit_blas()
+    try:
+        from engine.commands import main
+
+        return main()
+    except KeyboardInterrupt:  # in the few moments before and after the commands' own handling
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(_run())

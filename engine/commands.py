@@ -1,0 +1,187 @@
+"""What the commands do, from the command line to the exit status."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Callable
+
+from engine import results
+from engine.events import Notice, Progress
+from engine.failures import Failure, describe
+from engine.job import Job, JobError
+from engine.lines import Lines
+from engine.options import build_parser, job_from_options
+from engine.terminal import Terminal, result_text, to_standard_output
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.stylize import Result
+
+DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+STOPPING = "Keeping the best picture so far; Ctrl-C again stops at once."
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command line and return the exit status.
+
+    0: done; 1: it failed; 2: asked for wrongly; 130: interrupted, nothing was written.
+    """
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help(sys.stderr)
+        return WRONG_USE
+    try:
+        if options.command == "worker":
+            from engine.worker import work
+
+            return work(options.folder)
+        if options.command == "doctor":
+            from engine.doctor import examine
+
+            return examine(as_json=options.json)
+        return _paint(options)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has left; Python must not find that out again at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        _show_failure(describe(error), parser.prog)
+        return FAILED
+
+
+def _paint(options: argparse.Namespace) -> int:
+    """Run `scumble stylize` or `scumble job`."""
+    lines = Lines(sys.stdout.fileno()) if options.json else None
+    terminal = Terminal(sys.stderr, quiet=options.quiet or options.json)
+    if lines is not None:
+        lines.hello()
+
+    def failed(error: BaseException, status: int) -> int:
+        failure = describe(error)
+        terminal.clear()
+        _show_failure(failure, f"scumble {options.command}")
+        if lines is not None:
+            lines.error(failure)
+        return status
+
+    try:
+        job = job_from_options(options) if options.command == "stylize" else _loaded(options)
+        results.check_files(job)
+    except JobError as error:
+        return failed(error, WRONG_USE)
+    except Exception as error:
+        return failed(error, FAILED)
+
+    report = terminal.report if lines is None else lines.event
+    files: tuple[Path, ...] = ()
+    try:
+        with _Interrupts(terminal) as interrupts:
+            result = interrupts.run(lambda: _stylized(job, report, interrupts.stop))
+            report(Progress("write", 0, 1))
+            files, notices = results.write(job, result)
+            report(Progress("write", 1, 1))
+    except KeyboardInterrupt:
+        # The network may be in the middle of a step and cannot be waited for.
+        terminal.say("Stopped; nothing was written." if not files else f"{files[0]} is written.")
+        os._exit(INTERRUPTED)
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        return failed(error, FAILED)
+    for notice in notices:
+        report(Notice(notice))
+    result = dataclasses.replace(result, notices=(*result.notices, *notices))
+    terminal.clear()
+    if lines is None:
+        to_standard_output(result_text(files, result))
+    else:
+        lines.done([str(each) for each in files], result, results.settings(job, result))
+    return DONE
+
+
+def _loaded(options: argparse.Namespace) -> Job:
+    """Return the job of `scumble job`, with its output."""
+    job = results.load(options.job)
+    if options.output:
+        job = dataclasses.replace(job, output=options.output)
+    if job.output and os.path.realpath(job.output) == os.path.realpath(options.job):
+        message = f"The result would replace {options.job} itself; name another file with --output."
+        raise JobError(message)
+    return job
+
+
+def _stylized(job: Job, report: Callable[[Any], None], stop: threading.Event) -> Result:
+    from engine.stylize import stylize
+
+    return stylize(job, report, stop)
+
+
+def _show_failure(failure: Failure, program: str) -> None:
+    text = " ".join(part for part in (failure.message, failure.hint) if part)
+    if failure.log:
+        text += f" Log: {failure.log}"
+    sys.stderr.write(f"{program}: {text}\n")
+    sys.stderr.flush()
+
+
+class _Interrupts:
+    """Runs the work in a thread of its own, so that Ctrl-C is heard in the middle of a step.
+
+    The first Ctrl-C sets `stop`; the second, or a request to terminate, raises KeyboardInterrupt
+    in the main thread, whatever it does.
+    """
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.stop = threading.Event()
+        self._terminal = terminal
+        self._said = False
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> _Interrupts:
+        names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+        for number in [getattr(signal, name) for name in names if hasattr(signal, name)]:
+            if signal.getsignal(number) != signal.SIG_IGN:  # as nohup leaves it
+                self._previous[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def run(self, work: Callable[[], Result]) -> Result:
+        """Return what `work` returns, and raise what it raises."""
+        outcome: list[Any] = [None, None]
+        finished = threading.Event()
+
+        def worker() -> None:
+            try:
+                outcome[0] = work()
+            except BaseException as error:  # raised again in the main thread
+                outcome[1] = error
+            finally:
+                finished.set()
+
+        threading.Thread(target=worker, name="painting", daemon=True).start()
+        # The wait is short, since on Windows a longer one would not hear Ctrl-C.
+        while not finished.wait(0.05):
+            if self.stop.is_set() and not self._said:
+                self._said = True
+                self._terminal.say(STOPPING)
+        if outcome[1] is not None:
+            raise outcome[1]
+        return outcome[0]
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        if number == signal.SIGINT and not self.stop.is_set():
+            self.stop.set()
+        else:
+            raise KeyboardInterrupt

@@ -1,0 +1,300 @@
+"""The command line's options, made from the fields of a job."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Any, NoReturn
+
+from engine import __version__
+from engine.job import INITS, REST, Job, JobError, Region, check, check_value
+
+POSITIONAL = ("content", "output", "regions")
+"""Fields of a job that are not options of their own."""
+
+REGION_OPTIONS = {
+    "weight": "--weight",
+    "scale": "--style-size",
+    "style_mask": "--style-mask",
+    "name": "--name",
+}
+"""Options that go with the --style before them, by the region's field."""
+
+STYLIZE_EXAMPLES = """\
+examples:
+  scumble stylize photo.jpg out.png --style waves.jpg
+  scumble stylize photo.jpg out.png --style waves.jpg sky.png --style oil.jpg rest
+  scumble stylize photo.jpg out.png --style waves.jpg --strength 3 --size full
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and leave with status 2."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line; `command` in its result names the command."""
+    parser = Parser(
+        prog="scumble",
+        allow_abbrev=False,
+        description="Paints a picture in the style of other pictures, each in its own region.",
+    )
+    parser.add_argument("--version", action="version", version=f"scumble {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+
+    stylize = commands.add_parser(
+        "stylize",
+        allow_abbrev=False,
+        help="paint a picture",
+        description="Paints CONTENT in the given styles and writes OUT.",
+        epilog=STYLIZE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="scumble stylize CONTENT OUT --style PICTURE [MASK] [--style PICTURE [MASK] ...]\n"
+        "                       [options]",
+    )
+    described = {each.name: each for each in dataclasses.fields(Job)}
+    stylize.add_argument("content", metavar="CONTENT", help=_help(described["content"]))
+    stylize.add_argument("output", metavar="OUT", help=_help(described["output"]))
+    _add_region_options(stylize)
+    _add_job_options(stylize)
+    _add_display_options(stylize)
+
+    job = commands.add_parser(
+        "job",
+        allow_abbrev=False,
+        help="run a job file, or repeat a picture made by Scumble",
+        description="Runs a job file; given a picture made by Scumble, repeats it.",
+    )
+    job.add_argument("job", metavar="JOB", help="A job file (JSON), or a result of Scumble's.")
+    job.add_argument("--output", metavar="OUT", help="The file to write, instead of the job's.")
+    _add_display_options(job)
+
+    worker = commands.add_parser(
+        "worker",
+        allow_abbrev=False,
+        help="work for another program: JSON lines out, 'stop' or the end of input in",
+        description="Runs the job in RUN_FOLDER, and deletes the folder when its input ends.",
+    )
+    worker.add_argument(
+        "folder", metavar="RUN_FOLDER", help="A folder named scumble-run-... with job.json in it."
+    )
+
+    doctor = commands.add_parser(
+        "doctor",
+        allow_abbrev=False,
+        help="say what is installed and what works",
+        description="Says what is installed and what works, to be pasted into a report.",
+    )
+    doctor.add_argument("--json", action="store_true", help="Print JSON.")
+    return parser
+
+
+def job_from_options(options: argparse.Namespace) -> Job:
+    """Make a checked job from the options of `scumble stylize`.
+
+    Raises
+    ------
+    JobError
+        Names the option, the value it has and what is allowed.
+    """
+    values: dict[str, Any] = {}
+    for described in dataclasses.fields(Job):
+        text = getattr(options, described.name, None)
+        if described.name != "regions" and text is not None:
+            values[described.name] = _value(described, text, option_name(described.name))
+    if "init_picture" in values and values.setdefault("init", "picture") != "picture":
+        message = f"--init-picture: goes with --init picture only, not '{values['init']}'."
+        raise JobError(message)
+    regions = []
+    for given in options.regions or []:
+        region = {}
+        for described in dataclasses.fields(Region):
+            if described.name in given:
+                option = REGION_OPTIONS.get(described.name, "--style")
+                region[described.name] = _value(described, given[described.name], option)
+        regions.append(Region(**region))
+    if not regions:
+        message = "--style is missing; name the picture whose style is taken."
+        raise JobError(message)
+    job = Job(**values, regions=tuple(regions))
+    check(job)
+    return job
+
+
+def option_name(field: str) -> str:
+    """Return the option of a job's field; CONTENT and OUT for the two that have none."""
+    return {"content": "CONTENT", "output": "OUT"}.get(field, "--" + field.replace("_", "-"))
+
+
+class _Style(argparse.Action):
+    """--style PICTURE [MASK] begins a region."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        if len(values) > 2:
+            parser.error(
+                f"--style: takes a picture and at most one mask, not {' '.join(values)!r}; "
+                "CONTENT and OUT come before the first --style"
+            )
+        region = {"style": values[0], "mask": values[1] if len(values) == 2 else ""}
+        namespace.regions = [*(namespace.regions or []), region]
+
+
+class _OfStyle(argparse.Action):
+    """An option of the --style before it."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        if not namespace.regions:
+            parser.error(f"{option_string}: goes with a --style before it, and there is none")
+        if self.dest in namespace.regions[-1]:
+            parser.error(f"{option_string}: is given twice for one --style")
+        namespace.regions[-1][self.dest] = values
+
+
+class _Init(argparse.Action):
+    """--init takes a choice, or a picture."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        if values in INITS:
+            namespace.init = values
+        elif Path(values).exists():
+            namespace.init, namespace.init_picture = "picture", values
+        else:
+            parser.error(
+                f"--init: {values!r} is neither one of {', '.join(INITS)} nor a picture's file"
+            )
+
+
+def _add_region_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("styles and where they go")
+    described = {each.name: each for each in dataclasses.fields(Region)}
+    group.add_argument(
+        "--style",
+        dest="regions",
+        nargs="+",
+        action=_Style,
+        metavar=("PICTURE", "MASK"),
+        help="The picture whose style is taken, and where it goes: a grey picture of any size, "
+        f"white where the style goes, or '{REST}' for what the other masks leave. Once per style.",
+    )
+    for name, option in REGION_OPTIONS.items():
+        text = _help(described[name]) + " For the --style before it."
+        group.add_argument(
+            option, dest=name, action=_OfStyle, metavar=_metavar(described[name]), help=text,
+            default=argparse.SUPPRESS,
+        )  # fmt: skip
+
+
+def _add_job_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how it is painted")
+    for described in dataclasses.fields(Job):
+        name = described.name
+        if name in POSITIONAL:
+            continue
+        names = [option_name(name)]
+        if name == "content_layers":
+            names.append("--content-layer")
+        extra: dict[str, Any] = {"metavar": _metavar(described), "help": _help(described)}
+        if isinstance(described.default, bool):
+            extra = {"action": "store_true", "help": _help(described)}
+        elif name == "init":
+            extra.update(action=_Init, metavar="|".join((*INITS[:-1], "PICTURE")))
+        elif name == "size":
+            extra["metavar"] = "N|full"
+        group.add_argument(*names, dest=name, default=None, **extra)
+
+
+def _add_display_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what is shown")
+    shown = group.add_mutually_exclusive_group()
+    shown.add_argument("--quiet", action="store_true", help="Show notices and errors only.")
+    shown.add_argument(
+        "--json", action="store_true", help="Print the worker's JSON lines on standard output."
+    )
+
+
+def _value(described: dataclasses.Field, text: Any, option: str) -> Any:
+    """Turn an option's text into the field's value; the message names the option."""
+    value = text
+    kind = type(described.default)
+    try:
+        if described.name.endswith("_layers"):
+            value = parse_layers(text)
+        elif described.name == "size" and text == "full":
+            value = 0
+        elif kind in (int, float):
+            value = kind(text)
+    except ValueError:
+        pass  # check_value says what the text should have been
+    try:
+        return check_value(described, value)
+    except JobError as error:
+        message = option + str(error)[len(described.name) :]
+        raise JobError(message) from error
+
+
+def parse_layers(text: str) -> list[tuple[str, Any]]:
+    """Read 'conv3_2' or 'conv3_2=1,conv4_2=0.5'; layers without weights share 1 equally."""
+    entries = [each.strip().partition("=") for each in text.split(",")]
+    if not any(equals for _, equals, _ in entries):
+        return [(layer, 1.0 / len(entries)) for layer, _, _ in entries]
+    layers: list[tuple[str, Any]] = []
+    for layer, _, weight in entries:
+        try:
+            layers.append((layer, float(weight)))
+        except ValueError:
+            layers.append((layer, weight))
+    return layers
+
+
+def _metavar(described: dataclasses.Field) -> str:
+    if described.metadata["choices"]:
+        return "|".join(described.metadata["choices"])
+    if described.name.endswith("_layers"):
+        return "LAYER[=WEIGHT],..."
+    if described.name == "name":
+        return "NAME"
+    return {int: "N", float: "X"}.get(type(described.default), "PICTURE")
+
+
+def _help(described: dataclasses.Field) -> str:
+    """Return the field's sentence with its range, its unit and its default."""
+    about = described.metadata
+    facts = []
+    if about["low"] is not None:
+        facts.append(f"{about['low']:.10g} to {about['high']:.10g}")
+        if about["unit"]:
+            facts[-1] += f" {about['unit']}"
+    default: Any = described.default
+    if described.name.endswith("_layers"):
+        facts.append("default " + ",".join(f"{layer}={weight:g}" for layer, weight in default))
+    elif isinstance(default, float):
+        facts.append(f"default {default:g}")
+    elif default not in ("", ()) and default is not False:
+        facts.append(f"default {default}")
+    text = about["text"]
+    if facts:
+        text = f"{text.rstrip('.')} ({'; '.join(facts)})."
+    return text.replace("%", "%%")
