@@ -1,0 +1,226 @@
+"""The process that GIMP's plug-in talks to: JSON lines out, `stop` or the end of input in.
+
+The plug-in may die at any moment, so the run folder is deleted here, when standard input ends.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable
+
+from engine import results
+from engine.events import Event, Notice, Preview, Progress
+from engine.failures import Failure, describe
+from engine.job import load_job
+from engine.lines import Lines
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PREFIX = "scumble-run-"
+"""Only a folder whose name begins so is worked in, since it is deleted afterwards."""
+
+JOB = "job.json"
+OUTPUT = "result.npy"
+"""Where the result goes if the job does not say."""
+
+PREVIEW_SECONDS = 1.5
+PREVIEW_NAMES = ("preview-0.png", "preview-1.png")
+"""They take turns, so that one can be read while the next is written."""
+
+LINE_BYTES = 1000
+COMPLAINTS = 10
+REMOVAL_SECONDS = 0.7
+
+DONE, FAILED, WRONG_USE, CANCELLED = 0, 1, 2, 130
+
+
+def work(folder: str) -> int:
+    """Run the job in a run folder; return only if the folder is refused.
+
+    Otherwise the process ends when its input does: with status 0 after a result, 1 after an
+    error, 130 if it was cancelled before either.
+    """
+    lines = Lines(_claim_standard_output())
+    try:
+        lines.hello()
+        problem = _refusal(Path(folder))
+        if problem:
+            lines.error(Failure("job", problem))
+            sys.stderr.write(f"scumble worker: {problem}\n")
+            return WRONG_USE
+    except OSError:
+        return FAILED  # nobody reads
+    return _Worker(Path(folder).absolute(), lines).run()
+
+
+class _Worker:
+    """One run: the main thread listens, another one paints."""
+
+    def __init__(self, folder: Path, lines: Lines) -> None:
+        self._folder = folder
+        self._lines = lines
+        self._stop = threading.Event()
+        self._leaving = threading.Lock()
+        self._status = CANCELLED
+        self._complaints = 0
+        self._previews = 0
+        self._preview_failed = False
+        self._last_preview = float("-inf")
+
+    def run(self) -> int:
+        """Paint and listen until the input ends, which ends the process."""
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), lambda *_: self._leave())
+        threading.Thread(target=self._paint, name="painting", daemon=True).start()
+        self._listen()
+        self._leave()
+        # Only reached if the other thread has found that nobody reads, and is at it.
+        time.sleep(2 * REMOVAL_SECONDS)
+        return self._status
+
+    def _listen(self) -> None:
+        """Follow the orders on standard input until it ends."""
+        rest = b""
+        while True:
+            try:
+                chunk = os.read(0, 4096)
+            except OSError:  # closed from the start
+                return
+            if not chunk:
+                return
+            *complete, rest = (rest + chunk).split(b"\n")
+            rest = rest[:LINE_BYTES]
+            for line in complete:
+                self._order(line.strip().decode("utf-8", "replace"))
+
+    def _order(self, line: str) -> None:
+        if line == "stop":
+            self._stop.set()
+        elif line and self._complaints < COMPLAINTS:
+            self._complaints += 1
+            shown = line if len(line) <= 60 else line[:57] + "..."
+            notice = Notice(f"The order {shown!r} is not understood; there is only 'stop'.")
+            # In a thread of its own: the end of the input must be seen even if nobody reads.
+            threading.Thread(target=self._report, args=(notice,), daemon=True).start()
+
+    def _paint(self) -> None:
+        """Do the work and say how it ended."""
+        try:
+            self._run_job()
+        except Exception as error:
+            self._status = FAILED
+            self._say(self._lines.error, describe(error))
+
+    def _run_job(self) -> None:
+        job = load_job(self._folder / JOB)
+        if not job.output:
+            job = dataclasses.replace(job, output=str(self._folder / OUTPUT))
+        results.check_files(job)
+        from engine.stylize import stylize
+
+        result = stylize(job, self._report, self._stop)
+        self._report(Progress("write", 0, 1))
+        files, notices = results.write(job, result)
+        self._report(Progress("write", 1, 1))
+        for notice in notices:
+            self._report(Notice(notice))
+        result = dataclasses.replace(result, notices=(*result.notices, *notices))
+        self._status = DONE
+        names = [self._name(each) for each in files]
+        self._say(self._lines.done, names, result, results.settings(job, result))
+
+    def _report(self, event: Event) -> None:
+        if isinstance(event, Preview):
+            self._preview(event.picture)
+        else:
+            self._say(self._lines.event, event)
+
+    def _preview(self, picture: np.ndarray) -> None:
+        """Write a preview, unless the last one is too young."""
+        from PIL import Image
+
+        now = time.monotonic()
+        if now - self._last_preview < PREVIEW_SECONDS:
+            return
+        self._last_preview = now
+        name = PREVIEW_NAMES[self._previews % len(PREVIEW_NAMES)]
+        temporary = self._folder / ".preview.part"
+        try:
+            # Little compression: the file lives for seconds.
+            Image.fromarray(picture).save(temporary, format="PNG", compress_level=1)
+            temporary.replace(self._folder / name)
+        except OSError as error:
+            # A full disk, or on Windows a reader: the painting goes on without this one.
+            with suppress(OSError):
+                temporary.unlink()
+            if not self._preview_failed:
+                self._preview_failed = True
+                self._report(Notice(f"A preview cannot be written: {error.strerror or error}."))
+            return
+        self._previews += 1
+        height, width = picture.shape[:2]
+        self._say(self._lines.preview, name, width, height)
+
+    def _name(self, file: Path) -> str:
+        """Return the file's name inside the run folder, or where else it is."""
+        with suppress(ValueError):
+            return file.relative_to(self._folder).as_posix()
+        return str(file)
+
+    def _say(self, write: Callable[..., None], *content: Any) -> None:
+        """Write a line; if nobody reads any more, that is the end, like the end of the input."""
+        try:
+            write(*content)
+        except OSError:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Delete the run folder and end the process, whatever the other threads are doing."""
+        if not self._leaving.acquire(blocking=False):
+            return  # another thread is at it
+        remove(self._folder)
+        os._exit(self._status)
+
+
+def remove(folder: Path) -> None:
+    """Delete a run folder, again if a thread has just put a file into it."""
+    last = time.monotonic() + REMOVAL_SECONDS
+    while True:
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        if time.monotonic() > last:
+            sys.stderr.write(f"scumble worker: {folder} cannot be deleted completely.\n")
+            return
+        time.sleep(0.02)
+
+
+def _refusal(folder: Path) -> str:
+    """Say why a folder is no run folder; empty if it is one."""
+    if not folder.name.startswith(PREFIX):
+        return f"{folder} is no run folder: its name does not begin with '{PREFIX}'."
+    if folder.is_symlink() or not folder.is_dir():
+        return f"{folder} is no run folder: there is no folder of that name."
+    if not (folder / JOB).is_file():
+        return f"{folder} is no run folder: there is no {JOB} in it."
+    return ""
+
+
+def _claim_standard_output() -> int:
+    """Return a descriptor for the protocol alone: what libraries print goes to standard error."""
+    own = os.dup(1)
+    try:
+        os.dup2(2, 1)
+    except OSError:  # standard error is closed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return own
