@@ -1,0 +1,221 @@
+"""`scumble doctor`: what is installed, what works, and what to do about what does not."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any, Callable
+
+import engine
+from engine.failures import record
+from engine.home import MARKER, home, model_file
+from engine.machine import DISTRIBUTIONS
+from engine.memory import memory
+from engine.terminal import to_standard_output
+from engine.threads import thread_count
+
+PACKAGES = {"numpy": "numpy", "scipy": "scipy", "pillow": "PIL", "protobuf": "google.protobuf"}
+"""The distributions the engine needs besides onnxruntime, and what they are imported as."""
+
+REPAIR = "run install.py again"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report.
+
+    Attributes
+    ----------
+    name : str
+        What was looked at.
+    value : str
+        What was found.
+    problem : str
+        What is broken and what to do about it, in one sentence; empty if nothing is.
+    """
+
+    name: str
+    value: str
+    problem: str = ""
+
+
+def examine(*, as_json: bool = False) -> int:
+    """Print a report on standard output; return 1 if something is broken, else 0."""
+    findings = [_guarded(name, look) for name, look in _LOOKS.items()]
+    problems = [each.problem for each in findings if each.problem]
+    if as_json:
+        report: dict[str, Any] = {each.name: each.value for each in findings}
+        to_standard_output(json.dumps({**report, "problems": problems}, indent=1))
+        return 1 if problems else 0
+    width = max(len(each.name) for each in findings) + 2
+    for each in findings:
+        to_standard_output(f"{each.name:<{width}}{each.value}")
+    to_standard_output("")
+    for problem in problems:
+        to_standard_output(f"Broken: {problem}")
+    if not problems:
+        to_standard_output("Everything works.")
+    return 1 if problems else 0
+
+
+def _scumble() -> Finding:
+    return Finding("scumble", f"{engine.__version__} in {Path(engine.__file__).resolve().parent}")
+
+
+def _python() -> Finding:
+    return Finding("python", f"{platform.python_version()} in {sys.executable}")
+
+
+def _system() -> Finding:
+    return Finding("system", platform.platform())
+
+
+def _package(distribution: str) -> Callable[[], Finding]:
+    def look() -> Finding:
+        try:
+            version = metadata.version(distribution)
+            import_module(PACKAGES[distribution])
+        except metadata.PackageNotFoundError:
+            return Finding(distribution, "missing", f"{distribution} is not installed; {REPAIR}.")
+        except ImportError as error:
+            problem = f"{distribution} cannot be imported ({error}); {REPAIR}."
+            return Finding(distribution, version, problem)
+        return Finding(distribution, version)
+
+    return look
+
+
+def _onnxruntime() -> Finding:
+    found = []
+    for name in DISTRIBUTIONS:
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            continue
+    value = ", ".join(found) or "missing"
+    if len(found) > 1:
+        problem = f"{value} overwrite each other's files; uninstall them all and {REPAIR}."
+        return Finding("onnxruntime", value, problem)
+    try:
+        import_module("onnxruntime")
+    except ImportError as error:
+        problem = f"onnxruntime cannot be imported ({error}); {REPAIR}."
+        return Finding("onnxruntime", value, problem)
+    return Finding("onnxruntime", value)
+
+
+def _providers() -> Finding:
+    try:
+        import onnxruntime
+    except ImportError:
+        return Finding("providers", "unknown")  # its own line says what to do
+    return Finding("providers", ", ".join(onnxruntime.get_available_providers()))
+
+
+def _device() -> Finding:
+    """Run a tiny network where a painting would run."""
+    try:
+        import numpy as np
+
+        from engine.network import choose_device, open_session, session_options
+        from models.graphs import trial_graph
+    except ImportError:
+        return Finding("device", "unknown")
+    device, notice = choose_device("auto")
+    session = open_session(trial_graph().model, session_options(1, device), device)
+    picture = np.ones((1, 3, 16, 16), np.float32)
+    sums = session.run(None, {"picture": picture})[0]
+    value = f"{device}, {session.get_providers()[0]}, verified with a tiny network"
+    if sums[0, 0, 8, 8] != 27:  # three channels of a full 3x3 window of ones
+        return Finding("device", value, f"The network computes wrongly on {device}; {REPAIR}.")
+    return Finding("device", value, f"{notice} Or {REPAIR}." if notice else "")
+
+
+def _model() -> Finding:
+    path = model_file()
+    if not path.is_file():
+        problem = f"The network's weights are not in {path}; {REPAIR}."
+        return Finding("model", f"missing ({path})", problem)
+    try:
+        from models.weights import check_cache
+    except ImportError:
+        return Finding("model", f"{path}, not checked")
+    problem = check_cache(path)
+    if problem:
+        return Finding("model", f"{path}, damaged", problem.rstrip(".") + ".")
+    return Finding("model", f"{path}, {path.stat().st_size >> 20} MiB, SHA-256 sums as published")
+
+
+def _blas() -> Finding:
+    try:
+        import numpy as np
+    except ImportError:
+        return Finding("blas", "unknown")
+    built: Any = np.show_config(mode="dicts")
+    blas = built.get("Build Dependencies", {}).get("blas", {})
+    threads = os.environ.get("OPENBLAS_NUM_THREADS", "default")
+    value = f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
+    return Finding("blas", f"{value}, threads: {threads}")
+
+
+def _cores() -> Finding:
+    return Finding("cores", f"{thread_count(0)} usable of {os.cpu_count()}")
+
+
+def _memory() -> Finding:
+    total, free = memory()
+    if not total:
+        return Finding("memory", "unknown")
+    return Finding("memory", f"{total / 2**30:.1f} GiB, {free / 2**30:.1f} GiB free")
+
+
+def _data_folder() -> Finding:
+    folder = home()
+    if not folder.is_dir():
+        problem = f"The data folder {folder} is missing; {REPAIR}."
+        return Finding("data folder", f"{folder}, missing", problem)
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        problem = f"The data folder {folder} cannot be written to ({reason}); free it or {REPAIR}."
+        return Finding("data folder", f"{folder}, not writable", problem)
+    made = "installed" if (folder / MARKER).is_file() else f"without {MARKER}"
+    room = shutil.disk_usage(folder).free / 2**30
+    return Finding("data folder", f"{folder}, {made}, {room:.1f} GiB free")
+
+
+_LOOKS: dict[str, Callable[[], Finding]] = {
+    "scumble": _scumble,
+    "python": _python,
+    "system": _system,
+    **{name: _package(name) for name in PACKAGES},
+    "onnxruntime": _onnxruntime,
+    "providers": _providers,
+    "device": _device,
+    "model": _model,
+    "blas": _blas,
+    "cores": _cores,
+    "memory": _memory,
+    "data folder": _data_folder,
+}
+
+
+def _guarded(name: str, look: Callable[[], Finding]) -> Finding:
+    """Return what a look finds; that it fails is a finding, too."""
+    try:
+        return look()
+    except Exception as error:
+        log = record(error)
+        reason = re.sub(r"\s+", " ", str(error)).strip()[:200] or type(error).__name__
+        details = f" Details are in {log}." if log else ""
+        return Finding(name, "failed", f"{name} cannot be examined ({reason}); {REPAIR}.{details}")

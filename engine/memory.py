@@ -1,0 +1,48 @@
+"""How much memory there is. Standard library only."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+
+
+def memory() -> tuple[int, int]:
+    """Return the bytes of memory in all and free for use; 0 for what is not known."""
+    if sys.platform == "win32":
+        return _windows()
+    total = _pages("SC_PHYS_PAGES")
+    free = _linux_available() or _pages("SC_AVPHYS_PAGES")
+    return total, free
+
+
+def _pages(name: str) -> int:
+    try:
+        return os.sysconf(name) * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):  # macOS does not tell what is free
+        return 0
+
+
+def _linux_available() -> int:
+    """Return what the kernel would give without swapping, caches included."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    kibibytes = [int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
+    return kibibytes[0] * 1024 if kibibytes else 0
+
+
+def _windows() -> tuple[int, int]:
+    class Status(ctypes.Structure):
+        _fields_ = (
+            ("length", ctypes.c_ulong),
+            ("load", ctypes.c_ulong),
+            *((name, ctypes.c_ulonglong) for name in ("total", "free", "c", "d", "e", "f", "g")),
+        )
+
+    status = Status(length=ctypes.sizeof(Status))
+    if not ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):  # type: ignore[attr-defined]
+        return 0, 0
+    return status.total, status.free
