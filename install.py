@@ -176,8 +176,8 @@ def paint_demo(run, options):
     else:
         out.parent.mkdir(exist_ok=True)
     photo, mask = str(DEMO / "photo.jpg"), str(DEMO / "mask.png")
-    styles = ["--style", str(DEMO / "style-swirl.jpg"), "rest"]
-    styles += ["--style", str(DEMO / "style-hatch.jpg"), mask]
+    styles = ["--style", str(DEMO / "style-oil.jpg"), "rest"]
+    styles += ["--style", str(DEMO / "style-woodcut.jpg"), mask]
     command = [str(run.launcher), "stylize", photo, str(out), *styles, *DEMO_OPTIONS]
     print("Painting  " + " ".join(command))
     status = follow(command, installation.variables(run))
