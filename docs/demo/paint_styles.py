@@ -3,7 +3,7 @@
 
 style-oil.jpg is an oil painting, laid in long bent strokes from coarse to fine along whirls;
 style-woodcut.jpg is a woodcut, printed from three carved blocks. Both depict nothing but what the
-functions below say; mask.png belongs to photo.jpg. numpy and Pillow are needed; the seeds are fixed.
+functions below say. mask.png belongs to photo.jpg. It needs numpy and Pillow; the seeds are fixed.
 """
 
 from __future__ import annotations
