@@ -44,6 +44,8 @@ class Network:
     ----------
     device : str
         The device that a session was really made on.
+    provider : str
+        onnxruntime's name of it.
     threads : int
         The number of threads in use.
     notice : str
@@ -62,6 +64,7 @@ class Network:
         self.pooling = pooling
         self.threads = thread_count(threads)
         self.device, self.notice = choose_device(device)
+        self.provider = PROVIDERS[self.device]
         # OrtValues borrow the arrays' memory; sessions borrow the OrtValues'.
         self._shared: dict[str, onnxruntime.OrtValue] = {}
 

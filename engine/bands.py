@@ -1,0 +1,71 @@
+"""Banded guidance: every part of a soft ramp carries full style by itself.
+
+One Gram matrix over a whole soft region is content if the far ends carry all of the style, which
+leaves a dull band in the ramp (`docs/spatial-control.md`). Here the values of the masks are cut
+into overlapping bands, each band has a Gram matrix of its own, and its target is the mixture of the
+styles at that band's value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def mask_bands(masks: Sequence[np.ndarray], bands: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Cut masks into bands.
+
+    The masks of one position, with what they leave uncovered, are a point of a simplex (where they
+    add up to more than 1, after division by their sum). A grid with `bands` points on each edge
+    cuts the simplex into small ones, and each position belongs to the corners of the one it lies
+    in, by its barycentric coordinates. For two masks that add up to 1 these are the triangular hats
+    on the first mask.
+
+    Parameters
+    ----------
+    masks : sequence of ndarray, shape (M,)
+        One per region, from 0 to 1.
+    bands : int
+        Points on each edge of the simplex, at least 2.
+
+    Returns
+    -------
+    list of (ndarray, ndarray)
+        For each band that is not empty: its mask, shape (M,), and the regions' shares at its
+        centre, shape (regions,). The band masks add up to 1 at every position.
+    """
+    values = np.stack([np.asarray(mask, np.float64).ravel() for mask in masks])
+    # Larger regions first: the cut then does not depend on the order of the list.
+    order = np.argsort(-values.sum(axis=1), kind="stable")
+    values = values[order]
+    values /= np.maximum(values.sum(axis=0), 1)
+    grid = bands - 1
+    # In running sums the grid of the simplex is the integer grid, cut by Kuhn's triangulation:
+    # walk from the floor to the ceiling, the largest fraction first. Rounding keeps a sum that is
+    # a grid value up to float errors on that value.
+    sums = np.round(np.cumsum(values, axis=0) * grid, 6)
+    floors = np.floor(sums)
+    fractions = sums - floors
+    walk = np.argsort(-fractions, axis=0, kind="stable")
+    fraction = np.take_along_axis(fractions, walk, axis=0)
+    ends = np.ones((1, fraction.shape[1])), np.zeros((1, fraction.shape[1]))
+    shares = -np.diff(np.concatenate([ends[0], fraction, ends[1]]), axis=0)
+
+    found: dict[tuple[int, ...], np.ndarray] = {}
+    corner = floors.astype(np.int64)
+    for step in range(len(values) + 1):
+        if step:
+            corner[walk[step - 1], np.arange(values.shape[1])] += 1
+        used = np.flatnonzero(shares[step] > 0)
+        corners, where = np.unique(corner[:, used], axis=1, return_inverse=True)
+        for index, point in enumerate(corners.T):
+            band = found.setdefault(tuple(point), np.zeros(values.shape[1]))
+            chosen = used[where.ravel() == index]
+            band[chosen] += shares[step][chosen]
+    result = []
+    for point in sorted(found):
+        at_center = np.empty(len(values))
+        at_center[order] = np.diff(np.concatenate([[0], point])) / grid
+        result.append((found[point].astype(np.float32), at_center))
+    return result

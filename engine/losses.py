@@ -1,0 +1,97 @@
+"""The losses and their gradients: these functions are the definition.
+
+`F`, `P` are the features of the painted and of the content picture at one layer, shape (N, M): N
+channels, M positions. `T` is the guidance of a region at that layer, shape (M,), from 0 to 1.
+Equation numbers are those of Henighan, *Spatial Control in Neural Style Transfer*.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def content_loss(F: np.ndarray, P: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the content loss and its gradient with respect to `F`.
+
+    Equation 1 as a mean over positions, ``1/(2M) sum (F - P)^2``, so that the same weight means the
+    same at every picture size.
+    """
+    difference = F - P
+    positions = F.shape[1]
+    return 0.5 / positions * _sum_of_squares(difference), difference / positions
+
+
+def masked_gram(F: np.ndarray, T: np.ndarray) -> np.ndarray:
+    """Return the masked Gram matrix ``F diag(T) F' / sum(T)``, shape (N, N).
+
+    Equation 7 divided by the mask's sum. The mask enters once: complementary masks add up to 1
+    everywhere, where masked features would give T^2.
+
+    Raises
+    ------
+    ValueError
+        If the mask is 0 everywhere.
+    """
+    total = float(T.sum(dtype=np.float64))
+    if total <= 0:
+        message = f"the mask covers 0 of {T.size} positions"
+        raise ValueError(message)
+    return (F * T) @ F.T / total
+
+
+def style_loss(F: np.ndarray, T: np.ndarray, A: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return one region's style loss at one layer and its gradient with respect to `F`.
+
+    Equation 4 with means in place of sums and the area share ``a = sum(T) / M`` in front,
+    ``a / (4 N^2) ||Gm - A||^2``, so that a position of a small region is as strongly styled as one
+    of a large region.
+
+    Parameters
+    ----------
+    F : ndarray, shape (N, M)
+    T : ndarray, shape (M,)
+    A : ndarray, shape (N, N)
+        The target: the style picture's masked Gram matrix.
+    """
+    area = float(T.mean(dtype=np.float64))
+    value, D = gram_loss(masked_gram(F, T), A, area)
+    # dE/dF = 2 D F diag(T) / sum(T) with D = dE/dGm; gram_loss has divided by the area.
+    return value, (D @ F) * (T / F.shape[1])
+
+
+def gram_loss(G: np.ndarray, A: np.ndarray, area: float) -> tuple[float, np.ndarray]:
+    """Return ``area / (4 N^2) ||G - A||^2`` and the matrix D of its gradient.
+
+    The gradient with respect to the features is ``D F diag(T) / M``, with ``D = (G - A) / N^2``:
+    the area share cancels the mask's sum in the mean Gram matrix.
+    """
+    channels = G.shape[0]
+    difference = G - A
+    return area / (4 * channels**2) * _sum_of_squares(difference), difference / channels**2
+
+
+def total_variation(X: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the squared differences of neighbouring pixels, per pixel, and the gradient.
+
+    Parameters
+    ----------
+    X : ndarray, shape (channels, height, width)
+    """
+    pixels = X.shape[1] * X.shape[2]
+    value = 0.0
+    gradient = np.zeros_like(X)
+    for axis in (1, 2):
+        difference = np.diff(X, axis=axis)
+        value += _sum_of_squares(difference) / pixels
+        difference *= 2 / pixels
+        after = (slice(None),) * axis + (slice(1, None),)
+        before = (slice(None),) * axis + (slice(None, -1),)
+        gradient[after] += difference
+        gradient[before] -= difference
+    return value, gradient
+
+
+def _sum_of_squares(values: np.ndarray) -> float:
+    """Sum in double precision where it is cheap: over the partial sums of rows."""
+    flat = values.reshape(values.shape[0], -1)
+    return float(np.einsum("ij,ij->i", flat, flat).sum(dtype=np.float64))

@@ -1,0 +1,147 @@
+"""Regions become masks on the content, each checked to cover something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.job import REST, Job, JobError, region_name
+from engine.pictures import read_mask, read_picture, resize
+
+
+@dataclass(frozen=True)
+class LoadedRegion:
+    """One region with its pictures.
+
+    Attributes
+    ----------
+    name : str
+        What messages call it.
+    style : ndarray, shape (3, height, width)
+        R, G, B from 0 to 255, float32.
+    style_mask : ndarray, shape (height, width)
+        Where the style is taken from, from 0 to 1, float32.
+    mask : ndarray, shape (height, width)
+        Where it goes, of the content's size, from 0 to 1, float32.
+    weight, scale : float
+        As in the job.
+    """
+
+    name: str
+    style: np.ndarray
+    style_mask: np.ndarray
+    mask: np.ndarray
+    weight: float
+    scale: float
+
+    @property
+    def coverage(self) -> float:
+        """The share of the content that it covers, from 0 to 1."""
+        return float(self.mask.mean(dtype=np.float64))
+
+
+def load_regions(job: Job, size: tuple[int, int]) -> tuple[list[LoadedRegion], list[str]]:
+    """Read the styles and masks of a job.
+
+    Parameters
+    ----------
+    job : Job
+    size : (int, int)
+        Height and width of the content.
+
+    Returns
+    -------
+    regions : list of LoadedRegion
+    notes : list of str
+        What the user should know of the files.
+
+    Raises
+    ------
+    JobError
+        If a region covers nothing, or nothing of its style picture is left.
+    PictureError
+        If a file cannot be read.
+    """
+    masks = region_masks(job, size)
+    regions = []
+    notes: list[str] = []
+    for index, (region, mask) in enumerate(zip(job.regions, masks)):
+        name = region_name(job, index)
+        style = read_picture(region.style)
+        notes += [f"{region.style}: {note}" for note in style.notes]
+        rgb = planar(style.rgb)
+        # What is transparent in a style picture is not part of the style.
+        style_mask = np.ones(rgb.shape[1:], np.float32) if style.alpha is None else style.alpha
+        if region.style_mask:
+            style_mask = style_mask * _fitted(read_mask(region.style_mask), rgb.shape[1:])
+        if not style_mask.any():
+            message = (
+                f"Region {name}: its style mask leaves 0 of {style_mask.size} pixels of "
+                f"{region.style}; paint it white where the style is to be taken from."
+            )
+            raise JobError(message)
+        regions.append(LoadedRegion(name, rgb, style_mask, mask, region.weight, region.scale))
+    return regions, notes
+
+
+def region_masks(job: Job, size: tuple[int, int]) -> list[np.ndarray]:
+    """Return each region's mask at the content's size, float32 from 0 to 1.
+
+    Raises
+    ------
+    JobError
+        If a region covers nothing; the message names it and gives its coverage.
+    """
+    given = {
+        index: _fitted(read_mask(region.mask), size)
+        for index, region in enumerate(job.regions)
+        if region.mask not in ("", REST)
+    }
+    everywhere = np.ones(size, np.float32)
+    if any(region.mask == "" for region in job.regions):
+        rest = np.zeros(size, np.float32)
+    else:
+        rest = np.clip(1 - sum(given.values(), np.zeros(size, np.float32)), 0, 1)
+    masks = []
+    for index, region in enumerate(job.regions):
+        mask = given.get(index, rest if region.mask == REST else everywhere)
+        if not mask.any():
+            name = region_name(job, index)
+            why = "the other masks leave nothing" if region.mask == REST else "its mask is black"
+            message = (
+                f"Region {name} covers 0 of {mask.size} pixels: {why}; "
+                "paint its mask white where the style should go."
+            )
+            raise JobError(message)
+        masks.append(mask)
+    return masks
+
+
+def planar(rgb: np.ndarray) -> np.ndarray:
+    """Turn (height, width, 3) into contiguous (3, height, width)."""
+    return np.ascontiguousarray(rgb.transpose(2, 0, 1), np.float32)
+
+
+def interleaved(picture: np.ndarray) -> np.ndarray:
+    """Turn (3, height, width) into contiguous (height, width, 3)."""
+    return np.ascontiguousarray(picture.transpose(1, 2, 0), np.float32)
+
+
+def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize (3, height, width), 0..255, without leaving its range."""
+    return np.clip(resized_unclipped(picture, size), 0, 255)
+
+
+def resized_unclipped(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize (3, height, width); sharp edges may go beyond its range."""
+    return planar(resize(interleaved(picture), size))
+
+
+def resized_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize a mask without leaving 0..1."""
+    return np.clip(resize(mask, size), 0, 1)
+
+
+def _fitted(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return resized_mask(np.asarray(mask, np.float32), size)

@@ -1,0 +1,203 @@
+"""From job to result: the pictures in, the scales one after the other, the full size back."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.events import Device, Notice, Progress, Report
+from engine.home import model_file
+from engine.job import MIN_SIDE, Job, check
+from engine.network import Network
+from engine.painting import Painting, stitched
+from engine.pictures import Picture, read_picture
+from engine.regions import interleaved, load_regions, planar, resized, resized_unclipped
+from engine.targets import working_size
+from models.kernels import Kernels
+from models.weights import load_weights
+
+if TYPE_CHECKING:
+    import threading
+
+    from engine.events import Event
+
+
+@dataclass(frozen=True)
+class Result:
+    """A painted picture and how it came about.
+
+    Attributes
+    ----------
+    picture : Picture
+        Of the content's size, with the content's alpha.
+    separate : tuple of Picture
+        With the job's `separate`, each style's whole picture.
+    loss : float
+        Of the last scale's picture; for the method stitch the sum over its pictures.
+    steps, evaluations : int
+        Over all scales and pictures.
+    seconds : float
+    stopped : bool
+        Whether `stop` ended it early.
+    notices : tuple of str
+        Everything that was reported as a Notice.
+    device : str
+        The device that the network really ran on.
+    threads : int
+    working_size : (int, int)
+        Height and width of the last scale.
+    coverage : tuple of float
+        The share of the content that each region covers, from 0 to 1.
+    """
+
+    picture: Picture
+    separate: tuple[Picture, ...]
+    loss: float
+    steps: int
+    evaluations: int
+    seconds: float
+    stopped: bool
+    notices: tuple[str, ...]
+    device: str
+    threads: int
+    working_size: tuple[int, int]
+    coverage: tuple[float, ...]
+
+
+def stylize(job: Job, report: Report, stop: threading.Event) -> Result:
+    """Paint a picture.
+
+    Parameters
+    ----------
+    job : Job
+    report : callable
+        Is called with every event of `engine.events`, from the calling thread.
+    stop : threading.Event
+        When it is set, the picture is finished after the evaluation at hand.
+
+    Raises
+    ------
+    JobError
+        If the job contradicts itself or a region covers nothing.
+    PictureError
+        If a picture cannot be read.
+    WeightsError
+        If the model is missing or broken.
+    FloatingPointError
+        If the loss is no longer a finite number.
+    """
+    started = time.perf_counter()
+    notices: list[str] = []
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Notice):
+            # A layer skipped at every scale is one piece of news.
+            if event.text in notices:
+                return
+            notices.append(event.text)
+        report(event)
+
+    check(job)
+    tell(Progress("model", 0, 1))
+    content = read_picture(job.content)
+    height, width = content.rgb.shape[:2]
+    for note in content.notes:
+        tell(Notice(f"{job.content}: {note}"))
+    regions, notes = load_regions(job, (height, width))
+    for note in notes:
+        tell(Notice(note))
+    kernels = Kernels(load_weights(model_file()))
+    network = Network(kernels, pooling=job.pooling, device=job.device, threads=job.threads)
+    if network.notice:
+        tell(Notice(network.notice))
+    tell(Device(network.device, network.provider, network.threads))
+    tell(Progress("model", 1, 1))
+
+    sizes = pyramid(height, width, job.size, job.scales)
+    if sizes[-1] != (height, width):
+        tell(
+            Notice(
+                f"The picture of {width} x {height} pixels is painted at "
+                f"{sizes[-1][1]} x {sizes[-1][0]} and then enlarged."
+            )
+        )
+    whole = planar(content.rgb)
+    painting = Painting(job, network, whole, regions, sizes, tell, stop)
+    pictures = painting.paint()
+    tell(Progress("write", 0, 1))
+    masks = [region.mask for region in regions]
+    painted = put_together(job.method, pictures, whole, masks)
+    everywhere = [np.ones((height, width), np.float32)]
+    separate = [put_together("joint", [each], whole, everywhere) for each in pictures]
+    return Result(
+        picture=Picture(interleaved(painted), content.alpha),
+        separate=tuple(
+            Picture(interleaved(each), content.alpha) for each in separate if job.separate
+        ),
+        loss=painting.loss,
+        steps=painting.steps,
+        evaluations=painting.evaluations,
+        seconds=time.perf_counter() - started,
+        stopped=painting.stopped,
+        notices=tuple(notices),
+        device=network.device,
+        threads=network.threads,
+        working_size=(pictures[0].shape[1], pictures[0].shape[2]),
+        coverage=tuple(region.coverage for region in regions),
+    )
+
+
+def pyramid(height: int, width: int, area: int, scales: int) -> list[tuple[int, int]]:
+    """Return the sizes to paint at, smallest first; the last has about `area` pixels.
+
+    Each is half as wide as the next, down to the smallest that the network can see.
+    """
+    last = working_size(height, width, area)
+    sizes = [last]
+    for halvings in range(1, scales):
+        size = working_size(height, width, last[0] * last[1] / 4**halvings)
+        if min(size) <= MIN_SIDE:
+            break
+        sizes.insert(0, size)
+    return sizes
+
+
+def put_together(
+    method: str, pictures: list[np.ndarray], content: np.ndarray, masks: list[np.ndarray]
+) -> np.ndarray:
+    """Bring what was painted to the content's size.
+
+    Parameters
+    ----------
+    method : str
+        For 'stitch' there is one picture per mask, else one in all.
+    pictures : list of ndarray, shape (3, rows, columns)
+        0..255, of the working size.
+    content : ndarray, shape (3, height, width)
+        0..255, of its own size.
+    masks : list of ndarray, shape (height, width)
+        From 0 to 1.
+
+    Returns
+    -------
+    ndarray, shape (3, height, width)
+        0..255. Where the masks leave the content alone it has the content's own detail back, and
+        with 'stitch' and 'pinned' it is the content.
+    """
+    size = content.shape[1:]
+    total = sum(masks, np.zeros(size, np.float32))
+    covered = np.minimum(total, 1)
+    if method == "stitch":
+        return stitched([resized(picture, size) for picture in pictures], content, masks)
+    picture = pictures[0]
+    if picture.shape[1:] == size:
+        return picture
+    small = resized(content, picture.shape[1:])
+    detail = content - resized_unclipped(small, size)
+    painted = resized_unclipped(picture, size) + (1 - covered) * detail
+    if method == "pinned":
+        painted = np.where(total == 0, content, painted)
+    return np.clip(painted, 0, 255)
