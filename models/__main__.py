@@ -10,8 +10,6 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from models.weights import WeightsError, obtain
-
 _STOPPED = 130
 
 
@@ -20,30 +18,30 @@ class _Lines:
 
     def __init__(self) -> None:
         self._terminal = sys.stdout.isatty()
+        self._pause = 0.1 if self._terminal else 2.0
         self._last = ""
         self._time = 0.0
         self._open = False
 
     def report(self, what: str, done: int, total: int) -> None:
+        """Say how far something is, unless that was said a moment ago."""
         if total > 1_000_000:
             line = f"{what}: {done / 1e6:.0f} of {total / 1e6:.0f} MB"
         else:
             line = f"{what}: {done} of {total}"
         now = time.monotonic()
         begins = not self._last.startswith(what)
-        if line == self._last or not (begins or done == total or now - self._time > self._wait):
+        due = begins or done == total or now - self._time > self._pause
+        if line == self._last or not due:
             return
         self._last, self._time = line, now
         if self._terminal:
-            self.close() if begins else None
+            if begins:
+                self.close()
             print(f"\r{line}", end="", flush=True)
             self._open = True
         else:
             print(line, flush=True)
-
-    @property
-    def _wait(self) -> float:
-        return 0.1 if self._terminal else 2.0
 
     def close(self) -> None:
         """End the changing line."""
@@ -71,14 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _stop)
     lines = _Lines()
     try:
-        did = obtain(options.cache.absolute(), options.weights, lines.report)
-        lines.close()
-        print(did)
-        sys.stdout.flush()
-    except WeightsError as error:
-        lines.close()
-        print(f"{error}.", file=sys.stderr)
-        return 1
+        return _run(options.cache.absolute(), options.weights, lines)
     except KeyboardInterrupt:
         lines.close()
         print("Stopped; nothing was changed.", file=sys.stderr)
@@ -87,6 +78,27 @@ def main(arguments: list[str] | None = None) -> int:
         # Nobody reads any more; Python would complain once more when it closes the output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _run(cache: Path, source: Path | None, lines: _Lines) -> int:
+    try:
+        # Here, since NumPy takes its time, in which Ctrl-C may be pressed too.
+        from models.weights import WeightsError, obtain
+    except ImportError as error:
+        print(f"{error}: run install.py again, which brings what is needed.", file=sys.stderr)
+        return 1
+    try:
+        did = obtain(cache, source, lines.report)
+    except WeightsError as error:
+        lines.close()
+        print(f"{error}.", file=sys.stderr)
+        return 1
+    except MemoryError:
+        lines.close()
+        print("There is not enough memory to read the weights.", file=sys.stderr)
+        return 1
+    lines.close()
+    print(did, flush=True)
     return 0
 
 

