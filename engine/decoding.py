@@ -45,11 +45,9 @@ def decode(path: Path, *, managed: bool = True) -> tuple[np.ndarray, list[str]]:
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         image, notes = _open(path)
-    notes += [
-        f"{path}: {each.message}."
-        for each in warned
-        if not issubclass(each.category, (Image.DecompressionBombWarning, DeprecationWarning))
-    ]
+    skipped = (Image.DecompressionBombWarning, DeprecationWarning)
+    said = [_reason(each.message) for each in warned if not issubclass(each.category, skipped)]
+    notes += [f"{path}: {each}." for each in dict.fromkeys(said)]
     if managed or image.mode in ("CMYK", "LAB"):
         return _managed_values(image, path, notes), notes
     return _values(image), notes
@@ -85,7 +83,7 @@ def identify(path: Path) -> ImageFile.ImageFile:
         raise PictureError(message) from error
     except Exception as error:
         # Pillow's readers raise whatever their parsing stumbles on: SyntaxError, KeyError, ...
-        message = f"{path} is not a picture that can be read: {error}."
+        message = f"{path} is not a picture that can be read: {_reason(error)}."
         raise PictureError(message) from error
 
 
@@ -96,13 +94,15 @@ def _open(path: Path) -> tuple[Image.Image, list[str]]:
         # Pillow keeps the upper eight of a colour channel's sixteen bits; its raw mode tells.
         raw = str(image.tile[0][3]) if image.tile else ""
         halved = ";16" in raw and not image.mode.startswith("I")
-        frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
         try:
+            # What follows the first picture of an MPO is its maker's, such as a smaller copy.
+            frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
+            image.seek(0)
             image.load()
         except MemoryError:
             raise
         except Exception as error:  # as above: a damaged file may raise anything
-            message = f"{path} is damaged or cut off: {error}."
+            message = f"{path} is damaged or cut off: {_reason(error)}."
             raise PictureError(message) from error
     if image.mode in ("I", "F") and ";16" not in raw:
         message = f"{path} has 32 bits per value; save it with 8 or 16."
@@ -146,8 +146,8 @@ def _managed_values(image: Image.Image, path: Path, notes: list[str]) -> np.ndar
         if alpha is not None:
             converted.putalpha(alpha)
         return _values(converted)
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
-        notes.append(f"{path} has a colour profile that cannot be used ({error}); taken as sRGB.")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        notes.append(f"{path} has a colour profile that cannot be used; it is taken as sRGB.")
         return _values(image)
 
 
@@ -222,8 +222,10 @@ def _read_array(path: Path) -> tuple[np.ndarray, list[str]]:
     except OSError as error:
         message = f"{path} cannot be read: {error.strerror or error}."
         raise PictureError(message) from error
-    except (ValueError, EOFError, SyntaxError, TypeError, OverflowError) as error:
-        message = f"{path} is not a .npy file that can be read: {error}."
+    except MemoryError:
+        raise
+    except Exception as error:  # numpy parses the header as Python, and so raises anything
+        message = f"{path} is not a .npy file that can be read: {_reason(error)}."
         raise PictureError(message) from error
     shape = array.shape
     if len(shape) not in (2, 3) or 0 in shape or (len(shape) == 3 and shape[2] > 4):
@@ -256,3 +258,8 @@ def _read_array(path: Path) -> tuple[np.ndarray, list[str]]:
 
 def _too_large(path: Path) -> PictureError:
     return PictureError(f"{path} has more pixels than can be read; allowed are {MAX_PIXELS}.")
+
+
+def _reason(error: Exception | str) -> str:
+    """Return what an exception says, on one line and without its final stop."""
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
