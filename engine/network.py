@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -60,13 +61,13 @@ class Network:
         device: str = "auto",
         threads: int = 0,
     ) -> None:
-        self.kernels = kernels
+        self._kernels = kernels
         self.pooling = pooling
         self.threads = thread_count(threads)
         self.device, self.notice = choose_device(device)
         self.provider = PROVIDERS[self.device]
-        # OrtValues borrow the arrays' memory; sessions borrow the OrtValues'.
-        self._shared: dict[str, onnxruntime.OrtValue] = {}
+        # On the CPU an OrtValue borrows its array's memory, which `kernels` keeps.
+        self._values: dict[str, onnxruntime.OrtValue] = {}
 
     def features(self, picture: np.ndarray, layers: tuple[str, ...]) -> dict[str, np.ndarray]:
         """Return the activations of a picture.
@@ -84,8 +85,15 @@ class Network:
         """
         _, height, width = picture.shape
         graph = features_graph(height, width, layers, pooling=self.pooling, fast=self._on_cpu)
-        session = self._session(graph)
-        values = session.run(list(layers), {"picture": picture[None].astype(np.float32)})
+        session = self.session(graph)
+        binding = session.io_binding()
+        for name in graph.kernel_inputs:
+            binding.bind_ortvalue_input(name, self.kernel(name))
+        binding.bind_cpu_input("picture", np.ascontiguousarray(picture[None], np.float32))
+        for name in layers:
+            binding.bind_output(name)
+        session.run_with_iobinding(binding)
+        values = binding.copy_outputs_to_cpu()
         return {name: value.reshape(value.shape[1], -1) for name, value in zip(layers, values)}
 
     def differentiable(
@@ -98,14 +106,20 @@ class Network:
     def _on_cpu(self) -> bool:
         return self.device == "cpu"
 
-    def _session(self, graph: Graph) -> onnxruntime.InferenceSession:
-        names = list(graph.kernels)
-        for name in names:
-            if name not in self._shared:
-                array = self.kernels[name]
-                self._shared[name] = onnxruntime.OrtValue.ortvalue_from_numpy(array)
+    def kernel(self, name: str) -> onnxruntime.OrtValue:
+        """Return a kernel in the device's memory."""
+        if name not in self._values:
+            device = ort_device(self.device)
+            value = onnxruntime.OrtValue.ortvalue_from_numpy(self._kernels[name], device, 0)
+            self._values[name] = value
+        return self._values[name]
+
+    def session(self, graph: Graph) -> onnxruntime.InferenceSession:
+        """Make a session for a graph and give it its initializers."""
         options = session_options(self.threads, self.device)
-        options.add_external_initializers(names, [self._shared[name] for name in names])
+        names = list(graph.initializers)
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(self._kernels[name]) for name in names]
+        options.add_external_initializers(names, values)
         return open_session(graph.model, options, self.device)
 
 
@@ -132,10 +146,12 @@ class DifferentiableNetwork:
             height, width, layers, pooling=pooling, fast=fast, for_gradient=True
         )
         backward = gradient_graph(height, width, layers, pooling=pooling, fast=fast)
-        self._forward = network._session(forward)
-        self._backward = network._session(backward)
-        device = "cpu" if self._on_cpu else network.device.replace("directml", "dml")
-        self._values = {}
+        self._forward = network.session(forward)
+        self._backward = network.session(backward)
+        device = ort_device(network.device)
+        self._values = {
+            name: network.kernel(name) for name in forward.kernel_inputs + backward.kernel_inputs
+        }
         self._arrays: dict[str, np.ndarray] = {}
         shapes = {**forward.inputs, **backward.inputs, **backward.outputs}
         for name, shape in shapes.items():
@@ -202,7 +218,7 @@ class DifferentiableNetwork:
 
     def _bind(self, session: onnxruntime.InferenceSession, graph: Graph) -> onnxruntime.IOBinding:
         binding = session.io_binding()
-        for name in graph.inputs:
+        for name in (*graph.inputs, *graph.kernel_inputs):
             binding.bind_ortvalue_input(name, self._values[name])
         for name in graph.outputs:
             binding.bind_ortvalue_output(name, self._values[name])
@@ -257,9 +273,29 @@ def session_options(threads: int, device: str) -> onnxruntime.SessionOptions:
     options.log_severity_level = 3
     # A spinning pool takes the cores from the losses, and from GIMP.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if device == "directml":
-        options.enable_mem_pattern = False
+    # Every size needs another pattern, and a pattern is one more block of memory.
+    options.enable_mem_pattern = False
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    _share_arena()
     return options
+
+
+@functools.lru_cache
+def _share_arena() -> None:
+    """Give all sessions one pool of memory: they never run at the same time."""
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu",
+        onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR,
+        0,
+        onnxruntime.OrtMemType.DEFAULT,
+    )
+    grow_as_requested = {"arena_extend_strategy": 1}
+    onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(grow_as_requested))
+
+
+def ort_device(device: str) -> str:
+    """Return onnxruntime's name of a device's memory."""
+    return {"directml": "dml"}.get(device, device)
 
 
 def open_session(

@@ -1,7 +1,9 @@
 """The two ONNX graphs: `features` (picture to activations) and `gradient` (the way back).
 
 Both are built for one picture size. Convolution kernels do not stand in the graphs: sessions are
-given them by name (see `kernels.py`), so that the sessions of every size share one copy.
+given them by name (see `kernels.py`). Those of direct convolutions are initializers, since
+onnxruntime rearranges them when a session is made; the large ones of Winograd convolutions are
+inputs, so that the sessions of every size share one copy.
 """
 
 from __future__ import annotations
@@ -41,15 +43,18 @@ class Graph(NamedTuple):
     model : bytes
         The model in ONNX's format.
     inputs, outputs : dict of str to tuple of int
-        Names and shapes.
-    kernels : tuple of str
-        Names of the shared initializers; `Kernels` makes each from its name.
+        Names and shapes, without the kernels.
+    initializers : tuple of str
+        Kernels that a session is given when it is made; `Kernels` makes each from its name.
+    kernel_inputs : tuple of str
+        Kernels that a session is given as inputs.
     """
 
     model: bytes
     inputs: Shapes
     outputs: Shapes
-    kernels: tuple[str, ...]
+    initializers: tuple[str, ...]
+    kernel_inputs: tuple[str, ...]
 
 
 def features_graph(
@@ -173,7 +178,8 @@ def _convolution(
     forward = kernel.endswith(".forward")
     tiles = -(-height // winograd.TILE) * -(-width // winograd.TILE)
     if fast and min(conv.inputs, conv.outputs) >= WINOGRAD_CHANNELS and tiles >= WINOGRAD_TILES:
-        weights = build.shared(f"{kernel}.winograd", (36, conv.outputs, conv.inputs))
+        name = f"{kernel}.winograd"
+        weights = build.input(name, (winograd.WINDOW**2, conv.outputs, conv.inputs))
         value = winograd.convolve(build, value, weights, (conv.inputs, conv.outputs, height, width))
         if forward:
             bias = build.shared(f"{conv.name}.bias.column", (conv.outputs, 1, 1))
@@ -243,7 +249,8 @@ def _shape(name: str, height: int, width: int) -> tuple[int, int, int, int]:
 
 
 def _finished(build: GraphBuilder, inputs: Shapes, outputs: Shapes) -> Graph:
-    return Graph(build.to_bytes(), inputs, outputs, tuple(build.shared_names))
+    kernel_inputs = tuple(name for name in build.inputs if name not in inputs)
+    return Graph(build.to_bytes(), inputs, outputs, tuple(build.shared_names), kernel_inputs)
 
 
 def trial_graph() -> Graph:

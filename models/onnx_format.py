@@ -168,11 +168,13 @@ class GraphBuilder:
         self.model.opset_import.add(domain="", version=OPSET)
         self.graph = self.model.graph
         self.graph.name = name
+        self.inputs: list[str] = []
         self.shared_names: list[str] = []
         self._constants: dict[str, str] = {}
 
     def input(self, name: str, shape: tuple[int, ...]) -> str:
         """Declare a float32 input."""
+        self.inputs.append(name)
         return self._declare_value(self.graph.input.add(), name, shape)
 
     def output(self, name: str, shape: tuple[int, ...]) -> str:

@@ -16,7 +16,8 @@ from models.onnx_format import GraphBuilder
 TILE = 4
 """Pixels of the output that one tile gives, in each direction."""
 
-_WINDOW = TILE + 2
+WINDOW = TILE + 2
+"""Pixels of the input that it looks at, in each direction."""
 
 # The matrices of the interpolation points 0, 1, -1, 2, -2 and infinity.
 _B = np.array(
@@ -63,7 +64,7 @@ def transform_kernel(kernel: np.ndarray) -> np.ndarray:
     # One matrix product with the 36 products of G's rows.
     both = np.kron(_G, _G)
     flat = both @ kernel.reshape(outputs * inputs, 9).T
-    return flat.reshape(_WINDOW**2, outputs, inputs)
+    return flat.reshape(WINDOW**2, outputs, inputs)
 
 
 def convolve(graph: GraphBuilder, value: str, kernel: str, shape: tuple[int, int, int, int]) -> str:
@@ -91,24 +92,24 @@ def convolve(graph: GraphBuilder, value: str, kernel: str, shape: tuple[int, int
         return graph.node("Reshape", name, graph.constant(np.array(sizes, np.int64)))
 
     # Input channels stand where the batch was, so that each is transformed alone.
-    filters = np.einsum("ai,bj->abij", _B, _B).reshape(_WINDOW**2, 1, _WINDOW, _WINDOW)
+    filters = np.einsum("ai,bj->abij", _B, _B).reshape(WINDOW**2, 1, WINDOW, WINDOW)
     tiles = graph.node(
         "Conv",
         reshaped(value, inputs, 1, height, width),
         graph.constant(filters),
-        kernel_shape=(_WINDOW, _WINDOW),
+        kernel_shape=(WINDOW, WINDOW),
         strides=(TILE, TILE),
         pads=(1, 1, TILE * rows - height + 1, TILE * columns - width + 1),
     )
-    tiles = reshaped(tiles, inputs, _WINDOW**2, rows * columns)
+    tiles = reshaped(tiles, inputs, WINDOW**2, rows * columns)
     tiles = graph.node("Transpose", tiles, perm=(1, 0, 2))
     products = graph.node("MatMul", kernel, tiles)
     products = graph.node("Transpose", products, perm=(1, 0, 2))
-    filters = np.einsum("ia,jb->abij", _A, _A).reshape(_WINDOW**2, 1, TILE, TILE)
+    filters = np.einsum("ia,jb->abij", _A, _A).reshape(WINDOW**2, 1, TILE, TILE)
     # The pads cut off what the last row and column of tiles have too much.
     result = graph.node(
         "ConvTranspose",
-        reshaped(products, outputs, _WINDOW**2, rows, columns),
+        reshaped(products, outputs, WINDOW**2, rows, columns),
         graph.constant(filters),
         kernel_shape=(TILE, TILE),
         strides=(TILE, TILE),
