@@ -139,7 +139,7 @@ def weights_file(options):
 
 def set_up(run):
     """Take every step, and print a line about each."""
-    check_free(run.home)
+    check_free(run.home, for_tests=run.for_tests)
     run.home.mkdir(parents=True, exist_ok=True)
     screen = Screen()
     with locked(run.home, print) as run.lock:

@@ -72,15 +72,18 @@ def write_record(home: Path, record: dict[str, Any]) -> None:
     replace_file(home / MARKER, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
 
-def check_free(home: Path) -> None:
+def check_free(home: Path, *, for_tests: bool) -> None:
     """Make sure that installing into a folder cannot touch anything that is not Scumble's.
 
     Raises
     ------
     SetupError
-        If the folder has no marker, but files or folders with the names that Scumble uses.
+        If the folder has no marker, but files or folders with the names that Scumble uses; or if
+        it has an installation of the other kind: one for the tests runs the engine from the
+        checkout.
     """
-    if read_record(home) is None:
+    record = read_record(home)
+    if record is None:
         taken = [name for name in (*FOLDERS, *SHARED) if os.path.lexists(home / name)]
         if taken:
             message = (
@@ -88,6 +91,10 @@ def check_free(home: Path) -> None:
                 "name another folder with --home."
             )
             raise SetupError(message)
+    elif record.get("for_tests", False) != for_tests:
+        kind = "for use" if for_tests else "for the tests"
+        message = f"{home} has an installation {kind}; name another folder with --home."
+        raise SetupError(message)
 
 
 @contextlib.contextmanager

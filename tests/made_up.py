@@ -1,0 +1,153 @@
+"""A made-up Scumble that installs in seconds: the real install.py with tiny packages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+INSTALLER = ("datafolder", "environment", "home", "installation", "launcher", "machine")
+
+ENGINE = """
+import json, os, sys, time
+from pathlib import Path
+if sys.argv[1] == "stylize":
+    if os.environ.get("MADE_UP_ENGINE") == "broken":
+        sys.exit("scumble stylize: The made-up engine is broken.")
+    time.sleep(0.5)
+    Path(sys.argv[3]).write_bytes(b"painted")
+    print(json.dumps({"type": "done", "device": "made-up device"}))
+else:
+    print(json.dumps([sys.argv[1:], sys.flags.isolated, sys.flags.utf8_mode]))
+"""
+MODEL = """
+import sys, time
+from pathlib import Path
+cache = Path(sys.argv[sys.argv.index("--cache") + 1])
+cache.parent.mkdir(exist_ok=True)
+there = cache.exists()
+if not there:
+    time.sleep(0.5)
+    cache.write_bytes(b"weights")
+print("The made-up weights are there" + (" already." if there else "."))
+"""
+IMAGE = """
+class Picture:
+    def resize(self, size):
+        return self
+    def save(self, path):
+        open(path, "wb").close()
+def merge(mode, parts):
+    return Picture()
+def linear_gradient(*given):
+    return None
+radial_gradient = effect_noise = linear_gradient
+"""
+PYTEST = """
+import os, sys
+print("pytest", *sys.argv[1:], "in", os.getcwd(), "with", os.environ["SCUMBLE_HOME"])
+sys.exit(5)
+"""
+PACKAGES = {
+    ("numpy", "2.1.0"): {"numpy/__init__.py": ""},
+    ("scipy", "1.15.0"): {"scipy/__init__.py": ""},
+    ("pillow", "12.0.0"): {"PIL/__init__.py": "", "PIL/Image.py": IMAGE},
+    ("protobuf", "6.33.0"): {"google/protobuf/__init__.py": ""},
+    ("onnxruntime", "1.23.2"): {"onnxruntime/__init__.py": "build = 'cpu'"},
+    ("onnxruntime_gpu", "1.24.0"): {"onnxruntime/__init__.py": "build = 'gpu'"},
+    ("onnxruntime_gpu", "1.30.0"): {"onnxruntime/__init__.py": "build = 'gpu'"},
+    ("pytest", "9.1.0"): {"pytest/__init__.py": "", "pytest/__main__.py": PYTEST},
+}
+
+
+@dataclass(frozen=True)
+class MadeUp:
+    """The made-up checkout, the folder of its packages, and a folder for commands."""
+
+    checkout: Path
+    packages: Path
+    commands: Path
+
+    def variables(self, **more: str) -> dict[str, str]:
+        """Return environment variables under which pip knows the tiny packages only."""
+        kept = {name: value for name, value in os.environ.items() if name[:4] != "PIP_"}
+        kept.pop("SCUMBLE_HOME", None)
+        path = os.pathsep.join([str(self.commands), kept.get("PATH", "")])
+        return {
+            **kept,
+            "PATH": path,
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": self.packages.as_uri(),
+            **more,
+        }
+
+    def command(self, *arguments: str | Path) -> list[str]:
+        """Return the command line that starts its install.py."""
+        return [sys.executable, str(self.checkout / "install.py"), *map(str, arguments)]
+
+    def install(self, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run its install.py to the end."""
+        return run(self.command(*arguments), self.variables(**variables))
+
+
+def run(command: list[str], variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command to the end; what it prints is UTF-8."""
+    return subprocess.run(
+        command,
+        env={**variables, "PYTHONIOENCODING": "utf-8"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+        check=False,
+    )
+
+
+def make(folder: Path) -> MadeUp:
+    """Make the made-up Scumble in a folder."""
+    made_up = MadeUp(folder / "checkout", folder / "packages", folder / "commands")
+    for path in (made_up.packages, made_up.commands):
+        path.mkdir(parents=True)
+    for name in ("engine", "models", "tests", "docs/demo"):
+        (made_up.checkout / name).mkdir(parents=True)
+    shutil.copy(CHECKOUT / "install.py", made_up.checkout)
+    for name in ("__init__.py", *(f"{name}.py" for name in INSTALLER), "requirements.txt"):
+        shutil.copy(CHECKOUT / "engine" / name, made_up.checkout / "engine")
+    write = {
+        "engine/__main__.py": ENGINE,
+        "models/__init__.py": "",
+        "models/__main__.py": MODEL,
+        "models/LICENSE": "made up\n",
+        "models/__pycache__/left.pyc": "",
+        "tests/requirements.txt": "pytest>=9  # the made-up one\n",
+    }
+    for name, text in write.items():
+        path = made_up.checkout / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    for (name, version), files in PACKAGES.items():
+        write_wheel(made_up.packages, name, version, files)
+    return made_up
+
+
+def write_wheel(folder: Path, name: str, version: str, files: dict[str, str]) -> None:
+    """Write a wheel of pure Python."""
+    about = f"{name}-{version}.dist-info"
+    described = f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: {version}\n"
+    extras = "Provides-Extra: cuda\nProvides-Extra: cudnn\n"
+    content = {
+        **files,
+        f"{about}/METADATA": described + (extras if name.endswith("gpu") else ""),
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{path},,\n" for path in (*content, f"{about}/RECORD"))
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        for path, text in {**content, f"{about}/RECORD": record}.items():
+            wheel.writestr(path, text)

@@ -1,0 +1,360 @@
+from __future__ import annotations
+
+import ast
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.machine import CHOICES, DISTRIBUTIONS
+from tests.made_up import CHECKOUT, MadeUp, make, run
+
+STEPS = ["Folder", "Python", "Packages", "Engine", "Model", "Command", "Check", "Ready"]
+
+
+@pytest.fixture(scope="session")
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> MadeUp:
+    return make(tmp_path_factory.mktemp("made-up"))
+
+
+@pytest.fixture(scope="session")
+def installed(made_up: MadeUp, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a data folder with the made-up Scumble in it; tests leave it as it is."""
+    home = tmp_path_factory.mktemp("installed") / "Müller's data ♥"
+    done = made_up.install("--home", home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == STEPS
+    return home
+
+
+def record(home: Path) -> dict:
+    return json.loads((home / "scumble.json").read_text(encoding="utf-8"))
+
+
+def launcher(home: Path) -> Path:
+    return home / "bin" / ("scumble.cmd" if os.name == "nt" else "scumble")
+
+
+def python_of(home: Path) -> str:
+    return str(home / "env" / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+
+
+def distributions(home: Path) -> list[str]:
+    listed = run([python_of(home), "-I", "-m", "pip", "list", "--format=json"], {**os.environ})
+    names = {package["name"] for package in json.loads(listed.stdout)}
+    return sorted(names & set(DISTRIBUTIONS))
+
+
+def tree(folder: Path) -> dict[str, int]:
+    """Return the files below a folder, with the times of their last change."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in paths}
+
+
+def one_sentence(done: subprocess.CompletedProcess[str]) -> str:
+    """Return what a failed run said, which is one line and no traceback."""
+    assert done.returncode == 1, done.stdout + done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("install.py: ")
+    return lines[0]
+
+
+def test_the_record_is_complete_and_says_what_is_there(installed: Path) -> None:
+    said = record(installed)
+    assert said["program"] == "scumble"
+    assert said["complete"] is True
+    assert said["onnxruntime"]["distribution"] == "onnxruntime"
+    assert said["device"] == "made-up device"
+    assert said["python"].startswith("3.")
+
+
+def test_nothing_is_left_that_was_only_needed_on_the_way(installed: Path) -> None:
+    names = {"app", "bin", "env", "install.lock", "logs", "models", "scumble.json"}
+    assert {path.name for path in installed.iterdir()} == names
+    assert sorted(os.listdir(installed / "app" / "models")) == [
+        "LICENSE",
+        "__init__.py",
+        "__main__.py",
+        "__pycache__",  # made by running it, not copied: see below
+    ]
+    assert not (installed / "app" / "models" / "__pycache__" / "left.pyc").exists()
+
+
+def test_the_command_runs_isolated_from_anywhere_through_links(
+    installed: Path, tmp_path: Path
+) -> None:
+    link, second = tmp_path / "a link", tmp_path / "second"
+    link.symlink_to(launcher(installed))
+    second.symlink_to(link.name)
+    for command in (launcher(installed), link, second):
+        done = subprocess.run(
+            [str(command), "two words", "ü*"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(tmp_path), "CDPATH": "/"},
+            capture_output=True,
+            check=True,
+        )
+        assert json.loads(done.stdout) == [["two words", "ü*"], 1, 1]
+
+
+def test_a_second_run_changes_nothing(made_up: MadeUp, installed: Path) -> None:
+    own = {f"logs{os.sep}install.log", "scumble.json"}
+    before = {name: when for name, when in tree(installed).items() if name not in own}
+    written = record(installed)
+    done = made_up.install("--home", installed)
+    assert (done.returncode, done.stderr) == (0, "")
+    for name in ("Python", "Packages", "Engine", "Model", "Command"):
+        line = next(line for line in done.stdout.splitlines() if line.startswith(name))
+        assert "already" in line
+    assert {name: when for name, when in tree(installed).items() if name not in own} == before
+    assert record(installed) == written
+
+
+# Where install.py is killed: so many seconds after the line of a step, which is in the next one.
+KILLS = (
+    *(("Folder", 0.1), ("Folder", 0.4), ("Python", 0.1), ("Python", 0.4), ("Python", 0.7)),
+    *(("Packages", 0.0), ("Engine", 0.2), ("Command", 0.2)),
+)
+
+
+def test_killed_again_and_again_and_repeated(made_up: MadeUp, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for step, seconds in KILLS:
+        process = subprocess.Popen(
+            made_up.command("--home", home),
+            env=made_up.variables(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        assert process.stdout
+        next(line for line in process.stdout if line.startswith(step))
+        time.sleep(seconds)
+        process.kill()  # but not its command, pip for instance, which goes on for a while
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        assert record(home)["complete"] is False
+    done = made_up.install("--home", home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert record(home)["complete"] is True
+    assert distributions(home) == ["onnxruntime"]
+    assert not (home / "tmp").exists()
+
+
+def test_ctrl_c_says_that_it_can_be_repeated(made_up: MadeUp, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        made_up.command("--home", tmp_path / "home"),
+        env=made_up.variables(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
+    )
+    assert process.stdout
+    assert next(process.stdout).startswith("Folder")
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate()[1]
+    assert process.returncode == 130
+    assert said.strip() == "Stopped. The same command goes on from here."
+    assert made_up.install("--home", tmp_path / "home").returncode == 0
+
+
+def test_uninstall_removes_its_own_and_keeps_the_rest(made_up: MadeUp, tmp_path: Path) -> None:
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    home.mkdir()
+    elsewhere.mkdir()
+    (elsewhere / "precious").write_text("mine")
+    (home / "letter.txt").write_text("there before")
+    assert made_up.install("--home", home).returncode == 0
+    for name in ("models/mine.npz", "bin/mine", "logs/mine.txt", "notes/note.txt"):
+        (home / name).parent.mkdir(exist_ok=True)
+        (home / name).write_text("mine")
+    (home / "cache").symlink_to(elsewhere)
+    done = made_up.install("--home", home, "--uninstall")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "what it did not make stays: bin, letter.txt, logs, models, notes" in done.stdout
+    kept = {"letter.txt", "models/mine.npz", "bin/mine", "logs/mine.txt", "notes/note.txt"}
+    assert {name.replace(os.sep, "/") for name in tree(home)} == kept
+    assert (elsewhere / "precious").read_text() == "mine"
+    again = one_sentence(made_up.install("--home", home, "--uninstall"))
+    assert "nothing was removed" in again
+    assert {name.replace(os.sep, "/") for name in tree(home)} == kept
+
+
+def test_uninstall_removes_an_unfinished_installation(made_up: MadeUp, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    one_sentence(made_up.install("--home", home, PIP_FIND_LINKS=tmp_path.as_uri()))
+    assert record(home)["complete"] is False
+    assert made_up.install("--home", home, "--uninstall").returncode == 0
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--uninstall"]])
+def test_a_folder_of_somebody_else_is_left_alone(
+    made_up: MadeUp, tmp_path: Path, arguments: list[str]
+) -> None:
+    taken = tmp_path / "taken"
+    (taken / "models").mkdir(parents=True)
+    (taken / "models" / "cat.onnx").write_text("mine")
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "scumble.json").write_text('{"program": "another"}')
+    torn = tmp_path / "torn"
+    torn.mkdir()
+    (torn / "scumble.json").write_text('{"program": "scu')
+    file = tmp_path / "file"
+    file.write_text("mine")
+    before = tree(tmp_path)
+    for home in (taken, foreign, torn, file):
+        assert str(home) in one_sentence(made_up.install("--home", home, *arguments))
+    assert tree(tmp_path) == before
+
+
+def test_without_a_network_it_says_so_and_keeps_pips_words(made_up: MadeUp, tmp_path: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        nowhere = f"http://127.0.0.1:{unused.getsockname()[1]}/simple"
+        said = one_sentence(
+            made_up.install(
+                *("--home", tmp_path / "home"),
+                PIP_NO_INDEX="0",
+                PIP_FIND_LINKS="",
+                PIP_INDEX_URL=nowhere,
+                PIP_RETRIES="1",
+            )
+        )
+    assert "cannot be reached" in said
+    log = tmp_path / "home" / "logs" / "install.log"
+    assert str(log) in said
+    assert nowhere in log.read_text(encoding="utf-8")
+    done = made_up.install("--home", tmp_path / "home")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_package_that_does_not_exist_is_named(made_up: MadeUp, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    said = one_sentence(made_up.install("--home", home, PIP_FIND_LINKS=tmp_path.as_uri()))
+    assert "there is no numpy" in said
+
+
+def test_an_engine_that_cannot_paint_is_no_installation(made_up: MadeUp, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    said = one_sentence(made_up.install("--home", home, MADE_UP_ENGINE="broken"))
+    assert "The made-up engine is broken." in said
+    assert record(home)["complete"] is False
+    assert made_up.install("--home", home).returncode == 0
+    assert record(home)["complete"] is True
+
+
+def test_there_is_only_ever_one_onnxruntime(made_up: MadeUp, tmp_path: Path) -> None:
+    tool = made_up.commands / "nvidia-smi"
+    home = tmp_path / "home"
+    for driver, asked in (("580.95.05", "auto"), ("580.95.05", "cpu"), ("550.54", "auto")):
+        tool.write_text(f"#!/bin/sh\necho {driver}\n")
+        tool.chmod(0o755)
+        try:
+            done = made_up.install("--home", home, "--onnxruntime", asked)
+        finally:
+            tool.unlink()
+        assert (done.returncode, done.stderr) == (0, "")
+        said = record(home)["onnxruntime"]
+        assert distributions(home) == [said["distribution"]]
+        if sys.platform == "linux" and asked == "auto":
+            version = "1.30.0" if driver.startswith("580") else "1.24.0"
+            assert said == {"distribution": "onnxruntime-gpu", "version": version}
+
+
+def test_the_packages_for_the_tests_and_the_arguments_for_pytest(
+    made_up: MadeUp, tmp_path: Path
+) -> None:
+    test = made_up.checkout / "tests" / "test_some.py"
+    test.write_text("")
+    places = {"XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
+    done = made_up.install("test", "-k", "this or that", "-x", **places)
+    assert done.returncode == 5, done.stderr
+    (home,) = tmp_path.rglob("scumble-tests")
+    said = f"pytest tests -k this or that -x in {made_up.checkout} with {home}"
+    assert done.stdout.splitlines()[-1] == said
+    assert not (home / "app").exists()
+    done = made_up.install("test", "tests/test_some.py::test_one", "--lf", **places)
+    assert "pytest tests/test_some.py::test_one --lf in " in done.stdout.splitlines()[-1]
+    assert "for the tests; name another folder" in one_sentence(made_up.install("--home", home))
+
+
+def test_the_demonstration_is_painted_with_the_command(made_up: MadeUp, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    done = made_up.install("demo", "--home", home)
+    assert done.returncode == 0, done.stderr
+    result = home / "demo" / "result.png"
+    assert done.stdout.splitlines()[-1] == f"The painting is in {result}"
+    assert result.read_bytes() == b"painted"
+    assert made_up.install("demo", "--home", home, "--out", tmp_path / "own.png").returncode == 0
+    assert (tmp_path / "own.png").is_file()
+    assert made_up.install("--home", home, "--uninstall").returncode == 0
+    assert not home.exists()
+
+
+def test_weights_that_are_not_there_are_refused_before_anything_is_made(
+    made_up: MadeUp, tmp_path: Path
+) -> None:
+    said = one_sentence(
+        made_up.install("--home", tmp_path / "home", "--weights", tmp_path / "none.onnx")
+    )
+    assert str(tmp_path / "none.onnx") in said
+    assert not (tmp_path / "home").exists()
+
+
+def test_the_choices_of_the_command_line_are_those_of_the_machine(made_up: MadeUp) -> None:
+    done = made_up.install("--help")
+    assert done.returncode == 0
+    assert "{" + ",".join(CHOICES) + "}" in done.stdout
+
+
+def test_an_old_python_is_told_so() -> None:
+    code = (
+        "import runpy, sys; sys.version_info = (3, 8, 10, 'final', 0); "
+        f"runpy.run_path({str(CHECKOUT / 'install.py')!r}, run_name='__main__')"
+    )
+    done = run([sys.executable, "-c", code], {**os.environ})
+    assert done.returncode == 1
+    assert "needs Python 3.9 or newer" in done.stderr
+    assert "this is Python 3.8" in done.stderr
+
+
+def test_an_old_python_can_read_install_py() -> None:
+    """Newer syntax would end in a SyntaxError before the sentence about the version."""
+    for node in ast.walk(ast.parse((CHECKOUT / "install.py").read_text(encoding="utf-8"))):
+        assert not isinstance(node, (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr))
+        assert not (isinstance(node, ast.ImportFrom) and node.module == "__future__")
+        if isinstance(node, ast.FunctionDef):
+            assert node.returns is None
+            assert not node.args.kwonlyargs
+            assert not any(argument.annotation for argument in node.args.args)
+
+
+def test_the_real_thing(model: Path, tmp_path: Path) -> None:
+    """Install Scumble itself: wrong weights, right ones, once more, and away again."""
+    home, wrong = tmp_path / "a ß home", tmp_path / "wrong.onnx"
+    wrong.write_bytes(b"these are no weights")
+    command = [sys.executable, str(CHECKOUT / "install.py"), "--home", str(home)]
+    command += ["--onnxruntime", "cpu"]
+    variables = {name: value for name, value in os.environ.items() if name != "SCUMBLE_HOME"}
+    assert str(wrong) in one_sentence(run([*command, "--weights", str(wrong)], variables))
+    assert not (home / "models" / "vgg16.npz").exists()
+
+    done = run([*command, "--weights", str(model)], variables)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert record(home)["complete"] is True
+    assert record(home)["device"] == "cpu"
+    assert (home / "models" / "vgg16.npz").read_bytes() == model.read_bytes()
+
+    done = run([*command, "--uninstall"], variables)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not home.exists()
