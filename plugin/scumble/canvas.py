@@ -15,12 +15,12 @@ from typing import BinaryIO, Callable
 import npy
 import regions
 from gi.repository import Babl, Gegl, Gimp, Gio
+from job import MIN_SIDE
 
 COLOUR = "R'G'B'A float"
 PARASITE = "scumble-settings"
 STRIP_BYTES = 16 * 2**20
-CHECK_SIDE = 16
-"""Pixels; the smallest side that the engine takes."""
+INVERSE = bytes(range(255, -1, -1))
 
 Told = Callable[[float], None]
 """Called with how far a transfer is, from 0 to 1."""
@@ -81,10 +81,10 @@ def content_of(image: Gimp.Image | None, drawables: list[Gimp.Drawable]) -> Gimp
         )
         raise CanvasError(message)
     width, height = layer.get_width(), layer.get_height()
-    if min(width, height) < CHECK_SIDE:
+    if min(width, height) < MIN_SIDE:
         message = (
             f"The layer “{layer.get_name()}” is {width}x{height} pixels; "
-            f"at least {CHECK_SIDE}x{CHECK_SIDE} are needed."
+            f"at least {MIN_SIDE}x{MIN_SIDE} are needed."
         )
         raise CanvasError(message)
     return layer
@@ -229,9 +229,11 @@ def _write(layer: Gimp.Layer, file: BinaryIO, form: str, pixel: int, told: Told)
     layer.update(0, 0, width, height)
 
 
-def _read(drawable: Gimp.Drawable, area: tuple[int, int, int, int], form: str) -> bytes:
+def _read(
+    drawable: Gimp.Drawable, area: tuple[int, int, int, int], form: str, scale: float = 1.0
+) -> bytes:
     rectangle = Gegl.Rectangle.new(*area)
-    return drawable.get_buffer().get(rectangle, 1.0, form, Gegl.AbyssPolicy.NONE)
+    return drawable.get_buffer().get(rectangle, scale, form, Gegl.AbyssPolicy.NONE)
 
 
 def _any_alpha(data: bytes) -> bool:
@@ -303,3 +305,36 @@ def mask_words(image: Gimp.Image, drawable: Gimp.Drawable | None) -> str:
         return regions.reference(regions.MASK, _item(layer))
     kind = regions.CHANNEL if isinstance(drawable, Gimp.Channel) else regions.GREY
     return regions.reference(kind, _item(drawable))
+
+
+def small_mask(
+    image: Gimp.Image,
+    content: Gimp.Layer,
+    source: regions.Source,
+    scale: float,
+    size: tuple[int, int],
+) -> bytes:
+    """Return a mask as the content sees it, made smaller for a drawing, a byte a pixel.
+
+    Parameters
+    ----------
+    image : Gimp.Image
+        The image that is painted.
+    content : Gimp.Layer
+        The layer that is painted.
+    source : regions.Source
+        The mask.
+    scale : float
+        From the content's pixels to the drawing's.
+    size : tuple of int
+        The drawing's width and height.
+    """
+    drawable, form, planes = mask_drawable(image, source)
+    x, y = offsets(content)
+    left, top = offsets(drawable)
+    area = (round((x - left) * scale), round((y - top) * scale), *size)
+    data = _read(drawable, area, form.replace("float", "u8"), scale)
+    if planes == 2:
+        pairs = zip(data[0::2], data[1::2])
+        data = bytes(grey * alpha // 255 for grey, alpha in pairs)
+    return data.translate(INVERSE) if source.kind == regions.OUTSIDE else data

@@ -12,7 +12,6 @@ import os
 import queue
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -147,7 +146,7 @@ class Painter:
             *(place.python, "-I", "-u", "-X", "utf8", "-m", "engine", "worker"),
             str(run_folder),
         ]
-        flags = subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
+        flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # only Windows has it
         try:
             with self.log.open("ab") as log:
                 self._process = subprocess.Popen(

@@ -1,0 +1,297 @@
+"""The dialog: regions, a drawing of them, and the options that matter."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import arguments
+import canvas
+import gi
+import job
+import painter
+import painting
+import regions
+
+gi.require_version("GimpUi", "3.0")
+gi.require_version("Gtk", "3.0")
+gi.require_version("Gdk", "3.0")
+
+import plan_view  # noqa: E402
+import region_rows  # noqa: E402
+import thumbnails  # noqa: E402
+import watch  # noqa: E402
+from gi.repository import Gimp, GimpUi, GLib, GObject, Gtk  # noqa: E402
+
+SIDE = 380
+TITLE = "Neural Style"
+IN_FRONT = ("strength", "method", "iterations", "size", "separate")
+
+SIZES = (
+    (90_000, "Sketch"),
+    (250_000, "Standard"),
+    (600_000, "Fine"),
+    (1_500_000, "Very fine"),
+    (0, "Full size"),
+)
+
+
+def run(
+    procedure: Gimp.Procedure,
+    config: Gimp.ProcedureConfig,
+    image: Gimp.Image,
+    content: Gimp.Layer,
+) -> list[Gimp.Layer] | None:
+    """Ask what to paint, paint it and show how it comes.
+
+    Returns
+    -------
+    list of Gimp.Layer or None
+        The new layers; none if they went into a file; None if the painter cancelled.
+    """
+    GimpUi.init("scumble")
+    painter.read_place(painting.HERE)  # no use filling in a form without an engine
+    scene = canvas.scene_of(image, content)
+    small = thumbnails.Thumbnails(image, content, SIDE)
+    start_from(config, scene, canvas.settings_of(content))
+    dialog = Dialog(procedure, config, scene, small)
+    agreed = dialog.run()
+    dialog.destroy()
+    if not agreed:
+        return None
+    options = arguments.read(config)
+    chosen = regions.from_json(config.get_property("regions"))
+    return _paint(painting.Wish(image, content, options, chosen), small)
+
+
+def start_from(config: Gimp.ProcedureConfig, scene: regions.Scene, carried: str) -> None:
+    """Fill the arguments: from the settings that the layer carries, or else from last time."""
+    style, _ = arguments.simple_style(config)
+    chosen = config.get_property("regions")
+    config.set_property("style", None)
+    config.set_property("mask", None)
+    if carried:
+        try:
+            values, chosen = arguments.from_text(carried)
+        except (ValueError, job.JobError):
+            Gimp.message("The settings that this layer carries cannot be read.")
+        else:
+            arguments.write(config, values)
+            config.set_property("regions", chosen)
+            return
+    try:
+        last = regions.from_json(chosen)
+    except regions.RegionError:
+        last = ()
+    if style and not last:
+        last = (job.Region(style=style),)
+    config.set_property("regions", regions.to_json(regions.adapt(last, scene)))
+
+
+def _paint(wish: painting.Wish, small: thumbnails.Thumbnails) -> list[Gimp.Layer] | None:
+    window = watch.Watch(small.content())
+    try:
+        under_way = painting.Painting(wish, window.told)
+        try:
+            if window.cancelled:
+                return None
+            outcome = window.follow(under_way)
+            if outcome is None:
+                return None
+            layers, notes, extra = under_way.finish(outcome, window.told)
+        finally:
+            under_way.painter.close()
+    finally:
+        window.destroy()
+    if extra is not None:
+        Gimp.Display.new(extra)
+    for note in notes:
+        Gimp.message(note)
+    Gimp.progress_end()
+    return layers
+
+
+class Dialog:
+    """GIMP's procedure dialog, with the regions beside the options."""
+
+    def __init__(
+        self,
+        procedure: Gimp.Procedure,
+        config: Gimp.ProcedureConfig,
+        scene: regions.Scene,
+        small: thumbnails.Thumbnails,
+    ) -> None:
+        self._config, self._scene, self._small = config, scene, small
+        self._window = GimpUi.ProcedureDialog.new(procedure, config, TITLE)
+        self._window.set_ok_label("_Paint")
+        self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
+        self._view = plan_view.PlanView(small)
+        self._rows = region_rows.RegionRows(scene, small, self._rows_changed)
+        self._problem = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=46)
+        self._explained = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=46)
+        self._explained.get_style_context().add_class("dim-label")
+        self._build()
+        config.connect("notify", self._config_changed)
+        self._config_changed(config, None)
+
+    def run(self) -> bool:
+        """Show the dialog until it is answered; whether to paint."""
+        return bool(self._window.run())
+
+    def destroy(self) -> None:
+        """Close it."""
+        self._window.destroy()
+
+    def _build(self) -> None:
+        columns = Gtk.Box(spacing=18)
+        columns.set_border_width(12)
+        left = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
+        left.pack_start(self._view, True, True, 0)
+        left.pack_start(self._problem, False, False, 0)
+        right = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=10)
+        right.pack_start(self._rows, True, True, 0)
+        right.pack_start(self._front(), False, False, 0)
+        right.pack_start(self._more(), False, False, 0)
+        columns.pack_start(left, False, False, 0)
+        columns.pack_start(right, True, True, 0)
+        columns.show_all()
+        self._window.get_content_area().pack_start(columns, True, True, 0)
+
+    def _front(self) -> Gtk.Widget:
+        box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
+        self._separate = self._widget("separate")
+        for name in IN_FRONT:
+            if name == "size":
+                box.pack_start(self._size(), False, False, 0)
+            elif name == "separate":
+                box.pack_start(self._separate, False, False, 0)
+            else:
+                box.pack_start(self._widget(name), False, False, 0)
+            if name == "method":
+                box.pack_start(self._explained, False, False, 0)
+        return box
+
+    def _more(self) -> Gtk.Widget:
+        box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
+        for described in arguments.options():
+            if described.name not in IN_FRONT:
+                box.pack_start(self._widget(described.name), False, False, 0)
+        scroll = Gtk.ScrolledWindow()
+        scroll.set_policy(Gtk.PolicyType.NEVER, Gtk.PolicyType.AUTOMATIC)
+        scroll.set_min_content_height(190)
+        scroll.add(box)
+        expander = Gtk.Expander.new_with_mnemonic("M_ore options")
+        expander.add(scroll)
+        return expander
+
+    def _widget(self, field: str) -> Gtk.Widget:
+        name = arguments.property_name(field)
+        kind = GObject.TYPE_NONE
+        described = {each.name: each for each in arguments.options()}[field]
+        if isinstance(described.default, float):
+            kind = GimpUi.ScaleEntry.__gtype__
+        elif isinstance(described.default, int) and not isinstance(described.default, bool):
+            kind = GimpUi.LabelSpin.__gtype__
+        widget = self._window.get_widget(name, kind)
+        widget.set_tooltip_text(described.metadata["text"])
+        if isinstance(widget, GimpUi.ScaleEntry):
+            widget.set_logarithmic(described.metadata["log"])
+        if isinstance(widget, GimpUi.Labeled):
+            self._labels.add_widget(widget.get_label())
+            widget.get_label().set_xalign(0.0)
+        return widget
+
+    def _size(self) -> Gtk.Widget:
+        row = Gtk.Box(spacing=6)
+        about = job.Job.__dataclass_fields__["size"].metadata
+        label = Gtk.Label.new_with_mnemonic("Working si_ze")
+        label.set_xalign(0.0)
+        self._labels.add_widget(label)
+        self._sizes = Gtk.ComboBoxText()
+        self._sizes.set_tooltip_text(about["text"])
+        label.set_mnemonic_widget(self._sizes)
+        full = self._small.full_size
+        area = full[0] * full[1]
+        for size, name in SIZES:
+            if size == 0 or size < area:
+                self._sizes.append(str(size), f"{name}: {_sides(size or area, full)}")
+        row.pack_start(label, False, False, 0)
+        row.pack_start(self._sizes, True, True, 0)
+        self._sizes.connect("changed", self._size_chosen)
+        return row
+
+    def _size_chosen(self, combo: Gtk.ComboBoxText) -> None:
+        words = combo.get_active_id()
+        if words is not None:
+            self._config.set_property("size", int(words))
+
+    def _show_size(self) -> None:
+        size = self._config.get_property("size")
+        full = self._small.full_size
+        if size >= full[0] * full[1]:
+            self._sizes.set_active_id("0")
+        elif not self._sizes.set_active_id(str(size)):
+            self._sizes.append(str(size), f"As last time: {_sides(size, full)}")
+            self._sizes.set_active_id(str(size))
+
+    def _rows_changed(self, chosen: tuple[job.Region, ...]) -> None:
+        self._config.set_property("regions", regions.to_json(chosen))
+
+    def _config_changed(self, config: Gimp.ProcedureConfig, changed: Any) -> None:
+        """Show what the arguments say now: after a change here, a reset or a preset."""
+        try:
+            chosen = regions.from_json(config.get_property("regions"))
+        except regions.RegionError:
+            chosen = ()
+        if not chosen:
+            # A reset: what is offered at first comes back.
+            text = regions.to_json(regions.default_regions(self._scene))
+            GLib.idle_add(lambda: config.set_property("regions", text) and False)
+            return
+        self._rows.set_regions(chosen)
+        if changed is None or changed.name == "regions":
+            self._rows.show_coverage(self._view.show_plans(self._plans(chosen)))
+        self._show_size()
+        method = config.get_property("method")
+        self._explained.set_text(_explanation(method))
+        self._separate.set_visible(method == "stitch")
+        self._show_problem(chosen)
+
+    def _plans(self, chosen: tuple[job.Region, ...]) -> list[regions.Plan | None]:
+        found: list[regions.Plan | None] = []
+        for region in chosen:
+            try:
+                found.append(regions.plan((region,), self._scene)[0])
+            except regions.RegionError:
+                found.append(None)
+        return found
+
+    def _show_problem(self, chosen: tuple[job.Region, ...]) -> None:
+        problem = ""
+        try:
+            regions.plan(chosen, self._scene)
+            options = arguments.read(self._config)
+            named = tuple(
+                dataclasses.replace(region, style=region.style or "-") for region in chosen
+            )
+            job.check(job.Job(content="-", output="-", regions=named, **options))
+        except (regions.RegionError, job.JobError) as error:
+            problem = str(error)
+        self._problem.set_text(problem)
+        self._window.set_response_sensitive(Gtk.ResponseType.OK, not problem)
+
+
+def _sides(area: int, full: tuple[int, int]) -> str:
+    """Return the sides of a picture of this area and the content's aspect."""
+    scale = min((area / (full[0] * full[1])) ** 0.5, 1.0)
+    return f"{round(full[0] * scale)} × {round(full[1] * scale)} pixels"
+
+
+def _explanation(method: str) -> str:
+    """Return the contract's words for one method."""
+    text = job.Job.__dataclass_fields__["method"].metadata["text"]
+    for part in text.rstrip(".").split(";"):
+        name, _, words = part.strip().partition(": ")
+        if name == method:
+            return words[:1].upper() + words[1:] + "."
+    return ""

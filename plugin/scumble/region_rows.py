@@ -1,0 +1,360 @@
+"""The list of regions in the dialog: a style, a mask and two numbers in each row."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any, Callable
+
+import job
+import regions
+import thumbnails
+from gi.repository import GdkPixbuf, GimpUi, GLib, Gtk
+
+THUMBNAIL = 72
+CHOOSE_FILE = "?file"
+NAME_WIDTH = 34
+PICTURES = ("*.png", "*.jpg", "*.jpeg", "*.tif", "*.tiff", "*.webp")
+
+FIELDS = {each.name: each for each in dataclasses.fields(job.Region)}
+
+
+class RegionRows(Gtk.Box):
+    """Shows regions and lets them be changed.
+
+    Parameters
+    ----------
+    scene : regions.Scene
+        What there is to choose from.
+    small : thumbnails.Thumbnails
+        Gives the rows their pictures.
+    changed : callable
+        Called with the regions after every change made here.
+    """
+
+    def __init__(
+        self,
+        scene: regions.Scene,
+        small: thumbnails.Thumbnails,
+        changed: Callable[[tuple[job.Region, ...]], None],
+    ) -> None:
+        super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
+        self._scene, self._small, self._changed = scene, small, changed
+        self._regions: list[job.Region] = []
+        self._files: list[str] = []
+        self._box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=10)
+        self._box.set_border_width(6)
+        self._scroll = Gtk.ScrolledWindow()
+        self._scroll.set_policy(Gtk.PolicyType.NEVER, Gtk.PolicyType.AUTOMATIC)
+        self._scroll.set_shadow_type(Gtk.ShadowType.IN)
+        self._scroll.add(self._box)
+        self._scroll.set_min_content_height(2 * THUMBNAIL + 60)
+        self.pack_start(self._scroll, True, True, 0)
+        self._add = Gtk.Button.new_with_mnemonic("_Add a style")
+        self._add.set_tooltip_text("Add a style with a region of its own")
+        self._add.set_halign(Gtk.Align.START)
+        self._add.connect("clicked", lambda _button: self._append())
+        self.pack_start(self._add, False, False, 0)
+
+    def set_regions(self, given: tuple[job.Region, ...]) -> None:
+        """Show other regions."""
+        if tuple(self._regions) == given and self._box.get_children():
+            return
+        self._regions = list(given)
+        self._build()
+
+    def show_coverage(self, coverage: list[float | None]) -> None:
+        """Say in each row how much of the layer it covers, from 0 to 1."""
+        for row, share in zip(self._box.get_children(), coverage):
+            row.show_coverage(share)
+
+    def _build(self, focus: int | None = None) -> None:
+        for child in self._box.get_children():
+            child.destroy()
+        for number, region in enumerate(self._regions):
+            row = _Row(self, number, region, len(self._regions))
+            self._box.pack_start(row, False, False, 0)
+        self._add.set_sensitive(len(self._regions) < job.MAX_REGIONS)
+        self._box.show_all()
+        if focus is not None:
+            self._box.get_children()[focus].focus_style()
+            GLib.idle_add(self._scroll_down if focus == len(self._regions) - 1 else lambda: False)
+
+    def _scroll_down(self) -> bool:
+        adjustment = self._scroll.get_vadjustment()
+        adjustment.set_value(adjustment.get_upper())
+        return False
+
+    def _append(self) -> None:
+        """Add a style: on the rest, if the others leave one."""
+        whole = any(region.mask == regions.ALL for region in self._regions)
+        rest = any(region.mask == regions.REST for region in self._regions)
+        mask = regions.ALL if whole or rest or not self._regions else regions.REST
+        self._regions.append(job.Region(mask=mask))
+        self._build(len(self._regions) - 1)
+        self._changed(tuple(self._regions))
+
+    def move(self, number: int, by: int) -> None:
+        """Exchange a region with its neighbour."""
+        other = number + by
+        pair = self._regions[other], self._regions[number]
+        self._regions[number], self._regions[other] = pair
+        self._build(other)
+        self._changed(tuple(self._regions))
+
+    def remove_at(self, number: int) -> None:
+        """Take a region out."""
+        del self._regions[number]
+        self._build(min(number, len(self._regions) - 1))
+        self._changed(tuple(self._regions))
+
+    def change(self, number: int, **values: Any) -> None:
+        """Give a region other values."""
+        self._regions[number] = dataclasses.replace(self._regions[number], **values)
+        self._changed(tuple(self._regions))
+
+    def picture(self, region: job.Region) -> GdkPixbuf.Pixbuf | None:
+        """Return the small picture of a region's style."""
+        mask_free = dataclasses.replace(region, mask=regions.ALL)
+        try:
+            found = regions.plan((mask_free,), self._scene)[0]
+        except regions.RegionError:
+            return None
+        return self._small.style(found.style, THUMBNAIL)
+
+    def remember_file(self, path: str) -> None:
+        """Offer a file in every row from now on."""
+        if path not in self._files:
+            self._files.append(path)
+
+    def style_choices(self, now: str) -> list[tuple[str, str]]:
+        """Return what can be a style: its words, and what the list calls it."""
+        choices = [] if now else [("", "Choose a style")]
+        if now and not now.startswith("layer:"):
+            self.remember_file(now)
+        choices += [(path, _short(os.path.basename(path))) for path in self._files]
+        for layer in self._scene.layers:
+            if layer.number != self._scene.content.number:
+                words = regions.reference(regions.LAYER, layer)
+                choices.append((words, _short(f"Layer: {layer.name}")))
+        for layer in self._scene.elsewhere:
+            words = regions.reference(regions.LAYER, layer)
+            choices.append((words, _short(f"{layer.image}: {layer.name}")))
+        choices.append((CHOOSE_FILE, "Choose a picture file…"))
+        return _with_current(choices, now)
+
+    def mask_choices(self, now: str) -> list[tuple[str, str]]:
+        """Return what can be a mask: its words, and what the list calls it."""
+        choices = [(regions.ALL, "the whole layer")]
+        if self._scene.has_selection:
+            choices += [
+                (regions.SELECTION, "the selection"),
+                (regions.OUTSIDE, "what is not selected"),
+            ]
+        choices.append((regions.REST, "the rest"))
+        for channel in self._scene.channels:
+            words = regions.reference(regions.CHANNEL, channel)
+            choices.append((words, _short(f"the channel “{channel.name}”")))
+        for layer in self._scene.layers:
+            if layer.has_mask:
+                words = regions.reference(regions.MASK, layer)
+                choices.append((words, _short(f"the mask of “{layer.name}”")))
+        for layer in self._scene.layers:
+            if layer.has_alpha:
+                words = regions.reference(regions.ALPHA, layer)
+                choices.append((words, _short(f"the opacity of “{layer.name}”")))
+        choices.append((CHOOSE_FILE, "Choose a grey picture…"))
+        return _with_current(choices, now)
+
+
+class _Row(Gtk.Grid):
+    """One region."""
+
+    def __init__(self, rows: RegionRows, number: int, region: job.Region, count: int) -> None:
+        super().__init__(column_spacing=8, row_spacing=4)
+        self._rows, self._number, self._region = rows, number, region
+        self._image = Gtk.Image()
+        self._image.set_size_request(THUMBNAIL, THUMBNAIL)
+        badge = Gtk.Label()
+        badge.set_markup(f"<b>{number + 1}</b>")
+        self.attach(badge, 0, 0, 1, 3)
+        self.attach(self._image, 1, 0, 1, 3)
+
+        self._style = self._combo(rows.style_choices(region.style), region.style)
+        self._style.set_tooltip_text(FIELDS["style"].metadata["text"])
+        self._style.set_hexpand(True)
+        self._style.connect("changed", self._style_chosen)
+        self._mask = self._combo(rows.mask_choices(region.mask), region.mask)
+        self._mask.set_tooltip_text("Where this style goes")
+        self._mask.connect("changed", self._mask_chosen)
+        self._coverage = Gtk.Label(xalign=1.0, width_chars=5)
+        self._coverage.set_tooltip_text("How much of the layer this region covers")
+        self.attach(Gtk.Label(label="Style", xalign=0), 2, 0, 1, 1)
+        self.attach(self._style, 3, 0, 1, 1)
+        self.attach(Gtk.Label(label="goes on", xalign=0), 2, 1, 1, 1)
+        self.attach(self._mask, 3, 1, 1, 1)
+        self.attach(self._numbers(), 3, 2, 1, 1)
+        self.attach(self._buttons(count), 4, 0, 1, 1)
+        self.attach(self._coverage, 4, 1, 1, 1)
+        self._show_picture()
+
+    def focus_style(self) -> None:
+        """Take the keyboard."""
+        self._style.grab_focus()
+
+    def show_coverage(self, share: float | None) -> None:
+        """Say how much of the layer the region covers, from 0 to 1."""
+        if share is None:
+            self._coverage.set_text("")
+        elif share == 0.0:
+            self._coverage.set_markup("<b>0 %</b>")
+        else:
+            self._coverage.set_text(f"{100 * share:.0f} %" if share >= 0.01 else "< 1 %")
+
+    def _combo(self, choices: list[tuple[str, str]], now: str) -> Gtk.ComboBoxText:
+        combo = Gtk.ComboBoxText()
+        for words, text in choices:
+            combo.append(words or "?", text)
+        combo.set_active_id(now or "?")
+        return combo
+
+    def _numbers(self) -> Gtk.Box:
+        box = Gtk.Box(spacing=6)
+        for name, step in (("weight", 0.1), ("scale", 0.05)):
+            about = FIELDS[name].metadata
+            adjustment = Gtk.Adjustment(
+                value=getattr(self._region, name),
+                lower=about["low"],
+                upper=about["high"],
+                step_increment=step,
+                page_increment=1,
+            )
+            spin = Gtk.SpinButton(adjustment=adjustment, digits=2, width_chars=5)
+            spin.set_tooltip_text(about["text"])
+            spin.connect("value-changed", self._number_changed, name)
+            text = Gtk.Label(label=about["label"])
+            box.pack_start(text, False, False, 0)
+            box.pack_start(spin, False, False, 0)
+        return box
+
+    def _buttons(self, count: int) -> Gtk.Box:
+        box = Gtk.Box(spacing=0, halign=Gtk.Align.END)
+        for icon, text, able, act in (
+            (GimpUi.ICON_GO_UP, "Up", self._number > 0, lambda: self._rows.move(self._number, -1)),
+            (
+                GimpUi.ICON_GO_DOWN,
+                "Down",
+                self._number < count - 1,
+                lambda: self._rows.move(self._number, 1),
+            ),
+            (
+                GimpUi.ICON_LIST_REMOVE,
+                "Take this style out",
+                count > 1,
+                lambda: self._rows.remove_at(self._number),
+            ),
+        ):
+            button = Gtk.Button.new_from_icon_name(icon, Gtk.IconSize.MENU)
+            button.set_relief(Gtk.ReliefStyle.NONE)
+            button.set_tooltip_text(text)
+            button.get_accessible().set_name(text)
+            button.set_sensitive(able)
+            # Later, since acting destroys the button that is being pressed.
+            button.connect("clicked", lambda _button, act=act: GLib.idle_add(act))
+            box.pack_start(button, False, False, 0)
+        return box
+
+    def _number_changed(self, spin: Gtk.SpinButton, name: str) -> None:
+        about = FIELDS[name].metadata
+        value = min(max(round(spin.get_value(), 4), about["low"]), about["high"])
+        self._rows.change(self._number, **{name: value})
+
+    def _style_chosen(self, combo: Gtk.ComboBoxText) -> None:
+        words = self._chosen(combo, "Choose a style", self._region.style)
+        if words is None:
+            return
+        self._region = dataclasses.replace(self._region, style=words)
+        self._rows.change(self._number, style=words)
+        self._show_picture()
+
+    def _mask_chosen(self, combo: Gtk.ComboBoxText) -> None:
+        words = self._chosen(combo, "Choose a grey picture", self._region.mask)
+        if words is None:
+            return
+        self._region = dataclasses.replace(self._region, mask=words)
+        self._rows.change(self._number, mask=words)
+
+    def _chosen(self, combo: Gtk.ComboBoxText, title: str, before: str) -> str | None:
+        """Return the words of what was chosen, after asking for a file where that is it."""
+        words = combo.get_active_id()
+        if words != CHOOSE_FILE:
+            return None if words is None else words.replace("?", "", 1) if words == "?" else words
+        path = choose_picture(self.get_toplevel(), title, before)
+        if not path:
+            combo.set_active_id(before or "?")
+            return None
+        if combo is self._style:
+            self._rows.remember_file(path)
+        position = 0
+        combo.insert(position, path, _short(os.path.basename(path)))
+        combo.set_active_id(path)  # comes back here with the file's words
+        return None
+
+    def _show_picture(self) -> None:
+        picture = self._rows.picture(self._region)
+        if picture is not None:
+            self._image.set_from_pixbuf(picture)
+        else:
+            self._image.set_from_icon_name(GimpUi.ICON_IMAGE, Gtk.IconSize.DIALOG)
+
+
+def choose_picture(parent: Gtk.Window, title: str, before: str) -> str:
+    """Ask for a picture file, showing each; return its path, or nothing."""
+    chooser = Gtk.FileChooserDialog(
+        title=title, transient_for=parent, modal=True, action=Gtk.FileChooserAction.OPEN
+    )
+    chooser.add_buttons("_Cancel", Gtk.ResponseType.CANCEL, "_Open", Gtk.ResponseType.OK)
+    chooser.set_default_response(Gtk.ResponseType.OK)
+    pictures = Gtk.FileFilter()
+    pictures.set_name("Pictures")
+    for pattern in PICTURES:
+        pictures.add_pattern(pattern)
+        pictures.add_pattern(pattern.upper())
+    chooser.add_filter(pictures)
+    preview = Gtk.Image()
+    chooser.set_preview_widget(preview)
+    chooser.connect("update-preview", _update_preview, preview)
+    if before and os.path.isabs(before):
+        chooser.set_filename(before)
+    answer = chooser.run()
+    path = chooser.get_filename() if answer == Gtk.ResponseType.OK else ""
+    chooser.destroy()
+    return path or ""
+
+
+def _update_preview(chooser: Gtk.FileChooserDialog, preview: Gtk.Image) -> None:
+    path = chooser.get_preview_filename()
+    shown = None
+    if path and os.path.isfile(path):
+        try:
+            shown = GdkPixbuf.Pixbuf.new_from_file_at_scale(path, 180, 180, True)
+        except GLib.Error:
+            shown = None  # not a picture that can be shown
+    preview.set_from_pixbuf(shown)
+    chooser.set_preview_widget_active(shown is not None)
+
+
+def _short(text: str) -> str:
+    """Cut a long name in its middle."""
+    if len(text) <= NAME_WIDTH:
+        return text
+    half = NAME_WIDTH // 2
+    return text[:half] + "…" + text[-half + 1 :]
+
+
+def _with_current(choices: list[tuple[str, str]], now: str) -> list[tuple[str, str]]:
+    """Put what is chosen into the list, if it is not there."""
+    if now in dict(choices):
+        return choices
+    name = os.path.basename(now) or now
+    return [(now, _short(name)), *choices]
