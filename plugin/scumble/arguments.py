@@ -20,6 +20,14 @@ NOT_OPTIONS = ("content", "output", "regions")
 DEFAULTS = {"separate": True}
 """Where GIMP departs from the contract: one layer per style can always be merged into one."""
 
+IN_FRONT = ("strength", "method", "iterations", "size", "separate")
+"""The options that a dialog shows first."""
+
+TAKEN_LETTERS = "acdhloprst"
+"""Mnemonics of GIMP's own buttons, and of ours."""
+
+LABELS = {"separate": "One layer per style"}
+
 FLAGS = GObject.ParamFlags.READWRITE
 
 REGIONS_HELP = (
@@ -47,15 +55,33 @@ def default_of(described: dataclasses.Field) -> Any:
 
 def label(described: dataclasses.Field) -> str:
     """Return what a dialog calls a field."""
-    about = described.metadata
-    return str(about["label"] or described.name.replace("_", " ").capitalize())
+    named = LABELS.get(described.name) or described.metadata["label"]
+    return str(named or described.name.replace("_", " ").capitalize())
+
+
+def mnemonic_labels() -> dict[str, str]:
+    """Return the label of every option, each with a letter of its own as far as they go."""
+    taken = set(TAKEN_LETTERS)
+    labels = {}
+    for described in sorted(options(), key=lambda each: each.name not in IN_FRONT):
+        text = label(described)
+        free = [letter for letter in text.lower() if letter.isalpha() and letter not in taken]
+        if free:
+            taken.add(free[0])
+            place = text.lower().index(free[0])
+            text = text[:place] + "_" + text[place:]
+        labels[described.name] = text
+    return labels
+
+
+MNEMONIC_LABELS = mnemonic_labels()
 
 
 def declare(procedure: Gimp.Procedure) -> None:
     """Give the procedure its arguments and its return value."""
     procedure.add_file_argument(
         "style",
-        "S_tyle",
+        "Style",
         "The picture whose style is taken; for more than one, see regions.",
         Gimp.FileChooserAction.OPEN,
         True,
@@ -64,12 +90,12 @@ def declare(procedure: Gimp.Procedure) -> None:
     )
     procedure.add_drawable_argument(
         "mask",
-        "_Mask",
+        "Mask",
         "Where the style goes: a channel, a layer mask, the selection, or a grey layer.",
         True,
         FLAGS,
     )
-    procedure.add_string_argument("regions", "_Regions", REGIONS_HELP, "", FLAGS)
+    procedure.add_string_argument("regions", "Regions", REGIONS_HELP, "", FLAGS)
     for described in options():
         _declare(procedure, described)
     procedure.add_layer_return_value(
@@ -85,9 +111,7 @@ def declare(procedure: Gimp.Procedure) -> None:
 def _declare(procedure: Gimp.Procedure, described: dataclasses.Field) -> None:
     about = described.metadata
     name, text, default = property_name(described.name), about["text"], default_of(described)
-    shown = "_" + label(described)
-    if about["unit"] and about["unit"] not in ("times",):
-        shown += f" ({about['unit']})"
+    shown = MNEMONIC_LABELS[described.name]
     if about["choices"]:
         choice = Gimp.Choice.new()
         for number, nick in enumerate(about["choices"]):
@@ -122,7 +146,7 @@ def read(config: Gimp.ProcedureConfig) -> dict[str, Any]:
     for described in options():
         value = config.get_property(property_name(described.name))
         if described.name.endswith("_layers"):
-            value = job.check_value(described, layers_from_text(value))
+            value = job.check_value(described, layers_from_text(value or ""))
         elif described.name.endswith("_picture"):
             value = path_of(value)
         values[described.name] = value

@@ -23,10 +23,8 @@ import thumbnails  # noqa: E402
 import watch  # noqa: E402
 from gi.repository import Gimp, GimpUi, GLib, GObject, Gtk  # noqa: E402
 
-SIDE = 380
+SIDE = 420
 TITLE = "Neural Style"
-IN_FRONT = ("strength", "method", "iterations", "size", "separate")
-
 SIZES = (
     (90_000, "Sketch"),
     (250_000, "Standard"),
@@ -146,12 +144,12 @@ class Dialog:
         columns = Gtk.Box(spacing=18)
         columns.set_border_width(12)
         left = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
-        left.pack_start(self._view, True, True, 0)
+        left.pack_start(self._view, False, False, 0)
         left.pack_start(self._problem, False, False, 0)
+        left.pack_start(self._more(), True, True, 0)
         right = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=10)
         right.pack_start(self._rows, True, True, 0)
         right.pack_start(self._front(), False, False, 0)
-        right.pack_start(self._more(), False, False, 0)
         columns.pack_start(left, False, False, 0)
         columns.pack_start(right, True, True, 0)
         columns.show_all()
@@ -159,8 +157,9 @@ class Dialog:
 
     def _front(self) -> Gtk.Widget:
         box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
+        self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
         self._separate = self._widget("separate")
-        for name in IN_FRONT:
+        for name in arguments.IN_FRONT:
             if name == "size":
                 box.pack_start(self._size(), False, False, 0)
             elif name == "separate":
@@ -173,25 +172,28 @@ class Dialog:
 
     def _more(self) -> Gtk.Widget:
         box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
+        box.set_border_width(6)
+        self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
         for described in arguments.options():
-            if described.name not in IN_FRONT:
+            if described.name not in arguments.IN_FRONT:
                 box.pack_start(self._widget(described.name), False, False, 0)
         scroll = Gtk.ScrolledWindow()
         scroll.set_policy(Gtk.PolicyType.NEVER, Gtk.PolicyType.AUTOMATIC)
-        scroll.set_min_content_height(190)
+        scroll.set_min_content_height(240)
         scroll.add(box)
         expander = Gtk.Expander.new_with_mnemonic("M_ore options")
         expander.add(scroll)
+        expander.set_valign(Gtk.Align.END)
         return expander
 
     def _widget(self, field: str) -> Gtk.Widget:
         name = arguments.property_name(field)
         kind = GObject.TYPE_NONE
         described = {each.name: each for each in arguments.options()}[field]
+        if described.name == "seed":
+            return self._seed(described)
         if isinstance(described.default, float):
             kind = GimpUi.ScaleEntry.__gtype__
-        elif isinstance(described.default, int) and not isinstance(described.default, bool):
-            kind = GimpUi.LabelSpin.__gtype__
         widget = self._window.get_widget(name, kind)
         widget.set_tooltip_text(described.metadata["text"])
         if isinstance(widget, GimpUi.ScaleEntry):
@@ -201,24 +203,36 @@ class Dialog:
             widget.get_label().set_xalign(0.0)
         return widget
 
-    def _size(self) -> Gtk.Widget:
+    def _seed(self, described: dataclasses.Field) -> Gtk.Widget:
+        """Return the row of a number too large for GIMP's own widgets."""
+        about = described.metadata
+        spin = Gtk.SpinButton.new_with_range(about["low"], about["high"], 1)
+        spin.set_tooltip_text(about["text"])
+        both = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
+        self._config.bind_property(described.name, spin, "value", both)
+        return self._row(arguments.MNEMONIC_LABELS[described.name], spin)
+
+    def _row(self, text: str, widget: Gtk.Widget) -> Gtk.Widget:
         row = Gtk.Box(spacing=6)
-        about = job.Job.__dataclass_fields__["size"].metadata
-        label = Gtk.Label.new_with_mnemonic("Working si_ze")
+        label = Gtk.Label.new_with_mnemonic(text)
         label.set_xalign(0.0)
+        label.set_mnemonic_widget(widget)
         self._labels.add_widget(label)
+        row.pack_start(label, False, False, 0)
+        row.pack_start(widget, True, True, 0)
+        return row
+
+    def _size(self) -> Gtk.Widget:
+        about = job.Job.__dataclass_fields__["size"].metadata
         self._sizes = Gtk.ComboBoxText()
         self._sizes.set_tooltip_text(about["text"])
-        label.set_mnemonic_widget(self._sizes)
         full = self._small.full_size
         area = full[0] * full[1]
         for size, name in SIZES:
             if size == 0 or size < area:
                 self._sizes.append(str(size), f"{name}: {_sides(size or area, full)}")
-        row.pack_start(label, False, False, 0)
-        row.pack_start(self._sizes, True, True, 0)
         self._sizes.connect("changed", self._size_chosen)
-        return row
+        return self._row(arguments.MNEMONIC_LABELS["size"], self._sizes)
 
     def _size_chosen(self, combo: Gtk.ComboBoxText) -> None:
         words = combo.get_active_id()

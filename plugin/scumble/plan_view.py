@@ -9,7 +9,7 @@ import regions
 import thumbnails
 from gi.repository import Gdk, Gtk
 
-STYLE_SIDE = 96
+STYLE_SIDE = 200
 SHOWN = 0.85
 """How much of a style covers the content in the drawing."""
 
@@ -25,7 +25,7 @@ class PlanView(Gtk.DrawingArea):
         self._masks: list[bytes | None] = []
         self.set_size_request(small.width, small.height)
         self.set_halign(Gtk.Align.CENTER)
-        self.set_valign(Gtk.Align.CENTER)
+        self.set_valign(Gtk.Align.START)
         self.set_tooltip_text("Where each style goes")
         self.connect("draw", self._draw)
 
@@ -87,6 +87,7 @@ def _middle(mask: bytes, width: int, height: int) -> tuple[float, float]:
 
 
 def _badge(context: cairo.Context, text: str, x: float, y: float) -> None:
+    context.new_path()
     context.arc(x, y, 13, 0, 2 * math.pi)
     context.set_source_rgba(0, 0, 0, 0.75)
     context.fill_preserve()

@@ -12,6 +12,9 @@ import thumbnails
 from gi.repository import GdkPixbuf, GimpUi, GLib, Gtk
 
 THUMBNAIL = 72
+LIST_HEIGHT = 275
+"""Two rows and the beginning of a third."""
+
 CHOOSE_FILE = "?file"
 NAME_WIDTH = 34
 PICTURES = ("*.png", "*.jpg", "*.jpeg", "*.tif", "*.tiff", "*.webp")
@@ -42,13 +45,13 @@ class RegionRows(Gtk.Box):
         self._scene, self._small, self._changed = scene, small, changed
         self._regions: list[job.Region] = []
         self._files: list[str] = []
-        self._box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=10)
+        self._box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=14)
         self._box.set_border_width(6)
         self._scroll = Gtk.ScrolledWindow()
         self._scroll.set_policy(Gtk.PolicyType.NEVER, Gtk.PolicyType.AUTOMATIC)
         self._scroll.set_shadow_type(Gtk.ShadowType.IN)
         self._scroll.add(self._box)
-        self._scroll.set_min_content_height(2 * THUMBNAIL + 60)
+        self._scroll.set_min_content_height(LIST_HEIGHT)
         self.pack_start(self._scroll, True, True, 0)
         self._add = Gtk.Button.new_with_mnemonic("_Add a style")
         self._add.set_tooltip_text("Add a style with a region of its own")

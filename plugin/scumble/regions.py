@@ -178,7 +178,7 @@ def adapt(regions: tuple[job.Region, ...], scene: Scene) -> tuple[job.Region, ..
     return regions
 
 
-def from_json(text: str) -> tuple[job.Region, ...]:
+def from_json(text: str | None) -> tuple[job.Region, ...]:
     """Read regions from JSON: a list of objects, or nothing.
 
     Raises
@@ -186,7 +186,7 @@ def from_json(text: str) -> tuple[job.Region, ...]:
     RegionError
         If the text is not such a list.
     """
-    if not text.strip():
+    if text is None or not text.strip():  # GIMP turns an empty text into None on its way
         return ()
     try:
         data = json.loads(text)

@@ -75,7 +75,8 @@ class Watch(Gtk.Dialog):
         self._stop = self.add_button("_Stop and keep", Gtk.ResponseType.OK)
         self._stop.set_tooltip_text("End now and keep the best picture so far")
         self._stop.set_sensitive(False)
-        self.set_default_response(Gtk.ResponseType.OK)
+        self._area.set_can_focus(True)  # so that Return and Space do not press a button unawares
+        self._area.grab_focus()
 
     def told(self, done: float) -> None:
         """Show how far the reading or the writing of pixels is, from 0 to 1."""
