@@ -47,8 +47,8 @@ STEPS = (
 
 DEMO = CHECKOUT / "docs" / "demo"
 
-# Chosen so that two cores paint it in two to three minutes.
-DEMO_OPTIONS = ["--size", "160000", "--iterations", "80", "--strength", "2"]
+# Chosen so that two cores paint it in one to two minutes.
+DEMO_OPTIONS = ["--size", "full", "--iterations", "70"]
 
 STOPPED = 130
 

@@ -287,7 +287,7 @@ def draw_mask() -> Image.Image:
     draw = ImageDraw.Draw(large)
     for box in ((76, 62, 482, 388), (170, 14, 414, 260)):
         draw.ellipse([edge * FINE for edge in box], fill=255)
-    return large.filter(ImageFilter.GaussianBlur(9 * FINE)).resize((600, 400))
+    return large.filter(ImageFilter.GaussianBlur(9 * FINE)).resize((540, 360))
 
 
 if __name__ == "__main__":
