@@ -185,6 +185,11 @@ def _convolution(
             bias = build.shared(f"{conv.name}.bias.column", (conv.outputs, 1, 1))
             value = build.node("Add", value, bias)
         return value
+    if kernel == "conv1_1.backward":
+        # The transposed form wins for three output channels only: a direct convolution would be
+        # padded to a whole block of them.
+        weights = build.shared("conv1_1.forward", (conv.inputs, conv.outputs, 3, 3))
+        return build.node("ConvTranspose", value, weights, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
     weights = build.shared(kernel, (conv.outputs, conv.inputs, 3, 3))
     biases = [build.shared(f"{conv.name}.bias", (conv.outputs,))] if forward else []
     return build.node("Conv", value, weights, *biases, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
@@ -192,8 +197,8 @@ def _convolution(
 
 def _through_relu(build: GraphBuilder, above: str, name: str) -> str:
     """Multiply by 1 where the activation is positive, else by 0."""
-    zero = build.constant(np.zeros((), np.float32))
-    is_open = build.node("Cast", build.node("Greater", name, zero), to=1)
+    # One pass where comparing and converting would be two: activations are 0 or far above 1e-30.
+    is_open = build.node("HardSigmoid", name, alpha=1e30, beta=0.0)
     return build.node("Mul", above, is_open)
 
 

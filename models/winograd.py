@@ -104,15 +104,20 @@ def convolve(graph: GraphBuilder, value: str, kernel: str, shape: tuple[int, int
     tiles = reshaped(tiles, inputs, WINDOW**2, rows * columns)
     tiles = graph.node("Transpose", tiles, perm=(1, 0, 2))
     products = graph.node("MatMul", kernel, tiles)
-    products = graph.node("Transpose", products, perm=(1, 0, 2))
-    filters = np.einsum("ia,jb->abij", _A, _A).reshape(WINDOW**2, 1, TILE, TILE)
-    # The pads cut off what the last row and column of tiles have too much.
-    result = graph.node(
-        "ConvTranspose",
-        reshaped(products, outputs, WINDOW**2, rows, columns),
-        graph.constant(filters),
-        kernel_shape=(TILE, TILE),
-        strides=(TILE, TILE),
-        pads=(0, 0, TILE * rows - height, TILE * columns - width),
+    # The output transform is a matrix product too; its 16 rows are the pixels of a tile.
+    transform = np.einsum("ia,jb->ijab", _A, _A).reshape(TILE**2, WINDOW**2)
+    flat = reshaped(products, WINDOW**2, outputs * rows * columns)
+    pixels = graph.node("MatMul", graph.constant(transform), flat)
+    pixels = reshaped(pixels, TILE**2, outputs, rows * columns)
+    pixels = graph.node("Transpose", pixels, perm=(1, 0, 2))
+    pixels = reshaped(pixels, 1, outputs * TILE**2, rows, columns)
+    result = graph.node("DepthToSpace", pixels, blocksize=TILE, mode="CRD")
+    if (TILE * rows, TILE * columns) == (height, width):
+        return result
+    # The last row and column of tiles have too much.
+    starts, ends, axes = ([0, 0], [height, width], [2, 3])
+    return graph.node(
+        "Slice",
+        result,
+        *(graph.constant(np.array(each, np.int64)) for each in (starts, ends, axes)),
     )
-    return reshaped(result, 1, outputs, height, width)
