@@ -95,7 +95,7 @@ def features_graph(
         name = operation.name
         if isinstance(operation, Conv):
             size = layer_size(name, height, width)
-            value = _convolution(build, value, operation, f"{name}.forward", size, fast)
+            value = _convolution(build, value, operation, size, fast)
             value = build.node("Relu", value, output=name)
         else:
             op = "AveragePool" if pooling == "average" else "MaxPool"
@@ -148,9 +148,8 @@ def gradient_graph(
             if name in layers:
                 above = build.node("Add", above, f"d_{name}") if above else f"d_{name}"
             above = _through_relu(build, above, name)
-            backward = Conv(name, operation.outputs, operation.inputs)
             size = layer_size(name, height, width)
-            above = _convolution(build, above, backward, f"{name}.backward", size, fast)
+            above = _through_convolution(build, above, operation, size, fast)
         else:
             below = operations[index - 1].name
             size = layer_size(below, height, width)
@@ -171,28 +170,45 @@ def activations_for(layers: tuple[str, ...], pooling: str) -> tuple[str, ...]:
 
 
 def _convolution(
-    build: GraphBuilder, value: str, conv: Conv, kernel: str, size: tuple[int, int], fast: bool
+    build: GraphBuilder, value: str, conv: Conv, size: tuple[int, int], fast: bool
 ) -> str:
-    """Add a 3x3 convolution; the forward direction has a bias."""
-    height, width = size
-    forward = kernel.endswith(".forward")
-    tiles = -(-height // winograd.TILE) * -(-width // winograd.TILE)
-    if fast and min(conv.inputs, conv.outputs) >= WINOGRAD_CHANNELS and tiles >= WINOGRAD_TILES:
-        name = f"{kernel}.winograd"
-        weights = build.input(name, (winograd.WINDOW**2, conv.outputs, conv.inputs))
-        value = winograd.convolve(build, value, weights, (conv.inputs, conv.outputs, height, width))
-        if forward:
-            bias = build.shared(f"{conv.name}.bias.column", (conv.outputs, 1, 1))
-            value = build.node("Add", value, bias)
-        return value
-    if kernel == "conv1_1.backward":
-        # The transposed form wins for three output channels only: a direct convolution would be
-        # padded to a whole block of them.
-        weights = build.shared("conv1_1.forward", (conv.inputs, conv.outputs, 3, 3))
-        return build.node("ConvTranspose", value, weights, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
-    weights = build.shared(kernel, (conv.outputs, conv.inputs, 3, 3))
-    biases = [build.shared(f"{conv.name}.bias", (conv.outputs,))] if forward else []
-    return build.node("Conv", value, weights, *biases, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
+    """Add a layer's convolution with its bias, at the layer's size."""
+    shape = (conv.inputs, conv.outputs, *size)
+    if fast and _worth_winograd(conv, size):
+        kernel = build.input(*_winograd_kernel(conv))
+        value = winograd.convolve(build, value, kernel, shape)
+        bias = build.shared(f"{conv.name}.bias.column", (conv.outputs, 1, 1))
+        return build.node("Add", value, bias)
+    kernel = build.shared(f"{conv.name}.forward", (conv.outputs, conv.inputs, 3, 3))
+    bias = build.shared(f"{conv.name}.bias", (conv.outputs,))
+    return build.node("Conv", value, kernel, bias, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
+
+
+def _through_convolution(
+    build: GraphBuilder, above: str, conv: Conv, size: tuple[int, int], fast: bool
+) -> str:
+    """Take a gradient from a convolution's output to its input: the adjoint."""
+    if fast and _worth_winograd(conv, size):
+        kernel = build.input(*_winograd_kernel(conv))
+        shape = (conv.outputs, conv.inputs, *size)
+        return winograd.convolve(build, above, kernel, shape, adjoint=True)
+    if conv.inputs == 3:
+        # A direct convolution would be padded to a whole block of output channels.
+        kernel = build.shared(f"{conv.name}.forward", (conv.outputs, conv.inputs, 3, 3))
+        return build.node("ConvTranspose", above, kernel, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
+    kernel = build.shared(f"{conv.name}.backward", (conv.inputs, conv.outputs, 3, 3))
+    return build.node("Conv", above, kernel, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
+
+
+def _worth_winograd(conv: Conv, size: tuple[int, int]) -> bool:
+    """Return whether Winograd convolution is the faster one for this layer on a CPU."""
+    tiles = -(-size[0] // winograd.TILE) * -(-size[1] // winograd.TILE)
+    return min(conv.inputs, conv.outputs) >= WINOGRAD_CHANNELS and tiles >= WINOGRAD_TILES
+
+
+def _winograd_kernel(conv: Conv) -> tuple[str, tuple[int, int, int]]:
+    """Return the name and shape of a layer's transformed kernel, for both directions."""
+    return f"{conv.name}.winograd", (winograd.WINDOW**2, conv.outputs, conv.inputs)
 
 
 def _through_relu(build: GraphBuilder, above: str, name: str) -> str:

@@ -26,8 +26,9 @@ class Kernels:
     def __getitem__(self, name: str) -> np.ndarray:
         """Return the float32 array of this name.
 
-        The names are `LAYER.forward` and `LAYER.backward` (kernels), either followed by `.winograd`
-        (transformed), `LAYER.bias`, and `LAYER.bias.column` (shape (outputs, 1, 1)).
+        The names are `LAYER.forward` (the kernel), `LAYER.backward` (the adjoint's kernel),
+        `LAYER.winograd` (the transformed kernel, for both directions), `LAYER.bias`, and
+        `LAYER.bias.column` (shape (outputs, 1, 1)).
         """
         if name not in self._made:
             self._made[name] = np.ascontiguousarray(self._make(name), np.float32)
@@ -44,4 +45,4 @@ class Kernels:
             # The adjoint of a 'same' convolution is the convolution with the kernel turned by half
             # a turn and its two channel axes exchanged.
             kernel = kernel[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
-        return transform_kernel(np.ascontiguousarray(kernel)) if form else kernel
+        return transform_kernel(kernel) if kind == "winograd" else kernel
