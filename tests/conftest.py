@@ -1,10 +1,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from engine.home import model_file
+from engine.threads import limit_blas
+
+if TYPE_CHECKING:
+    from models.kernels import Kernels
+    from models.published import Layer
+
+# As the engine does it: before anything imports numpy, hence the imports inside the fixtures.
+limit_blas()
+
+# Every run tries the same examples and leaves nothing behind.
+settings.register_profile("same", derandomize=True, database=None, deadline=None)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +28,17 @@ def model() -> Path:
     if not path.is_file():
         pytest.fail(f"The weights are not in {path}; run the tests with: python3 install.py test")
     return path
+
+
+@pytest.fixture(scope="session")
+def weights(model: Path) -> dict[str, Layer]:
+    from models.weights import load_weights
+
+    return load_weights(model)
+
+
+@pytest.fixture(scope="session")
+def kernels(weights: dict[str, Layer]) -> Kernels:
+    from models.kernels import Kernels
+
+    return Kernels(weights)

@@ -1,0 +1,74 @@
+"""Which pixels a position of VGG-16 sees, and how much of each: counted one by one.
+
+Positions are looked at from above: each one asks the positions that it was made of, down to the
+picture. Rows and columns are separate, so a position's share of pixel (y, x) is the product of its
+row's share of y and its column's share of x.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+
+from tests.reference.vgg import steps_through
+
+Shares = dict[int, Fraction]
+
+
+def shares(layer: str, position: int, length: int) -> Shares:
+    """Return how much of each pixel of a row of `length` a position of that layer sees.
+
+    A convolution averages over those of its three inputs that exist, a pooling over its two.
+    """
+    names = steps_through([layer])
+    lengths = [length]
+    for name in names:
+        lengths.append(lengths[-1] // 2 if name.startswith("pool") else lengths[-1])
+    seen: Shares = {position: Fraction(1)}
+    for name, available in zip(names[::-1], lengths[-2::-1]):
+        below: Shares = {}
+        for index, share in seen.items():
+            wanted = [2 * index, 2 * index + 1]
+            if name.startswith("conv"):
+                wanted = [index - 1, index, index + 1]
+            there = [each for each in wanted if 0 <= each < available]
+            for each in there:
+                below[each] = below.get(each, Fraction(0)) + share / len(there)
+        seen = below
+    return seen
+
+
+def layer_shape(layer: str, height: int, width: int) -> tuple[int, int]:
+    pools = sum(name.startswith("pool") for name in steps_through([layer]))
+    for _ in range(pools):
+        height, width = height // 2, width // 2
+    return height, width
+
+
+def guidance(mask: np.ndarray, layer: str, kind: str) -> np.ndarray:
+    """Carry a mask to a layer: the mean, minimum or maximum of what each position sees."""
+    height, width = mask.shape
+    rows, columns = layer_shape(layer, height, width)
+    carried = np.zeros((rows, columns))
+    across = [shares(layer, column, width) for column in range(columns)]
+    for row in range(rows):
+        down = shares(layer, row, height)
+        for column in range(columns):
+            pixels = list(product(down, across[column]))
+            values = [float(mask[y, x]) for y, x in pixels]
+            weights = [float(down[y] * across[column][x]) for y, x in pixels]
+            if kind == "receptive":
+                carried[row, column] = sum(w * v for w, v in zip(weights, values))
+            else:
+                carried[row, column] = min(values) if kind == "inside" else max(values)
+    return carried
+
+
+def resized(mask: np.ndarray, layer: str) -> np.ndarray:
+    """Average over equal parts of the picture: every pixel is cut into rows x columns crumbs."""
+    height, width = mask.shape
+    rows, columns = layer_shape(layer, height, width)
+    crumbs = mask.astype(np.float64).repeat(rows, axis=0).repeat(columns, axis=1)
+    return crumbs.reshape(rows, height, columns, width).mean(axis=(1, 3))
