@@ -68,7 +68,7 @@ def main(arguments):
             stream.reconfigure(errors="backslashreplace", line_buffering=True)
     try:
         if options.uninstall:
-            print(uninstall(data_folder(options, command), print))
+            say(uninstall(data_folder(options, command), say))
             return 0
         run = installation.Installation(
             home=data_folder(options, command),
@@ -142,13 +142,13 @@ def set_up(run):
     check_free(run.home, for_tests=run.for_tests)
     run.home.mkdir(parents=True, exist_ok=True)
     screen = Screen()
-    with locked(run.home, print) as run.lock:
+    with locked(run.home, say) as run.lock:
         for name, step in STEPS:
             screen.step = name
             run.show = screen.show
             did = step(run)
             screen.clear()
-            print(name.ljust(9), did)
+            say(name.ljust(9) + " " + did)
 
 
 class Screen:
@@ -178,11 +178,12 @@ def paint_demo(run, options):
     photo, mask = str(DEMO / "photo.jpg"), str(DEMO / "mask.png")
     styles = ["--style", str(DEMO / "style-oil.jpg"), "rest"]
     styles += ["--style", str(DEMO / "style-woodcut.jpg"), mask]
-    command = [str(run.launcher), "stylize", photo, str(out), *styles, *DEMO_OPTIONS]
-    print("Painting  " + " ".join(command))
+    command = [str(run.launcher), "stylize", photo, str(out)]
+    command += styles + DEMO_OPTIONS
+    say("Painting  " + " ".join(command))
     status = follow(command, installation.variables(run))
     if status == 0:
-        print("The painting is in", out)
+        say("The painting is in " + str(out))
     return status
 
 
@@ -191,9 +192,9 @@ def run_tests(run, arguments):
     tests = CHECKOUT / "tests"
     named = [CHECKOUT / argument.split("::")[0] for argument in arguments]
     command = [str(run.python), "-X", "utf8", "-m", "pytest"]
-    if not any(tests in (path, *path.parents) and path.exists() for path in named):
+    if not any(path == tests or tests in path.parents for path in named if path.exists()):
         command.append("tests")
-    return follow([*command, *arguments], installation.variables(run))
+    return follow(command + arguments, installation.variables(run))
 
 
 def follow(command, variables):
@@ -205,6 +206,11 @@ def follow(command, variables):
     finally:
         signal.signal(signal.SIGINT, before)
     return status if status >= 0 else 128 - status
+
+
+def say(text):
+    """Print a line."""
+    sys.stdout.write(text + "\n")
 
 
 def failed(sentence):

@@ -330,13 +330,18 @@ def test_an_old_python_is_told_so() -> None:
 
 def test_an_old_python_can_read_install_py() -> None:
     """Newer syntax would end in a SyntaxError before the sentence about the version."""
-    for node in ast.walk(ast.parse((CHECKOUT / "install.py").read_text(encoding="utf-8"))):
-        assert not isinstance(node, (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr))
+    source = (CHECKOUT / "install.py").read_text(encoding="utf-8")
+    assert source.isascii()
+    for node in ast.walk(ast.parse(source)):
+        assert not isinstance(node, (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.Nonlocal))
         assert not (isinstance(node, ast.ImportFrom) and node.module == "__future__")
+        assert not (isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print")
         if isinstance(node, ast.FunctionDef):
             assert node.returns is None
             assert not node.args.kwonlyargs
             assert not any(argument.annotation for argument in node.args.args)
+        if isinstance(node, (ast.List, ast.Tuple)):
+            assert not any(isinstance(each, ast.Starred) for each in node.elts)
 
 
 def test_the_real_thing(model: Path, tmp_path: Path) -> None:

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+SOURCES = ("engine", "models", "plugin", "tests", "docs", "install.py")
+LONGEST = 420
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ruff", "check", "--no-cache", *SOURCES],
+        ["ruff", "format", "--no-cache", "--check", *SOURCES],
+        ["mypy", "engine", "models", "plugin", "install.py", "tests"],
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_tools_find_nothing(command: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_file_is_too_long() -> None:
+    files = [path for source in SOURCES for path in (CHECKOUT / source).rglob("*.py")]
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert len(lengths) > 20
+    assert {str(path): lines for path, lines in lengths.items() if lines > LONGEST} == {}
+
+
+def test_the_readme_names_the_commands() -> None:
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    for command in ("python3 install.py", "install.py demo", "install.py test", "--uninstall"):
+        assert command in readme
+
+
+def test_the_readmes_links_lead_somewhere() -> None:
+    pages = [CHECKOUT / "README.md", *(CHECKOUT / "docs").rglob("*.md")]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
+            assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+def test_ci_runs_what_the_readme_says() -> None:
+    script = (CHECKOUT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "set -euo pipefail" in script
+    assert "python3 install.py test" in script
