@@ -35,8 +35,15 @@ def mask_bands(masks: Sequence[np.ndarray], bands: int) -> list[tuple[np.ndarray
         For each band that is not empty: its mask, shape (M,), and the regions' shares at its
         centre, shape (regions,). The band masks add up to 1 at every position.
     """
-    values = np.stack([np.asarray(mask, np.float64).ravel() for mask in masks])
-    # Larger regions first: the cut then does not depend on the order of the list.
+    given = np.stack([np.asarray(mask, np.float64).ravel() for mask in masks])
+    # The cut depends on an order, which may not be that of the list: larger regions come first,
+    # and regions as large as one another in the order of their bytes. Equal masks are one mask,
+    # of which each region has an equal share.
+    keys = [mask.tobytes() for mask in given]
+    distinct = sorted(set(keys))
+    group = np.array([distinct.index(key) for key in keys])
+    members = np.bincount(group)
+    values = given[[keys.index(key) for key in distinct]] * members[:, None]
     order = np.argsort(-values.sum(axis=1), kind="stable")
     values = values[order]
     values /= np.maximum(values.sum(axis=0), 1)
@@ -67,5 +74,6 @@ def mask_bands(masks: Sequence[np.ndarray], bands: int) -> list[tuple[np.ndarray
     for point in sorted(found):
         at_center = np.empty(len(values))
         at_center[order] = np.diff(np.concatenate([[0], point])) / grid
-        result.append((found[point].astype(np.float32), at_center))
+        shares_of_regions = (at_center / members)[group]
+        result.append((found[point].astype(np.float32), shares_of_regions))
     return result
