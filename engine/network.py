@@ -11,7 +11,7 @@ import onnxruntime
 
 from engine.job import DEVICES
 from engine.threads import thread_count
-from models.graphs import Graph, features_graph, gradient_graph, trial_graph
+from models.graphs import Graph, features_graph, gradient_graph, trial_graph, value_type
 
 if TYPE_CHECKING:
     from models.kernels import Kernels
@@ -89,12 +89,15 @@ class Network:
         binding = session.io_binding()
         for name in graph.kernel_inputs:
             binding.bind_ortvalue_input(name, self.kernel(name))
-        binding.bind_cpu_input("picture", np.ascontiguousarray(picture[None], np.float32))
-        for name in layers:
-            binding.bind_output(name)
+        picture = np.ascontiguousarray(picture[None], np.float32)
+        binding.bind_ortvalue_input("picture", onnxruntime.OrtValue.ortvalue_from_numpy(picture))
+        # The results go straight into arrays that can be given back to the system one by one.
+        features = {name: np.empty(graph.outputs[name], np.float32) for name in layers}
+        for name, array in features.items():
+            value = onnxruntime.OrtValue.ortvalue_from_numpy(array)
+            binding.bind_ortvalue_output(name, value)
         session.run_with_iobinding(binding)
-        values = binding.copy_outputs_to_cpu()
-        return {name: value.reshape(value.shape[1], -1) for name, value in zip(layers, values)}
+        return {name: array.reshape(array.shape[1], -1) for name, array in features.items()}
 
     def differentiable(
         self, height: int, width: int, layers: tuple[str, ...]
@@ -156,11 +159,11 @@ class DifferentiableNetwork:
         shapes = {**forward.inputs, **backward.inputs, **backward.outputs}
         for name, shape in shapes.items():
             if self._on_cpu:
-                self._arrays[name] = np.empty(shape, np.float32)
+                self._arrays[name] = np.empty(shape, value_type(name))
                 value = onnxruntime.OrtValue.ortvalue_from_numpy(self._arrays[name])
             else:
                 value = onnxruntime.OrtValue.ortvalue_from_shape_and_type(
-                    shape, np.float32, device, 0
+                    shape, value_type(name).type, device, 0
                 )
             self._values[name] = value
         self._bound_forward = self._bind(self._forward, forward)

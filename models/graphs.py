@@ -16,10 +16,10 @@ from models import winograd
 from models.onnx_format import GraphBuilder
 from models.vgg16 import (
     CHANNELS,
-    LAYERS,
     MEAN_BGR,
     OPERATIONS,
     Conv,
+    Pool,
     deepest,
     layer_size,
     operations_through,
@@ -84,10 +84,10 @@ def features_graph(
     -------
     Graph
         Input `picture`: shape (1, 3, height, width), R, G, B from 0 to 255. Outputs: shape
-        (1, channels, rows, columns), under the layers' names.
+        (1, channels, rows, columns), under the layers' names or those of `state_for`.
     """
     build = GraphBuilder("features")
-    wanted = activations_for(layers, pooling) if for_gradient else tuple(layers)
+    wanted = state_for(layers, pooling) if for_gradient else tuple(layers)
     inputs: Shapes = {"picture": (1, 3, height, width)}
     mean = np.array(MEAN_BGR[::-1], np.float32).reshape(1, 3, 1, 1)
     value = build.node("Sub", build.input("picture", inputs["picture"]), build.constant(mean))
@@ -101,8 +101,11 @@ def features_graph(
             op = "AveragePool" if pooling == "average" else "MaxPool"
             value = build.node(op, value, output=name, kernel_shape=(2, 2), strides=(2, 2))
     outputs: Shapes = {name: _shape(name, height, width) for name in wanted}
+    zero = build.constant(np.zeros((), np.float32))
     for name, shape in outputs.items():
-        build.output(name, shape)
+        build.output(name, shape, value_type(name))
+        if name.endswith(".open"):
+            build.node("Greater", name[: -len(".open")], zero, output=name)
     return _finished(build, inputs, outputs)
 
 
@@ -127,18 +130,17 @@ def gradient_graph(
     Returns
     -------
     Graph
-        Inputs: the outputs of `features_graph(..., for_gradient=True)` under their names, and
-        `d_LAYER`, the gradient of the loss with respect to each of `layers`. Output: `d_picture`,
-        shape (1, 3, height, width), per 1/255 of R, G and B.
+        Inputs: the outputs of `features_graph(..., for_gradient=True)` under their names (see
+        `state_for`), and `d_LAYER`, the gradient of the loss with respect to each of `layers`.
+        Output: `d_picture`, shape (1, 3, height, width), per 1/255 of R, G and B.
     """
     build = GraphBuilder("gradient")
-    inputs: Shapes = {
-        name: _shape(name, height, width) for name in activations_for(layers, pooling)
-    }
+    needed = state_for(layers, pooling)
+    inputs: Shapes = {name: _shape(name, height, width) for name in needed}
     for layer in layers:
         inputs[f"d_{layer}"] = _shape(layer, height, width)
     for name, shape in inputs.items():
-        build.input(name, shape)
+        build.input(name, shape, value_type(name))
 
     operations = operations_through(deepest(layers))
     above = ""
@@ -147,7 +149,7 @@ def gradient_graph(
         if isinstance(operation, Conv):
             if name in layers:
                 above = build.node("Add", above, f"d_{name}") if above else f"d_{name}"
-            above = _through_relu(build, above, name)
+            above = _through_relu(build, above, name, needed)
             size = layer_size(name, height, width)
             above = _through_convolution(build, above, operation, size, fast)
         else:
@@ -160,13 +162,29 @@ def gradient_graph(
     return _finished(build, inputs, outputs)
 
 
-def activations_for(layers: tuple[str, ...], pooling: str) -> tuple[str, ...]:
-    """Return the activations that the gradient graph for `layers` reads, in order.
+def state_for(layers: tuple[str, ...], pooling: str) -> tuple[str, ...]:
+    """Return the names of what the gradient graph for `layers` reads of the forward pass, in order.
 
-    Those are all layers through the deepest one, and with max pooling the pools between them.
+    Those are the activations of `layers` themselves; of the other layers through the deepest one
+    only where their ReLUs were open, as `LAYER.open`, a quarter of the memory; with max pooling
+    also what went into each pool and what came out of it.
     """
-    names = [each.name for each in operations_through(deepest(layers))]
-    return tuple(name for name in names if name in LAYERS or pooling == "max")
+    names = []
+    operations = operations_through(deepest(layers))
+    for operation, after in zip(operations, (*operations[1:], None)):
+        into_max = pooling == "max" and isinstance(after, Pool)
+        if isinstance(operation, Pool):
+            names += [operation.name] if pooling == "max" else []
+        elif operation.name in layers or into_max:
+            names.append(operation.name)
+        else:
+            names.append(f"{operation.name}.open")
+    return tuple(names)
+
+
+def value_type(name: str) -> np.dtype:
+    """Return the type of a graph's input or output: bool for `LAYER.open`, else float32."""
+    return np.dtype(np.bool_ if name.endswith(".open") else np.float32)
 
 
 def _convolution(
@@ -211,11 +229,14 @@ def _winograd_kernel(conv: Conv) -> tuple[str, tuple[int, int, int]]:
     return f"{conv.name}.winograd", (winograd.WINDOW**2, conv.outputs, conv.inputs)
 
 
-def _through_relu(build: GraphBuilder, above: str, name: str) -> str:
-    """Multiply by 1 where the activation is positive, else by 0."""
-    # One pass where comparing and converting would be two: activations are 0 or far above 1e-30.
-    is_open = build.node("HardSigmoid", name, alpha=1e30, beta=0.0)
-    return build.node("Mul", above, is_open)
+def _through_relu(build: GraphBuilder, above: str, layer: str, state: tuple[str, ...]) -> str:
+    """Multiply by 1 where the ReLU was open, else by 0."""
+    if layer in state:
+        # One pass where comparing and converting would be two: what is not 0 is far above 1e-30.
+        gate = build.node("HardSigmoid", layer, alpha=1e30, beta=0.0)
+    else:
+        gate = build.node("Cast", f"{layer}.open", to=1)
+    return build.node("Mul", above, gate)
 
 
 def _through_pool(
@@ -260,7 +281,8 @@ def _through_pool(
 
 
 def _shape(name: str, height: int, width: int) -> tuple[int, int, int, int]:
-    """Return the shape of a layer's or a pool's output."""
+    """Return the shape of a layer's or a pool's output, or of where a ReLU was open."""
+    name = name.split(".")[0]
     if name in CHANNELS:
         return (1, CHANNELS[name], *layer_size(name, height, width))
     names = [each.name for each in OPERATIONS]

@@ -7,11 +7,14 @@ field numbers of the published onnx.proto (IR version 10), and protobuf does the
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 IR_VERSION = 10
 OPSET = 18
@@ -172,14 +175,14 @@ class GraphBuilder:
         self.shared_names: list[str] = []
         self._constants: dict[str, str] = {}
 
-    def input(self, name: str, shape: tuple[int, ...]) -> str:
-        """Declare a float32 input."""
+    def input(self, name: str, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> str:
+        """Declare an input."""
         self.inputs.append(name)
-        return self._declare_value(self.graph.input.add(), name, shape)
+        return self._declare_value(self.graph.input.add(), name, shape, dtype)
 
-    def output(self, name: str, shape: tuple[int, ...]) -> str:
-        """Declare a float32 output; a node must make a value of this name."""
-        return self._declare_value(self.graph.output.add(), name, shape)
+    def output(self, name: str, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> str:
+        """Declare an output; a node must make a value of this name."""
+        return self._declare_value(self.graph.output.add(), name, shape, dtype)
 
     def node(self, op: str, *inputs: str, output: str = "", **attributes: Any) -> str:
         """Add a node with one output.
@@ -239,9 +242,9 @@ class GraphBuilder:
         return self.model.SerializeToString()
 
     @staticmethod
-    def _declare_value(info: Any, name: str, shape: tuple[int, ...]) -> str:
+    def _declare_value(info: Any, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> str:
         info.name = name
-        info.type.tensor_type.elem_type = _data_type(np.dtype(np.float32))
+        info.type.tensor_type.elem_type = _data_type(np.dtype(dtype))
         for size in shape:
             info.type.tensor_type.shape.dim.add(dim_value=size)
         return name

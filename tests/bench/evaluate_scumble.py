@@ -1,0 +1,77 @@
+"""Evaluates Scumble's objective once for every line on standard input; see `evaluation.py`."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+
+from engine.threads import limit_blas
+
+limit_blas()
+
+import numpy as np
+
+from engine.guidance import propagate
+from engine.home import model_file
+from engine.losses import masked_gram
+from engine.network import Network
+from engine.objective import ContentTerm, Objective, StyleTerm
+from engine.sums import Mask, Sums
+from models.kernels import Kernels
+from models.weights import load_weights
+from tests.bench.setting import (
+    CONTENT_LAYER,
+    CONTENT_WEIGHT,
+    STYLE_LAYERS,
+    STYLE_WEIGHT,
+    pictures,
+)
+
+
+def main(side: int, regions: str) -> None:
+    """Answer every line with the loss, the seconds and the peak memory, as JSON."""
+    network = Network(Kernels(load_weights(model_file())))
+    content, style, picture = pictures(side)
+    features = network.features(content, (CONTENT_LAYER,))
+    contents = [ContentTerm(CONTENT_LAYER, features[CONTENT_LAYER], CONTENT_WEIGHT)]
+    features = network.features(style, STYLE_LAYERS)
+    grams = {
+        layer: masked_gram(values, np.ones(values.shape[1], np.float32))
+        for layer, values in features.items()
+    }
+    del features
+    styles = []
+    for index, mask in enumerate(masks(side, regions)):
+        guidance = propagate(mask, STYLE_LAYERS)
+        styles += [
+            StyleTerm(layer, Mask.of(guidance[layer]), grams[layer], STYLE_WEIGHT, index)
+            for layer in STYLE_LAYERS
+        ]
+    layers = (*STYLE_LAYERS, CONTENT_LAYER)
+    objective = Objective(
+        network.differentiable(side, side, layers), contents, styles, 0.0, Sums(network.threads)
+    )
+    for _ in sys.stdin:
+        began = time.perf_counter()
+        evaluation = objective(picture)
+        seconds = time.perf_counter() - began
+        norm = float(np.linalg.norm(evaluation.gradient.astype(np.float64)))
+        answer = {"seconds": seconds, "loss": evaluation.loss, "gradient": norm}
+        answer["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        print(json.dumps(answer), flush=True)
+
+
+def masks(side: int, regions: str) -> list[np.ndarray]:
+    """Return one mask of ones, or two complementary ones: a hard edge or a sigmoid."""
+    everywhere = np.ones((side, side), np.float32)
+    if regions == "one":
+        return [everywhere]
+    ramp = 1 / (1 + np.exp(-np.linspace(-6, 6, side, dtype=np.float32)))
+    left = everywhere * (ramp > 0.5 if regions == "hard" else ramp)
+    return [left, 1 - left]
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])

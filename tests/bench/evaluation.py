@@ -1,0 +1,155 @@
+"""One evaluation (loss and gradient) beside PyTorch's, region counts, memory, and the start.
+
+    PYTHON -m tests.bench.evaluation [--side 512] [--rounds 7] [--torch PYTHON]
+
+PYTHON is the environment that `install.py test` has made, and `--torch` names a Python that has
+PyTorch, numpy and Pillow besides (Scumble itself does not need it). Every program runs in a process
+of its own; they take turns, so that a machine that becomes slower slows all of them. Each program
+keeps quiet while another has its turn. The table is written in Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from engine.threads import thread_count
+
+ROOT = Path(__file__).resolve().parents[2]
+WARM_UP = 2
+
+
+class Program:
+    """A process that evaluates once for every line that it is sent."""
+
+    def __init__(self, title: str, command: list[str]) -> None:
+        self.title = title
+        self.answers: list[dict[str, float]] = []
+        self._process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def turn(self) -> None:
+        """Evaluate once and keep the answer."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        self.answers.append(json.loads(self._process.stdout.readline()))
+
+    def end(self) -> None:
+        """Close the process's input, which ends it."""
+        self._process.communicate()
+
+    @property
+    def seconds(self) -> list[float]:
+        """The times of the turns after the warm-up."""
+        return [answer["seconds"] for answer in self.answers[WARM_UP:]]
+
+
+def main() -> None:
+    """Run the benchmark and print its table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--side", type=int, default=512, help="pixels (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=7, help="turns (default: %(default)s)")
+    parser.add_argument("--torch", default=sys.executable, help="a Python that has PyTorch")
+    options = parser.parse_args()
+
+    programs = [
+        Program(title, [sys.executable, "-m", "tests.bench.evaluate_scumble", side, regions])
+        for title, side, regions in [
+            ("Scumble, one region", str(options.side), "one"),
+            ("Scumble, two regions, hard edge", str(options.side), "hard"),
+            ("Scumble, two regions, sigmoid", str(options.side), "soft"),
+        ]
+    ]
+    eager = [options.torch, "-m", "tests.bench.evaluate_torch", str(options.side)]
+    programs.insert(0, Program("PyTorch, eager autograd", eager))
+    for _ in range(options.rounds + WARM_UP):
+        for program in programs:
+            program.turn()
+    for program in programs:
+        program.end()
+
+    threads = thread_count(0)
+    print(f"{options.side}x{options.side}, {threads} threads, {platform.machine()}, medians of")
+    print(f"{options.rounds} turns, ratios turn by turn.\n")
+    print("| program | seconds | fastest | of PyTorch | of one region | peak memory, MB |")
+    print("|---|---|---|---|---|---|")
+    for program in programs:
+        print(
+            f"| {program.title} | {statistics.median(program.seconds):.3f} "
+            f"| {min(program.seconds):.3f} | {_ratio(program, programs[0]):.2f} "
+            f"| {_ratio(program, programs[1]):.2f} | {program.answers[-1]['peak'] / 1e6:.0f} |"
+        )
+    ours, theirs = programs[1].answers[-1], programs[0].answers[-1]
+    for name in ("loss", "gradient"):
+        print(
+            f"\nRelative difference of the {name}: {abs(ours[name] / theirs[name] - 1):.1e}", end=""
+        )
+    print()
+    print(start(options.rounds))
+
+
+def start(rounds: int) -> str:
+    """Return how long the engine takes from its start to its first lines, warm."""
+    found: dict[str, list[float]] = {"hello": [], "progress": [], "paint": []}
+    for _ in range(rounds):
+        folder = tempfile.mkdtemp(prefix="scumble-run-")
+        demo = ROOT / "docs" / "demo"
+        job = {
+            "content": str(demo / "photo.jpg"),
+            "output": "result.png",
+            "regions": [{"style": str(demo / "style-oil.jpg")}],
+            "size": 256 * 256,
+            "iterations": 1,
+        }
+        (Path(folder) / "job.json").write_text(json.dumps(job), encoding="utf-8")
+        began = time.perf_counter()
+        with subprocess.Popen(
+            [sys.executable, "-m", "engine", "worker", folder],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            seen: set[str] = set()
+            for line in process.stdout:
+                message = json.loads(line)
+                kinds = {message["type"], message.get("stage")} & set(found) - seen
+                for kind in kinds:
+                    found[kind].append(time.perf_counter() - began)
+                seen |= kinds
+                if message["type"] in ("done", "error"):
+                    break
+            process.stdin.close()
+            process.stdout.read()
+    hello, progress, paint = (statistics.median(found[name]) for name in found)
+    return (
+        f"\nEngine start, warm, 256x256: hello after {hello:.2f} s, first progress line after "
+        f"{progress:.2f} s, first painted evaluation after {paint:.2f} s."
+    )
+
+
+def _ratio(program: Program, other: Program) -> float:
+    return statistics.median(a / b for a, b in zip(program.seconds, other.seconds))
+
+
+if __name__ == "__main__":
+    main()
