@@ -216,13 +216,19 @@ def make_environment(
     SetupError
         If that fails.
     """
-    module = "venv" if python.venv else "virtualenv"
-    status, output = run([python.executable, "-m", module, str(environment)])
-    if status:
-        if "ensurepip" in output:
-            raise SetupError(_how_to_get_venv(python))
-        message = f"{python.name} could not make the environment: {explain_pip(output)}"
-        raise SetupError(message)
+    if python.venv:
+        # Apart, since venv keeps what ensurepip says to itself.
+        commands = [
+            [python.executable, "-m", "venv", "--without-pip", str(environment)],
+            [str(environment_python(environment)), "-I", "-m", "ensurepip"],
+        ]
+    else:
+        commands = [[python.executable, "-m", "virtualenv", str(environment)]]
+    for command in commands:
+        status, output = run(command)
+        if status:
+            message = f"{python.name} could not make the environment: {explain_pip(output)}"
+            raise SetupError(message)
 
 
 _UNREACHABLE = (

@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -31,6 +32,12 @@ def installed(made_up: MadeUp, tmp_path_factory: pytest.TempPathFactory) -> Path
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.split()[0] for line in done.stdout.splitlines()] == STEPS
     return home
+
+
+@pytest.fixture
+def home(installed: Path, tmp_path: Path) -> Path:
+    """Return a copy of that folder for a test to change; environments can be copied."""
+    return shutil.copytree(installed, tmp_path / "home", symlinks=True)
 
 
 def record(home: Path) -> dict:
@@ -166,13 +173,13 @@ def test_ctrl_c_says_that_it_can_be_repeated(made_up: MadeUp, tmp_path: Path) ->
     assert made_up.install("--home", tmp_path / "home").returncode == 0
 
 
-def test_uninstall_removes_its_own_and_keeps_the_rest(made_up: MadeUp, tmp_path: Path) -> None:
-    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
-    home.mkdir()
+def test_uninstall_removes_its_own_and_keeps_the_rest(
+    made_up: MadeUp, home: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "precious").write_text("mine")
-    (home / "letter.txt").write_text("there before")
-    assert made_up.install("--home", home).returncode == 0
+    (home / "letter.txt").write_text("mine")
     for name in ("models/mine.npz", "bin/mine", "logs/mine.txt", "notes/note.txt"):
         (home / name).parent.mkdir(exist_ok=True)
         (home / name).write_text("mine")
@@ -190,7 +197,8 @@ def test_uninstall_removes_its_own_and_keeps_the_rest(made_up: MadeUp, tmp_path:
 
 def test_uninstall_removes_an_unfinished_installation(made_up: MadeUp, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    one_sentence(made_up.install("--home", home, PIP_FIND_LINKS=tmp_path.as_uri()))
+    said = one_sentence(made_up.install("--home", home, PIP_FIND_LINKS=tmp_path.as_uri()))
+    assert "there is no numpy" in said
     assert record(home)["complete"] is False
     assert made_up.install("--home", home, "--uninstall").returncode == 0
     assert not home.exists()
@@ -217,35 +225,36 @@ def test_a_folder_of_somebody_else_is_left_alone(
     assert tree(tmp_path) == before
 
 
-def test_without_a_network_it_says_so_and_keeps_pips_words(made_up: MadeUp, tmp_path: Path) -> None:
+def test_without_a_network_it_says_so_and_keeps_pips_words(made_up: MadeUp, home: Path) -> None:
+    shutil.rmtree(next((home / "env").rglob("numpy-*.dist-info")))
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         nowhere = f"http://127.0.0.1:{unused.getsockname()[1]}/simple"
-        said = one_sentence(
-            made_up.install(
-                *("--home", tmp_path / "home"),
-                PIP_NO_INDEX="0",
-                PIP_FIND_LINKS="",
-                PIP_INDEX_URL=nowhere,
-                PIP_RETRIES="1",
-            )
-        )
+        offline = {"PIP_NO_INDEX": "0", "PIP_FIND_LINKS": "", "PIP_RETRIES": "1"}
+        done = made_up.install("--home", home, PIP_INDEX_URL=nowhere, **offline)
+    said = one_sentence(done)
     assert "cannot be reached" in said
-    log = tmp_path / "home" / "logs" / "install.log"
+    log = home / "logs" / "install.log"
     assert str(log) in said
     assert nowhere in log.read_text(encoding="utf-8")
-    done = made_up.install("--home", tmp_path / "home")
+    assert record(home)["complete"] is False
+    done = made_up.install("--home", home)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_package_that_does_not_exist_is_named(made_up: MadeUp, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    said = one_sentence(made_up.install("--home", home, PIP_FIND_LINKS=tmp_path.as_uri()))
-    assert "there is no numpy" in said
+@pytest.mark.parametrize("size", ["16k", "1m", "6m"])
+def test_a_full_disk_is_named(made_up: MadeUp, tmp_path: Path, size: str) -> None:
+    """The small disk is seen by these processes only and goes away with them."""
+    own = ["unshare", "--mount", *(["--user", "--map-root-user"] if os.geteuid() else [])]
+    script = f'mount -t tmpfs -o size={size} tmpfs "$1" && shift && exec "$@"'
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = [*own, "sh", "-c", script, "sh", str(disk)]
+    command += made_up.command("--home", disk / "home")
+    assert "disk is full" in one_sentence(run(command, made_up.variables()))
 
 
-def test_an_engine_that_cannot_paint_is_no_installation(made_up: MadeUp, tmp_path: Path) -> None:
-    home = tmp_path / "home"
+def test_an_engine_that_cannot_paint_is_no_installation(made_up: MadeUp, home: Path) -> None:
     said = one_sentence(made_up.install("--home", home, MADE_UP_ENGINE="broken"))
     assert "The made-up engine is broken." in said
     assert record(home)["complete"] is False
@@ -253,9 +262,8 @@ def test_an_engine_that_cannot_paint_is_no_installation(made_up: MadeUp, tmp_pat
     assert record(home)["complete"] is True
 
 
-def test_there_is_only_ever_one_onnxruntime(made_up: MadeUp, tmp_path: Path) -> None:
+def test_there_is_only_ever_one_onnxruntime(made_up: MadeUp, home: Path) -> None:
     tool = made_up.commands / "nvidia-smi"
-    home = tmp_path / "home"
     for driver, asked in (("580.95.05", "auto"), ("580.95.05", "cpu"), ("550.54", "auto")):
         tool.write_text(f"#!/bin/sh\necho {driver}\n")
         tool.chmod(0o755)
@@ -288,8 +296,9 @@ def test_the_packages_for_the_tests_and_the_arguments_for_pytest(
     assert "for the tests; name another folder" in one_sentence(made_up.install("--home", home))
 
 
-def test_the_demonstration_is_painted_with_the_command(made_up: MadeUp, tmp_path: Path) -> None:
-    home = tmp_path / "home"
+def test_the_demonstration_is_painted_with_the_command(
+    made_up: MadeUp, home: Path, tmp_path: Path
+) -> None:
     done = made_up.install("demo", "--home", home)
     assert done.returncode == 0, done.stderr
     result = home / "demo" / "result.png"
@@ -345,12 +354,16 @@ def test_an_old_python_can_read_install_py() -> None:
 
 
 def test_the_real_thing(model: Path, tmp_path: Path) -> None:
-    """Install Scumble itself: wrong weights, right ones, once more, and away again."""
-    home, wrong = tmp_path / "a ß home", tmp_path / "wrong.onnx"
+    """Install Scumble itself: wrong weights, right ones, and away again, with nothing outside."""
+    user, home, wrong = tmp_path / "user", tmp_path / "a ß home", tmp_path / "wrong.onnx"
+    user.mkdir()
     wrong.write_bytes(b"these are no weights")
     command = [sys.executable, str(CHECKOUT / "install.py"), "--home", str(home)]
     command += ["--onnxruntime", "cpu"]
-    variables = {name: value for name, value in os.environ.items() if name != "SCUMBLE_HOME"}
+    variables = {**os.environ, "HOME": str(user), "LOCALAPPDATA": str(user)}
+    for name in [name for name in variables if name.startswith(("SCUMBLE_", "XDG_"))]:
+        del variables[name]
+    variables.setdefault("RUSTUP_HOME", str(tmp_path))  # pip asks Rust for its version
     assert str(wrong) in one_sentence(run([*command, "--weights", str(wrong)], variables))
     assert not (home / "models" / "vgg16.npz").exists()
 
@@ -363,3 +376,4 @@ def test_the_real_thing(model: Path, tmp_path: Path) -> None:
     done = run([*command, "--uninstall"], variables)
     assert (done.returncode, done.stderr) == (0, "")
     assert not home.exists()
+    assert list(user.rglob("*")) == []
