@@ -42,6 +42,8 @@ def propagate(
         If `kind` is none of the four.
     """
     mask = np.asarray(mask, np.float32)
+    if not layers:
+        return {}
     if kind == "resize":
         carried = {layer: _resized(mask, layer_size(layer, *mask.shape)) for layer in layers}
     elif kind in _WINDOWS:
