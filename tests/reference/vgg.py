@@ -38,7 +38,7 @@ def convolution(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarr
     for i in range(3):
         for j in range(3):
             shifted = around[:, i : i + height, j : j + width]
-            y += np.tensordot(kernel[:, :, i, j].astype(np.float64), shifted, 1)
+            y += np.tensordot(kernel[:, :, i, j].astype(np.float64, copy=False), shifted, 1)
     return y
 
 
@@ -48,7 +48,7 @@ def convolution_backward(d: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     around = np.zeros((kernel.shape[1], height + 2, width + 2))
     for i in range(3):
         for j in range(3):
-            given = np.tensordot(kernel[:, :, i, j].astype(np.float64).T, d, 1)
+            given = np.tensordot(kernel[:, :, i, j].T.astype(np.float64, copy=False), d, 1)
             around[:, i : i + height, j : j + width] += given
     return around[:, 1:-1, 1:-1]
 
@@ -75,11 +75,16 @@ def pool_backward(d: np.ndarray, x: np.ndarray, pooling: str) -> np.ndarray:
     return back
 
 
+def at_hand(kernel: np.ndarray) -> np.ndarray:
+    """Return the kernel in float64, with each of its nine taps in one piece of memory."""
+    return np.ascontiguousarray(kernel.transpose(2, 3, 0, 1), np.float64).transpose(2, 3, 0, 1)
+
+
 class ReferenceNetwork:
     """Stands in for `engine.network.Network`; all numbers are float64."""
 
     def __init__(self, weights: Weights, pooling: str = "average", threads: int = 1) -> None:
-        self.weights = weights
+        self.weights = {name: (at_hand(kernel), bias) for name, (kernel, bias) in weights.items()}
         self.pooling = pooling
         self.threads = threads
 
@@ -112,6 +117,8 @@ class ReferenceNetwork:
         return d[::-1]
 
     def features(self, picture: np.ndarray, layers: tuple[str, ...]) -> Arrays:
+        if not layers:
+            return {}
         found = self.activations(picture, layers)
         return {layer: found[layer].reshape(len(found[layer]), -1) for layer in layers}
 
