@@ -90,6 +90,10 @@ class Copy:
     version: str
     home: str
 
+    def fits(self, version: str) -> bool:
+        """Whether it is of this version, and its engine's data folder is there."""
+        return self.version == version and Path(self.home).is_dir()
+
     def state(self, version: str, home: Path) -> str:
         """Say whether this copy goes with the engine of this version in this data folder."""
         if not self.version:
@@ -99,6 +103,50 @@ class Copy:
         if Path(self.home) != home:
             return f"version {self.version}, with the engine in {self.home}"
         return f"version {self.version}"
+
+
+def put_everywhere(
+    place: Place, checkout: Path, machine: Machine, more: Iterable[Path] = ()
+) -> list[str]:
+    """Put the plug-in into every GIMP of the user; say what was done and what could not be.
+
+    Raises
+    ------
+    PluginError
+        If a GIMP's folder cannot be written; those before it are served.
+    """
+    found = find_profiles(machine, more)
+    job = checkout / "engine" / "job.py"
+    source = checkout / "plugin" / NAME
+    said = [install(profile, place, job, source) for profile in found]
+    return said + obstacles(machine, place.python, found)
+
+
+def remove_everywhere(home: Path, machine: Machine, more: Iterable[Path] = ()) -> list[str]:
+    """Take the plug-in that belongs to a data folder out of every GIMP, and say so.
+
+    Raises
+    ------
+    PluginError
+        If it cannot be removed from one of them.
+    """
+    said = (uninstall(profile, home) for profile in find_profiles(machine, more))
+    return [sentence for sentence in said if sentence]
+
+
+def survey(
+    home: Path, version: str, machine: Machine, more: Iterable[Path] = ()
+) -> list[tuple[str, bool]]:
+    """Return a line for every GIMP, and whether its copy goes with this engine or is not there."""
+    lines = []
+    for profile in find_profiles(machine, more):
+        copy = read_copy(profile)
+        if copy is None:
+            lines.append((f"{profile.name}: no plug-in in {profile.folder}", True))
+        else:
+            state = copy.state(version, home)
+            lines.append((f"{profile.name}: {state}, in {profile.plugin}", copy.fits(version)))
+    return lines
 
 
 def find_profiles(machine: Machine, more: Iterable[Path] = ()) -> list[Profile]:

@@ -30,6 +30,9 @@ LABELS = {"separate": "One layer per style"}
 
 FLAGS = GObject.ParamFlags.READWRITE
 
+FILE = Gimp.FileChooserAction.ANY
+"""With OPEN, GIMP refuses a file that is not there with the message 'success'."""
+
 REGIONS_HELP = (
     "The regions as a JSON list of objects with style, mask, style_mask, weight, scale and name. "
     "style: a picture's path or layer:NAME. mask: a grey picture's path, selection, outside, rest, "
@@ -83,7 +86,7 @@ def declare(procedure: Gimp.Procedure) -> None:
         "style",
         "Style",
         "The picture whose style is taken; for more than one, see regions.",
-        Gimp.FileChooserAction.OPEN,
+        FILE,
         True,
         None,
         FLAGS,
@@ -128,7 +131,7 @@ def _declare(procedure: Gimp.Procedure, described: dataclasses.Field) -> None:
         add(name, shown, text, int(about["low"]), int(about["high"]), default, FLAGS)
     elif described.name.endswith("_picture"):
         procedure.add_file_argument(
-            name, shown, text, Gimp.FileChooserAction.OPEN, True, None, FLAGS
+            name, shown, text, FILE, True, None, FLAGS
         )
     else:
         procedure.add_string_argument(name, shown, text, default, FLAGS)
