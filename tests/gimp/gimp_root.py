@@ -1,0 +1,250 @@
+"""A real GIMP 3 for the tests: the machine's own, or one in a root folder made from Debian."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.datafolder import tests_home
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+SUITES = {"3.0": "trixie", "3.2": "forky"}
+"""Debian's releases, by the GIMP that they have."""
+
+PACKAGES = (
+    "gimp,gir1.2-gimp-3.0,python3,python3-gi,python3-gi-cairo,python3-venv,xvfb,xdotool,openbox,"
+    "imagemagick,dbus-x11,fonts-dejavu-core,x11-utils,xauth,ca-certificates,procps"
+)
+GIMPRC = """\
+(config-version "{full}")
+(check-updates no)
+(show-welcome-dialog no)
+(save-session-info no)
+(color-profile-policy keep)
+(metadata-rotation-policy keep)
+"""
+SHORTCUTS = """\
+(file-version 1)
+(action "plug-in-scumble" "<Primary><Alt>j")
+"""
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+HELP = (
+    "No GIMP 3 can be had for these tests: install GIMP 3 (or, on Debian and Ubuntu, apt with a "
+    "network, from which one is made), or leave them out with --without-gimp."
+)
+
+
+class NoGimpError(Exception):
+    """No GIMP can be had; the message says why, and how to get one."""
+
+
+@dataclass(frozen=True)
+class Gimp:
+    """One GIMP, with a home folder of its own.
+
+    Attributes
+    ----------
+    version : str
+        '3.0' or '3.2', as its folder is called.
+    root : Path or None
+        The root folder that it is in; None for the machine's own.
+    home : Path
+        The painter's home folder, seen from here.
+    tmp : Path
+        The temporary folder, seen from here.
+    """
+
+    version: str
+    root: Path | None
+    home: Path
+    tmp: Path
+
+    @property
+    def home_inside(self) -> str:
+        """The home folder as GIMP sees it."""
+        return "/home/painter" if self.root else str(self.home)
+
+    @property
+    def tmp_inside(self) -> str:
+        """The temporary folder as GIMP sees it."""
+        return "/tmp" if self.root else str(self.tmp)
+
+    @property
+    def checkout_inside(self) -> str:
+        """The checkout as GIMP sees it."""
+        return "/scumble" if self.root else str(CHECKOUT)
+
+    @property
+    def profile(self) -> Path:
+        """GIMP's folder of settings, seen from here."""
+        return self.home / ".config" / "GIMP" / self.version
+
+    @property
+    def plugin(self) -> Path:
+        """The plug-in's copy, seen from here."""
+        return self.profile / "plug-ins" / "scumble"
+
+    def command(self, *command: str) -> list[str]:
+        """Return what runs a command beside this GIMP."""
+        variables = {
+            "HOME": self.home_inside,
+            "TMPDIR": self.tmp_inside,
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "LC_ALL": "C.UTF-8",
+            "PIP_CERT": CERTIFICATES,
+        }
+        for name in ("http_proxy", "https_proxy", "no_proxy", "PIP_INDEX_URL"):
+            if name in os.environ:
+                variables[name] = os.environ[name]
+        if self.root is None:
+            given = [f"{name}={value}" for name, value in variables.items()]
+            return ["env", "-i", *given, *command]
+        binds = [
+            *("--bind", str(self.root), "/", "--proc", "/proc", "--dev", "/dev"),
+            *("--bind", str(self.tmp), "/tmp", "--bind", str(self.home), "/home/painter"),
+            *("--ro-bind", str(CHECKOUT), "/scumble"),
+            *("--ro-bind-try", "/etc/resolv.conf", "/etc/resolv.conf"),
+            *("--ro-bind-try", CERTIFICATES, CERTIFICATES),
+            *("--ro-bind-try", str(weights_folder()), "/weights"),
+        ]
+        sets = [part for each in variables.items() for part in ("--setenv", *each)]
+        bwrap = program("bwrap", "bubblewrap")
+        own = ["--unshare-pid", "--die-with-parent", "--clearenv", "--chdir", "/tmp"]
+        return [bwrap, *own, *binds, *sets, *command]
+
+    def run(self, *command: str, text: str = "", seconds: int = 300) -> str:
+        """Run a command and return what it printed; it must end well and in time."""
+        done = subprocess.run(
+            self.command(*command),
+            input=text,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            timeout=seconds,
+        )
+        assert done.returncode == 0, done.stdout[-4000:]
+        return done.stdout
+
+    def batch(self, script: str, seconds: int = 300) -> str:
+        """Run a Python script inside GIMP, without windows."""
+        program_ = f"gimp-console-{self.version}"
+        flags = ("-idf", "--batch-interpreter=python-fu-eval", "-b", "-", "--quit")
+        return self.run(program_, *flags, text=script, seconds=seconds)
+
+
+def weights_folder() -> Path:
+    """Return the folder of the checked weights, which `install.py test` has made."""
+    return Path(os.environ.get("SCUMBLE_HOME") or tests_home()) / "models"
+
+
+def program(name: str, package: str) -> str:
+    """Return a program of a Debian package, taken out of it where it is not installed.
+
+    Raises
+    ------
+    NoGimpError
+        If it cannot be had.
+    """
+    found = shutil.which(name)
+    if found:
+        return found
+    tools = tests_home() / "tools"
+    path = tools / "usr" / "bin" / name
+    if not path.is_file():
+        _need("apt-get", "dpkg-deb")
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                _quietly(["apt-get", "download", package], folder)
+            except NoGimpError:
+                # Fresh machines have no lists of packages yet.
+                _quietly(["apt-get", "update"], folder)
+                _quietly(["apt-get", "download", package], folder)
+            for archive in Path(folder).glob("*.deb"):
+                _quietly(["dpkg-deb", "-x", str(archive), str(tools)], folder)
+    return str(path)
+
+
+def make_root(version: str) -> Path:
+    """Return a root folder with this GIMP, made at the first call and kept in the user's cache.
+
+    Raises
+    ------
+    NoGimpError
+        If it cannot be made.
+    """
+    root = tests_home() / f"gimp-{version}"
+    if root.is_dir():
+        return root
+    _need("apt-get", "perl")
+    part = root.with_name(root.name + ".part")
+    if part.exists():
+        _quietly(["chmod", "-R", "u+w", str(part)], "/")
+        shutil.rmtree(part)
+    part.parent.mkdir(parents=True, exist_ok=True)
+    mode = "root" if os.geteuid() == 0 else "unshare"
+    command = [
+        *("perl", program("mmdebstrap", "mmdebstrap"), f"--mode={mode}", "--variant=minbase"),
+        *("--aptopt=APT::Install-Recommends false", "--aptopt=Acquire::Check-Valid-Until false"),
+        *(f"--include={PACKAGES}", SUITES[version], str(part)),
+    ]
+    try:
+        _quietly(command, "/")
+    except NoGimpError:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    part.rename(root)
+    return root
+
+
+def make_gimp(version: str, tmp: Path) -> Gimp:
+    """Return a GIMP of this version with Scumble installed by the real install.py.
+
+    Raises
+    ------
+    NoGimpError
+        If it cannot be had.
+    """
+    root = None if own_version() == version else make_root(version)
+    home = tests_home() / f"painter-{version}"
+    gimp = Gimp(version, root, home, tmp)
+    gimp.profile.mkdir(parents=True, exist_ok=True)
+    full = re.search(r"\d+\.\d+\.\d+", gimp.run(f"gimp-console-{version}", "--version"))
+    assert full is not None
+    (gimp.profile / "gimprc").write_text(GIMPRC.format(full=full[0]), encoding="utf-8")
+    (gimp.profile / "shortcutsrc").write_text(SHORTCUTS, encoding="utf-8")
+    shutil.rmtree(gimp.profile / "plug-in-settings", ignore_errors=True)
+    weights = "/weights" if root else str(weights_folder())
+    installer = f"{gimp.checkout_inside}/install.py"
+    gimp.run("python3", installer, "--weights", f"{weights}/vgg16.npz", seconds=900)
+    return gimp
+
+
+def own_version() -> str:
+    """Return which GIMP 3 this machine has; empty if it has none."""
+    for version in SUITES:
+        if shutil.which(f"gimp-console-{version}") and shutil.which("xdotool"):
+            return version
+    return ""
+
+
+def _need(*programs: str) -> None:
+    missing = [name for name in programs if not shutil.which(name)]
+    if missing:
+        message = f"{HELP} ({', '.join(missing)} is not on this machine.)"
+        raise NoGimpError(message)
+
+
+def _quietly(command: list[str], folder: str) -> None:
+    done = subprocess.run(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
+    )
+    if done.returncode:
+        message = f"{HELP} ({' '.join(command[:3])} failed: {done.stdout.strip()[-500:]})"
+        raise NoGimpError(message)

@@ -1,0 +1,493 @@
+"""What the filter leaves in the image, how scripts call it, and how it fails."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import kit
+from gi.repository import Gegl, Gimp, Gio
+from kit import HEIGHT, PLACE, WIDTH
+
+CALLING, EXECUTION = Gimp.PDBStatusType.CALLING_ERROR, Gimp.PDBStatusType.EXECUTION_ERROR
+
+
+def names(layers: list) -> list[str]:
+    return [layer.get_name() for layer in layers]
+
+
+def photo() -> tuple[Any, Any]:
+    image = kit.new_image()
+    return image, kit.add_layer(image, "Photo")
+
+
+def bytes_of(layer: Any) -> bytes:
+    area = Gegl.Rectangle.new(0, 0, layer.get_width(), layer.get_height())
+    return layer.get_buffer().get(area, 1.0, "R'G'B'A u8", Gegl.AbyssPolicy.NONE)
+
+
+def check_new_layer() -> None:
+    """One layer right above the content, in its group, with its place, size and mask."""
+    image = kit.new_image()
+    group = Gimp.GroupLayer.new(image, "Group")
+    image.insert_layer(group, None, 0)
+    layer = kit.add_layer(image, "Photo", parent=group)
+    kit.add_layer(image, "Over", parent=group)
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, 20, 2, 40, 30)
+    Gimp.Selection.feather(image, 9)
+    layer.add_mask(layer.create_mask(Gimp.AddMaskType.SELECTION))
+    before = bytes_of(layer)
+    new = kit.paint(image, layer, style=kit.style_file(), strength=3.0)
+    assert names(group.get_children()) == ["Over", "style (joint, strength 3)", "Photo"]
+    assert names(image.get_layers()) == ["Group"]
+    assert new.get_offsets()[1:] == PLACE
+    assert (new.get_width(), new.get_height()) == (WIDTH, HEIGHT)
+    assert bytes_of(layer) == before
+    assert image.get_selected_layers() == [new]
+    for x, y in kit.samples(11):
+        mask = kit.pixel(new.get_mask(), x, y, "Y float")[0]
+        kit.near(mask, kit.pixel(layer.get_mask(), x, y, "Y float")[0], 1e-3, "mask")
+    assert not Gimp.Selection.is_empty(image)
+    assert image.undo_is_enabled()
+
+
+def check_pinned_keeps_the_rest() -> None:
+    """Outside a hard selection the method pinned leaves every pixel as it was."""
+    image, layer = photo()
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, PLACE[0], 0, 30, 70)
+    new = kit.paint(
+        image, layer, style=kit.style_file(), method="pinned", size=0, iterations=4, strength=30.0
+    )
+    changed = 0.0
+    for x, y in kit.samples(3):
+        was, now = kit.pixel(layer, x, y), kit.pixel(new, x, y)
+        if x >= 30 or y < -PLACE[1]:
+            for plane in range(4):
+                kit.near(now[plane] * 255, was[plane] * 255, 1.01, f"{x},{y}")
+        elif was[3] > 0.5:
+            changed += sum(abs(a - b) for a, b in zip(was, now))
+    assert changed > 1.0, changed
+
+
+def check_parasite() -> None:
+    """A result carries its settings, and they can be read again."""
+    import arguments
+
+    image, layer = photo()
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 2, 40, 30)
+    regions = [kit.region(mask="selection", name="here"), kit.region(mask="rest", weight=2.0)]
+    text = json.dumps(regions)
+    new = kit.paint(image, layer, regions=text, strength=2.5, seed=4_000_000_000, tv=3.0)
+    carried = bytes(new.get_parasite("scumble-settings").get_data()).decode()
+    values, again = arguments.from_text(carried)
+    assert values["strength"] == 2.5
+    assert values["seed"] == 4_000_000_000
+    assert values["tv"] == 3.0
+    assert json.loads(again) == regions
+    job = kit.recorded_job()
+    assert job["seed"] == 4_000_000_000
+    assert [each["mask"] for each in job["regions"]] == ["mask-1.npy", "rest"]
+    file = Gio.File.new_for_path(str(kit.TMP / "kept.xcf"))
+    assert Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, file, None)
+    opened = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, file)
+    kept = opened.get_layer_by_name(new.get_name()).get_parasite("scumble-settings")
+    assert bytes(kept.get_data()).decode() == carried
+
+
+def check_start_from_settings() -> None:
+    """Run on a result, the dialog starts from what the result carries."""
+    import canvas
+    import dialog
+    import regions
+
+    image, layer = photo()
+    new = kit.paint(image, layer, style=kit.style_file(), strength=7.0, method="banded")
+    config = Gimp.get_pdb().lookup_procedure("plug-in-scumble").create_config()
+    scene = canvas.scene_of(image, new)
+    dialog.start_from(config, scene, canvas.settings_of(new))
+    assert config.get_property("strength") == 7.0
+    assert config.get_property("method") == "banded"
+    assert regions.from_json(config.get_property("regions"))[0].style == str(kit.picture())
+
+
+def check_group() -> None:
+    """The method stitch gives a group whose look is the stitched picture."""
+    image, layer = photo()
+    layer.add_alpha()
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, 20, -5, 50, 40)
+    Gimp.Selection.feather(image, 25)
+    other = kit.TMP / "dark.png"
+    dark = kit.new_image()
+    kit.add_layer(dark, "Dark", alpha=False).invert(False)
+    kit_file = Gio.File.new_for_path(str(other))
+    assert Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, dark, kit_file, None)
+    regions = json.dumps(
+        [kit.region(mask="selection", name="A"), kit.region(other, mask="rest", name="B")]
+    )
+    options = {"regions": regions, "method": "stitch", "iterations": 3, "strength": 10.0, "size": 0}
+    group = kit.paint(image, layer, **options)
+    assert group.is_group()
+    assert names(group.get_children()) == ["A", "B"]
+    assert group.get_offsets()[1:] == PLACE
+    assert names(image.get_layers()) == [group.get_name(), "Photo"]
+    for child in group.get_children():
+        assert child.get_parasite("scumble-settings")
+    first, second = (child.get_mask() for child in group.get_children())
+    single = kit.paint(image, layer, separate=False, **options)
+    assert not single.is_group()
+    soft = 0
+    for x, y in kit.samples():
+        desired = kit.selected(image, x + PLACE[0], y + PLACE[1]) if y >= -PLACE[1] else 0.0
+        kit.near(kit.pixel(first, x, y, "Y float")[0], desired, 0.003, f"mask A {x},{y}")
+        kit.near(kit.pixel(second, x, y, "Y float")[0], 1 - desired, 0.005, f"mask B {x},{y}")
+        soft += 0.1 < desired < 0.9
+        shown, stitched = kit.pixel(group, x, y), kit.pixel(single, x, y)
+        if stitched[3] > 0.1:
+            for plane in range(4):
+                kit.near(shown[plane] * 255, stitched[plane] * 255, 4.0, f"look {x},{y}")
+    assert soft > 10, soft
+
+
+def check_overlap() -> None:
+    """Overlapping masks add up to one, and what none covers stays clear."""
+    image, layer = photo()
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 13, 0, 40, 70)
+    left = Gimp.Selection.save(image)
+    left.set_name("left")
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 33, 0, 30, 70)
+    regions = json.dumps([kit.region(mask="channel:left"), kit.region(mask="selection")])
+    group = kit.paint(image, layer, regions=regions, method="stitch")
+    first, second = (child.get_mask() for child in group.get_children())
+    for x, wanted in ((5, (1, 0)), (30, (0.5, 0.5)), (45, (0, 1)), (60, (0, 0))):
+        kit.near(kit.pixel(first, x, 30, "Y float")[0], wanted[0], 0.01, f"A {x}")
+        kit.near(kit.pixel(second, x, 30, "Y float")[0], wanted[1], 0.01, f"B {x}")
+
+
+def check_prepared_layers() -> None:
+    """Layers with masks are styles with regions at once; results of ours are not."""
+    image, layer = photo()
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 2, 30, 30)
+    painting = kit.add_layer(image, "Painting", size=(80, 60), place=(2, 1))
+    painting.add_mask(painting.create_mask(Gimp.AddMaskType.SELECTION))
+    painting.set_visible(False)
+    kit.paint(image, layer, method="stitch")
+    kit.paint(image, layer)
+    job = kit.recorded_job()
+    assert [each["name"] for each in job["regions"]] == ["Painting"]
+    assert kit.recorded_array("style-1.npy")[0] == (60, 80, 4)
+
+
+def check_simple_mask() -> None:
+    """The simple case takes a channel, a layer mask, the selection or a grey layer."""
+    image, layer = photo()
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 2, 30, 30)
+    channel = Gimp.Selection.save(image)
+    grey = kit.add_layer(image, "Grey", alpha=True)
+    grey.add_mask(grey.create_mask(Gimp.AddMaskType.SELECTION))
+    for mask in (channel, grey.get_mask(), image.get_selection(), grey, None):
+        kit.paint(image, layer, style=kit.style_file(), mask=mask)
+        shape, values = kit.recorded_array("mask-1.npy")
+        assert shape[:2] == (HEIGHT, WIDTH)
+        if mask is grey:
+            x, y = 20, 20
+            colour = kit.pixel(grey, x, y, "Y'A float")
+            at = 2 * (y * WIDTH + x)
+            kit.near(values[at], colour[0], 1e-3, "grey")
+            kit.near(values[at + 1], colour[1], 1e-3, "alpha")
+        else:
+            assert values[20 * WIDTH + 20] == 1.0
+            assert values[20 * WIDTH + 60] == 0.0
+
+
+def check_mask_file() -> None:
+    """A grey picture is a mask, for the method stitch too, which makes it a layer mask."""
+    image, layer = photo()
+    regions = json.dumps([kit.region(mask=str(kit.picture()))])
+    kit.paint(image, layer, regions=regions)
+    assert kit.recorded_job()["regions"][0]["mask"] == str(kit.picture())
+    group = kit.paint(image, layer, regions=regions, method="stitch")
+    mask = group.get_children()[0].get_mask()
+    values = [kit.pixel(mask, x, y, "Y float")[0] for x, y in kit.samples(7)]
+    assert min(values) < 0.6 < 0.9 < max(values), (min(values), max(values))
+
+
+def check_style_of_another_image() -> None:
+    image, layer = photo()
+    other = kit.new_image(Gimp.ImageBaseType.GRAY)
+    kit.add_layer(other, "Far away", alpha=False, size=(40, 30))
+    kit.paint(image, layer, regions=json.dumps([kit.region("layer:Far away")]))
+    assert kit.recorded_array("style-1.npy")[0] == (30, 40, 4)
+
+
+def check_last_values() -> None:
+    """Repeat asks nothing; with nothing to repeat yet it takes the defaults."""
+    image, layer = photo()
+    painting = kit.add_layer(image, "Painting")
+    painting.add_mask(painting.create_mask(Gimp.AddMaskType.WHITE))
+    procedure = Gimp.get_pdb().lookup_procedure("plug-in-scumble")
+    config = procedure.create_config()
+    config.set_property("image", image)
+    config.set_property("run-mode", Gimp.RunMode.WITH_LAST_VALS)
+    config.set_core_object_array("drawables", [layer])
+    values = procedure.run(config)
+    assert values.index(0) == Gimp.PDBStatusType.SUCCESS, Gimp.get_pdb().get_last_error()
+
+
+def check_script_fu() -> None:
+    """Script-Fu calls it with named arguments."""
+    image, layer = photo()
+    script = f"""
+        (let* ((result (plug-in-scumble #:run-mode RUN-NONINTERACTIVE #:image {image.get_id()}
+                          #:drawables (vector {layer.get_id()}) #:style "{kit.picture()}"
+                          #:strength 4 #:iterations 1 #:method "banded")))
+          (gimp-item-set-name (car result) "From a script"))
+    """
+    procedure = Gimp.get_pdb().lookup_procedure("plug-in-script-fu-eval")
+    config = procedure.create_config()
+    config.set_property("script", script)
+    values = procedure.run(config)
+    assert values.index(0) == Gimp.PDBStatusType.SUCCESS, Gimp.get_pdb().get_last_error()
+    assert names(image.get_layers()) == ["From a script", "Photo"]
+
+
+def check_saved_aside() -> None:
+    """A result whose image is gone becomes a file, with masks, settings and precision."""
+    import npy
+    import results
+
+    path = kit.TMP / "aside.npy"
+    path.write_bytes(npy.header((HEIGHT, WIDTH, 4)) + b"\0\0\0\x3f" * (4 * WIDTH * HEIGHT))
+    parts = tuple(results.Part(name, path, None, name == "B") for name in "AB")
+    result = results.Result("A/B: both", '{"x": 1}', path, parts)
+    file, image = results.save_aside("A/B: both", Gimp.Precision.U16_NON_LINEAR, result)
+    assert file.is_file()
+    assert file.parent == Path.home(), file
+    image.delete()
+    opened = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(str(file)))
+    assert opened.get_precision() == Gimp.Precision.U16_NON_LINEAR
+    group = opened.get_layers()[0]
+    assert names(group.get_children()) == ["A", "B"]
+    kit.near(kit.pixel(group.get_children()[0], 3, 3)[0], 0.5, 1e-4, "colour")
+    opened.delete()
+    file.unlink()
+
+
+def refused(image: Any, layers: list, status: Any, *phrases: str, **arguments: Any) -> str:
+    """The filter must fail with this status and with a message that has these phrases."""
+    arguments.setdefault("iterations", 1)
+    before = names(image.get_layers()) if image else []
+    got, _, message = kit.call(image, layers, **arguments)
+    assert got == status, (got, message)
+    for phrase in phrases:
+        assert phrase in message, message
+    assert "Traceback" not in message, message
+    assert (names(image.get_layers()) if image else []) == before
+    assert not kit.leftovers(), kit.leftovers()
+    return message
+
+
+def check_wrong_layers() -> None:
+    image, layer = photo()
+    other = kit.add_layer(image, "Other")
+    style = {"style": kit.style_file()}
+    refused(image, [layer, other], CALLING, "2 layers are chosen; choose the one", **style)
+    refused(image, [], CALLING, "Choose the layer to paint first", **style)
+    mask = layer.create_mask(Gimp.AddMaskType.WHITE)
+    layer.add_mask(mask)
+    refused(image, [mask], CALLING, "A layer mask is chosen; click the layer itself", **style)
+    channel = Gimp.Channel.new(image, "Sky", 90, 70, 50.0, Gegl.Color.new("red"))
+    image.insert_channel(channel, None, 0)
+    refused(image, [channel], CALLING, "“Sky” is a channel; choose a layer", **style)
+    tiny = kit.add_layer(image, "Tiny", size=(15, 40))
+    message = "The layer “Tiny” is 15x40 pixels; at least 16x16 are needed."
+    refused(image, [tiny], CALLING, message, **style)
+    empty = Gimp.Layer.new(
+        image, "Empty", 40, 40, Gimp.ImageType.RGBA_IMAGE, 100.0, other.get_mode()
+    )
+    image.insert_layer(empty, None, 0)
+    refused(image, [empty], CALLING, "The layer “Empty” is wholly transparent", **style)
+
+
+def check_wrong_regions() -> None:
+    image, layer = photo()
+    refused(image, [layer], CALLING, "No style was given")
+    gone = Gio.File.new_for_path("/nowhere/waves.jpg")
+    refused(image, [layer], CALLING, "/nowhere/waves.jpg is not there", style=gone)
+
+    def with_regions(
+        *phrases: str, text: str = "", regions: list | None = None, **more: Any
+    ) -> None:
+        text = text or json.dumps(regions)
+        refused(image, [layer], CALLING, *phrases, regions=text, **more)
+
+    with_regions("this is not JSON", text="waves")
+    with_regions("'color' is unknown; a region has style, mask", regions=[{"color": 1}])
+    with_regions("regions[1].weight: -1.0 is out of range", regions=[kit.region(weight=-1)])
+    with_regions("nothing is selected", regions=[kit.region(mask="selection")])
+    with_regions("there is no channel called “Sky”", regions=[kit.region(mask="channel:Sky")])
+    with_regions("there is no layer called “Wave”", regions=[kit.region("layer:Wave")])
+    with_regions("has no layer mask", regions=[kit.region(mask="mask:Photo")])
+    with_regions("9 regions are given; up to 8", regions=[kit.region()] * 9)
+    with_regions("give one of them", regions=[kit.region()], style=kit.style_file())
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 80, 60, 5, 5)
+    with_regions(
+        "The region “sky” covers 0 of the 3,072 pixels of the layer “Photo”",
+        regions=[kit.region(mask="selection", name="sky")],
+    )
+    with_regions(
+        "content_layers", "'conv9_9' is not one of",
+        regions=[kit.region()], content_layers="conv9_9",
+    )  # fmt: skip
+
+
+def check_not_a_picture() -> None:
+    """What only the engine finds out comes with its words and the log."""
+    image, layer = photo()
+    path = kit.TMP / "words.jpg"
+    path.write_text("no picture")
+    style = Gio.File.new_for_path(str(path))
+    message = refused(image, [layer], EXECUTION, "words.jpg", style=style)
+    assert_log(message)
+
+
+def assert_log(message: str) -> None:
+    """The message's last line names a log that is there."""
+    last = message.strip().splitlines()[-1]
+    assert last.startswith("The log is "), message
+    assert Path(last[len("The log is ") :]).is_file(), message
+
+
+@contextmanager
+def engine(**changes: Any) -> Iterator[None]:
+    """Change where the plug-in finds its engine, for a while."""
+    path = kit.PLUGIN / "engine.json"
+    text = path.read_text()
+    try:
+        path.write_text(json.dumps({**json.loads(text), **changes}))
+        yield
+    finally:
+        path.write_text(text)
+
+
+def script(name: str, text: str) -> str:
+    """Write a program that stands for a broken engine."""
+    path = kit.TMP / name
+    path.write_text("#!/bin/sh\n" + text)
+    path.chmod(0o755)
+    return str(path)
+
+
+def real_python() -> str:
+    home = json.loads((kit.PLUGIN / "engine.json").read_text())["home"]
+    return home + "/env/bin/python"
+
+
+HELLO = """echo '{"type": "hello"}'\n"""
+
+
+def check_engine_missing() -> None:
+    image, layer = photo()
+    style = {"style": kit.style_file()}
+    again = "Run Scumble's install.py again"
+    path = kit.PLUGIN / "engine.json"
+    text = path.read_text()
+    path.unlink()
+    try:
+        refused(image, [layer], EXECUTION, "is not set up", again, **style)
+        path.write_text("{")
+        refused(image, [layer], EXECUTION, "missing or damaged", again, **style)
+    finally:
+        path.write_text(text)
+    with engine(python="/nowhere/python"):
+        refused(image, [layer], EXECUTION, "/nowhere/python is not there", again, **style)
+
+
+def check_engine_broken() -> None:
+    """An environment that does not start, crashes, is killed, or says nonsense."""
+    image, layer = photo()
+    style = {"style": kit.style_file()}
+    broken = {
+        "no-engine": ("echo 'No module named engine' >&2; exit 1", "No module named engine"),
+        "cannot-run": ("exit 126", "did not start (exit code 126)"),
+        "killed": (HELLO + "kill -9 $$", "memory ran out"),
+        "crashed": (HELLO + "kill -11 $$", "crashed (signal 11)"),
+        "ended": (
+            HELLO + "echo 'so long' >&2; exit 3",
+            "ended unexpectedly (exit code 3): so long",
+        ),
+        "no-result": (HELLO + """echo '{"type": "done", "files": []}'; cat""", "without a picture"),
+        "cut-off": (
+            HELLO + """for f; do :; done; echo 12345678901234567890 > $f/result.npy\n"""
+            """echo '{"type": "done", "files": ["result.npy"]}'; cat""",
+            "picture is damaged",
+        ),
+    }
+    for name, (text, phrase) in broken.items():
+        with engine(python=script(name, text)):
+            assert_log(refused(image, [layer], EXECUTION, phrase, **style))
+
+
+def check_model_missing() -> None:
+    image, layer = photo()
+    empty = kit.TMP / "empty-home"
+    empty.mkdir(exist_ok=True)
+    with engine(python=real_python(), home=str(empty)):
+        message = refused(image, [layer], EXECUTION, "install.py", style=kit.style_file())
+    assert_log(message)
+
+
+def check_out_of_memory() -> None:
+    image = kit.new_image()
+    layer = kit.add_layer(image, "Photo", size=(1200, 900))
+    limited = script("limited", f'ulimit -v 1500000\nexec {real_python()} "$@"\n')
+    with engine(python=limited):
+        message = refused(image, [layer], EXECUTION, "memory", style=kit.style_file(), size=0)
+    assert_log(message)
+
+
+def check_clean_environment() -> None:
+    """What a bundle like AppImage sets for itself does not reach the engine."""
+    image, layer = photo()
+    kept = kit.TMP / "variables"
+    watched = script("watched", f'env > {kept}\nexec {real_python()} "$@"\n')
+    os.environ["PYTHONHOME_OF_TEST"] = "x"
+    with engine(python=watched):
+        kit.paint(image, layer, style=kit.style_file())
+    lines = kept.read_text().splitlines()
+    hosts = ("PYTHON", "LD_", "GI_", "GTK_", "GIO_", "GEGL_", "BABL_", "GIMP3_")
+    assert not [line for line in lines if line.startswith(hosts)], lines
+    assert any(line.startswith("SCUMBLE_HOME=/") for line in lines)
+
+
+def check_arguments() -> None:
+    """Every option of a job is an argument with the contract's help, range and default."""
+    import arguments
+    import job
+
+    procedure = Gimp.get_pdb().lookup_procedure("plug-in-scumble")
+    found = {each.name: each for each in procedure.get_arguments()}
+    for described in arguments.options():
+        given = found[arguments.property_name(described.name)]
+        assert given.blurb == described.metadata["text"], given.name
+        if described.metadata["low"] is not None:
+            assert given.minimum == described.metadata["low"], given.name
+            assert given.maximum == described.metadata["high"], given.name
+        if not described.name.endswith("_picture"):
+            default = "" if given.default_value is None else given.default_value
+            assert default == arguments.default_of(described), given.name
+    config = procedure.create_config()
+    assert arguments.read(config) == {
+        **{each.name: getattr(job.Job(), each.name) for each in arguments.options()},
+        "content_layers": job.Job().content_layers,
+    }
+
+
+CHECKS = {
+    name[len("check_") :].replace("_", " "): check
+    for name, check in list(globals().items())
+    if name.startswith("check_")
+}
