@@ -20,7 +20,7 @@ sys.dont_write_bytecode = True  # nothing is written outside the data folder
 
 import argparse
 import io
-import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -159,7 +159,7 @@ class Screen:
     def show(self, text):
         """Show a line for the time being."""
         if sys.stdout.isatty():
-            width = max(os.get_terminal_size(sys.stdout.fileno()).columns - 1, 20)
+            width = shutil.get_terminal_size().columns - 1
             sys.stdout.write("\r" + (self.step.ljust(10) + text)[:width].ljust(width) + "\r")
             sys.stdout.flush()
 

@@ -135,7 +135,8 @@ class Installation:
                     lines.append(line)
                     log.write(line)
                     log.flush()
-                    self.show(line.strip())
+                    if not line.startswith(("{", " ", "WARNING")):
+                        self.show(line.strip())
             except BaseException:
                 process.kill()
                 raise
@@ -293,6 +294,7 @@ def check(installation: Installation) -> str:
         [str(installation.python), "-I", "-X", "utf8", "-c", _TWO_PICTURES, content, style]
     )
     began = time.monotonic()
+    installation.show("painting a small picture")
     if not status:
         command = [str(installation.launcher), "stylize", content, painted, "--style", style]
         status, output = installation.run([*command, "--iterations", "2", "--json"])
@@ -319,7 +321,8 @@ def finish(installation: Installation) -> str:
     for name in leftovers:
         remove(installation.home / name)
     note(installation, complete=True)
-    return f"Scumble {engine.__version__} is ready."
+    example = f"{installation.launcher} stylize PHOTO RESULT --style PAINTING"
+    return f"Scumble {engine.__version__} is ready; try: {example}"
 
 
 def variables(installation: Installation) -> dict[str, str]:
