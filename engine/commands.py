@@ -86,7 +86,6 @@ def _paint(options: argparse.Namespace) -> int:
     try:
         with _Interrupts(terminal) as interrupts:
             result = interrupts.run(lambda: _stylized(job, report, interrupts.stop))
-            report(Progress("write", 0, 1))
             files, notices = results.write(job, result)
             report(Progress("write", 1, 1))
     except KeyboardInterrupt:
@@ -143,7 +142,6 @@ class _Interrupts:
     def __init__(self, terminal: Terminal) -> None:
         self.stop = threading.Event()
         self._terminal = terminal
-        self._said = False
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> _Interrupts:
@@ -172,9 +170,11 @@ class _Interrupts:
 
         threading.Thread(target=worker, name="painting", daemon=True).start()
         # The wait is short, since on Windows a longer one would not hear Ctrl-C.
-        while not finished.wait(0.05):
-            if self.stop.is_set() and not self._said:
-                self._said = True
+        ended = said = False
+        while not ended:
+            ended = finished.wait(0.05)
+            if self.stop.is_set() and not said:
+                said = True
                 self._terminal.say(STOPPING)
         if outcome[1] is not None:
             raise outcome[1]

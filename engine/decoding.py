@@ -33,7 +33,7 @@ def decode(path: Path, *, managed: bool = True) -> tuple[np.ndarray, list[str]]:
     values : numpy.ndarray
         float32, shape (height, width, channels), 0..1; the last of two or four channels is alpha.
     notes : list of str
-        What was lost or assumed, a sentence each.
+        What was lost or assumed, a sentence each, to be put behind the file's name.
 
     Raises
     ------
@@ -47,9 +47,9 @@ def decode(path: Path, *, managed: bool = True) -> tuple[np.ndarray, list[str]]:
         image, notes = _open(path)
     skipped = (Image.DecompressionBombWarning, DeprecationWarning)
     said = [_reason(each.message) for each in warned if not issubclass(each.category, skipped)]
-    notes += [f"{path}: {each}." for each in dict.fromkeys(said)]
+    notes += [f"{each}." for each in dict.fromkeys(said)]
     if managed or image.mode in ("CMYK", "LAB"):
-        return _managed_values(image, path, notes), notes
+        return _managed_values(image, notes), notes
     return _values(image), notes
 
 
@@ -108,27 +108,27 @@ def _open(path: Path) -> tuple[Image.Image, list[str]]:
         message = f"{path} has 32 bits per value; save it with 8 or 16."
         raise PictureError(message)
     if halved:
-        notes.append(f"{path} has 16 bits per channel; it was read with 8.")
+        notes.append("its 16 bits per channel were read as 8.")
         key = image.info.get("transparency")
         if isinstance(key, tuple):
             image.info["transparency"] = tuple(value >> 8 for value in key)
     if frames > 1:
-        notes.append(f"{path} holds {frames} pictures; the first is used.")
+        notes.append(f"it holds {frames} pictures; the first is used.")
     try:
         return ImageOps.exif_transpose(image), notes
     except MemoryError:
         raise
     except Exception:  # a broken EXIF block must not cost the picture
-        notes.append(f"{path} has an EXIF block that cannot be read; it is taken as it lies.")
+        notes.append("its EXIF block cannot be read; it is taken as it lies.")
         return image, notes
 
 
-def _managed_values(image: Image.Image, path: Path, notes: list[str]) -> np.ndarray:
+def _managed_values(image: Image.Image, notes: list[str]) -> np.ndarray:
     """Return the picture's values in sRGB: its own colour profile is applied."""
     profile = image.info.get("icc_profile")
     if not profile:
         if image.mode == "CMYK":
-            notes.append(f"{path} has CMYK colours without a profile; they are approximate.")
+            notes.append("its CMYK colours have no profile; they are approximate.")
         return _values(image)
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -147,7 +147,7 @@ def _managed_values(image: Image.Image, path: Path, notes: list[str]) -> np.ndar
             converted.putalpha(alpha)
         return _values(converted)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        notes.append(f"{path} has a colour profile that cannot be used; it is taken as sRGB.")
+        notes.append("its colour profile cannot be used; it is taken as sRGB.")
         return _values(image)
 
 
@@ -251,7 +251,7 @@ def _read_array(path: Path) -> tuple[np.ndarray, list[str]]:
     notes = []
     low, high = float(values.min()), float(values.max())
     if low < 0.0 or high > 1.0:
-        notes.append(f"{path} holds values from {low:g} to {high:g}; they were cut to 0 to 1.")
+        notes.append(f"its values from {low:g} to {high:g} were cut to 0 to 1.")
         values = np.clip(values, 0.0, 1.0)
     return (values[..., None] if values.ndim == 2 else values), notes
 

@@ -105,6 +105,10 @@ def _onnxruntime() -> Finding:
         problem = f"{value} overwrite each other's files; uninstall them all and {REPAIR}."
         return Finding("onnxruntime", value, problem)
     try:
+        import_module("numpy")
+    except ImportError:
+        return Finding("onnxruntime", value)  # without numpy it prints tracebacks of its own
+    try:
         import_module("onnxruntime")
     except ImportError as error:
         problem = f"onnxruntime cannot be imported ({error}); {REPAIR}."
@@ -114,6 +118,7 @@ def _onnxruntime() -> Finding:
 
 def _providers() -> Finding:
     try:
+        import numpy  # noqa: F401 - as above
         import onnxruntime
     except ImportError:
         return Finding("providers", "unknown")  # its own line says what to do

@@ -50,6 +50,9 @@ def describe(error: BaseException) -> Failure:
     if isinstance(error, MemoryError) or _out_of_memory(text):
         message = "There is not enough memory for a picture of this size."
         return Failure("memory", message, "Choose a smaller working size (--size).")
+    if isinstance(error, FloatingPointError):
+        hint = "Try a smaller strength, or weights nearer to the defaults."
+        return Failure("job", f"The painting went astray: {text}.", hint)
     cause = error if isinstance(error, OSError) else error.__cause__
     if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         message = text if isinstance(error, ValueError) else f"The disk is full: {text}."

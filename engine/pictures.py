@@ -39,7 +39,7 @@ class Picture:
     alpha : numpy.ndarray or None
         float32, shape (height, width), 0..1; None where the file has no transparency.
     notes : tuple of str
-        What was lost or assumed in reading it, a sentence each.
+        What was lost or assumed in reading it, a sentence each, to be put behind the file's name.
     """
 
     rgb: np.ndarray

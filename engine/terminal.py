@@ -81,7 +81,7 @@ class Terminal:
                 self._last = now
                 self._draw(progress_text(event, self._width()))
             return
-        tenths = 10 * event.step // event.steps if event.steps > 1 else 0
+        tenths = 10 * event.step // max(event.steps, 1) if event.stage == "paint" else 0
         tenth = (event.stage, event.scale, tenths)
         if tenth != self._last_tenth or now - self._last >= PLAIN_SECONDS:
             self._last, self._last_tenth = now, tenth

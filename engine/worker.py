@@ -118,6 +118,8 @@ class _Worker:
         try:
             self._run_job()
         except Exception as error:
+            if self._leaving.locked():
+                return  # it failed because its folder is being deleted
             self._status = FAILED
             self._say(self._lines.error, describe(error))
 
@@ -129,7 +131,6 @@ class _Worker:
         from engine.stylize import stylize
 
         result = stylize(job, self._report, self._stop)
-        self._report(Progress("write", 0, 1))
         files, notices = results.write(job, result)
         self._report(Progress("write", 1, 1))
         for notice in notices:
@@ -188,8 +189,9 @@ class _Worker:
         """Delete the run folder and end the process, whatever the other threads are doing."""
         if not self._leaving.acquire(blocking=False):
             return  # another thread is at it
+        status = self._status
         remove(self._folder)
-        os._exit(self._status)
+        os._exit(status)
 
 
 def remove(folder: Path) -> None:
