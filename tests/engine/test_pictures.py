@@ -558,7 +558,6 @@ except PictureError as error:
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on a file's size")
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path, ending):
     file = tmp_path / f"a{ending}"

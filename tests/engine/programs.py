@@ -1,0 +1,114 @@
+"""Pictures and processes for the tests of the command line and of the worker."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from engine.pictures import Picture, write_picture
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+HEIGHT, WIDTH = 48, 64
+QUICK = ("--iterations", "2")
+PATIENCE = 120
+"""Seconds after which a process that should have ended makes a test fail."""
+
+MAIN = "\nimport sys\nfrom engine.commands import main\nsys.exit(main(sys.argv[1:]))\n"
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """Return the variables of a process whose data folder is `home`."""
+    return {**os.environ, "SCUMBLE_HOME": str(home), "PYTHONPATH": str(CHECKOUT), **more}
+
+
+def command(arguments: tuple, before: str = "") -> list[str]:
+    """Return the command line of the engine; `before` is code that is run first."""
+    start = ["-c", before + MAIN] if before else ["-m", "engine"]
+    return [sys.executable, *start, *map(str, arguments)]
+
+
+def scumble(
+    *arguments: Any, home: Path, folder: Path, before: str = "", **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a folder and wait for its end."""
+    return subprocess.run(
+        command(arguments, before),
+        cwd=folder,
+        env=environment(home, **variables),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+def noise(seed: int, height: int = HEIGHT, width: int = WIDTH, channels: int = 3) -> np.ndarray:
+    """Return random values, uint8, shape (height, width, channels)."""
+    return np.random.default_rng(seed).integers(0, 256, (height, width, channels), dtype=np.uint8)
+
+
+def make_pictures(folder: Path) -> Path:
+    """Put a content, two styles and a mask into a folder."""
+    write_picture(folder / "content.png", Picture(noise(1).astype(np.float32)))
+    write_picture(folder / "waves.png", Picture(noise(2, 40, 50).astype(np.float32)))
+    write_picture(folder / "oil.png", Picture(noise(3, 50, 40).astype(np.float32)))
+    ramp = np.tile(np.linspace(0, 255, WIDTH), (HEIGHT, 1)).astype(np.uint8)
+    Image.fromarray(ramp).save(folder / "ramp.png")
+    return folder
+
+
+def check_sentence(text: str, *words: str) -> None:
+    """Check that an error is one line without a traceback, and says these words."""
+    assert "Traceback" not in text
+    assert text.count("\n") == 1, text
+    for word in words:
+        assert word in text
+
+
+# Where no disk can be made (it takes root, and Linux), the last step of writing says it is full.
+NO_SPACE = """
+import errno, os
+from pathlib import Path
+replace = Path.replace
+def replace_if_there_is_space(self, target):
+    if str(target).startswith(FOLDER):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return replace(self, target)
+Path.replace = replace_if_there_is_space
+"""
+
+
+@dataclass(frozen=True)
+class FullDisk:
+    """A folder on a disk without room.
+
+    Attributes
+    ----------
+    folder : Path
+    real : bool
+        Whether the disk is real; else `before` makes the process under test believe it.
+    """
+
+    folder: Path
+    real: bool
+
+    @property
+    def before(self) -> str:
+        """Code to run first in the process that is to find the disk full."""
+        return "" if self.real else f"FOLDER = {os.path.realpath(self.folder)!r}" + NO_SPACE
+
+    def fill(self) -> None:
+        """Leave no byte free."""
+        if self.real:
+            with (self.folder / "filler").open("wb", buffering=0) as file, suppress(OSError):
+                while True:
+                    file.write(bytes(512))
