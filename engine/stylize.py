@@ -10,12 +10,20 @@ import numpy as np
 
 from engine.events import Device, Notice, Progress, Report
 from engine.home import model_file
-from engine.job import MIN_SIDE, Job, check
+from engine.job import MIN_SIDE, Job, JobError, check
+from engine.memory import memory, needed
 from engine.network import Network
 from engine.painting import Painting, stitched
 from engine.pictures import Picture, read_picture
-from engine.regions import interleaved, load_regions, planar, resized, resized_unclipped
-from engine.targets import working_size
+from engine.regions import (
+    LoadedRegion,
+    interleaved,
+    load_regions,
+    planar,
+    resized,
+    resized_unclipped,
+)
+from engine.targets import style_size, working_size
 from models.kernels import Kernels
 from models.weights import load_weights
 
@@ -124,6 +132,7 @@ def stylize(job: Job, report: Report, stop: threading.Event) -> Result:
                 f"{sizes[-1][1]} x {sizes[-1][0]} and then enlarged."
             )
         )
+    _check_memory(job, sizes[-1], regions)
     whole = planar(content.rgb)
     painting = Painting(job, network, whole, regions, sizes, tell, stop)
     pictures = painting.paint()
@@ -148,6 +157,28 @@ def stylize(job: Job, report: Report, stop: threading.Event) -> Result:
         working_size=(pictures[0].shape[1], pictures[0].shape[2]),
         coverage=tuple(region.coverage for region in regions),
     )
+
+
+def _check_memory(job: Job, size: tuple[int, int], regions: list[LoadedRegion]) -> None:
+    """Refuse what would not fit: a system without memory left ends programs without a word.
+
+    Raises
+    ------
+    JobError
+        With what is needed, what is free, and a size that fits.
+    """
+    pixels = size[0] * size[1]
+    styles = (style_size(each.style, pixels, each.scale) for each in regions)
+    style_pixels = max(height * width for height, width in styles)
+    bytes_needed = needed(pixels, style_pixels, job.history)
+    _, free = memory()
+    if 0 < free < bytes_needed:
+        fitting = int(0.9 * pixels * free / bytes_needed)
+        message = (
+            f"size: painting {size[1]} x {size[0]} pixels takes about {bytes_needed / 1e9:.1f} GB "
+            f"of memory and {free / 1e9:.1f} GB are free; ask for a size of {fitting} or less."
+        )
+        raise JobError(message)
 
 
 def pyramid(height: int, width: int, area: int, scales: int) -> list[tuple[int, int]]:
