@@ -95,7 +95,7 @@ sys.meta_path.insert(0, Missing())
     assert done.returncode == 1
     assert done.stderr == ""
     broken = [line for line in done.stdout.splitlines() if line.startswith("Broken: ")]
-    assert len(broken) == 1, done.stdout
+    # Without numpy there is no SciPy, either: the root comes first.
     assert broken[0].startswith(f"Broken: {name} cannot be imported (no such thing here)")
     assert "install.py" in broken[0]
 
