@@ -114,7 +114,7 @@ class Installation:
     def run(self, command: list[str]) -> tuple[int, str]:
         """Run a command, show its lines, keep them in the log; return its status and output."""
         lines = []
-        with self.log.open("a", encoding="utf-8") as log:
+        with self.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
             log.write("$ " + " ".join(command) + "\n")
             log.flush()
             process = subprocess.Popen(
@@ -224,6 +224,7 @@ def put_packages(installation: Installation) -> str:
         installation,
         [*pip, "install", "--only-binary=:all:", "--progress-bar=off", *wanted],
         f"The packages for {python.name}",
+        "" if chosen.name == "onnxruntime" else " --onnxruntime cpu asks for less.",
     )
     present = installed_packages(installation.python) or {}
     names = {_plain_name(requirement) for requirement in wanted}
@@ -312,7 +313,13 @@ def check(installation: Installation) -> str:
     device = _device(output)
     note(installation, device=device)
     remove(folder)
-    return f"Painted a picture of 64x64 pixels in {seconds:.1f} s; the network ran on: {device}."
+    did = f"Painted a picture of 64x64 pixels in {seconds:.1f} s; the network ran on: {device}"
+    wanted = installation.record["onnxruntime"]["distribution"]
+    if device == "cpu" and wanted != "onnxruntime":
+        return (
+            f"{did}, although {wanted} is installed; '{installation.launcher} doctor' may say why."
+        )
+    return f"{did}."
 
 
 def finish(installation: Installation) -> str:
@@ -361,12 +368,12 @@ def _note_packages(
     note(installation, python=python.name.split()[-1], onnxruntime=onnxruntime)
 
 
-def _checked(installation: Installation, command: list[str], what: str) -> None:
+def _checked(installation: Installation, command: list[str], what: str, hint: str = "") -> None:
     """Run pip; where it fails, say why in a sentence."""
     status, output = installation.run(command)
     if status:
         message = (
-            f"{what} could not be installed: {explain_pip(output)} "
+            f"{what} could not be installed: {explain_pip(output)}{hint} "
             f"pip's own words are in {installation.log}."
         )
         raise SetupError(message)

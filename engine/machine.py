@@ -21,8 +21,6 @@ CHOICES = ("auto", "cpu", "cuda", "directml")
 CUDA_13_DRIVER = 580
 CUDA_12_DRIVER = 525
 
-Version = tuple  # of two int: major and minor
-
 # Names under which Windows lists adapters that are no graphics card of this machine.
 _NO_GRAPHICS_CARD = re.compile(
     r"basic (display|render)|remote|virtual|vmware|virtualbox|hyper-v|parsec|citrix|spacedesk",
@@ -74,12 +72,14 @@ def look_at_machine() -> Machine:
     return Machine(sys.platform, architecture, driver, graphics)
 
 
-def newest_python(machine: Machine) -> Version:
+def newest_python(machine: Machine) -> tuple[int, int]:
     """Return the newest Python, as (major, minor), that onnxruntime is built for there."""
     return (3, 13) if _is_intel_mac(machine) else (3, 14)
 
 
-def choose_onnxruntime(machine: Machine, python: Version, asked: str = "auto") -> Distribution:
+def choose_onnxruntime(
+    machine: Machine, python: tuple[int, ...], asked: str = "auto"
+) -> Distribution:
     """Choose the one onnxruntime distribution for a machine.
 
     Parameters
@@ -120,7 +120,7 @@ def choose_onnxruntime(machine: Machine, python: Version, asked: str = "auto") -
     return Distribution("onnxruntime", "onnxruntime>=1.19,<2", reason)
 
 
-def _cuda(machine: Machine, python: Version) -> tuple[Distribution | None, str]:
+def _cuda(machine: Machine, python: tuple[int, ...]) -> tuple[Distribution | None, str]:
     """Return the CUDA build for a machine, or None and what is in the way of it."""
     if machine.system not in ("linux", "win32") or machine.architecture != "x86_64":
         return None, "onnxruntime's CUDA builds are for 64-bit Intel and AMD Linux and Windows"
@@ -142,7 +142,7 @@ def _cuda(machine: Machine, python: Version) -> tuple[Distribution | None, str]:
     return Distribution(name, f"{name}[cuda,cudnn]>=1.21,<1.27", reason), ""
 
 
-def _directml(python: Version, reason: str) -> Distribution:
+def _directml(python: tuple[int, ...], reason: str) -> Distribution:
     if python < (3, 11):
         message = "onnxruntime's DirectML builds need Python 3.11 or newer; ask for cpu."
         raise MachineError(message)

@@ -262,18 +262,29 @@ def test_an_engine_that_cannot_paint_is_no_installation(made_up: MadeUp, home: P
     assert record(home)["complete"] is True
 
 
+def test_an_environment_whose_python_is_gone_is_made_anew(made_up: MadeUp, home: Path) -> None:
+    python = Path(python_of(home))
+    python.unlink()
+    python.symlink_to("/usr/bin/python3.2")
+    done = made_up.install("--home", home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert distributions(home) == ["onnxruntime"]
+
+
 def test_there_is_only_ever_one_onnxruntime(made_up: MadeUp, home: Path) -> None:
     tool = made_up.commands / "nvidia-smi"
     for driver, asked in (("580.95.05", "auto"), ("580.95.05", "cpu"), ("550.54", "auto")):
         tool.write_text(f"#!/bin/sh\necho {driver}\n")
         tool.chmod(0o755)
         try:
-            done = made_up.install("--home", home, "--onnxruntime", asked)
+            done = made_up.install("--home", home, "--onnxruntime", asked, MADE_UP_DEVICE="cpu")
         finally:
             tool.unlink()
         assert (done.returncode, done.stderr) == (0, "")
         said = record(home)["onnxruntime"]
         assert distributions(home) == [said["distribution"]]
+        spoken = f"although {said['distribution']} is installed" in done.stdout
+        assert spoken == (said["distribution"] != "onnxruntime")
         if sys.platform == "linux" and asked == "auto":
             version = "1.30.0" if driver.startswith("580") else "1.24.0"
             assert said == {"distribution": "onnxruntime-gpu", "version": version}
