@@ -22,7 +22,8 @@ if sys.argv[1] == "stylize":
         sys.exit("scumble stylize: The made-up engine is broken.")
     time.sleep(0.5)
     Path(sys.argv[3]).write_bytes(b"painted")
-    print(json.dumps({"type": "done", "device": os.environ.get("MADE_UP_DEVICE", "made-up device")}))
+    device = os.environ.get("MADE_UP_DEVICE", "made-up device")
+    print(json.dumps({"type": "done", "device": device}))
 else:
     print(json.dumps([sys.argv[1:], sys.flags.isolated, sys.flags.utf8_mode]))
 """
