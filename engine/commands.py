@@ -32,6 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     0: done; 1: it failed; 2: asked for wrongly; 130: interrupted, nothing was written.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started this
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for as long as this runs
     parser = build_parser()
     options = parser.parse_args(arguments)
     if options.command is None:
@@ -51,7 +54,9 @@ def main(arguments: list[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has left; Python must not find that out again at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, sys.stderr.fileno())
         return FAILED
     except Exception as error:
         _show_failure(describe(error), parser.prog)
@@ -112,7 +117,7 @@ def _loaded(options: argparse.Namespace) -> Job:
     job = results.load(options.job)
     if options.output:
         job = dataclasses.replace(job, output=options.output)
-    if job.output and os.path.realpath(job.output) == os.path.realpath(options.job):
+    if os.path.exists(job.output) and os.path.samefile(job.output, options.job):
         message = f"The result would replace {options.job} itself; name another file with --output."
         raise JobError(message)
     return job

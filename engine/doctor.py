@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import engine
-from engine.failures import record
+from engine.failures import log_file, record
 from engine.home import MARKER, home, model_file
 from engine.machine import DISTRIBUTIONS
 from engine.memory import memory
@@ -199,6 +199,11 @@ def _data_folder() -> Finding:
     return Finding("data folder", f"{folder}, {made}, {room:.1f} GiB free")
 
 
+def _log() -> Finding:
+    path = log_file()
+    return Finding("log", str(path) if path.is_file() else "none")
+
+
 _LOOKS: dict[str, Callable[[], Finding]] = {
     "scumble": _scumble,
     "python": _python,
@@ -212,6 +217,7 @@ _LOOKS: dict[str, Callable[[], Finding]] = {
     "cores": _cores,
     "memory": _memory,
     "data folder": _data_folder,
+    "log": _log,
 }
 
 

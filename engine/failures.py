@@ -68,13 +68,18 @@ def describe(error: BaseException) -> Failure:
     return Failure("internal", message, "Please report it with the log.", str(log or ""))
 
 
+def log_file() -> Path:
+    """Return the file that unexpected errors are written to, whether or not it exists."""
+    return home() / "logs" / "engine.log"
+
+
 def record(error: BaseException) -> Path | None:
     """Append a traceback to the log file and return the file.
 
     Where it cannot be written, the traceback goes to standard error if `SCUMBLE_DEBUG` is 1.
     """
     details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    path = home() / "logs" / "engine.log"
+    path = log_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and path.stat().st_size > LOG_BYTES:

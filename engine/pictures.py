@@ -235,15 +235,16 @@ def _encode(
         values = np.dstack([values, opacity])
     image = Image.fromarray(values)
     options: dict[str, Any] = {"icc_profile": _srgb_profile()}
+    # ASCII, which JSON's escapes keep to: EXIF and TIFF know nothing else, and a file's name may
+    # hold what no encoding has a word for.
+    text = json.dumps(settings, ensure_ascii=True)
     if ending == ".png":
         options["format"] = "PNG"
         if settings is not None:
             chunks = PngImagePlugin.PngInfo()
-            chunks.add_itxt("Scumble", json.dumps(settings, ensure_ascii=False))
+            chunks.add_itxt("Scumble", text)
             options["pnginfo"] = chunks
     else:
-        # EXIF's and TIFF's texts are ASCII, which JSON's escapes keep to.
-        text = json.dumps(settings, ensure_ascii=True)
         if settings is not None and len(text) > MAX_EXIF:
             notes.append(f"The settings are longer than {MAX_EXIF} bytes and were left out.")
         elif settings is not None:

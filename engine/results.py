@@ -56,20 +56,23 @@ def check_files(job: Job) -> None:
         check_ending(job.output)
     except PictureError as error:
         raise JobError(str(error)) from error
+    if any("\0" in each for each in (*inputs(job), job.output)):
+        message = "A file's name in the job holds a null character."
+        raise JobError(message)
     for each in inputs(job):
-        if not Path(each).exists():
+        if not os.path.exists(each):  # unlike Path.exists, no error for a name that is too long
             message = f"There is no file {each}."
             raise PictureError(message)
         for output in outputs(job):
-            if output.exists() and output.samefile(each):
+            if os.path.exists(output) and output.samefile(each):
                 message = f"The output {output} is also read by the job; name another file."
                 raise JobError(message)
     for output in outputs(job):
-        if output.is_dir():
+        if os.path.isdir(output):
             message = f"{output} is a folder; name a file to write."
             raise JobError(message)
     folder = Path(os.path.realpath(job.output)).parent
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         message = f"There is no folder {folder} to write {Path(job.output).name} to."
         raise PictureError(message)
     try:
@@ -92,7 +95,11 @@ def load(path: str | Path) -> Job:
     """
     path = Path(path)
     if path.suffix.lower() not in PICTURE_ENDINGS:
-        return load_job(path)
+        try:
+            return load_job(path)
+        except RecursionError as error:
+            message = f"{path} is not a job file: its lists are nested too deeply."
+            raise JobError(message) from error
     from engine.pictures import read_settings
 
     settings = read_settings(path)

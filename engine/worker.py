@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Callable
 from engine import results
 from engine.events import Event, Notice, Preview, Progress
 from engine.failures import Failure, describe
-from engine.job import load_job
 from engine.lines import Lines
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ class _Worker:
             self._say(self._lines.error, describe(error))
 
     def _run_job(self) -> None:
-        job = load_job(self._folder / JOB)
+        job = results.load(self._folder / JOB)
         if not job.output:
             job = dataclasses.replace(job, output=str(self._folder / OUTPUT))
         results.check_files(job)

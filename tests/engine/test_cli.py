@@ -239,6 +239,9 @@ atexit.register(lambda: print("HEAVY", sorted(heavy & set(sys.modules))))
         (("job", "content.png"), 1, ["content.png", "no settings"]),
         (("job", "bad.json"), 2, ["iterations: 0", "1 to 10000"]),
         (("job", "mute.json"), 2, ["output"]),
+        (("job", "deep.json"), 2, ["deep.json", "nested"]),
+        (("job", "null.json"), 2, ["null character"]),
+        (("stylize", "x" * 5000, "out.png", "--style", "waves.png"), 1, ["There is no file xx"]),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done(pictures, model_home, arguments, status, words):
@@ -253,6 +256,8 @@ def test_what_cannot_be_done(pictures, model_home, arguments, status, words):
     mute = {"content": "content.png", "regions": [{"style": "waves.png"}]}
     (pictures / "mute.json").write_text(json.dumps(mute))
     (pictures / "bad.json").write_text(json.dumps({**mute, "output": "o.png", "iterations": 0}))
+    (pictures / "deep.json").write_text("[" * 100_000)
+    (pictures / "null.json").write_text(json.dumps({**mute, "output": "o\0.png"}))
     there = {each: each.read_bytes() for each in pictures.iterdir() if each.is_file()}
     done = scumble(*arguments, home=model_home, folder=pictures)
     assert done.returncode == status
@@ -336,7 +341,8 @@ def made_grey_16(folder):
 
 
 def made_grey_alpha(folder):
-    Image.fromarray(noise(1, channels=2), "LA").save(folder / "content.png")
+    grey, alpha = (Image.fromarray(noise(seed)[..., 0]) for seed in (1, 2))
+    Image.merge("LA", [grey, alpha]).save(folder / "content.png")
     return folder / "content.png", True
 
 
@@ -622,6 +628,31 @@ def test_ctrl_c_twice_and_terminate_stop_at_once(pictures, first):
     check_sentence(err, "nothing was written")
     assert sorted(pictures.iterdir()) == there
     assert (pictures / "out.png").read_text() == "the old one"
+
+
+@pytest.mark.parametrize("closed", [(1,), (2,), (0, 1, 2)])
+def test_closed_output_does_not_stop_the_work(pictures, model_home, closed):
+    process = subprocess.run(
+        command((*BASE, *QUICK)),
+        cwd=pictures,
+        env=environment(model_home),
+        preexec_fn=lambda: [os.close(each) for each in closed],
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert process.returncode == 0
+    assert read_picture(pictures / "out.png").rgb.shape == (HEIGHT, WIDTH, 3)
+
+
+def test_names_without_an_encoding(pictures, model_home):
+    name = os.fsdecode(b"caf\xe9.png")  # Latin-1, as old disks have it
+    (pictures / "content.png").rename(pictures / name)
+    done = scumble("stylize", name, "out.png", "--style", "waves.png", *QUICK,
+                   home=model_home, folder=pictures)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert read_settings(pictures / "out.png")["job"]["content"] == name
+    for line in (done.stdout, done.stderr):
+        assert "Traceback" not in line
 
 
 def test_a_reader_that_leaves(pictures):
