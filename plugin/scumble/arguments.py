@@ -23,7 +23,7 @@ DEFAULTS = {"separate": True}
 IN_FRONT = ("strength", "method", "iterations", "size", "separate")
 """The options that a dialog shows first."""
 
-TAKEN_LETTERS = "acdhloprst"
+TAKEN_LETTERS = "acdhlnoprst"
 """Mnemonics of GIMP's own buttons, and of ours."""
 
 LABELS = {"separate": "One layer per style"}
@@ -130,9 +130,7 @@ def _declare(procedure: Gimp.Procedure, described: dataclasses.Field) -> None:
         add = procedure.add_uint_argument if unsigned else procedure.add_int_argument
         add(name, shown, text, int(about["low"]), int(about["high"]), default, FLAGS)
     elif described.name.endswith("_picture"):
-        procedure.add_file_argument(
-            name, shown, text, FILE, True, None, FLAGS
-        )
+        procedure.add_file_argument(name, shown, text, FILE, True, None, FLAGS)
     else:
         procedure.add_string_argument(name, shown, text, default, FLAGS)
 

@@ -134,6 +134,7 @@ class Dialog:
 
     def run(self) -> bool:
         """Show the dialog until it is answered; whether to paint."""
+        GLib.idle_add(lambda: self._rows.focus_first() or False)
         return bool(self._window.run())
 
     def destroy(self) -> None:
@@ -192,6 +193,8 @@ class Dialog:
         described = {each.name: each for each in arguments.options()}[field]
         if described.name == "seed":
             return self._seed(described)
+        if described.name.endswith("_picture"):
+            return self._file(described)
         if isinstance(described.default, float):
             kind = GimpUi.ScaleEntry.__gtype__
         widget = self._window.get_widget(name, kind)
@@ -211,6 +214,26 @@ class Dialog:
         both = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
         self._config.bind_property(described.name, spin, "value", both)
         return self._row(arguments.MNEMONIC_LABELS[described.name], spin)
+
+    def _file(self, described: dataclasses.Field) -> Gtk.Widget:
+        """Return the row of a picture file."""
+        name = arguments.property_name(described.name)
+        button = Gtk.FileChooserButton(
+            title="Choose a picture", action=Gtk.FileChooserAction.OPEN, width_chars=16
+        )
+        button.set_tooltip_text(described.metadata["text"])
+        button.connect("file-set", lambda _: self._config.set_property(name, button.get_file()))
+
+        def show(config: Gimp.ProcedureConfig, _changed: Any = None) -> None:
+            file = config.get_property(name)
+            if file is None:
+                button.unselect_all()
+            else:
+                button.set_file(file)
+
+        show(self._config)
+        self._config.connect(f"notify::{name}", show)
+        return self._row(arguments.MNEMONIC_LABELS[described.name], button)
 
     def _row(self, text: str, widget: Gtk.Widget) -> Gtk.Widget:
         row = Gtk.Box(spacing=6)

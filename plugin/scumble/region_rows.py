@@ -71,6 +71,13 @@ class RegionRows(Gtk.Box):
         for row, share in zip(self._box.get_children(), coverage):
             row.show_coverage(share)
 
+    def focus_first(self) -> None:
+        """Give the keyboard to the first row that lacks a style, or else leave it."""
+        for row, region in zip(self._box.get_children(), self._regions):
+            if not region.style:
+                row.focus_style()
+                return
+
     def _build(self, focus: int | None = None) -> None:
         for child in self._box.get_children():
             child.destroy()
@@ -192,9 +199,9 @@ class _Row(Gtk.Grid):
         self._mask.connect("changed", self._mask_chosen)
         self._coverage = Gtk.Label(xalign=1.0, width_chars=5)
         self._coverage.set_tooltip_text("How much of the layer this region covers")
-        self.attach(Gtk.Label(label="Style", xalign=0), 2, 0, 1, 1)
+        self.attach(_label("S_tyle", self._style), 2, 0, 1, 1)
         self.attach(self._style, 3, 0, 1, 1)
-        self.attach(Gtk.Label(label="goes on", xalign=0), 2, 1, 1, 1)
+        self.attach(_label("goes o_n", self._mask), 2, 1, 1, 1)
         self.attach(self._mask, 3, 1, 1, 1)
         self.attach(self._numbers(), 3, 2, 1, 1)
         self.attach(self._buttons(count), 4, 0, 1, 1)
@@ -235,7 +242,7 @@ class _Row(Gtk.Grid):
             spin = Gtk.SpinButton(adjustment=adjustment, digits=2, width_chars=5)
             spin.set_tooltip_text(about["text"])
             spin.connect("value-changed", self._number_changed, name)
-            text = Gtk.Label(label=about["label"])
+            text = _label(about["label"], spin)
             box.pack_start(text, False, False, 0)
             box.pack_start(spin, False, False, 0)
         return box
@@ -309,6 +316,14 @@ class _Row(Gtk.Grid):
             self._image.set_from_pixbuf(picture)
         else:
             self._image.set_from_icon_name(GimpUi.ICON_IMAGE, Gtk.IconSize.DIALOG)
+
+
+def _label(text: str, widget: Gtk.Widget) -> Gtk.Label:
+    """Return a label whose letter, the same in every row, goes from row to row."""
+    label = Gtk.Label.new_with_mnemonic(text)
+    label.set_mnemonic_widget(widget)
+    label.set_xalign(0.0)
+    return label
 
 
 def choose_picture(parent: Gtk.Window, title: str, before: str) -> str:
