@@ -82,11 +82,14 @@ def objectives(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Evaluate]]
     monkeypatch.setattr("engine.painting.lbfgs", catch)
     monkeypatch.setattr("engine.painting.adam", catch)
 
-    def paint(job: Job, network, parts: list[Part]) -> list[Evaluate]:
+    def paint(
+        job: Job, network, parts: list[Part], content: np.ndarray = CONTENT
+    ) -> list[Evaluate]:
         caught.clear()
         regions = loaded(parts)
+        sizes = [content.shape[1:]]
         stop = threading.Event()
-        Painting(job, network, CONTENT, regions, [SIZE], lambda event: None, stop).paint()
+        Painting(job, network, content, regions, sizes, lambda event: None, stop).paint()
         assert len(caught) == (len(parts) if job.method == "stitch" else 1)
         return list(caught)
 
@@ -271,3 +274,34 @@ def test_a_region_of_weight_2_is_the_same_region_twice(objectives, references) -
         np.testing.assert_allclose(one.loss, other.loss, rtol=1e-6)
         scale = np.abs(other.gradient).max()
         np.testing.assert_allclose(one.gradient, other.gradient, rtol=0, atol=1e-6 * scale)
+
+
+def test_the_same_settings_weigh_content_and_style_alike_at_every_size(
+    objectives, kernels: Kernels
+) -> None:
+    """The same scene on four times as many pixels: each picture mirrored to the right and down.
+
+    Nothing of the scene changes with the size then, where sums over positions would be four times
+    as large. What is left to differ is the border of zeros around the picture.
+    """
+    random = np.random.default_rng(9)
+    y, x = np.mgrid[:128, :128]
+    waves = np.array([np.sin(x / a + 1) * np.cos(y / b) for a, b in ((9, 5), (3, 17), (6, 6))])
+    scenes = [
+        125 + 35 * np.roll(waves, shift, axis=0) + random.normal(0, 14, waves.shape)
+        for shift in range(3)
+    ]
+    network = Network(kernels, device="cpu", threads=2)
+    found = []
+    for _ in range(2):
+        content, style, picture = (scene.astype(np.float32) for scene in scenes)
+        ones = np.ones(content.shape[1:], np.float32)
+        (evaluate,) = objectives(BASE, network, [Part(style, ones, ones, 1.0)], content)
+        found.append(evaluate(picture).parts)
+        scenes = [np.concatenate([scene, scene[:, :, ::-1]], axis=2) for scene in scenes]
+        scenes = [np.concatenate([scene, scene[:, ::-1]], axis=1) for scene in scenes]
+    assert found[0].keys() == {"content", "style 0", "tv"}
+    for name, value in found[0].items():
+        np.testing.assert_allclose(found[1][name], value, rtol=0.1)
+    balance = [each["content"] / each["style 0"] for each in found]
+    np.testing.assert_allclose(balance[1], balance[0], rtol=0.1)
