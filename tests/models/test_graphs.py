@@ -12,7 +12,7 @@ import pytest
 
 from engine.network import Network
 from models import graphs
-from models.graphs import Graph, features_graph, gradient_graph
+from models.graphs import Graph, features_graph, gradient_graph, value_type
 from models.kernels import Kernels
 from models.onnx_format import GraphBuilder, read_model
 from models.vgg16 import LAYERS, Conv, layer_size, receptive_field
@@ -36,7 +36,7 @@ def run(build: GraphBuilder, output: str, shape: Shape, given: dict[str, np.ndar
     session = onnxruntime.InferenceSession(
         build.to_bytes(), options, providers=["CPUExecutionProvider"]
     )
-    inputs = {name: given[name].astype(np.float32) for name in build.inputs}
+    inputs = {name: given[name].astype(value_type(name)) for name in build.inputs}
     return session.run(None, inputs)[0].astype(np.float64)
 
 
@@ -117,14 +117,22 @@ def test_pooling_backward_is_the_adjoint_of_its_derivative(
     assert not backward[:, :, :, 2 * smaller[1] :].any()
 
 
-def test_relu_backward_passes_where_the_activation_is_positive() -> None:
-    activation = np.array([0, 1e-30, 3, 0], np.float32)
+@pytest.mark.parametrize("known", ["activation", "open"])
+def test_relu_backward_passes_where_the_activation_is_positive(known: str) -> None:
+    activation = np.array([0, 1e-6, 3, 0], np.float32)
     build = GraphBuilder("one ReLU")
     above = build.input("above", (4,))
-    build.input("activation", (4,))
-    name = graphs._through_relu(build, above, "activation")
     d = np.array([5, 6, -7, -8], np.float32)
-    passed = run(build, name, (4,), {"above": d, "activation": activation})
+    given: dict[str, np.ndarray] = {"above": d}
+    if known == "activation":
+        given["conv"] = activation
+        build.input("conv", (4,))
+        state: tuple[str, ...] = ("conv",)
+    else:
+        given["conv.open"] = activation > 0
+        build.input("conv.open", (4,), np.dtype(np.bool_))
+        state = ("conv.open",)
+    passed = run(build, graphs._through_relu(build, above, "conv", state), (4,), given)
     np.testing.assert_array_equal(passed, [0, 6, -7, 0])
 
 
@@ -180,19 +188,19 @@ def test_both_graphs_agree_with_the_reference(
     # The gradient graph is given the reference's activations: rounding cannot open another ReLU.
     random = np.random.default_rng(3)
     graph = gradient_graph(*size, STYLE_AND_CONTENT, pooling=pooling, fast=fast)
-    given = {}
+    given: dict[str, np.ndarray] = {}
     gradients = {}
+    state = dict(expected)
     for name, shape in graph.inputs.items():
         if name.startswith("d_"):
-            d = random.normal(size=shape).astype(np.float32)
-            gradients[name[2:]] = d[0].astype(np.float64)
-            given[name] = d
+            given[name] = random.normal(size=shape).astype(np.float32)
+            gradients[name[2:]] = given[name][0].astype(np.float64)
+        elif name.endswith(".open"):
+            given[name] = expected[name[: -len(".open")]][None] > 0
         else:
-            given[name] = expected[name][None].astype(np.float32)
-    rounded = {name: value[0] for name, value in given.items() if not name.startswith("d_")}
-    if pooling == "average":
-        rounded.update({name: expected[name] for name in expected if name.startswith("pool")})
-    back = reference.picture_gradient(rounded, gradients)
+            state[name] = expected[name].astype(np.float32)
+            given[name] = state[name][None]
+    back = reference.picture_gradient(state, gradients)
     found_back = sessions_run(graph, kernels, given)[0][0]
     assert_close(found_back, back)
 
