@@ -77,11 +77,13 @@ class MadeUp:
 
     def variables(self, **more: str) -> dict[str, str]:
         """Return environment variables under which pip knows the tiny packages only."""
-        kept = {name: value for name, value in os.environ.items() if name[:4] != "PIP_"}
-        kept.pop("SCUMBLE_HOME", None)
+        apart = ("PIP_", "XDG_", "SCUMBLE_", "GIMP3_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(apart)}
         path = os.pathsep.join([str(self.commands), kept.get("PATH", "")])
+        user = str(self.commands.parent / "user")  # not the one who runs the tests
         return {
             **kept,
+            **dict.fromkeys(("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"), user),
             "PATH": path,
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_NO_INDEX": "1",
@@ -114,11 +116,13 @@ def run(command: list[str], variables: dict[str, str]) -> subprocess.CompletedPr
 def make(folder: Path) -> MadeUp:
     """Make the made-up Scumble in a folder."""
     made_up = MadeUp(folder / "checkout", folder / "packages", folder / "commands")
-    for path in (made_up.packages, made_up.commands):
+    for path in (made_up.packages, made_up.commands, folder / "user"):
         path.mkdir(parents=True)
     for name in ("engine", "models", "tests", "docs/demo"):
         (made_up.checkout / name).mkdir(parents=True)
     shutil.copy(CHECKOUT / "install.py", made_up.checkout)
+    shutil.copytree(CHECKOUT / "plugin", made_up.checkout / "plugin")
+    shutil.copy(CHECKOUT / "engine" / "job.py", made_up.checkout / "engine")
     for name in ("__init__.py", *(f"{name}.py" for name in INSTALLER), "requirements.txt"):
         shutil.copy(CHECKOUT / "engine" / name, made_up.checkout / "engine")
     write = {
