@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Callable
+from typing import Callable, Union
 
 import numpy as np
 from scipy import optimize
@@ -11,6 +11,7 @@ from scipy import optimize
 from engine.objective import Evaluation
 
 Evaluate = Callable[[np.ndarray], Evaluation]
+Bounds = tuple[Union[np.ndarray, float], Union[np.ndarray, float]]
 OnStep = Callable[[int, "Course"], bool]
 
 
@@ -62,7 +63,7 @@ class _StopError(Exception):
 def lbfgs(
     evaluate: Evaluate,
     start: np.ndarray,
-    bounds: tuple[np.ndarray | float, np.ndarray | float],
+    bounds: Bounds,
     *,
     steps: int,
     history: int,
@@ -125,7 +126,7 @@ def lbfgs(
 def adam(
     evaluate: Evaluate,
     start: np.ndarray,
-    bounds: tuple[np.ndarray | float, np.ndarray | float],
+    bounds: Bounds,
     *,
     steps: int,
     learning_rate: float,

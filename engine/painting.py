@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.colors import match_colors
+from engine.composition import stitched
 from engine.events import Notice, Preview, Progress, Report
 from engine.job import Job
 from engine.objective import MaskedGradient, Objective, StyleTerm
-from engine.optimizers import Course, adam, lbfgs
-from engine.pictures import read_picture
-from engine.regions import LoadedRegion, interleaved, planar, resized, resized_mask
+from engine.optimizers import Bounds, Course, adam, lbfgs
+from engine.regions import LoadedRegion, interleaved, resized, resized_mask
+from engine.starts import start_picture
 from engine.sums import Sums
 from engine.targets import Targets, layers_of, prepare, region_terms, whole_picture_terms
 
@@ -23,10 +23,35 @@ if TYPE_CHECKING:
 
     from engine.network import DifferentiableNetwork, Network
 
-NOISE = (127.5, 50.0)
-"""Mean and standard deviation of the Gaussian noise to start from."""
-
 PREVIEW_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """One size of the pyramid, ready to be painted.
+
+    Attributes
+    ----------
+    number : int
+        From 1.
+    size : (int, int)
+        Height and width.
+    content : ndarray, shape (3, height, width)
+    masks : list of ndarray, shape (height, width)
+        One per region.
+    targets : Targets
+    network : DifferentiableNetwork
+    pictures : list of ndarray, shape (3, height, width)
+        How far each picture has come.
+    """
+
+    number: int
+    size: tuple[int, int]
+    content: np.ndarray
+    masks: list[np.ndarray]
+    targets: Targets
+    network: DifferentiableNetwork
+    pictures: list[np.ndarray]
 
 
 class Painting:
@@ -72,7 +97,6 @@ class Painting:
         self._tell = tell
         self._stop = stop
         self._sums = Sums(network.threads)
-        self._noise = np.random.default_rng(job.seed)
         self.loss = 0.0
         self.steps = 0
         self.evaluations = 0
@@ -97,27 +121,25 @@ class Painting:
         return pictures
 
     def _paint_scale(self, number: int, before: list[np.ndarray]) -> list[np.ndarray]:
-        job = self._job
         size = self._sizes[number - 1]
         content = resized(self._content, size)
         masks = [resized_mask(region.mask, size) for region in self._regions]
         targets = self._prepare(content, number)
-        layers = tuple(dict.fromkeys(sum(layers_of(job), ())))
+        layers = tuple(dict.fromkeys(sum(layers_of(self._job), ())))
+        pictures = [resized(picture, size) for picture in before]
+        if not pictures:
+            pictures = [start_picture(self._job, content, self._regions, masks)] * self._runs
         network = self._network.differentiable(*size, layers)
-        starts = [resized(picture, size) for picture in before]
-        if not starts:
-            starts = [self._start(content, masks)] * self._runs
-        pictures = list(starts)
+        scale = _Scale(number, size, content, masks, targets, network, pictures)
         self.loss = 0.0
         for run in range(self._runs):
-            evaluate = self._objective(network, targets, masks, size, run)
-            course = self._minimise(evaluate, starts[run], content, masks, pictures, run, number)
+            course = self._minimise(scale, run)
             pictures[run] = course.picture
             self.loss += course.loss
             self.steps += course.steps
             self.evaluations += course.evaluations
-            self.stopped = self.stopped or course.stopped
-            if self.stopped:
+            if course.stopped:
+                self.stopped = True
                 break
         return pictures
 
@@ -136,20 +158,13 @@ class Painting:
         self._tell(Progress("style", styles, styles, number, scales))
         return targets
 
-    def _objective(
-        self,
-        network: DifferentiableNetwork,
-        targets: Targets,
-        masks: list[np.ndarray],
-        size: tuple[int, int],
-        run: int,
-    ) -> Objective | MaskedGradient:
+    def _objective(self, scale: _Scale, run: int) -> Objective | MaskedGradient:
         """Return what the job's method minimises, or the field that it follows."""
-        job = self._job
+        job, network, targets = self._job, scale.network, scale.targets
 
         def whole(region: int) -> list[StyleTerm]:
             weight = self._regions[region].weight
-            return whole_picture_terms(job, targets, region, weight, size)
+            return whole_picture_terms(job, targets, region, weight, scale.size)
 
         if job.method == "stitch":
             return Objective(network, targets.contents, whole(run), job.tv, self._sums)
@@ -157,48 +172,40 @@ class Painting:
             plain = Objective(network, targets.contents, [], job.tv, self._sums)
             styles = [
                 (Objective(network, [], whole(region), 0.0, self._sums), mask)
-                for region, mask in enumerate(masks)
+                for region, mask in enumerate(scale.masks)
             ]
             return MaskedGradient(network, plain, styles)
-        terms = region_terms(job, targets, self._regions, masks, self._notice)
+        terms = region_terms(job, targets, self._regions, scale.masks, self._notice)
         return Objective(network, targets.contents, terms, job.tv, self._sums)
 
-    def _minimise(
-        self,
-        evaluate: Objective | MaskedGradient,
-        start: np.ndarray,
-        content: np.ndarray,
-        masks: list[np.ndarray],
-        pictures: list[np.ndarray],
-        run: int,
-        number: int,
-    ) -> Course:
+    def _minimise(self, scale: _Scale, run: int) -> Course:
         job = self._job
         began = time.perf_counter()
         worked, seconds = self._worked, self._seconds
-        pixels = start.shape[1] * start.shape[2]
+        pixels = scale.size[0] * scale.size[1]
+        total = job.iterations * self._runs
 
         def on_step(step: int, course: Course) -> bool:
             now = time.perf_counter()
             self._worked = worked + step * pixels
             self._seconds = seconds + now - began
-            left = None
-            if self._worked:
-                left = self._seconds * (self._work / self._worked - 1)
-            total = job.iterations * self._runs
+            left = self._seconds * (self._work / self._worked - 1) if self._worked else None
             done = job.iterations * run + step
-            self._tell(Progress("paint", done, total, number, len(self._sizes), course.loss, left))
+            scales = len(self._sizes)
+            self._tell(Progress("paint", done, total, scale.number, scales, course.loss, left))
             if now - self._shown > PREVIEW_SECONDS:
                 self._shown = now
-                pictures[run] = course.picture
-                self._show(pictures, content, masks)
+                scale.pictures[run] = course.picture
+                self._show(scale)
             return self._stop.is_set()
 
+        evaluate = self._objective(scale, run)
+        start, bounds = scale.pictures[run], self._bounds(scale)
         if job.optimizer_used == "adam":
             course = adam(
                 evaluate,
                 start,
-                self._bounds(content, masks),
+                bounds,
                 steps=job.iterations,
                 learning_rate=job.learning_rate,
                 on_step=on_step,
@@ -208,7 +215,7 @@ class Painting:
             course = lbfgs(
                 evaluate,
                 start,
-                self._bounds(content, masks),
+                bounds,
                 steps=job.iterations,
                 history=job.history,
                 on_step=on_step,
@@ -217,65 +224,19 @@ class Painting:
         self._worked = worked + job.iterations * pixels
         return course
 
-    def _bounds(
-        self, content: np.ndarray, masks: list[np.ndarray]
-    ) -> tuple[np.ndarray | float, np.ndarray | float]:
+    def _bounds(self, scale: _Scale) -> Bounds:
         """Return 0 and 255, or the content itself where the method pins it."""
         if self._job.method != "pinned":
             return 0.0, 255.0
-        free = sum(masks, np.zeros_like(masks[0])) > 0
-        return np.where(free, np.float32(0), content), np.where(free, np.float32(255), content)
+        free = sum(scale.masks, np.zeros(scale.size, np.float32)) > 0
+        low, high = np.float32(0), np.float32(255)
+        return np.where(free, low, scale.content), np.where(free, high, scale.content)
 
-    def _start(self, content: np.ndarray, masks: list[np.ndarray]) -> np.ndarray:
-        job = self._job
-        if job.init == "noise":
-            mean, deviation = NOISE
-            noise = self._noise.normal(mean, deviation, content.shape)
-            return np.clip(noise, 0, 255).astype(np.float32)
-        if job.init == "picture":
-            return resized(planar(read_picture(job.init_picture).rgb), content.shape[1:])
-        if job.init == "colors":
-            return self._in_style_colors(content, masks)
-        return content
-
-    def _in_style_colors(self, content: np.ndarray, masks: list[np.ndarray]) -> np.ndarray:
-        """Return the content, in each region with the colours of its style."""
-        total = np.maximum(sum(masks, np.zeros_like(masks[0])), 1)
-        start = content.copy()
-        for region, mask in zip(self._regions, masks):
-            moved = match_colors(content, mask, region.style, region.style_mask)
-            start += mask / total * (moved - content)
-        return start
-
-    def _show(
-        self, pictures: Sequence[np.ndarray], content: np.ndarray, masks: list[np.ndarray]
-    ) -> None:
-        shown = pictures[0]
+    def _show(self, scale: _Scale) -> None:
+        shown = scale.pictures[0]
         if self._job.method == "stitch":
-            shown = stitched(pictures, content, masks)
+            shown = stitched(scale.pictures, scale.content, scale.masks)
         self._tell(Preview(np.round(interleaved(shown)).astype(np.uint8)))
 
     def _notice(self, text: str) -> None:
         self._tell(Notice(text))
-
-
-def stitched(
-    pictures: Sequence[np.ndarray], content: np.ndarray, masks: Sequence[np.ndarray]
-) -> np.ndarray:
-    """Return ``sum T_r X_r + (1 - sum T_r) content`` (section 4.2 of the paper).
-
-    Where masks overlap by more than 1 they are taken as shares of their sum.
-
-    Parameters
-    ----------
-    pictures : sequence of ndarray, shape (3, height, width)
-        One per mask.
-    content : ndarray, shape (3, height, width)
-    masks : sequence of ndarray, shape (height, width)
-        From 0 to 1.
-    """
-    total = sum(masks, np.zeros_like(masks[0]))
-    painted = (1 - np.minimum(total, 1)) * content
-    for mask, picture in zip(masks, pictures):
-        painted += mask / np.maximum(total, 1) * picture
-    return np.clip(painted, 0, 255)

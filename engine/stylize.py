@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.composition import put_together
 from engine.events import Device, Notice, Progress, Report
 from engine.home import model_file
 from engine.job import MIN_SIDE, Job, JobError, check
 from engine.memory import memory, needed
 from engine.network import Network
-from engine.painting import Painting, stitched
+from engine.painting import Painting
 from engine.pictures import Picture, read_picture
 from engine.regions import (
     LoadedRegion,
     interleaved,
     load_regions,
     planar,
-    resized,
-    resized_unclipped,
 )
 from engine.targets import style_size, working_size
 from models.kernels import Kernels
@@ -194,41 +193,3 @@ def pyramid(height: int, width: int, area: int, scales: int) -> list[tuple[int, 
             break
         sizes.insert(0, size)
     return sizes
-
-
-def put_together(
-    method: str, pictures: list[np.ndarray], content: np.ndarray, masks: list[np.ndarray]
-) -> np.ndarray:
-    """Bring what was painted to the content's size.
-
-    Parameters
-    ----------
-    method : str
-        For 'stitch' there is one picture per mask, else one in all.
-    pictures : list of ndarray, shape (3, rows, columns)
-        0..255, of the working size.
-    content : ndarray, shape (3, height, width)
-        0..255, of its own size.
-    masks : list of ndarray, shape (height, width)
-        From 0 to 1.
-
-    Returns
-    -------
-    ndarray, shape (3, height, width)
-        0..255. Where the masks leave the content alone it has the content's own detail back, and
-        with 'stitch' and 'pinned' it is the content.
-    """
-    size = content.shape[1:]
-    total = sum(masks, np.zeros(size, np.float32))
-    covered = np.minimum(total, 1)
-    if method == "stitch":
-        return stitched([resized(picture, size) for picture in pictures], content, masks)
-    picture = pictures[0]
-    if picture.shape[1:] == size:
-        return picture
-    small = resized(content, picture.shape[1:])
-    detail = content - resized_unclipped(small, size)
-    painted = resized_unclipped(picture, size) + (1 - covered) * detail
-    if method == "pinned":
-        painted = np.where(total == 0, content, painted)
-    return np.clip(painted, 0, 255)

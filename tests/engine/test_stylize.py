@@ -13,11 +13,12 @@ import pytest
 from PIL import Image
 
 from engine import painting
+from engine.composition import put_together
 from engine.events import Device, Event, Notice, Preview, Progress
 from engine.job import METHODS, REST, Job, JobError, Region
 from engine.optimizers import Course
 from engine.pictures import read_picture
-from engine.stylize import Result, put_together, pyramid, stylize
+from engine.stylize import Result, pyramid, stylize
 from models.published import Layer
 
 SIZE = (45, 62)

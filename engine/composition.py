@@ -1,0 +1,69 @@
+"""What was painted comes together and back to the content's own size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.regions import resized, resized_unclipped
+
+
+def put_together(
+    method: str, pictures: list[np.ndarray], content: np.ndarray, masks: list[np.ndarray]
+) -> np.ndarray:
+    """Bring what was painted to the content's size.
+
+    Parameters
+    ----------
+    method : str
+        For 'stitch' there is one picture per mask, else one in all.
+    pictures : list of ndarray, shape (3, rows, columns)
+        0..255, of the working size.
+    content : ndarray, shape (3, height, width)
+        0..255, of its own size.
+    masks : list of ndarray, shape (height, width)
+        From 0 to 1.
+
+    Returns
+    -------
+    ndarray, shape (3, height, width)
+        0..255. Where the masks leave the content alone it has the content's own detail back, and
+        with 'stitch' and 'pinned' it is the content.
+    """
+    size = content.shape[1:]
+    total = sum(masks, np.zeros(size, np.float32))
+    covered = np.minimum(total, 1)
+    if method == "stitch":
+        return stitched([resized(picture, size) for picture in pictures], content, masks)
+    picture = pictures[0]
+    if picture.shape[1:] == size:
+        return picture
+    small = resized(content, picture.shape[1:])
+    detail = content - resized_unclipped(small, size)
+    painted = resized_unclipped(picture, size) + (1 - covered) * detail
+    if method == "pinned":
+        painted = np.where(total == 0, content, painted)
+    return np.clip(painted, 0, 255)
+
+
+def stitched(
+    pictures: Sequence[np.ndarray], content: np.ndarray, masks: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Return ``sum T_r X_r + (1 - sum T_r) content`` (section 4.2 of the paper).
+
+    Where masks overlap by more than 1 they are taken as shares of their sum.
+
+    Parameters
+    ----------
+    pictures : sequence of ndarray, shape (3, height, width)
+        One per mask.
+    content : ndarray, shape (3, height, width)
+    masks : sequence of ndarray, shape (height, width)
+        From 0 to 1.
+    """
+    total = sum(masks, np.zeros_like(masks[0]))
+    painted = (1 - np.minimum(total, 1)) * content
+    for mask, picture in zip(masks, pictures):
+        painted += mask / np.maximum(total, 1) * picture
+    return np.clip(painted, 0, 255)
