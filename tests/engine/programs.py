@@ -66,6 +66,12 @@ def make_pictures(folder: Path) -> Path:
     return folder
 
 
+def alpha_of(picture: Picture) -> np.ndarray:
+    """Return the transparency of a picture that must have one."""
+    assert picture.alpha is not None
+    return picture.alpha
+
+
 def check_sentence(text: str, *words: str) -> None:
     """Check that an error is one line without a traceback, and says these words."""
     assert "Traceback" not in text

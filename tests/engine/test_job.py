@@ -261,8 +261,8 @@ def test_paths_belong_to_the_job_files_folder(tmp_path):
     assert resolved.content == str(Path("there/c.png"))
     assert resolved.output == str(Path("there/sub/o.png"))
     assert resolved.init_picture == str(Path("there/i.png"))
-    assert resolved.regions[0] == Region(*(str(Path("there") / n) for n in
-                                           ("s.png", "m.png", "u.png")))  # fmt: skip
+    style, mask, part = (str(Path("there") / name) for name in ("s.png", "m.png", "u.png"))
+    assert resolved.regions[0] == Region(style, mask, part)
     assert resolved.regions[1] == Region(str(tmp_path / "t.png"), REST)
 
 

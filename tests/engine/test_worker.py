@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ class Worker:
 
     def __init__(self, folder, home, before="", **pipes):
         self.folder = folder
-        self.process = subprocess.Popen(
+        self.process: Any = subprocess.Popen(
             command(("worker", folder), before),
             env=environment(home),
             **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
