@@ -33,6 +33,7 @@ from engine.datafolder import check_free, explain_os_error, locked, tests_home, 
 from engine.environment import SetupError
 from engine.home import home
 from engine.machine import CHOICES, MachineError
+from plugin import setup as plugin
 
 STEPS = (
     ("Folder", installation.begin),
@@ -42,6 +43,7 @@ STEPS = (
     ("Model", installation.put_model),
     ("Command", installation.put_launcher),
     ("Check", installation.check),
+    ("GIMP", plugin.put),
     ("Ready", installation.finish),
 )
 
@@ -76,6 +78,7 @@ def main(arguments):
             weights=weights_file(options),
             onnxruntime=options.onnxruntime,
             for_tests=command == "test",
+            gimp_folders=tuple(options.gimp_dir),
         )
         set_up(run)
         if command == "demo":
@@ -111,6 +114,13 @@ def read_options(arguments, command):
         choices=CHOICES,
         default="auto",
         help="which onnxruntime to install; auto looks at the machine",
+    )
+    parser.add_argument(
+        "--gimp-dir",
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="the folder of another GIMP 3, with its settings and plug-ins; may be repeated",
     )
     if command == "demo":
         parser.add_argument("--out", metavar="FILE", help="where the demonstration is painted")

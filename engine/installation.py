@@ -46,6 +46,9 @@ from engine.machine import (
     newest_python,
 )
 
+PROGRAM = ("engine", "models", "plugin")
+"""The packages that are copied into the data folder."""
+
 _STAMP = "installed.json"  # in the environment: its packages are complete
 
 _TWO_PICTURES = """
@@ -86,6 +89,7 @@ class Installation:
     weights: Path | None = None
     onnxruntime: str = "auto"
     for_tests: bool = False
+    gimp_folders: tuple[str, ...] = ()
     show: Callable[[str], None] = _silent
     record: dict[str, Any] = field(default_factory=dict)
     machine: Machine | None = None
@@ -240,7 +244,7 @@ def put_packages(installation: Installation) -> str:
 def put_engine(installation: Installation) -> str:
     """Copy the engine and the network's description, and let the environment find them."""
     app, fresh, old = (installation.home / name for name in ("app", "app.new", "app.old"))
-    sources = {name: installation.checkout / name for name in ("engine", "models")}
+    sources = {name: installation.checkout / name for name in PROGRAM}
     for left in (fresh, old):
         remove(left)
     if installation.for_tests:

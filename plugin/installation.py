@@ -113,12 +113,19 @@ def put_everywhere(
     Raises
     ------
     PluginError
-        If a GIMP's folder cannot be written; those before it are served.
+        If a GIMP's folder cannot be written; the others are served.
     """
     found = find_profiles(machine, more)
     job = checkout / "engine" / "job.py"
     source = checkout / "plugin" / NAME
-    said = [install(profile, place, job, source) for profile in found]
+    said, failed = [], []
+    for profile in found:
+        try:
+            said.append(install(profile, place, job, source))
+        except PluginError as error:
+            failed.append(str(error))
+    if failed:
+        raise PluginError(" ".join(failed))
     return said + obstacles(machine, place.python, found)
 
 
