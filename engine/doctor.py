@@ -141,7 +141,7 @@ def _device() -> Finding:
     value = f"{device}, {session.get_providers()[0]}, verified with a tiny network"
     if sums[0, 0, 8, 8] != 27:  # three channels of a full 3x3 window of ones
         return Finding("device", value, f"The network computes wrongly on {device}; {REPAIR}.")
-    return Finding("device", value, f"{notice} Or {REPAIR}." if notice else "")
+    return Finding("device", value, f"{notice} Look at the driver, or {REPAIR}." if notice else "")
 
 
 def _model() -> Finding:
