@@ -201,7 +201,7 @@ def test_the_same_job_gives_the_same_bits_and_another_seed_others(folder: Path) 
 @pytest.mark.parametrize("method", ["joint", "gradient", "stitch"])
 def test_stopping_ends_early_with_the_best_picture_so_far(folder: Path, method: str) -> None:
     painter = Painter(stop_at=3)
-    asked = job(folder, method=method, iterations=1000, scales=2)
+    asked = job(folder, method=method, iterations=50, scales=2)
     result = painter.paint(asked)
     assert result.stopped
     assert result.evaluations == 3
