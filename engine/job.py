@@ -21,9 +21,8 @@ INITS = ("content", "colors", "noise", "picture")
 OPTIMIZERS = ("auto", "lbfgs", "adam")
 POOLINGS = ("average", "max")
 DEVICES = ("auto", "cpu", "cuda", "directml")
-LAYERS = (
-    *("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3"),
-    *("conv4_1", "conv4_2", "conv4_3", "conv5_1", "conv5_2", "conv5_3"),
+LAYERS = tuple(
+    f"conv{b}_{n}" for b, last in enumerate((2, 2, 3, 3, 3), 1) for n in range(1, last + 1)
 )
 
 REST = "rest"
@@ -70,16 +69,8 @@ def setting(
     log : bool
         Whether a slider should be logarithmic.
     """
-    metadata = {
-        "text": text,
-        "low": low,
-        "high": high,
-        "choices": choices,
-        "unit": unit,
-        "label": label,
-        "log": log,
-    }
-    return field(default=default, metadata=metadata)
+    about = {"text": text, "low": low, "high": high, "choices": choices, "unit": unit}
+    return field(default=default, metadata={**about, "label": label, "log": log})
 
 
 @dataclass(frozen=True)
@@ -261,12 +252,6 @@ class Job:
         return "adam" if self.method == "gradient" else "lbfgs"
 
 
-def region_name(job: Job, index: int) -> str:
-    """Return what messages call region `index`: its own name, or its number and its style."""
-    region = job.regions[index]
-    return region.name or f"{index + 1} ({Path(region.style).name})"
-
-
 def job_from_dict(data: Any) -> Job:
     """Make a checked job from what JSON gave.
 
@@ -340,50 +325,6 @@ def check(job: Job) -> None:
     if job.separate and job.method != "stitch":
         message = f"separate: goes with the method 'stitch' only, not with '{job.method}'."
         raise JobError(message)
-
-
-def load_job(path: str | Path) -> Job:
-    """Read a job file and make its relative paths relative to the file's own folder.
-
-    Raises
-    ------
-    JobError
-        If the file cannot be read, is not JSON or is not a job.
-    """
-    path = Path(path)
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"The job file {path} cannot be read: {error.strerror or error}."
-        raise JobError(message) from error
-    except ValueError as error:
-        message = f"{path} is not a job file, since it is not JSON: {error}."
-        raise JobError(message) from error
-    return resolve_paths(job_from_dict(data), path.parent)
-
-
-def resolve_paths(job: Job, folder: str | Path) -> Job:
-    """Return the job with its relative paths taken from `folder`."""
-
-    def resolved(path: str) -> str:
-        return str(Path(folder) / path) if path else path
-
-    regions = tuple(
-        dataclasses.replace(
-            region,
-            style=resolved(region.style),
-            mask=region.mask if region.mask == REST else resolved(region.mask),
-            style_mask=resolved(region.style_mask),
-        )
-        for region in job.regions
-    )
-    return dataclasses.replace(
-        job,
-        content=resolved(job.content),
-        output=resolved(job.output),
-        init_picture=resolved(job.init_picture),
-        regions=regions,
-    )
 
 
 def save_job(job: Job, path: str | Path) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from engine.job import REST, Job, JobError, region_name
+from engine.job import REST, Job, JobError
 from engine.pictures import read_mask, read_picture, resize
 
 
@@ -116,6 +117,12 @@ def region_masks(job: Job, size: tuple[int, int]) -> list[np.ndarray]:
             raise JobError(message)
         masks.append(mask)
     return masks
+
+
+def region_name(job: Job, index: int) -> str:
+    """Return what messages call region `index`: its own name, or its number and its style."""
+    region = job.regions[index]
+    return region.name or f"{index + 1} ({Path(region.style).name})"
 
 
 def planar(rgb: np.ndarray) -> np.ndarray:

@@ -22,11 +22,10 @@ from engine.job import (
     check,
     check_value,
     job_from_dict,
-    load_job,
-    region_name,
-    resolve_paths,
     save_job,
 )
+from engine.jobfile import load_job, resolve_paths
+from engine.regions import region_name
 
 JOB_FIELDS = {each.name: each for each in dataclasses.fields(Job)}
 REGION_FIELDS = {each.name: each for each in dataclasses.fields(Region)}
