@@ -17,8 +17,8 @@ from typing import Any, Callable
 import engine
 from engine.failures import log_file, record
 from engine.home import MARKER, home, model_file
-from engine.machine import DISTRIBUTIONS
 from engine.memory import memory
+from engine.setup.machine import DISTRIBUTIONS
 from engine.terminal import to_standard_output
 from engine.threads import thread_count
 
@@ -204,6 +204,17 @@ def _log() -> Finding:
     return Finding("log", str(path) if path.is_file() else "none")
 
 
+def _gimp() -> Finding:
+    """Look for the plug-in in every GIMP."""
+    try:
+        from plugin.setup import gimps
+    except ImportError:
+        return Finding("gimp", "unknown, since the installer's part of the program is not here")
+    lines = gimps(home())
+    problem = "".join(f"{line}; {REPAIR}." for line, fits in lines if not fits)
+    return Finding("gimp", "; ".join(line for line, _ in lines) or "no GIMP 3 found", problem)
+
+
 _LOOKS: dict[str, Callable[[], Finding]] = {
     "scumble": _scumble,
     "python": _python,
@@ -217,6 +228,7 @@ _LOOKS: dict[str, Callable[[], Finding]] = {
     "cores": _cores,
     "memory": _memory,
     "data folder": _data_folder,
+    "gimp": _gimp,
     "log": _log,
 }
 
