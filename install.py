@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Sets Scumble up in the user's data folder, runs its demonstration or its tests, or removes it.
 
-Needs nothing but Python 3.9. The steps stand in STEPS; what each of them does is in
-engine/installation.py. This file keeps to what the oldest Python can read, without annotations
-and f-strings, so that it can say in a sentence that it is too old.
+Needs nothing but Python 3.9. The steps stand in STEPS; what each of them does is in engine/setup.
+This file keeps to what the oldest Python can read, without annotations and f-strings, so that it
+can say in a sentence that it is too old.
 """
 
 # ruff: noqa: E402, UP032 - the version is looked at before anything is imported or formatted
@@ -28,11 +28,11 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent
 sys.path.insert(0, str(CHECKOUT))
 
-from engine import installation
-from engine.datafolder import check_free, explain_os_error, locked, tests_home, uninstall
-from engine.environment import SetupError
 from engine.home import home
-from engine.machine import CHOICES, MachineError
+from engine.setup import installation
+from engine.setup.datafolder import check_free, explain_os_error, locked, tests_home, uninstall
+from engine.setup.environment import SetupError
+from engine.setup.machine import CHOICES, MachineError
 from plugin import setup as plugin
 
 STEPS = (

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Callable
 
 import engine
-from engine.datafolder import read_record
-from engine.environment import SetupError
-from engine.installation import Installation, note
+from engine.setup.datafolder import read_record
+from engine.setup.environment import SetupError
+from engine.setup.installation import Installation, note
 from plugin.installation import (
     Machine,
     Place,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.machine import CHOICES, DISTRIBUTIONS
+from engine.setup.machine import CHOICES, DISTRIBUTIONS
 from tests.made_up import CHECKOUT, MadeUp, make, run
 
 STEPS = re.findall(r'^    \("(\w+)", \w+\.\w+\),$', (CHECKOUT / "install.py").read_text(), re.M)

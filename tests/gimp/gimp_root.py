@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.datafolder import tests_home
+from engine.setup.datafolder import tests_home
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

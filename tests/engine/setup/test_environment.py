@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.environment import (
+from engine.setup.environment import (
     Python,
     SetupError,
     choose_python,

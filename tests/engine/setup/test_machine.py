@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.machine import (
+from engine.setup.machine import (
     CHOICES,
     DISTRIBUTIONS,
     Machine,

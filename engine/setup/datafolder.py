@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Callable
 
-from engine.environment import SetupError
 from engine.home import MARKER, default_home
+from engine.setup.environment import SetupError
 
 LOCK = "install.lock"
 

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any, Callable
 
 import engine
-from engine.datafolder import (
+from engine.setup.datafolder import (
     program_files,
     read_record,
     remove,
     replace_file,
     write_record,
 )
-from engine.environment import (
+from engine.setup.environment import (
     Python,
     SetupError,
     choose_python,
@@ -36,8 +36,8 @@ from engine.environment import (
     make_environment,
     other_pythons,
 )
-from engine.launcher import launcher_path, write_launcher
-from engine.machine import (
+from engine.setup.launcher import launcher_path, write_launcher
+from engine.setup.machine import (
     DISTRIBUTIONS,
     Distribution,
     Machine,
@@ -77,7 +77,7 @@ class Installation:
     weights : Path or None
         A file that has the network's weights.
     onnxruntime : str
-        What was asked for: one of `engine.machine.CHOICES`.
+        What was asked for: one of `engine.setup.machine.CHOICES`.
     for_tests : bool
         Whether the engine is run from the checkout, with the tests' packages beside its own.
     show : callable

@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from engine.datafolder import replace_file
+from engine.setup.datafolder import replace_file
 
 _SH_LAUNCHER = """\
 #!/bin/sh
