@@ -10,6 +10,9 @@ import numpy as np
 from engine.job import REST, Job, JobError
 from engine.pictures import read_mask, read_picture, resize
 
+_ROUNDING = 1e-6
+"""What masks that add up to 1 may leave as float32; 16-bit masks have steps of 1.5e-5."""
+
 
 @dataclass(frozen=True)
 class LoadedRegion:
@@ -104,6 +107,7 @@ def region_masks(job: Job, size: tuple[int, int]) -> list[np.ndarray]:
         rest = np.zeros(size, np.float32)
     else:
         rest = np.clip(1 - sum(given.values(), np.zeros(size, np.float32)), 0, 1)
+        rest[rest < _ROUNDING] = 0
     masks = []
     for index, region in enumerate(job.regions):
         mask = given.get(index, rest if region.mask == REST else everywhere)

@@ -90,6 +90,17 @@ def test_a_region_that_covers_nothing_is_refused_by_name_with_numbers(
     assert "\n" not in str(error.value)
 
 
+def test_rounding_leaves_no_rest(folder: Path) -> None:
+    # Three 16-bit masks that add up to white, but as float32 to a little less at some pixels.
+    cuts = np.sort(np.random.default_rng(1).integers(0, 65536, (2, *SIZE)), axis=0)
+    masks = cuts[0], cuts[1] - cuts[0], 65535 - cuts[1]
+    assert (sum(mask.astype(np.float32) / np.float32(65535) for mask in masks) < 1).any()
+    for name, values in zip("abc", masks):
+        Image.fromarray(values.astype(np.uint16)).save(folder / f"{name}.png")
+    with pytest.raises(JobError, match=r"^Region the 4\. covers 0 of 600 pixels: the other masks"):
+        region_masks(job(folder, "a.png", "b.png", "c.png", REST), SIZE)
+
+
 def test_coverage_is_the_share_of_the_content(folder: Path) -> None:
     regions, notes = load_regions(job(folder, "left.png", REST), SIZE)
     expected = (12 + 6 * 0.2) / 30
