@@ -17,6 +17,7 @@ from typing import Any
 
 METHODS = ("joint", "banded", "pinned", "gradient", "stitch")
 GUIDANCES = ("receptive", "inside", "all", "resize")
+COLORS = ("style", "luminance", "match")
 INITS = ("content", "colors", "noise", "picture")
 OPTIMIZERS = ("auto", "lbfgs", "adam")
 POOLINGS = ("average", "max")
@@ -62,10 +63,8 @@ def setting(
         The smallest and the largest value allowed, both included.
     choices : tuple of str
         The allowed values of a named choice.
-    unit : str
-        The unit of a number, for help texts.
-    label : str
-        A short name for a dialog; the field's own name where it is empty.
+    unit, label : str
+        The unit of a number; a short name for a dialog.
     log : bool
         Whether a slider should be logarithmic.
     """
@@ -141,9 +140,7 @@ class Job:
         unit="positions",
         label="Grow",
     )
-    bands: int = setting(
-        5, "Bands of the method banded.", low=2, high=9, unit="bands", label="Bands"
-    )
+    bands: int = setting(5, "Bands of the method banded.", low=2, high=9, label="Bands")
     strength: float = setting(
         1.0,
         "Style against content: 1 is the default look, 10 asks for ten times as much style.",
@@ -175,7 +172,6 @@ class Job:
         "early picture.",
         low=1,
         high=6,
-        unit="sizes",
         label="Scales",
     )
     init: str = setting(
@@ -186,6 +182,13 @@ class Job:
         label="Start from",
     )
     init_picture: str = setting("", "The picture to start from.", label="Start picture")
+    colors: str = setting(
+        "style",
+        "style: the styles' colours; luminance: the content's own colours, only lightness is "
+        "painted; match: each style is given the content's colours first.",
+        choices=COLORS,
+        label="Colors",
+    )
     optimizer: str = setting(
         "auto",
         "lbfgs: L-BFGS-B; adam: Adam; auto: Adam for the method gradient, else L-BFGS-B.",
@@ -203,10 +206,9 @@ class Job:
     )
     history: int = setting(
         10,
-        "Steps that L-BFGS-B remembers; each takes 16 bytes of memory per value.",
+        "Steps that L-BFGS-B remembers; each takes 48 bytes of memory per pixel.",
         low=1,
         high=100,
-        unit="steps",
         label="History",
     )
     pooling: str = setting("average", "The network's pooling.", choices=POOLINGS, label="Pooling")
@@ -328,7 +330,7 @@ def check(job: Job) -> None:
 
 
 def save_job(job: Job, path: str | Path) -> None:
-    """Write the job as JSON, in UTF-8."""
+    """Write the job as JSON."""
     text = json.dumps(job.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
     Path(path).write_text(text + "\n", encoding="utf-8")
 

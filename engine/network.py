@@ -276,7 +276,8 @@ def session_options(threads: int, device: str) -> onnxruntime.SessionOptions:
     """Return the options of every session of the engine."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 3
+    # Errors come as exceptions; onnxruntime would print them in colours besides.
+    options.log_severity_level = 4
     # A spinning pool takes the cores from the losses, and from GIMP.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Every size needs another pattern, and a pattern is one more block of memory.

@@ -62,7 +62,7 @@ class Painting:
     job : Job
     network : Network
     content : ndarray, shape (3, height, width)
-        0..255, of its own size.
+        0..255, of its own size, in the colours that are painted.
     regions : list of LoadedRegion
     sizes : list of (int, int)
         Height and width of each scale.
@@ -185,20 +185,24 @@ class Painting:
         pixels = scale.size[0] * scale.size[1]
         total = job.iterations * self._runs
 
+        def tell(step: int, loss: float | None, left: float | None) -> None:
+            done = job.iterations * run + step
+            scales = len(self._sizes)
+            self._tell(Progress("paint", done, total, scale.number, scales, loss, left))
+
         def on_step(step: int, course: Course) -> bool:
             now = time.perf_counter()
             self._worked = worked + step * pixels
             self._seconds = seconds + now - began
             left = self._seconds * (self._work / self._worked - 1) if self._worked else None
-            done = job.iterations * run + step
-            scales = len(self._sizes)
-            self._tell(Progress("paint", done, total, scale.number, scales, course.loss, left))
+            tell(step, course.loss, left)
             if now - self._shown > PREVIEW_SECONDS:
                 self._shown = now
                 scale.pictures[run] = course.picture
                 self._show(scale)
             return self._stop.is_set()
 
+        tell(0, None, None)
         evaluate = self._objective(scale, run)
         start, bounds = scale.pictures[run], self._bounds(scale)
         if job.optimizer_used == "adam":
@@ -222,6 +226,8 @@ class Painting:
             )
         # An optimiser that has converged early leaves no work behind.
         self._worked = worked + job.iterations * pixels
+        left = self._seconds * (self._work / self._worked - 1)
+        tell(course.steps, course.loss, None if course.stopped else left)
         return course
 
     def _bounds(self, scale: _Scale) -> Bounds:

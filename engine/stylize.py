@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.colors import to_paint, with_colors
 from engine.composition import put_together
-from engine.events import Device, Notice, Progress, Report
+from engine.events import Device, Notice, Preview, Progress, Report
 from engine.home import model_file
 from engine.job import MIN_SIDE, Job, JobError, check
 from engine.memory import memory, needed
@@ -21,6 +22,7 @@ from engine.regions import (
     interleaved,
     load_regions,
     planar,
+    resized,
 )
 from engine.targets import style_size, working_size
 from models.kernels import Kernels
@@ -133,18 +135,31 @@ def stylize(job: Job, report: Report, stop: threading.Event) -> Result:
         )
     _check_memory(job, sizes[-1], regions)
     whole = planar(content.rgb)
-    painting = Painting(job, network, whole, regions, sizes, tell, stop)
+    canvas, regions = to_paint(job.colors, whole, regions)
+
+    def colored(picture: np.ndarray) -> np.ndarray:
+        if job.colors != "luminance":
+            return picture
+        return with_colors(picture, resized(whole, picture.shape[1:]))
+
+    def tell_colored(event: Event) -> None:
+        if isinstance(event, Preview) and job.colors == "luminance":
+            shown = colored(planar(event.picture))
+            event = Preview(np.round(interleaved(shown)).astype(np.uint8))
+        tell(event)
+
+    painting = Painting(job, network, canvas, regions, sizes, tell_colored, stop)
     pictures = painting.paint()
     tell(Progress("write", 0, 1))
-    masks = [region.mask for region in regions]
-    painted = put_together(job.method, pictures, whole, masks)
+
+    def finished(method: str, painted: list[np.ndarray], masks: list[np.ndarray]) -> Picture:
+        whole_painted = colored(put_together(method, painted, canvas, masks))
+        return Picture(interleaved(whole_painted), content.alpha)
+
     everywhere = [np.ones((height, width), np.float32)]
-    separate = [put_together("joint", [each], whole, everywhere) for each in pictures]
     return Result(
-        picture=Picture(interleaved(painted), content.alpha),
-        separate=tuple(
-            Picture(interleaved(each), content.alpha) for each in separate if job.separate
-        ),
+        picture=finished(job.method, pictures, [region.mask for region in regions]),
+        separate=tuple(finished("joint", [each], everywhere) for each in pictures if job.separate),
         loss=painting.loss,
         steps=painting.steps,
         evaluations=painting.evaluations,
