@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 
 from engine import painting
-from engine.composition import put_together
 from engine.events import Device, Event, Notice, Preview, Progress
 from engine.job import METHODS, REST, Job, JobError, Region
 from engine.optimizers import Course
@@ -80,7 +79,7 @@ def job(folder: Path, *regions: Region, content: str = "content.png", **more: An
 
 @dataclass
 class Painter:
-    """Paints jobs and keeps what was reported; `stop_at` stops at that many paint events."""
+    """Paints jobs and keeps what was reported; `stop_at` stops at that many evaluations."""
 
     stop_at: int = 0
     events: list[Event] = field(default_factory=list)
@@ -90,8 +89,8 @@ class Painter:
 
         def report(event: Event) -> None:
             self.events.append(event)
-            painting = [each for each in self.progress() if each.stage == "paint"]
-            if self.stop_at and len(painting) >= self.stop_at:
+            evaluated = [each for each in self.progress() if each.loss is not None]
+            if self.stop_at and len(evaluated) >= self.stop_at:
                 stop.set()
 
         return stylize(asked, report, stop)
@@ -368,17 +367,3 @@ def test_stitching_is_the_masked_sum_of_whole_pictures(folder: Path) -> None:
     np.testing.assert_array_equal(result.separate[0].alpha, result.picture.alpha)
     alone = paint(job(folder, regions[0], method="stitch", separate=True))
     np.testing.assert_array_equal(alone.separate[0].rgb, result.separate[0].rgb)
-
-
-def test_an_enlarged_picture_has_the_contents_detail_where_no_mask_is() -> None:
-    random = np.random.default_rng(3)
-    content = random.uniform(60, 190, (3, *SIZE)).astype(np.float32)
-    mask = np.zeros(SIZE, np.float32)
-    mask[:, 40:] = 1
-    small = np.stack([np.asarray(Image.fromarray(c).resize((37, 27), 1)) for c in content])
-    result = put_together("joint", [small], content, [mask])
-    np.testing.assert_allclose(result[:, :, :40], content[:, :, :40], rtol=0, atol=0.01)
-    assert np.abs(result[:, :, 40:] - content[:, :, 40:]).mean() > 10
-    flat = put_together("pinned", [np.full((3, 27, 37), 99, np.float32)], content, [mask])
-    np.testing.assert_array_equal(flat[:, :, :40], content[:, :, :40])
-    np.testing.assert_allclose(flat[:, :, 40:], 99, rtol=0, atol=0.01)
