@@ -49,6 +49,12 @@ def main(arguments: list[str] | None = None) -> int:
             from engine.doctor import examine
 
             return examine(as_json=options.json)
+        if options.command == "measure":
+            from engine.measure import measure
+
+            return measure(
+                options.content, options.result, options.mask, options.style, as_json=options.json
+            )
         return _paint(options)
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -59,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(nowhere, sys.stderr.fileno())
         return FAILED
     except Exception as error:
-        _show_failure(describe(error), parser.prog)
+        _show_failure(describe(error), f"{parser.prog} {options.command}")
         return FAILED
 
 

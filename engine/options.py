@@ -74,6 +74,8 @@ def build_parser() -> argparse.ArgumentParser:
     job.add_argument("--output", metavar="OUT", help="The file to write, instead of the job's.")
     _add_display_options(job)
 
+    _add_measure(commands)
+
     worker = commands.add_parser(
         "worker",
         allow_abbrev=False,
@@ -185,6 +187,25 @@ class _Init(argparse.Action):
             parser.error(
                 f"--init: {values!r} is neither one of {', '.join(INITS)} nor a picture's file"
             )
+
+
+def _add_measure(commands: argparse._SubParsersAction) -> None:
+    measure = commands.add_parser(
+        "measure",
+        allow_abbrev=False,
+        help="say in numbers how well a result keeps to a region",
+        description="Measures how well RESULT, painted from CONTENT, keeps to the region of MASK: "
+        "leak, reach and seam where the mask is hard, evenness where it is soft, and with --style "
+        "the region's style loss.",
+    )
+    measure.add_argument("content", metavar="CONTENT", help="The picture that was painted.")
+    measure.add_argument("result", metavar="RESULT", help="What came out; of CONTENT's size.")
+    measure.add_argument(
+        "--mask", metavar="MASK", required=True,
+        help="The region: a grey picture of any size, white inside.",
+    )  # fmt: skip
+    measure.add_argument("--style", metavar="PICTURE", help="The style of the region.")
+    measure.add_argument("--json", action="store_true", help="Print JSON.")
 
 
 def _add_region_options(parser: argparse.ArgumentParser) -> None:
