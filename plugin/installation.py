@@ -90,16 +90,16 @@ class Copy:
     version: str
     home: str
 
-    def fits(self, version: str) -> bool:
-        """Whether it is of this version, and its engine's data folder is there."""
-        return self.version == version and Path(self.home).is_dir()
+    def fits(self, version: str, home: Path) -> bool:
+        """Whether it is of this version, unless it goes with another data folder's engine."""
+        return self.version == version or (bool(self.home) and Path(self.home) != home)
 
     def state(self, version: str, home: Path) -> str:
         """Say whether this copy goes with the engine of this version in this data folder."""
         if not self.version:
-            return "damaged; run install.py again"
+            return "damaged"
         if self.version != version:
-            return f"version {self.version}, but the engine is {version}; run install.py again"
+            return f"version {self.version}, but the engine is {version}"
         if Path(self.home) != home:
             return f"version {self.version}, with the engine in {self.home}"
         return f"version {self.version}"
@@ -152,7 +152,9 @@ def survey(
             lines.append((f"{profile.name}: no plug-in in {profile.folder}", True))
         else:
             state = copy.state(version, home)
-            lines.append((f"{profile.name}: {state}, in {profile.plugin}", copy.fits(version)))
+            lines.append(
+                (f"{profile.name}: {state}, in {profile.plugin}", copy.fits(version, home))
+            )
     return lines
 
 

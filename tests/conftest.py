@@ -21,6 +21,30 @@ settings.register_profile("same", derandomize=True, database=None, deadline=None
 settings.load_profile("same")
 
 
+GIMP_TESTS = Path(__file__).resolve().parent / "gimp"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--without-gimp", action="store_true", help="leave out the tests in a real GIMP"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--without-gimp"):
+        left_out = [item for item in items if GIMP_TESTS in item.path.parents]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    if config.getoption("--without-gimp"):
+        words = "NOT TESTED: the plug-in in a real GIMP, which --without-gimp leaves out."
+        terminalreporter.write_line(words, red=True, bold=True)
+
+
 @pytest.fixture(scope="session")
 def model() -> Path:
     """Return the file of the checked weights, which `install.py test` has made."""

@@ -6,6 +6,7 @@ from functools import cache
 
 import pytest
 
+from engine import __version__
 from tests.gimp.gimp_root import Gimp
 from tests.gimp.launch import check_names, run_checks
 
@@ -26,3 +27,16 @@ def test_every_pixel(gimp: Gimp) -> None:
     failures = {name: failure for name, failure in found.items() if failure}
     assert not failures, "\n".join(f"{name}\n{failure}" for name, failure in failures.items())
     assert len(found) == 38
+
+
+def test_a_killed_plugin_leaves_nothing(gimp: Gimp) -> None:
+    inside = f"{gimp.checkout_inside}/tests/gimp/inside"
+    printed = gimp.run("python3", f"{inside}/killed.py", gimp.version, inside, seconds=120)
+    assert "GONE" in printed
+
+
+def test_the_doctor_lists_the_plugin(gimp: Gimp) -> None:
+    command = f"{gimp.home_inside}/.local/share/scumble/bin/scumble"
+    printed = gimp.run(command, "doctor")
+    folder = f"{gimp.home_inside}/.config/GIMP/{gimp.version}/plug-ins/scumble"
+    assert f"GIMP {gimp.version}: version {__version__}, in {folder}" in printed
