@@ -161,7 +161,8 @@ class Painter:
         except OSError as error:
             what = f"The engine cannot be started: {error}."
             raise self._failure(what, INSTALL_AGAIN) from error
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     @property
     def process_id(self) -> int:
@@ -227,17 +228,19 @@ class Painter:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._reader.join(CANCEL_SECONDS)
         remove_run_folder(self.run_folder)
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            try:
-                event = json.loads(line.decode("utf-8", "replace"))
-            except ValueError:
-                continue  # a library's chatter
-            if isinstance(event, dict):
-                self._events.put(event)
+        with self._process.stdout as lines:
+            for line in lines:
+                try:
+                    event = json.loads(line.decode("utf-8", "replace"))
+                except ValueError:
+                    continue  # a library's chatter
+                if isinstance(event, dict):
+                    self._events.put(event)
         self._events.put(None)
 
     def _ended(self) -> PainterError:
