@@ -1,0 +1,407 @@
+"""The figures of spatial control on made-up pictures whose figures are known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from engine.guidance import propagate
+from engine.job import Job
+from engine.losses import masked_gram
+from engine.metrics import (
+    evenness,
+    is_soft,
+    leak,
+    reach,
+    region_style_loss,
+    seam,
+    signed_distance,
+    soft_share,
+)
+from engine.network import Network
+from engine.pictures import LUMA
+from models.kernels import Kernels
+from models.vgg16 import CHANNELS
+
+HEIGHT, WIDTH = 90, 140
+BORDER = 60
+"""The first column inside of the straight border."""
+
+
+def random_picture(seed: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(0, 255, (3, height, width))
+
+
+def straight(height: int = HEIGHT, width: int = WIDTH, border: int = BORDER) -> np.ndarray:
+    """Return a hard mask whose inside is on the right."""
+    return np.repeat((np.arange(width) >= border)[None].astype(np.float32), height, axis=0)
+
+
+def disc(radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return a round mask, and every pixel's distance from its middle."""
+    y, x = np.mgrid[:121, :121] - 60.0
+    middle = np.hypot(x, y)
+    return (middle < radius).astype(np.float32), middle
+
+
+def planes(*, across: float = 0.0, along: float = 0.0) -> np.ndarray:
+    """Return a picture that rises so much per pixel across and along the straight border."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    return np.repeat((across * x + along * y)[None], 3, axis=0)
+
+
+# Distance
+
+
+def test_distance_of_a_straight_border():
+    distance = signed_distance(straight())
+    expected = np.arange(WIDTH) - (BORDER - 0.5)
+    np.testing.assert_allclose(distance, np.tile(expected, (HEIGHT, 1)), atol=1e-12)
+
+
+def test_distance_of_a_disc():
+    mask, middle = disc(30)
+    np.testing.assert_allclose(signed_distance(mask), 30 - middle, atol=0.8)
+
+
+def test_distance_of_the_complement_has_the_other_sign():
+    mask, _ = disc(30)
+    np.testing.assert_array_equal(signed_distance(1 - mask), -signed_distance(mask))
+
+
+@pytest.mark.parametrize("value, covered", [(0.0, 0), (0.49, 0), (0.5, 12), (1.0, 12)])
+def test_a_mask_without_a_border(value, covered):
+    mask = np.full((3, 4), value)
+    pictures = np.zeros((2, 3, 3, 4))
+    with pytest.raises(ValueError, match=f"covers {covered} of 12 pixels"):
+        leak(*pictures, mask)
+    with pytest.raises(ValueError, match=f"covers {covered} of 12 pixels"):
+        reach(*pictures, mask)
+    with pytest.raises(ValueError, match=f"covers {covered} of 12 pixels"):
+        seam(pictures[0], mask)
+
+
+# Leak and reach
+
+
+def test_an_unchanged_picture_does_not_leak():
+    content = random_picture(1)
+    assert leak(content, content, straight()) == (0, 0, 0)
+    assert math.isnan(reach(content, content, straight()))
+
+
+def test_a_constant_change_outside_is_the_leak_in_every_band():
+    content = random_picture(1)
+    mask = straight()
+    change = np.array([7.0, -4.0, 1.0])[:, None, None]
+    assert leak(content + (1 - mask) * change, content, mask) == pytest.approx((4, 4, 4))
+
+
+def test_the_leak_of_each_band_is_its_own():
+    content = random_picture(1)
+    change = np.zeros((HEIGHT, WIDTH))
+    change[:, BORDER - 8 : BORDER] = 9
+    change[:, BORDER - 32 : BORDER - 8] = 5
+    change[:, : BORDER - 32 : 2] = 1  # every other column of 28
+    change[:, BORDER:] = 200
+    assert leak(content - change, content, straight()) == pytest.approx((9, 5, 0.5))
+
+
+def test_a_uniform_change_inside_reaches_the_border_and_does_not_leak():
+    content = random_picture(1)
+    mask = straight()
+    result = content - 30 * mask
+    assert leak(result, content, mask) == (0, 0, 0)
+    assert reach(result, content, mask) == pytest.approx(1)
+
+
+def test_reach_compares_the_border_with_what_is_deep_inside():
+    content = random_picture(1)
+    change = np.zeros((HEIGHT, WIDTH))
+    change[:, BORDER : BORDER + 8] = 6
+    change[:, BORDER + 8 : BORDER + 32] = 100
+    change[:, BORDER + 32 :] = 24
+    assert reach(content + change, content, straight()) == pytest.approx(0.25)
+    change[:, BORDER + 32 :] = 0
+    assert reach(content + change, content, straight()) == math.inf
+
+
+def test_bands_without_pixels_have_no_figure():
+    content, result = random_picture(1), random_picture(2)
+    near, middle, far = leak(result, content, straight(border=20))
+    assert near > 0
+    assert middle > 0
+    assert math.isnan(far)
+    near, middle, far = leak(result, content, straight(border=8))
+    assert near > 0
+    assert math.isnan(middle)
+    assert math.isnan(far)
+    assert math.isnan(reach(result, content, straight(border=WIDTH - 32)))
+    assert not math.isnan(reach(result, content, straight(border=WIDTH - 33)))
+
+
+# Seam
+
+
+@pytest.mark.parametrize("across, along", [(1.5, 0), (-0.25, 0), (2, 40)])
+def test_a_smooth_picture_has_no_seam(across, along):
+    picture = planes(across=across, along=along)
+    assert seam(picture, straight()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("step", [10.0, 100.0])
+@pytest.mark.parametrize("along", [0.0, 40.0])
+def test_a_step_along_the_border(step, along):
+    # Central differences see half the step at the two pixels beside the border, of four in the
+    # band: (2 (g + h/2) + 2 g) / 4 over g. What rises along the border changes nothing.
+    picture = planes(across=2, along=along) + step * straight()
+    assert seam(picture, straight()) == pytest.approx(1 + step / (4 * 2))
+
+
+@pytest.mark.parametrize("column", [BORDER - 1, BORDER])
+def test_a_coloured_line_as_bright_as_the_picture(column):
+    # A line one pixel wide gives h/2 on both of its flanks, g + h/2 and |g - h/2|; on the line g.
+    line = np.array([30.0, 30.0, -(0.299 + 0.587) / 0.114 * 30])
+    assert abs(LUMA @ line) < 1e-3
+    picture = planes(across=2)
+    picture[:, :, column] += line[:, None]
+    flanks = (np.abs(2 + line / 2) + np.abs(2 - line / 2)).mean()
+    assert seam(picture, straight()) == pytest.approx((flanks + 2 * 2) / (4 * 2))
+
+
+def test_a_round_border():
+    mask, middle = disc(30)
+    cone = np.repeat(2 * middle[None], 3, axis=0)
+    assert seam(cone, mask) == pytest.approx(1, abs=0.02)
+    assert seam(cone - 40 * mask, mask) == pytest.approx(1 + 40 / (4 * 2), rel=0.15)
+
+
+def test_texture_on_one_side_is_hardly_a_line():
+    mask = straight()
+    grain = np.random.default_rng(6).normal(0, 1, (3, HEIGHT, WIDTH))
+    # Differences of independent values: sqrt(a^2 + b^2) with a, b from 1 outside and 10 inside.
+    at_border = (2 * math.hypot(10, 1) + math.hypot(10, 10) + math.hypot(1, 1)) / 4
+    beside = (math.hypot(10, 10) + math.hypot(1, 1)) / 2
+    assert at_border / beside < 1.15
+    assert seam(grain * (1 + 9 * mask), mask) == pytest.approx(at_border / beside, rel=0.05)
+
+
+def test_strokes_that_are_cut_off_are_a_line():
+    mask = straight()
+    one, other = (
+        ndimage.gaussian_filter(random_picture(seed), (0, 3, 3), mode="wrap") for seed in (1, 2)
+    )
+    assert seam(one, mask) == pytest.approx(1, abs=0.2)
+    assert seam(mask * one + (1 - mask) * other, mask) > 1.5
+
+
+def test_the_seam_is_the_same_from_both_sides_and_from_every_direction():
+    mask, _ = disc(25.3)
+    picture = random_picture(3, 121, 121) + 30 * mask
+    expected = seam(picture, mask)
+    assert seam(picture, 1 - mask) == pytest.approx(expected)
+    assert seam(255 - picture, mask) == pytest.approx(expected)
+    assert seam(picture[[2, 0, 1]], mask) == pytest.approx(expected)
+    assert seam(picture[:, ::-1], mask[::-1]) == pytest.approx(expected)
+    assert seam(picture.transpose(0, 2, 1), mask.T) == pytest.approx(expected)
+
+
+def test_a_flat_picture_has_nothing_to_compare_a_line_with():
+    assert math.isnan(seam(planes(), straight()))
+    assert math.isnan(seam(planes(along=3), straight()))
+    assert seam(planes() + 20 * straight(), straight()) == math.inf
+
+
+def test_a_thin_side_is_left_out():
+    mask = straight()
+    mask[:, BORDER + 3 :] = 0
+    # Outside alone: at its two pixels beside a border, of four, half the step is seen.
+    rising = np.abs(np.arange(WIDTH) - BORDER - 1.0)
+    picture = np.repeat(np.tile(2 * rising, (HEIGHT, 1))[None], 3, axis=0) - 20 * mask
+    assert seam(picture, mask) == pytest.approx((2 * (2 + 10) + 2 * 2) / (4 * 2))
+    only_thin = np.zeros((4, 4))
+    only_thin[:, 2:] = 1
+    assert math.isnan(seam(random_picture(1, 4, 4), only_thin))
+
+
+# Evenness
+
+
+def ramp(width: int = 600, height: int = 64) -> np.ndarray:
+    return np.tile(np.linspace(0, 1, width), (height, 1))
+
+
+def texture_of(mask: np.ndarray, seed: int = 5) -> np.ndarray:
+    """Return grey texture of about 8 pixels, mean 0."""
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(0, 1, mask.shape), 2)
+    return np.repeat(noise[None] * 300, 3, axis=0)
+
+
+def test_uniform_texture_is_even():
+    assert evenness(texture_of(ramp()), ramp()) == pytest.approx(1, abs=0.15)
+
+
+def test_a_pattern_is_even_to_the_last_digits():
+    mask = ramp()
+    y, x = np.indices(mask.shape)
+    picture = np.repeat(20.0 * ((x + y) % 2)[None], 3, axis=0)
+    assert evenness(picture, mask) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("amplitude", [0.0, 0.5, 2.0])
+def test_energy_goes_with_the_square_of_the_amplitude(amplitude):
+    mask = ramp()
+    factor = np.where((mask > 0.35) & (mask < 0.65), amplitude, 1)
+    before = evenness(texture_of(mask), mask)
+    after = evenness(100 + factor * texture_of(mask), mask)
+    assert after == pytest.approx(amplitude**2 * before, rel=0.02, abs=1e-3)
+
+
+def test_the_ends_count_alike():
+    mask = ramp()
+    factor = np.where(mask < 0.35, 3, 1)
+    y, x = np.indices(mask.shape)
+    picture = np.repeat((factor * ((x + y) % 2))[None] * 20.0, 3, axis=0)
+    assert evenness(picture, mask) == pytest.approx(1 / ((9 + 1) / 2), rel=1e-3)
+    assert evenness(picture, 1 - mask) == pytest.approx(evenness(picture, mask), rel=1e-6)
+
+
+def test_light_and_a_few_edges_are_no_texture():
+    mask = ramp(height=256)
+    texture = texture_of(mask) / 10
+    plain = evenness(texture, mask)
+    assert evenness(texture + 200 * mask**2, mask) == pytest.approx(plain, rel=0.02)
+    lamp = np.zeros(mask.shape)
+    lamp[100:110, 570:580] = 200
+    with_lamp = evenness(texture + lamp, mask)
+    assert with_lamp == pytest.approx(plain, rel=0.25)
+    # A mean in place of the median would take the lamp for texture.
+    high = lamp - ndimage.gaussian_filter(lamp, 4)
+    assert (high[mask > 0.9] ** 2).mean() > 2 * (texture[0][mask > 0.9] ** 2).mean()
+
+
+def test_without_a_part_of_the_ramp_there_is_no_evenness():
+    mask = ramp()
+    picture = texture_of(mask)
+    for low, high in ((0.15, 1), (0, 0.85), (0.65, 1)):
+        assert math.isnan(evenness(picture, mask * (high - low) + low))
+    assert math.isnan(evenness(picture, (mask > 0.5).astype(float)))
+    assert math.isnan(evenness(np.full_like(picture, 120.3), mask))
+    in_the_middle = np.where(np.abs(mask - 0.5) < 0.05, picture, 120.3)
+    assert evenness(in_the_middle, mask) == math.inf
+
+
+def test_soft_and_hard():
+    assert soft_share(straight()) == 0
+    assert not is_soft(straight())
+    smoothed = ndimage.gaussian_filter(straight(), 1)
+    assert 0 < soft_share(smoothed) < 0.05
+    assert not is_soft(smoothed)
+    assert soft_share(ramp()) == pytest.approx(0.9, abs=0.01)
+    assert is_soft(ramp())
+    assert soft_share(np.full((5, 5), 0.05)) == soft_share(np.full((5, 5), 0.95)) == 0
+
+
+# Region style loss
+
+
+@pytest.fixture(scope="module")
+def network(kernels: Kernels) -> Network:
+    return Network(kernels, device="cpu", threads=1)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> tuple[np.ndarray, np.ndarray]:
+    """Return stripes and noise, smaller than the receptive field of conv5_1."""
+    y, x = np.mgrid[:64, :96]
+    stripes = np.stack([120 + 100 * np.sin(x / 2), 90 + 50 * np.sin(y / 3), 60 + 0.0 * x])
+    return stripes.astype(np.float32), random_picture(4, 64, 96).astype(np.float32)
+
+
+def test_the_style_itself_has_no_style_loss(network, pictures):
+    stripes, noise = pictures
+    everywhere = np.ones(stripes.shape[1:], np.float32)
+    assert region_style_loss(network, stripes, stripes, everywhere) == (0, ())
+    other, left_out = region_style_loss(network, noise, stripes, everywhere)
+    assert other > 1e6
+    assert left_out == ()
+
+
+def test_the_loss_is_the_masked_loss_of_inside_guidance(network, pictures):
+    stripes, noise = pictures
+    mask = np.zeros(stripes.shape[1:], np.float32)
+    mask[:, :64] = 1
+    found = region_style_loss(network, noise, stripes, mask)
+    # The receptive field of conv4_1 fits in, cut at the picture's edge; that of conv5_1 does not.
+    layers = ("conv1_1", "conv2_1", "conv3_1", "conv4_1")
+    assert found.left_out == ("conv5_1",)
+    guidance = propagate(mask, layers, "inside")
+    features, targets = network.features(noise, layers), network.features(stripes, layers)
+    desired = 0.0
+    for layer in layers:
+        T = guidance[layer].ravel()
+        target = masked_gram(targets[layer], np.ones_like(T))
+        difference = masked_gram(features[layer], T) - target
+        desired += 0.2 * T.mean() / (4 * CHANNELS[layer] ** 2) * np.square(difference).sum()
+    assert dict(Job().style_layers)["conv1_1"] == 0.2
+    assert found.value == pytest.approx(float(desired), rel=1e-4)
+
+
+def test_what_is_outside_does_not_count(network, pictures):
+    stripes, noise = pictures
+    mask = np.zeros(stripes.shape[1:], np.float32)
+    mask[:, 24:] = 1
+    mixed = np.where(mask > 0, noise, stripes)
+    first = region_style_loss(network, mixed, stripes, mask)
+    assert region_style_loss(network, noise, stripes, mask).value == pytest.approx(
+        first.value, rel=1e-5
+    )
+    better = region_style_loss(network, np.where(mask > 0, stripes, noise), stripes, mask)
+    assert better.value < 0.1 * first.value
+
+
+def test_a_region_that_no_layer_sees_alone(network, pictures):
+    stripes, noise = pictures
+    mask = np.zeros(stripes.shape[1:], np.float32)
+    mask[30:32, 40:42] = 1
+    value, left_out = region_style_loss(network, noise, stripes, mask)
+    assert math.isnan(value)
+    assert left_out == tuple(layer for layer, _ in Job().style_layers)
+
+
+def test_only_the_given_part_of_the_style_picture_is_the_style(network, pictures):
+    stripes, noise = pictures
+    joined = np.concatenate([stripes, noise], axis=2)
+    part = np.zeros(joined.shape[1:], np.float32)
+    part[:, :96] = 1
+    everywhere = np.ones(joined.shape[1:], np.float32)
+    whole = region_style_loss(network, joined, joined, everywhere)
+    assert whole == (0, ())
+    ours = np.concatenate([stripes, stripes[:, :, ::-1]], axis=2)
+    of_part = region_style_loss(network, ours, joined, everywhere, part)
+    of_all = region_style_loss(network, ours, joined, everywhere)
+    assert of_part.value < 0.1 * of_all.value
+
+
+def test_the_yardstick_has_one_pooling(kernels, pictures):
+    other = Network(kernels, pooling="max", device="cpu", threads=1)
+    with pytest.raises(ValueError, match="'max', not 'average'"):
+        region_style_loss(other, *pictures, np.ones(pictures[0].shape[1:], np.float32))
+
+
+def test_sizes_have_to_agree(network):
+    picture, other, mask = random_picture(1), random_picture(1, 20, 20), straight()
+    for call in (
+        lambda: leak(picture, other, mask),
+        lambda: leak(other, picture, mask),
+        lambda: reach(picture, other, mask),
+        lambda: seam(other, mask),
+        lambda: evenness(other, mask),
+        lambda: region_style_loss(network, other, picture, mask),
+        lambda: seam(picture.transpose(1, 2, 0), mask),
+    ):
+        with pytest.raises(ValueError, match=r"\(3, height, width\)"):
+            call()
