@@ -334,8 +334,11 @@ def _base_of(python: Path) -> Path | None:
         lines = (python.parent.parent / "pyvenv.cfg").read_text(encoding="utf-8").splitlines()
     except OSError:
         return None
-    values = dict(line.replace(" ", "").partition("=")[::2] for line in lines)
-    return Path(values["home"]) if "home" in values else None
+    for line in lines:
+        name, _, value = line.partition("=")
+        if name.strip() == "home":
+            return Path(value.strip())
+    return None
 
 
 def _inside(path: Path, folder: Path) -> bool:
