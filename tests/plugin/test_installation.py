@@ -172,7 +172,9 @@ def test_a_new_version_replaces_the_old_one(tmp_path, profile):
     assert install(profile, place(machine, "1.0"), JOB).endswith("was put in anew")
     assert install(profile, place(machine, "2.0"), JOB).endswith("replaces version 1.0")
     assert not (profile.plugin / "old_module.py").exists()
-    assert read_copy(profile).version == "2.0"
+    copy = read_copy(profile)
+    assert copy is not None
+    assert copy.version == "2.0"
 
 
 def test_what_an_interrupted_run_left_is_cleared(tmp_path, profile):

@@ -152,7 +152,13 @@ def test_silence_is_an_error(start, monkeypatch):
 
 
 def test_the_hosts_variables_do_not_reach_the_engine(start, monkeypatch):
-    foreign = ("PYTHONHOME", "LD_PRELOAD", "GI_TYPELIB_PATH", "GTK_THEME", "GIMP3_DIRECTORY")
+    foreign: tuple[str, ...] = (
+        "PYTHONHOME",
+        "LD_PRELOAD",
+        "GI_TYPELIB_PATH",
+        "GTK_THEME",
+        "GIMP3_DIRECTORY",
+    )
     foreign += ("PYTHONPATH", "DYLD_INSERT_LIBRARIES", "GEGL_PATH", "BABL_PATH", "GIO_MODULE_DIR")
     for name in foreign:
         monkeypatch.setenv(name, "/nowhere")
