@@ -92,6 +92,11 @@ def measure(
     pictures = [read_picture(file) for file in files]
     region = _region(mask, (content, result), pictures)
     notes = [f"{file}: {each}" for file, picture in zip(files, pictures) for each in picture.notes]
+    notes += [
+        f"{file} is partly transparent; the colours that this hides are measured as well."
+        for file, picture in zip(files[:2], pictures)
+        if picture.alpha is not None and (picture.alpha < 1).any()
+    ]
     before, after = (planar(picture.rgb) for picture in pictures[:2])
     if is_soft(region):
         figures, more = _soft_figures(before, after, region)
@@ -198,10 +203,10 @@ def _style_figure(
     # Here, so that the other figures need no network.
     from engine.network import Network
     from models.kernels import Kernels
-    from models.weights import load_weights
+    from models.weights import Weights
 
     yardstick = Job()
-    network = Network(Kernels(load_weights(model_file())), pooling=yardstick.pooling)
+    network = Network(Kernels(Weights(model_file())), pooling=yardstick.pooling)
     notes = [network.notice] if network.notice else []
     height, width = region.shape
     size = working_size(height, width, yardstick.size)
