@@ -177,7 +177,7 @@ def seam(picture: np.ndarray, mask: np.ndarray) -> float:
     The mean gradient magnitude in the border band over that of the two sides. The gradient is
     taken by central differences in each channel; of each channel's gradient the component along
     the border's normal counts, ``|n . grad X|``, and the channels are averaged. The normal is the
-    gradient of `d`, which is smoothed by one pixel first, since a border of pixels has steps.
+    gradient of `d`, by central differences as well.
 
     * Only the component along the normal: a line along the border is a jump across it. What runs
       across the border, as strokes may, adds to the other component only and cannot hide it.
@@ -191,8 +191,8 @@ def seam(picture: np.ndarray, mask: np.ndarray) -> float:
       1.2), and the longer side of a curved border does not outweigh the other. Strokes that are
       cut off at the border do move it, as they should.
 
-    Left out are pixels without a normal: on the ridge halfway between two borders (smoothed `d`
-    rises by less than 0.5 per pixel). A side that has no pixels, as in a region nowhere wider than
+    Left out are pixels without a normal: on the ridge halfway between two borders (`d` rises
+    by less than 0.5 per pixel). A side that has no pixels, as in a region nowhere wider than
     8 pixels, is left out of both means.
 
     Parameters
@@ -215,7 +215,7 @@ def seam(picture: np.ndarray, mask: np.ndarray) -> float:
     """
     _check_sizes(mask, picture)
     distance = signed_distance(mask)
-    rise = np.stack(np.gradient(ndimage.gaussian_filter(distance, 1)))
+    rise = np.stack(np.gradient(distance))
     length = np.hypot(*rise)
     usable = length >= 0.5
     normal = rise / np.where(usable, length, 1)

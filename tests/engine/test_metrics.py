@@ -8,23 +8,16 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from engine.guidance import propagate
-from engine.job import Job
-from engine.losses import masked_gram
 from engine.metrics import (
     evenness,
     is_soft,
     leak,
     reach,
-    region_style_loss,
     seam,
     signed_distance,
     soft_share,
 )
-from engine.network import Network
 from engine.pictures import LUMA
-from models.kernels import Kernels
-from models.vgg16 import CHANNELS
 
 HEIGHT, WIDTH = 90, 140
 BORDER = 60
@@ -129,6 +122,20 @@ def test_reach_compares_the_border_with_what_is_deep_inside():
     assert reach(content + change, content, straight()) == math.inf
 
 
+@pytest.mark.parametrize(
+    "pixels_away, band, share",
+    [(1, 0, 8), (8, 0, 8), (9, 1, 24), (32, 1, 24), (33, 2, BORDER - 32), (BORDER, 2, BORDER - 32)],
+)
+def test_every_column_is_in_its_band(pixels_away, band, share):
+    content = random_picture(1)
+    change = np.zeros((HEIGHT, WIDTH))
+    change[:, BORDER - pixels_away] = 50
+    found = leak(content + change, content, straight())
+    expected = [0.0, 0.0, 0.0]
+    expected[band] = 50 / share
+    assert found == pytest.approx(expected)
+
+
 def test_bands_without_pixels_have_no_figure():
     content, result = random_picture(1), random_picture(2)
     near, middle, far = leak(result, content, straight(border=20))
@@ -159,6 +166,26 @@ def test_a_step_along_the_border(step, along):
     # band: (2 (g + h/2) + 2 g) / 4 over g. What rises along the border changes nothing.
     picture = planes(across=2, along=along) + step * straight()
     assert seam(picture, straight()) == pytest.approx(1 + step / (4 * 2))
+
+
+def test_band_and_sides_end_where_they_are_said_to_end():
+    # Between two columns the picture rises by 6 near the border, by 50 far away, by 2 in between.
+    between = np.abs(np.arange(1, WIDTH) - BORDER)
+    rise = np.select([between <= 3, between < 17], [6.0, 2.0], 50.0)
+    columns = np.concatenate([[0], rise.cumsum()])
+    assert seam(np.tile(columns, (3, HEIGHT, 1)), straight()) == pytest.approx(6 / 2)
+
+
+@pytest.mark.parametrize("slant", [0.1, 0.3, 0.5, 1.0, -0.3])
+@pytest.mark.parametrize("along", [0.0, 10.0])
+def test_a_step_along_a_slanting_border(slant, along):
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    normal = np.array([1, slant]) / math.hypot(1, slant)
+    across = normal[0] * (x - WIDTH / 2) + normal[1] * (y - HEIGHT / 2)
+    other = normal[0] * (y - HEIGHT / 2) - normal[1] * (x - WIDTH / 2)
+    mask = (across > 0).astype(float)
+    picture = np.tile(2 * across + along * other + 40 * mask, (3, 1, 1))
+    assert seam(picture, mask) == pytest.approx(1 + 40 / (4 * 2), rel=0.07)
 
 
 @pytest.mark.parametrize("column", [BORDER - 1, BORDER])
@@ -305,95 +332,7 @@ def test_soft_and_hard():
     assert soft_share(np.full((5, 5), 0.05)) == soft_share(np.full((5, 5), 0.95)) == 0
 
 
-# Region style loss
-
-
-@pytest.fixture(scope="module")
-def network(kernels: Kernels) -> Network:
-    return Network(kernels, device="cpu", threads=1)
-
-
-@pytest.fixture(scope="module")
-def pictures() -> tuple[np.ndarray, np.ndarray]:
-    """Return stripes and noise, smaller than the receptive field of conv5_1."""
-    y, x = np.mgrid[:64, :96]
-    stripes = np.stack([120 + 100 * np.sin(x / 2), 90 + 50 * np.sin(y / 3), 60 + 0.0 * x])
-    return stripes.astype(np.float32), random_picture(4, 64, 96).astype(np.float32)
-
-
-def test_the_style_itself_has_no_style_loss(network, pictures):
-    stripes, noise = pictures
-    everywhere = np.ones(stripes.shape[1:], np.float32)
-    assert region_style_loss(network, stripes, stripes, everywhere) == (0, ())
-    other, left_out = region_style_loss(network, noise, stripes, everywhere)
-    assert other > 1e6
-    assert left_out == ()
-
-
-def test_the_loss_is_the_masked_loss_of_inside_guidance(network, pictures):
-    stripes, noise = pictures
-    mask = np.zeros(stripes.shape[1:], np.float32)
-    mask[:, :64] = 1
-    found = region_style_loss(network, noise, stripes, mask)
-    # The receptive field of conv4_1 fits in, cut at the picture's edge; that of conv5_1 does not.
-    layers = ("conv1_1", "conv2_1", "conv3_1", "conv4_1")
-    assert found.left_out == ("conv5_1",)
-    guidance = propagate(mask, layers, "inside")
-    features, targets = network.features(noise, layers), network.features(stripes, layers)
-    desired = 0.0
-    for layer in layers:
-        T = guidance[layer].ravel()
-        target = masked_gram(targets[layer], np.ones_like(T))
-        difference = masked_gram(features[layer], T) - target
-        desired += 0.2 * T.mean() / (4 * CHANNELS[layer] ** 2) * np.square(difference).sum()
-    assert dict(Job().style_layers)["conv1_1"] == 0.2
-    assert found.value == pytest.approx(float(desired), rel=1e-4)
-
-
-def test_what_is_outside_does_not_count(network, pictures):
-    stripes, noise = pictures
-    mask = np.zeros(stripes.shape[1:], np.float32)
-    mask[:, 24:] = 1
-    mixed = np.where(mask > 0, noise, stripes)
-    first = region_style_loss(network, mixed, stripes, mask)
-    assert region_style_loss(network, noise, stripes, mask).value == pytest.approx(
-        first.value, rel=1e-5
-    )
-    better = region_style_loss(network, np.where(mask > 0, stripes, noise), stripes, mask)
-    assert better.value < 0.1 * first.value
-
-
-def test_a_region_that_no_layer_sees_alone(network, pictures):
-    stripes, noise = pictures
-    mask = np.zeros(stripes.shape[1:], np.float32)
-    mask[30:32, 40:42] = 1
-    value, left_out = region_style_loss(network, noise, stripes, mask)
-    assert math.isnan(value)
-    assert left_out == tuple(layer for layer, _ in Job().style_layers)
-
-
-def test_only_the_given_part_of_the_style_picture_is_the_style(network, pictures):
-    stripes, noise = pictures
-    joined = np.concatenate([stripes, noise], axis=2)
-    part = np.zeros(joined.shape[1:], np.float32)
-    part[:, :96] = 1
-    everywhere = np.ones(joined.shape[1:], np.float32)
-    whole = region_style_loss(network, joined, joined, everywhere)
-    assert whole == (0, ())
-    ours = np.concatenate([stripes, stripes[:, :, ::-1]], axis=2)
-    of_part = region_style_loss(network, ours, joined, everywhere, part)
-    of_all = region_style_loss(network, ours, joined, everywhere)
-    assert of_part.value < 0.1 * of_all.value
-
-
-def test_the_yardstick_has_one_pooling(kernels, pictures):
-    other = Network(kernels, pooling="max", device="cpu", threads=1)
-    stripes, noise = pictures
-    with pytest.raises(ValueError, match="'max', not 'average'"):
-        region_style_loss(other, noise, stripes, np.ones(noise.shape[1:], np.float32))
-
-
-def test_sizes_have_to_agree(network):
+def test_sizes_have_to_agree():
     picture, other, mask = random_picture(1), random_picture(1, 20, 20), straight()
     for call in (
         lambda: leak(picture, other, mask),
@@ -401,7 +340,6 @@ def test_sizes_have_to_agree(network):
         lambda: reach(picture, other, mask),
         lambda: seam(other, mask),
         lambda: evenness(other, mask),
-        lambda: region_style_loss(network, other, picture, mask),
         lambda: seam(picture.transpose(1, 2, 0), mask),
     ):
         with pytest.raises(ValueError, match=r"\(3, height, width\)"):
