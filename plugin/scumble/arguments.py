@@ -20,7 +20,7 @@ NOT_OPTIONS = ("content", "output", "regions")
 DEFAULTS = {"separate": True}
 """Where GIMP departs from the contract: one layer per style can always be merged into one."""
 
-IN_FRONT = ("strength", "method", "iterations", "size", "separate")
+IN_FRONT = ("strength", "method", "separate", "colors", "iterations", "size")
 """The options that a dialog shows first."""
 
 TAKEN_LETTERS = "acdhlnoprst"
@@ -60,6 +60,15 @@ def label(described: dataclasses.Field) -> str:
     """Return what a dialog calls a field."""
     named = LABELS.get(described.name) or described.metadata["label"]
     return str(named or described.name.replace("_", " ").capitalize())
+
+
+def choice_label(described: dataclasses.Field, nick: str) -> str:
+    """Return a choice's name with the words that the field's help has for it."""
+    for part in described.metadata["text"].rstrip(".").split(";"):
+        name, colon, words = part.strip().partition(": ")
+        if colon and name == nick:
+            return f"{nick.capitalize()}: {words}"
+    return nick.capitalize()
 
 
 def mnemonic_labels() -> dict[str, str]:
@@ -118,7 +127,7 @@ def _declare(procedure: Gimp.Procedure, described: dataclasses.Field) -> None:
     if about["choices"]:
         choice = Gimp.Choice.new()
         for number, nick in enumerate(about["choices"]):
-            choice.add(nick, number, nick.capitalize(), text)
+            choice.add(nick, number, choice_label(described, nick), text)
         procedure.add_choice_argument(name, shown, text, choice, default, FLAGS)
     elif isinstance(default, bool):
         procedure.add_boolean_argument(name, shown, text, default, FLAGS)

@@ -25,6 +25,20 @@ from gi.repository import Gimp, GimpUi, GLib, GObject, Gtk  # noqa: E402
 
 SIDE = 420
 TITLE = "Neural Style"
+HELP = (
+    "Each row is a style and the region it goes on. A style is a picture file or a layer of any "
+    "open image. A region is the whole layer, the selection (feathered as it is), what is not "
+    "selected, a channel, a layer's mask or opacity, a grey picture, or the rest, which the others "
+    "leave. Where no region lies, the layer stays as it is.\n\n"
+    "A layer with a layer mask is a style with its region at once: drop a painting in as a layer, "
+    "paint its mask white where it should go, click the photograph's layer, and start the "
+    "filter.\n\n"
+    "The picture grows in a window of its own: Stop keeps what is there, Cancel leaves nothing. "
+    "The result is a new layer, or with the method Stitch a group with one masked layer per "
+    "style; run the filter on it to start from its settings. Every option has a hint: rest the "
+    "pointer on it."
+)
+
 SIZES = (
     (90_000, "Sketch"),
     (250_000, "Standard"),
@@ -122,12 +136,11 @@ class Dialog:
         self._config, self._scene, self._small = config, scene, small
         self._window = GimpUi.ProcedureDialog.new(procedure, config, TITLE)
         self._window.set_ok_label("_Paint")
+        self._put_help()
         self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
         self._view = plan_view.PlanView(small)
         self._rows = region_rows.RegionRows(scene, small, self._rows_changed)
         self._problem = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=46)
-        self._explained = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=46)
-        self._explained.get_style_context().add_class("dim-label")
         self._build()
         config.connect("notify", self._config_changed)
         self._config_changed(config, None)
@@ -140,6 +153,33 @@ class Dialog:
     def destroy(self) -> None:
         """Close it."""
         self._window.destroy()
+
+    def _put_help(self) -> None:
+        """Put our own help in the place of GIMP's, whose manual has no page for this filter."""
+        theirs = self._window.get_widget_for_response(Gtk.ResponseType.HELP)
+        if theirs is None:
+            return  # GIMP was told to show no help buttons
+        ours = Gtk.Button.new_with_mnemonic("_Help")
+        ours.connect("clicked", lambda _button: self._show_help())
+        buttons = theirs.get_parent()
+        buttons.pack_start(ours, False, False, 0)
+        buttons.set_child_secondary(ours, True)
+        theirs.set_no_show_all(True)
+        theirs.hide()
+        ours.show()
+
+    def _show_help(self) -> None:
+        shown = Gtk.MessageDialog(
+            transient_for=self._window,
+            modal=True,
+            message_type=Gtk.MessageType.INFO,
+            buttons=Gtk.ButtonsType.CLOSE,
+            text="Paint the active layer in the style of other pictures",
+            secondary_text=HELP,
+            title="Neural Style: help",
+        )
+        shown.run()
+        shown.destroy()
 
     def _build(self) -> None:
         columns = Gtk.Box(spacing=18)
@@ -167,8 +207,6 @@ class Dialog:
                 box.pack_start(self._separate, False, False, 0)
             else:
                 box.pack_start(self._widget(name), False, False, 0)
-            if name == "method":
-                box.pack_start(self._explained, False, False, 0)
         return box
 
     def _more(self) -> Gtk.Widget:
@@ -289,9 +327,7 @@ class Dialog:
         if changed is None or changed.name == "regions":
             self._rows.show_coverage(self._view.show_plans(self._plans(chosen)))
         self._show_size()
-        method = config.get_property("method")
-        self._explained.set_text(_explanation(method))
-        self._separate.set_visible(method == "stitch")
+        self._separate.set_visible(config.get_property("method") == "stitch")
         self._show_problem(chosen)
 
     def _plans(self, chosen: tuple[job.Region, ...]) -> list[regions.Plan | None]:
@@ -322,13 +358,3 @@ def _sides(area: int, full: tuple[int, int]) -> str:
     """Return the sides of a picture of this area and the content's aspect."""
     scale = min((area / (full[0] * full[1])) ** 0.5, 1.0)
     return f"{round(full[0] * scale)} × {round(full[1] * scale)} pixels"
-
-
-def _explanation(method: str) -> str:
-    """Return the contract's words for one method."""
-    text = job.Job.__dataclass_fields__["method"].metadata["text"]
-    for part in text.rstrip(".").split(";"):
-        name, _, words = part.strip().partition(": ")
-        if name == method:
-            return words[:1].upper() + words[1:] + "."
-    return ""

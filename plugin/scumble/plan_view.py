@@ -10,7 +10,7 @@ import thumbnails
 from gi.repository import Gdk, Gtk
 
 STYLE_SIDE = 200
-SHOWN = 0.85
+SHOWN = 0.7
 """How much of a style covers the content in the drawing."""
 
 
