@@ -138,6 +138,7 @@ class Painter:
 
     def __init__(self, place: Place, run_folder: Path) -> None:
         self.run_folder = run_folder
+        self._place = place
         self.log = new_log(place)
         self._started = time.monotonic()
         self._greeted = False
@@ -187,6 +188,10 @@ class Painter:
         if event is None:
             raise self._ended()
         self._greeted = True
+        version = event.get("version", self._place.version)
+        if event.get("type") == "hello" and version != self._place.version:
+            what = f"The plug-in is of version {self._place.version}, the engine of {version}."
+            raise self._failure(what, INSTALL_AGAIN)
         if event.get("type") == "error":
             what = str(event.get("message") or "The engine reports an error.")
             raise self._failure(what, str(event.get("hint") or ""), str(event.get("log") or ""))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 TMP = Path(os.environ["TMPDIR"])
-PATIENCE = 40.0
+PATIENCE = 120.0
 DIALOG, WATCH = "^Neural Style$", "^Neural Style: painting$"
 MAIN = "GIMP$"
 CANCEL_BUTTON = ("990", "862")
