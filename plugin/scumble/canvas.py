@@ -19,8 +19,11 @@ from job import MIN_SIDE
 
 COLOUR = "R'G'B'A float"
 PARASITE = "scumble-settings"
-STRIP_BYTES = 16 * 2**20
+STRIP_BYTES = 4 * 2**20
 INVERSE = bytes(range(255, -1, -1))
+
+CACHE_BYTES = 32 * 2**20
+"""What GEGL may keep of tiles here; each is asked for once."""
 
 Told = Callable[[float], None]
 """Called with how far a transfer is, from 0 to 1."""
@@ -28,6 +31,11 @@ Told = Callable[[float], None]
 
 class CanvasError(Exception):
     """A layer that cannot be painted or written; the message is one sentence for the user."""
+
+
+def save_memory() -> None:
+    """Keep GEGL from holding whole layers in this process."""
+    Gegl.config().set_property("tile-cache-size", CACHE_BYTES)
 
 
 def scene_of(image: Gimp.Image, content: Gimp.Layer) -> regions.Scene:

@@ -144,13 +144,19 @@ class Painting:
         """
         result = self.result(outcome)
         notes = list(outcome.warnings)
-        if results.is_there(self.wish.image, self.wish.content):
-            layers = results.place(self.wish.image, self.wish.content, result, told)
-            notes += _lost_colours(self.wish.image)
-            return layers, notes, None
-        path, image = results.save_aside(self.name, self.precision, result, told)
-        notes.append(f"The layer is gone meanwhile. The painting was saved as {path}")
-        return [], notes, image
+        image, content = self.wish.image, self.wish.content
+        why = "The layer is gone meanwhile."
+        if results.is_there(image, content):
+            try:
+                return results.place(image, content, result, told), notes + _lost(image), None
+            except Exception as error:  # whatever it is, the painting must not be lost
+                why = f"The painting cannot be put into the image: {error}."
+        try:
+            path, extra = results.save_aside(self.name, self.precision, result, told)
+        except OSError as error:
+            message = f"{why} Nor can it be saved: {error}\nThe log is {self.painter.log}"
+            raise painter.PainterError(message) from error
+        return [], [*notes, f"{why} The painting was saved as {path}"], extra
 
 
 def follow(painting: Painting) -> painter.Outcome:
@@ -207,7 +213,7 @@ def open_file(path: Path) -> Any:
     return Gio.File.new_for_path(str(path))
 
 
-def _lost_colours(image: Gimp.Image) -> list[str]:
+def _lost(image: Gimp.Image) -> list[str]:
     """Say what the image's mode keeps of the painting's colours."""
     lost = {
         Gimp.ImageBaseType.INDEXED: "has a palette, so the painting has only its colours",

@@ -41,6 +41,7 @@ def paint(
 ) -> Gimp.ValueArray:
     """Run the filter."""
     try:
+        canvas.save_memory()
         content = canvas.content_of(image, drawables)
         if run_mode == Gimp.RunMode.INTERACTIVE:
             import dialog
