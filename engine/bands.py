@@ -1,9 +1,8 @@
 """Banded guidance: every part of a soft ramp carries full style by itself.
 
 One Gram matrix over a whole soft region is content if the far ends carry all of the style, which
-leaves a dull band in the ramp (`docs/spatial-control.md`). Here the values of the masks are cut
-into overlapping bands, each band has a Gram matrix of its own, and its target is the mixture of the
-styles at that band's value.
+leaves a dull band in the ramp. Here the values of the masks are cut into overlapping bands, each
+band has a Gram matrix of its own, and its target is the mixture of the styles at that band's value.
 """
 
 from __future__ import annotations
@@ -33,7 +32,8 @@ def mask_bands(masks: Sequence[np.ndarray], bands: int) -> list[tuple[np.ndarray
     -------
     list of (ndarray, ndarray)
         For each band that is not empty: its mask, shape (M,), and the regions' shares at its
-        centre, shape (regions,). The band masks add up to 1 at every position.
+        centre, shape (regions,). The band masks add up to 1 at every position, and to the masks'
+        sum where that is more: where masks overlap, styles add up.
     """
     given = np.stack([np.asarray(mask, np.float64).ravel() for mask in masks])
     # The cut depends on an order, which may not be that of the list: larger regions come first,
@@ -46,7 +46,8 @@ def mask_bands(masks: Sequence[np.ndarray], bands: int) -> list[tuple[np.ndarray
     values = given[[keys.index(key) for key in distinct]] * members[:, None]
     order = np.argsort(-values.sum(axis=1), kind="stable")
     values = values[order]
-    values /= np.maximum(values.sum(axis=0), 1)
+    excess = np.maximum(values.sum(axis=0), 1)
+    values /= excess
     grid = bands - 1
     # In running sums the grid of the simplex is the integer grid, cut by Kuhn's triangulation:
     # walk from the floor to the ceiling, the largest fraction first. Rounding keeps a sum that is
@@ -75,5 +76,6 @@ def mask_bands(masks: Sequence[np.ndarray], bands: int) -> list[tuple[np.ndarray
         at_center = np.empty(len(values))
         at_center[order] = np.diff(np.concatenate([[0], point])) / grid
         shares_of_regions = (at_center / members)[group]
-        result.append((found[point].astype(np.float32), shares_of_regions))
+        band = found[point] * excess
+        result.append((band.astype(np.float32), shares_of_regions))
     return result

@@ -26,7 +26,7 @@ from engine.regions import (
 )
 from engine.targets import style_size, working_size
 from models.kernels import Kernels
-from models.weights import load_weights
+from models.weights import Weights
 
 if TYPE_CHECKING:
     import threading
@@ -118,7 +118,7 @@ def stylize(job: Job, report: Report, stop: threading.Event) -> Result:
     regions, notes = load_regions(job, (height, width))
     for note in notes:
         tell(Notice(note))
-    kernels = Kernels(load_weights(model_file()))
+    kernels = Kernels(Weights(model_file()))
     network = Network(kernels, pooling=job.pooling, device=job.device, threads=job.threads)
     if network.notice:
         tell(Notice(network.notice))

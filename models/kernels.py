@@ -10,7 +10,7 @@ from models.winograd import transform_kernel
 
 
 class Kernels:
-    """Makes and keeps the kernels of `graphs.py`.
+    """Makes and keeps the kernels of `graphs.py`; the weights that they come from are not kept.
 
     Parameters
     ----------

@@ -83,11 +83,11 @@ def read_source(path: Path) -> dict[str, Layer]:
     return _read_onnx_file(path)
 
 
-def npz_arrays(archive: zipfile.ZipFile) -> Iterator[tuple[str, np.ndarray]]:
+def npz_arrays(archive: zipfile.ZipFile, prefix: str = "") -> Iterator[tuple[str, np.ndarray]]:
     """Yield the name and the values of every array that can be one of the network's.
 
-    Only such arrays are read, and pickled ones never, so that a large or hostile file costs
-    neither memory nor safety.
+    Only such arrays are read, those whose name begins with `prefix`, and pickled ones never, so
+    that a large or hostile file costs neither memory nor safety.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def npz_arrays(archive: zipfile.ZipFile) -> Iterator[tuple[str, np.ndarray]]:
         If the archive is damaged.
     """
     for each in archive.infolist():
-        if not each.filename.endswith(".npy"):
+        if not (each.filename.endswith(".npy") and each.filename.startswith(prefix)):
             continue
         with _open(archive, each) as member:
             shape, fortran, kind = _npy_header(member)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,55 +19,69 @@ from models.published import SHA256, Layer, WeightsError, digest
 from models.sources import DAMAGES, damage, npz_arrays, read_source
 from models.vgg16 import CHANNELS, LAYERS
 
-__all__ = ["SHA256", "Layer", "WeightsError", "check_cache", "load_weights", "obtain"]
+__all__ = ["SHA256", "Layer", "Weights", "WeightsError", "check_cache", "load_weights", "obtain"]
 
 _REMEDY = "run install.py again"
 
 
-def load_weights(cache: Path) -> dict[str, Layer]:
-    """Read the weights and hold them against their sums.
+class Weights(Mapping[str, Layer]):
+    """The layers in a cache, each read and held against its sum when it is asked for.
 
     Parameters
     ----------
     cache : Path
         The file that `obtain` made.
 
-    Returns
-    -------
-    dict of str to Layer
-        For each of conv1_1 to conv5_3, in this order, float32: the kernel (outputs, inputs, 3, 3)
-        and the bias (outputs,). The network expects 0..255 minus `vgg16.MEAN_BGR`, blue first.
-
     Raises
     ------
     WeightsError
-        If the file is missing, cannot be read, or differs from the original weights in any bit.
+        If the file is missing; and when a layer is asked for, if it cannot be read or differs
+        from the original in any bit.
     """
-    try:
-        with zipfile.ZipFile(cache) as archive:
-            arrays = dict(npz_arrays(archive))
-    except FileNotFoundError as error:
-        message = f"The file of the weights, {cache}, is missing; {_REMEDY}"
-        raise WeightsError(message) from error
-    except WeightsError as error:
-        message = f"{error}; {_REMEDY}"
-        raise WeightsError(message) from error
-    except DAMAGES as error:
-        message = f"The file of the weights, {cache}, {damage(error)}; {_REMEDY}"
-        raise WeightsError(message) from error
-    layers: dict[str, Layer] = {}
-    for name in LAYERS:
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache
+        if not cache.is_file():
+            message = f"The file of the weights, {cache}, is missing; {_REMEDY}"
+            raise WeightsError(message)
+
+    def __getitem__(self, name: str) -> Layer:
+        """Return a layer, float32: the kernel (outputs, inputs, 3, 3) and the bias (outputs,).
+
+        The network expects 0..255 minus `vgg16.MEAN_BGR`, blue first.
+        """
+        if name not in CHANNELS:
+            raise KeyError(name)
+        try:
+            with zipfile.ZipFile(self._cache) as archive:
+                arrays = dict(npz_arrays(archive, f"{name}."))
+        except WeightsError as error:
+            message = f"{error}; {_REMEDY}"
+            raise WeightsError(message) from error
+        except DAMAGES as error:
+            message = f"The file of the weights, {self._cache}, {damage(error)}; {_REMEDY}"
+            raise WeightsError(message) from error
         kernel, bias = arrays.get(f"{name}.kernel"), arrays.get(f"{name}.bias")
         if kernel is None or bias is None:
-            message = f"{name} is missing from the weights in {cache}; {_REMEDY}"
+            message = f"{name} is missing from the weights in {self._cache}; {_REMEDY}"
             raise WeightsError(message)
         layer = Layer(kernel, bias)
         right = kernel.shape[:1] == bias.shape == (CHANNELS[name],)
         if not (right and kernel.dtype == bias.dtype == "<f4") or digest(layer) != SHA256[name]:
-            message = f"{name} in {cache} is not the original; {_REMEDY}"
+            message = f"{name} in {self._cache} is not the original; {_REMEDY}"
             raise WeightsError(message)
-        layers[name] = layer
-    return layers
+        return layer
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(LAYERS)
+
+    def __len__(self) -> int:
+        return len(LAYERS)
+
+
+def load_weights(cache: Path) -> dict[str, Layer]:
+    """Read all layers, from conv1_1 to conv5_3; see `Weights`."""
+    return dict(Weights(cache))
 
 
 def check_cache(cache: Path) -> str:

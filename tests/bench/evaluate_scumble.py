@@ -20,7 +20,7 @@ from engine.network import Network
 from engine.objective import ContentTerm, Objective, StyleTerm
 from engine.sums import Mask, Sums
 from models.kernels import Kernels
-from models.weights import load_weights
+from models.weights import Weights
 from tests.bench.setting import (
     CONTENT_LAYER,
     CONTENT_WEIGHT,
@@ -32,7 +32,7 @@ from tests.bench.setting import (
 
 def main(side: int, regions: str) -> None:
     """Answer every line with the loss, the seconds and the peak memory, as JSON."""
-    network = Network(Kernels(load_weights(model_file())))
+    network = Network(Kernels(Weights(model_file())))
     content, style, picture = pictures(side)
     features = network.features(content, (CONTENT_LAYER,))
     contents = [ContentTerm(CONTENT_LAYER, features[CONTENT_LAYER], CONTENT_WEIGHT)]

@@ -31,20 +31,19 @@ CASES = given(
 
 @settings(max_examples=60)
 @CASES
-def test_they_add_up_to_one_and_reproduce_the_masks(
+def test_they_reproduce_the_masks_and_cover_every_position(
     regions: int, positions: int, bands: int, seed: int
 ) -> None:
     masks = some_masks(regions, positions, seed)
     found = mask_bands(masks, bands)
     total = sum(values for values, _ in found)
-    np.testing.assert_allclose(total, 1, rtol=0, atol=1e-5)
-    shares = np.stack(masks) / np.maximum(np.sum(masks, axis=0), 1)
+    np.testing.assert_allclose(total, np.maximum(np.sum(masks, axis=0), 1), rtol=1e-5)
     again = sum(np.multiply.outer(center, values) for values, center in found)
-    np.testing.assert_allclose(again, shares, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(again, np.stack(masks), rtol=0, atol=2e-5)
     for values, center in found:
         assert values.dtype == np.float32
         assert values.min() >= 0
-        assert values.max() <= 1
+        assert (values <= total + 1e-5).all()
         assert values.any()
         # Centres are points of the grid on the simplex, on which equal masks share one axis.
         _, group = np.unique(np.stack(masks), axis=0, return_inverse=True)

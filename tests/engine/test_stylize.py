@@ -28,7 +28,7 @@ LAYERS = (("conv1_1", 0.4), ("conv2_1", 0.3), ("conv3_1", 0.3))
 @pytest.fixture(autouse=True)
 def loaded_weights(weights: dict[str, Layer], monkeypatch: pytest.MonkeyPatch) -> None:
     """Check the weights once for all tests."""
-    monkeypatch.setattr("engine.stylize.load_weights", lambda path: weights)
+    monkeypatch.setattr("engine.stylize.Weights", lambda path: weights)
 
 
 @pytest.fixture(scope="module")
