@@ -22,6 +22,7 @@ from tests.models.weight_tools import (
     run,
     same,
     start,
+    stop,
     temporaries,
     wait_for,
 )
@@ -168,8 +169,7 @@ def test_stopped_while_fetching(how: signal.Signals, tmp_path: Path) -> None:
         try:
             with start(cache, None, environment=index(server.server_port)) as process:
                 wait_for(lambda: wheel_bytes(cache) > 1_000_000)
-                process.send_signal(how)
-                _, errors = process.communicate()
+                _, errors = stop(process, how)
             # pip goes with the process that asked for it, even if that one was killed.
             assert Handler.left.wait(30)
         finally:

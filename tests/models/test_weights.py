@@ -30,6 +30,7 @@ from tests.models.weight_tools import (
     save_npz,
     sentence,
     start,
+    stop,
     temporaries,
     wait_for,
 )
@@ -171,8 +172,7 @@ def test_stopping_leaves_nothing_behind(
     how: signal.Signals, waiting: tuple[subprocess.Popen[str], Path]
 ) -> None:
     process, cache = waiting
-    process.send_signal(how)
-    output, errors = process.communicate()
+    output, errors = stop(process, how)
     assert process.returncode == 130
     assert (output, errors) == ("", "Stopped; nothing was changed.\n")
     assert os.listdir(cache.parent) == [cache.name]

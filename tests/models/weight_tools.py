@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -123,6 +124,24 @@ def start(
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def stop(process: subprocess.Popen[str], how: signal.Signals) -> tuple[str, str]:
+    """Send a signal until the process has ended; return its output and errors.
+
+    A signal that comes just before a system call that waits is only seen after it: then people
+    press Ctrl-C once more.
+    """
+    for _ in range(30):
+        process.send_signal(how)
+        try:
+            return process.communicate(timeout=2)
+        except subprocess.TimeoutExpired:
+            continue
+    process.kill()
+    process.communicate()
+    message = f"{how!r} did not end the process"
+    raise AssertionError(message)
 
 
 def run(
