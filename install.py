@@ -70,6 +70,7 @@ def main(arguments):
             stream.reconfigure(errors="backslashreplace", line_buffering=True)
     try:
         if options.uninstall:
+            plugin.take_out(data_folder(options, command), options.gimp_dir, say)
             say(uninstall(data_folder(options, command), say))
             return 0
         run = installation.Installation(

@@ -12,8 +12,6 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
-INSTALLER = ("datafolder", "environment", "home", "installation", "launcher", "machine")
-
 ENGINE = """
 import json, os, sys, time
 from pathlib import Path
@@ -122,8 +120,8 @@ def make(folder: Path) -> MadeUp:
         (made_up.checkout / name).mkdir(parents=True)
     shutil.copy(CHECKOUT / "install.py", made_up.checkout)
     shutil.copytree(CHECKOUT / "plugin", made_up.checkout / "plugin")
-    shutil.copy(CHECKOUT / "engine" / "job.py", made_up.checkout / "engine")
-    for name in ("__init__.py", *(f"{name}.py" for name in INSTALLER), "requirements.txt"):
+    shutil.copytree(CHECKOUT / "engine" / "setup", made_up.checkout / "engine" / "setup")
+    for name in ("__init__.py", "home.py", "job.py", "requirements.txt"):
         shutil.copy(CHECKOUT / "engine" / name, made_up.checkout / "engine")
     write = {
         "engine/__main__.py": ENGINE,

@@ -159,6 +159,7 @@ def program(name: str, package: str) -> str:
     path = tools / "usr" / "bin" / name
     if not path.is_file():
         _need("apt-get", "dpkg-deb")
+        tools.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as folder:
             try:
                 _quietly(["apt-get", "download", package], folder)
