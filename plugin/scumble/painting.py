@@ -14,7 +14,7 @@ import npy
 import painter
 import regions
 import results
-from gi.repository import Gimp, Gio
+from gi.repository import Gimp
 
 HERE = Path(__file__).resolve().parent
 CONTENT = "content.npy"
@@ -206,11 +206,6 @@ def chosen_regions(
     if not style:
         return regions.default_regions(scene) if scene.prepared else ()
     return (job.Region(style=style, mask=canvas.mask_words(image, mask)),)
-
-
-def open_file(path: Path) -> Any:
-    """Return GIMP's file object for a path."""
-    return Gio.File.new_for_path(str(path))
 
 
 def _lost(image: Gimp.Image) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import painter
 import painting
 import results
-from gi.repository import Gdk, GdkPixbuf, Gimp, GLib, Gtk
+from gi.repository import Gdk, GdkPixbuf, Gimp, GLib, Gtk, Pango
 
 SIDE = 420
 POLL_MS = 60
@@ -28,8 +28,6 @@ class Watch(Gtk.Dialog):
 
     Parameters
     ----------
-    parent : Gtk.Window or None
-        The window that it takes its place from.
     content : GdkPixbuf.Pixbuf or None
         What is shown until the first picture comes.
     """
@@ -41,6 +39,7 @@ class Watch(Gtk.Dialog):
         self._painting: painting.Painting | None = None
         self._outcome: painter.Outcome | None = None
         self._error: painter.PainterError | None = None
+        self.cancelled = False
         self._stopping = False
         self._looked = 0.0
         self._loop = GLib.MainLoop()
@@ -64,7 +63,7 @@ class Watch(Gtk.Dialog):
         self._bar = Gtk.ProgressBar(show_text=True, text="Reading the layer")
         self._figures = Gtk.Label(xalign=0.0)
         self._figures.set_selectable(False)
-        self._device = Gtk.Label(xalign=0.0, ellipsize=3)
+        self._device = Gtk.Label(xalign=0.0, ellipsize=Pango.EllipsizeMode.END)
         self._device.get_style_context().add_class("dim-label")
         self._note = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=50, no_show_all=True)
         box.pack_start(self._area, True, True, 0)
@@ -184,8 +183,6 @@ class Watch(Gtk.Dialog):
         elif response != Gtk.ResponseType.OK:
             self.cancelled = True
             self._loop.quit()
-
-    cancelled = False
 
     def _draw(self, area: Gtk.DrawingArea, context: Any) -> bool:
         if self._picture is None:

@@ -223,20 +223,6 @@ def check_style_of_another_image() -> None:
     assert kit.recorded_array("style-1.npy")[0] == (30, 40, 4)
 
 
-def check_last_values() -> None:
-    """Repeat asks nothing; with nothing to repeat yet it takes the defaults."""
-    image, layer = photo()
-    painting = kit.add_layer(image, "Painting")
-    painting.add_mask(painting.create_mask(Gimp.AddMaskType.WHITE))
-    procedure = Gimp.get_pdb().lookup_procedure("plug-in-scumble")
-    config = procedure.create_config()
-    config.set_property("image", image)
-    config.set_property("run-mode", Gimp.RunMode.WITH_LAST_VALS)
-    config.set_core_object_array("drawables", [layer])
-    values = procedure.run(config)
-    assert values.index(0) == Gimp.PDBStatusType.SUCCESS, Gimp.get_pdb().get_last_error()
-
-
 def check_script_fu() -> None:
     """Script-Fu calls it with named arguments."""
     image, layer = photo()
@@ -274,6 +260,19 @@ def check_saved_aside() -> None:
     kit.near(kit.pixel(group.get_children()[0], 3, 3)[0], 0.5, 1e-4, "colour")
     opened.delete()
     file.unlink()
+
+
+def check_gone() -> None:
+    """A deleted layer and a closed image are noticed before the result is put in."""
+    import results
+
+    image, layer = photo()
+    assert results.is_there(image, layer)
+    image.remove_layer(layer)
+    assert not results.is_there(image, layer)
+    image, layer = photo()
+    image.delete()
+    assert not results.is_there(image, layer)
 
 
 def refused(image: Any, layers: list, status: Any, *phrases: str, **arguments: Any) -> str:

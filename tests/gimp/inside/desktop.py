@@ -173,6 +173,8 @@ def main(version: str, file: str, style: str) -> dict[str, Any]:
         lap("cancelled")
         seen["status bar cancel"] = cancel_in_status_bar(desktop, before)
         lap("killed")
+        repeat(desktop, before)
+        lap("repeated")
         seen["saved"] = close_image(desktop)
         lap("closed")
     finally:
@@ -265,6 +267,20 @@ def cancel_in_status_bar(desktop: Desktop, before: int) -> float:
     desktop.gone(WATCH)
     assert desktop.layers() == before
     return round(took, 2)
+
+
+def repeat(desktop: Desktop, before: int) -> None:
+    """Repeat Last asks nothing, and paints with what was chosen last."""
+    desktop.focus(desktop.main)
+    desktop.key("ctrl+f")
+    desktop.wait_for_steps()
+    assert not desktop.find(DIALOG)
+    assert not desktop.find(WATCH)
+    job = json.loads(next(TMP.glob("scumble-run-*/job.json")).read_text())
+    assert job["iterations"] == 4000, job
+    desktop.do("mousemove", *CANCEL_BUTTON, "click", "1")
+    wait(all_gone, "the engine's end", 2.0)
+    assert desktop.layers() == before
 
 
 def close_image(desktop: Desktop) -> str:
