@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-BYTES_PER_PIXEL = 2800
+BYTES_PER_PIXEL = 2400
 """Activations, gradients and onnxruntime's own buffers, measured at 512x512 and 1024x1024."""
 
 BYTES_PER_STYLE_PIXEL = 1500

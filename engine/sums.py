@@ -24,7 +24,7 @@ class Mask:
     Attributes
     ----------
     values : ndarray, shape (M,)
-        float32, from 0 to 1.
+        float32, from 0 up.
     root : ndarray, shape (M,)
         Its square root: ``F diag(T) F'`` is the product of one matrix with its own transpose,
         which takes half the multiplications.
@@ -144,7 +144,7 @@ def _blocks(F: np.ndarray) -> Iterator[slice]:
 def _gram_of_block(F: np.ndarray, mask: Mask, block: slice) -> np.ndarray:
     part = F[:, block]
     root = mask.root[block]
-    if root.min() < 1:
+    if not (root == 1).all():
         part = part * root
     # numpy hands a matrix times its own transpose to BLAS's syrk.
     return part @ part.T

@@ -101,10 +101,13 @@ def features_graph(
             op = "AveragePool" if pooling == "average" else "MaxPool"
             value = build.node(op, value, output=name, kernel_shape=(2, 2), strides=(2, 2))
     outputs: Shapes = {name: _shape(name, height, width) for name in wanted}
-    zero = build.constant(np.zeros((), np.float32))
     for name, shape in outputs.items():
         build.output(name, shape, value_type(name))
+    # onnxruntime works from the last of the final nodes to the first: in this order each layer is
+    # compared while it is at hand, and not kept until the end.
+    for name in reversed(wanted):
         if name.endswith(".open"):
+            zero = build.constant(np.zeros((), np.float32))
             build.node("Greater", name[: -len(".open")], zero, output=name)
     return _finished(build, inputs, outputs)
 
@@ -147,9 +150,12 @@ def gradient_graph(
     for index, operation in reversed(list(enumerate(operations))):
         name = operation.name
         if isinstance(operation, Conv):
+            # The gate comes before the sum: onnxruntime runs nodes that wait for nothing early and
+            # would keep the gates of the largest layers from the start to the end.
+            gate = _relu_gate(build, name, needed)
             if name in layers:
                 above = build.node("Add", above, f"d_{name}") if above else f"d_{name}"
-            above = _through_relu(build, above, name, needed)
+            above = build.node("Mul", above, gate)
             size = layer_size(name, height, width)
             above = _through_convolution(build, above, operation, size, fast)
         else:
@@ -229,14 +235,12 @@ def _winograd_kernel(conv: Conv) -> tuple[str, tuple[int, int, int]]:
     return f"{conv.name}.winograd", (winograd.WINDOW**2, conv.outputs, conv.inputs)
 
 
-def _through_relu(build: GraphBuilder, above: str, layer: str, state: tuple[str, ...]) -> str:
-    """Multiply by 1 where the ReLU was open, else by 0."""
-    if layer in state:
-        # One pass where comparing and converting would be two: what is not 0 is far above 1e-30.
-        gate = build.node("HardSigmoid", layer, alpha=1e30, beta=0.0)
-    else:
-        gate = build.node("Cast", f"{layer}.open", to=1)
-    return build.node("Mul", above, gate)
+def _relu_gate(build: GraphBuilder, layer: str, state: tuple[str, ...]) -> str:
+    """Return 1 where the ReLU was open, else 0."""
+    if layer not in state:
+        return build.node("Cast", f"{layer}.open", to=1)
+    # One pass where comparing and converting would be two: what is not 0 is far above 1e-30.
+    return build.node("HardSigmoid", layer, alpha=1e30, beta=0.0)
 
 
 def _through_pool(

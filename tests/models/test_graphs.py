@@ -132,7 +132,8 @@ def test_relu_backward_passes_where_the_activation_is_positive(known: str) -> No
         given["conv.open"] = activation > 0
         build.input("conv.open", (4,), np.dtype(np.bool_))
         state = ("conv.open",)
-    passed = run(build, graphs._through_relu(build, above, "conv", state), (4,), given)
+    product = build.node("Mul", above, graphs._relu_gate(build, "conv", state))
+    passed = run(build, product, (4,), given)
     np.testing.assert_array_equal(passed, [0, 6, -7, 0])
 
 
