@@ -28,7 +28,8 @@ class Desktop:
     def __init__(self, version: str, file: str) -> None:
         os.environ["NO_AT_BRIDGE"] = "1"
         theirs, ours = os.pipe()[::-1]
-        screen = ["Xvfb", "-displayfd", str(theirs), "-screen", "0", "1280x960x24"]
+        # Without -noreset it starts anew, and is deaf for a moment, when the first client leaves.
+        screen = ["Xvfb", "-noreset", "-displayfd", str(theirs), "-screen", "0", "1280x960x24"]
         self._started = [subprocess.Popen(screen, pass_fds=[theirs], stderr=subprocess.DEVNULL)]
         os.environ["DISPLAY"] = ":" + os.read(ours, 10).decode().strip()
         wait(lambda: quietly("xdpyinfo") == 0, "the screen")
