@@ -10,7 +10,7 @@ from engine.threads import limit_blas
 def _run() -> int:
     limit_blas()
     try:
-        from engine.commands import main
+        from engine.cli.commands import main
 
         return main()
     except KeyboardInterrupt:  # in the few moments before and after the commands' own handling

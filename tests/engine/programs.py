@@ -21,7 +21,7 @@ QUICK = ("--iterations", "2")
 PATIENCE = 120
 """Seconds after which a process that should have ended makes a test fail."""
 
-MAIN = "\nimport sys\nfrom engine.commands import main\nsys.exit(main(sys.argv[1:]))\n"
+MAIN = "\nimport sys\nfrom engine.cli.commands import main\nsys.exit(main(sys.argv[1:]))\n"
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

@@ -13,8 +13,14 @@ import pytest
 from PIL import Image
 
 from engine import __version__
+from engine.cli.options import (
+    POSITIONAL,
+    REGION_OPTIONS,
+    build_parser,
+    job_from_options,
+    option_name,
+)
 from engine.job import Job, JobError, Region
-from engine.options import POSITIONAL, REGION_OPTIONS, build_parser, job_from_options, option_name
 from tests.engine.programs import (
     HEIGHT,
     WIDTH,
@@ -274,7 +280,7 @@ def test_a_folder_that_cannot_be_written_to(pictures):
 
 
 OUT_OF_MEMORY = """
-from engine import commands
+from engine.cli import commands
 def stylized(*arguments):
     raise MemoryError
 commands._stylized = stylized

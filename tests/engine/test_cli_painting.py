@@ -181,7 +181,7 @@ def test_errors_are_lines_too_with_json(pictures):
 
 PAINT_UNTIL_STOPPED = """
 import time
-from engine import commands
+from engine.cli import commands
 from engine.events import Progress
 def stylized(job, report, stop):
     step = 0

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.cli.terminal import STAGES, duration, progress_text
 from engine.events import Progress
-from engine.terminal import STAGES, duration, progress_text
 from tests.engine.programs import (
     PATIENCE,
     command,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.cli.terminal import Terminal, to_standard_output
 from engine.events import Notice
 from engine.home import model_file
 from engine.job import Job
@@ -31,7 +32,6 @@ from engine.metrics import (
 from engine.pictures import Picture, PictureError, read_mask, read_picture
 from engine.regions import planar, resized, resized_mask
 from engine.targets import working_size
-from engine.terminal import Terminal, to_standard_output
 
 if TYPE_CHECKING:
     from pathlib import Path

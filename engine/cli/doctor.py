@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Callable
 
 import engine
+from engine.cli.terminal import to_standard_output
 from engine.failures import log_file, record
 from engine.home import MARKER, home, model_file
 from engine.memory import memory
 from engine.setup.machine import DISTRIBUTIONS
-from engine.terminal import to_standard_output
 from engine.threads import thread_count
 
 PACKAGES = {"numpy": "numpy", "scipy": "scipy", "pillow": "PIL", "protobuf": "google.protobuf"}

@@ -11,12 +11,12 @@ import threading
 from typing import TYPE_CHECKING, Any, Callable
 
 from engine import results
+from engine.cli.options import build_parser, job_from_options
+from engine.cli.terminal import Terminal, result_text, to_standard_output
 from engine.events import Notice, Progress
 from engine.failures import Failure, describe
 from engine.job import Job, JobError
 from engine.lines import Lines
-from engine.options import build_parser, job_from_options
-from engine.terminal import Terminal, result_text, to_standard_output
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,11 +46,11 @@ def main(arguments: list[str] | None = None) -> int:
 
             return work(options.folder)
         if options.command == "doctor":
-            from engine.doctor import examine
+            from engine.cli.doctor import examine
 
             return examine(as_json=options.json)
         if options.command == "measure":
-            from engine.measure import measure
+            from engine.cli.measure import measure
 
             return measure(
                 options.content, options.result, options.mask, options.style, as_json=options.json
