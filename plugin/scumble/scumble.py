@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from typing import Any
+
+# Before babl is loaded: its tables for conversions would take 350 MB for a moment.
+os.environ["BABL_LUT"] = "0"
 
 import gi
 
