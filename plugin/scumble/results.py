@@ -232,5 +232,5 @@ def _picture_folders() -> list[Path]:
 
 
 def _file_name(name: str) -> str:
-    kept = "".join(letter if letter.isalnum() or letter in " -_+." else "_" for letter in name)
+    kept = "".join(letter if letter.isalnum() or letter in " -_+.()," else "_" for letter in name)
     return kept.strip() or "painting"
