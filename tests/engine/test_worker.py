@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,62 +17,10 @@ from engine.failures import CODES
 from engine.job import job_from_dict
 from engine.worker import PREFIX, PREVIEW_NAMES
 from tests.engine.programs import HEIGHT, PATIENCE, WIDTH, command, environment, noise
+from tests.engine.worker_process import Worker
 
 FOREVER = 10_000
 """Iterations that no test waits for."""
-
-
-class Worker:
-    """A running worker and what it has said."""
-
-    def __init__(self, folder, home, before="", **pipes):
-        self.folder = folder
-        self.process: Any = subprocess.Popen(
-            command(("worker", folder), before),
-            env=environment(home),
-            **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
-               **pipes},
-        )  # fmt: skip
-
-    def order(self, data):
-        self.process.stdin.write(data)
-        self.process.stdin.flush()
-
-    def lines(self):
-        for line in self.process.stdout:
-            event = json.loads(line)  # anything but JSON fails the test
-            assert isinstance(event["type"], str)
-            yield event
-
-    def wait_for(self, kind, **fields):
-        """Return the next line of this type; fail if an error or the end comes before it."""
-        for event in self.lines():
-            if event["type"] == kind and fields.items() <= event.items():
-                return event
-            # After these the worker would wait for the end of its input, and the test for it.
-            assert event["type"] not in ("done", "error"), event
-        raise AssertionError((kind, self.process.stderr.read()))
-
-    def end(self):
-        """Close the input and return the exit status; the folder must be gone then."""
-        self.process.stdin.close()
-        return self.ended()
-
-    def ended(self):
-        status = self.process.wait(timeout=PATIENCE)
-        assert not self.folder.exists()
-        return status
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            if pipe is not None and not pipe.closed:
-                try:
-                    pipe.close()
-                except BrokenPipeError:
-                    continue  # what was still to be written has no reader
-        self.process.wait(timeout=PATIENCE)
 
 
 @pytest.fixture
