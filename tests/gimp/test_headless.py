@@ -22,6 +22,12 @@ def test_behaviour(gimp: Gimp, name: str) -> None:
     assert not failure, failure
 
 
+@pytest.mark.parametrize("name", check_names("refusals"))
+def test_refusals(gimp: Gimp, name: str) -> None:
+    failure = results(gimp, "refusals")[name]
+    assert not failure, failure
+
+
 def test_every_pixel(gimp: Gimp) -> None:
     found = results(gimp, "pixels")
     failures = {name: failure for name, failure in found.items() if failure}

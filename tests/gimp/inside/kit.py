@@ -156,3 +156,12 @@ def near(actual: float, desired: float, tolerance: float, what: str) -> None:
 def region(style: Any = None, mask: str = "", **more: Any) -> dict:
     """Return a region as JSON has it."""
     return {"style": str(style or picture()), "mask": mask, **more}
+
+
+def names(layers: list) -> list[str]:
+    return [layer.get_name() for layer in layers]
+
+
+def photo() -> tuple[Any, Any]:
+    image = new_image()
+    return image, add_layer(image, "Photo")
