@@ -29,7 +29,7 @@ HELP = (
     "Each row is a style and the region it goes on. A style is a picture file or a layer of any "
     "open image. A region is the whole layer, the selection (feathered as it is), what is not "
     "selected, a channel, a layer's mask or opacity, a grey picture, or the rest, which the others "
-    "leave. Where no region lies, the layer stays as it is.\n\n"
+    "leave. Where no region lies, the content is kept; with pinned, to the last bit.\n\n"
     "A layer with a layer mask is a style with its region at once: drop a painting in as a layer, "
     "paint its mask white where it should go, click the photograph's layer, and start the "
     "filter.\n\n"

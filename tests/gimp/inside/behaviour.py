@@ -10,8 +10,6 @@ import kit
 from gi.repository import Gegl, Gimp, Gio
 from kit import HEIGHT, PLACE, WIDTH, names, photo
 
-CALLING, EXECUTION = Gimp.PDBStatusType.CALLING_ERROR, Gimp.PDBStatusType.EXECUTION_ERROR
-
 
 def bytes_of(layer: Any) -> bytes:
     area = Gegl.Rectangle.new(0, 0, layer.get_width(), layer.get_height())
