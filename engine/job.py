@@ -221,7 +221,7 @@ class Job:
     )
     tv: float = setting(
         0.0,
-        "Weight of the total variation, which smooths grain; 10 already shows.",
+        "Weight of the total variation, which smooths grain; 100 shows clearly.",
         low=0.0,
         high=1e6,
         label="Smoothing",
