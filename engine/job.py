@@ -9,10 +9,8 @@ of this file into GIMP's own Python.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 METHODS = ("joint", "banded", "pinned", "gradient", "stitch")
@@ -290,9 +288,10 @@ def check(job: Job) -> None:
     JobError
         Names the field, the value it has and what is allowed.
     """
-    _checked_fields(Job, _shallow(job, without="regions"), "")
+    fields = {name: value for name, value in vars(job).items() if name != "regions"}
+    _checked_fields(Job, fields, "")
     for number, region in enumerate(job.regions, 1):
-        _checked_fields(Region, _shallow(region), f"regions[{number}].")
+        _checked_fields(Region, vars(region), f"regions[{number}].")
         if not region.style:
             message = f"regions[{number}].style is empty; name the picture whose style is taken."
             raise JobError(message)
@@ -319,20 +318,11 @@ def check(job: Job) -> None:
         )
         raise JobError(message)
     if job.grow and job.guidance not in ("inside", "all"):
-        message = (
-            f"grow: {job.grow} has no meaning with the guidance '{job.guidance}'; "
-            "it goes with 'inside' and 'all'."
-        )
+        message = f"grow: {job.grow} goes with guidance 'inside' or 'all', not {job.guidance!r}."
         raise JobError(message)
     if job.separate and job.method != "stitch":
         message = f"separate: goes with the method 'stitch' only, not with '{job.method}'."
         raise JobError(message)
-
-
-def save_job(job: Job, path: str | Path) -> None:
-    """Write the job as JSON."""
-    text = json.dumps(job.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
-    Path(path).write_text(text + "\n", encoding="utf-8")
 
 
 def check_value(described: dataclasses.Field, value: Any, where: str = "") -> Any:
@@ -410,9 +400,18 @@ def _checked_layers(name: str, value: Any) -> LayerWeights:
     return tuple(layers)
 
 
-def _shallow(value: Any, without: str = "") -> dict[str, Any]:
-    names = [each.name for each in dataclasses.fields(value) if each.name != without]
-    return {name: getattr(value, name) for name in names}
+def layers_from_text(text: str) -> list[tuple[str, Any]]:
+    """Read 'conv3_2' or 'conv3_2=1,conv4_2=0.5'; layers without weights share 1 equally."""
+    entries = [each.strip().partition("=") for each in text.split(",")]
+    if not any(equals for _, equals, _ in entries):
+        return [(layer, 1.0 / len(entries)) for layer, _, _ in entries]
+    layers: list[tuple[str, Any]] = []
+    for layer, _, weight in entries:
+        try:
+            layers.append((layer, float(weight)))
+        except ValueError:
+            layers.append((layer, weight))  # whose check says what is wrong
+    return layers
 
 
 def _shown(value: Any) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from engine import __version__
-from engine.job import INITS, REST, Job, JobError, Region, check, check_value
+from engine.job import INITS, REST, Job, JobError, Region, check, check_value, layers_from_text
 
 POSITIONAL = ("content", "output", "regions")
 """Fields of a job that are not options of their own."""
@@ -262,7 +262,7 @@ def _value(described: dataclasses.Field, text: Any, option: str) -> Any:
     kind = type(described.default)
     try:
         if described.name.endswith("_layers"):
-            value = parse_layers(text)
+            value = layers_from_text(text)
         elif described.name == "size" and text == "full":
             value = 0
         elif kind in (int, float):
@@ -274,20 +274,6 @@ def _value(described: dataclasses.Field, text: Any, option: str) -> Any:
     except JobError as error:
         message = option + str(error)[len(described.name) :]
         raise JobError(message) from error
-
-
-def parse_layers(text: str) -> list[tuple[str, Any]]:
-    """Read 'conv3_2' or 'conv3_2=1,conv4_2=0.5'; layers without weights share 1 equally."""
-    entries = [each.strip().partition("=") for each in text.split(",")]
-    if not any(equals for _, equals, _ in entries):
-        return [(layer, 1.0 / len(entries)) for layer, _, _ in entries]
-    layers: list[tuple[str, Any]] = []
-    for layer, _, weight in entries:
-        try:
-            layers.append((layer, float(weight)))
-        except ValueError:
-            layers.append((layer, weight))
-    return layers
 
 
 def _metavar(described: dataclasses.Field) -> str:

@@ -156,7 +156,7 @@ def read(config: Gimp.ProcedureConfig) -> dict[str, Any]:
     for described in options():
         value = config.get_property(property_name(described.name))
         if described.name.endswith("_layers"):
-            value = job.check_value(described, layers_from_text(value or ""))
+            value = job.check_value(described, job.layers_from_text(value or ""))
         elif described.name.endswith("_picture"):
             value = path_of(value)
         values[described.name] = value
@@ -191,20 +191,6 @@ def _file(path: str) -> Any:
 def layers_text(layers: Any) -> str:
     """Return layers with weights as the command line takes them."""
     return ",".join(f"{layer}={weight:g}" for layer, weight in layers)
-
-
-def layers_from_text(text: str) -> list[tuple[str, Any]]:
-    """Read 'conv3_2' or 'conv3_2=1,conv4_2=0.5'; layers without weights share 1 equally."""
-    entries = [each.strip().partition("=") for each in text.split(",")]
-    if not any(equals for _, equals, _ in entries):
-        return [(layer, 1.0 / len(entries)) for layer, _, _ in entries]
-    layers: list[tuple[str, Any]] = []
-    for layer, _, weight in entries:
-        try:
-            layers.append((layer, float(weight)))
-        except ValueError:
-            layers.append((layer, weight))
-    return layers
 
 
 def to_text(values: dict[str, Any], regions_text: str, version: str) -> str:

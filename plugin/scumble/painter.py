@@ -297,4 +297,5 @@ def last_line(log: Path) -> str:
 
 def write_job(wanted: job.Job, run_folder: Path) -> None:
     """Write the job into the run's folder, as the engine's worker reads it."""
-    job.save_job(wanted, run_folder / "job.json")
+    text = json.dumps(wanted.to_dict(), indent=1, allow_nan=False)
+    (run_folder / "job.json").write_text(text + "\n", encoding="utf-8")

@@ -22,7 +22,6 @@ from engine.job import (
     check,
     check_value,
     job_from_dict,
-    save_job,
 )
 from engine.jobfile import load_job, resolve_paths
 from engine.regions import region_name
@@ -91,7 +90,7 @@ def test_json_and_back(job):
 @given(jobs.map(consistent))
 def test_file_and_back(tmp_path_factory, job):
     folder = tmp_path_factory.mktemp("job")
-    save_job(job, folder / "job.json")
+    (folder / "job.json").write_text(json.dumps(job.to_dict()), encoding="utf-8")
     assert load_job(folder / "job.json") == resolve_paths(job, folder)
 
 
