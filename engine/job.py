@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-METHODS = ("joint", "banded", "pinned", "gradient", "stitch")
+METHODS = ("auto", "joint", "banded", "pinned", "gradient", "stitch")
 GUIDANCES = ("receptive", "inside", "all", "resize")
 COLORS = ("style", "luminance", "match")
 INITS = ("content", "colors", "noise", "picture")
@@ -115,7 +115,8 @@ class Job:
     output: str = setting("", "The file to write; its ending says the format.")
     regions: tuple[Region, ...] = setting((), "The styles and where they go.")
     method: str = setting(
-        "joint",
+        "auto",
+        "auto: looks at the masks and takes what suits them; "
         "joint: one picture, masked Gram losses; banded: joint, with full style all along soft "
         "ramps; pinned: joint, with everything outside the masks fixed; gradient: masked "
         "gradients; stitch: one picture per style, then put together.",
@@ -145,6 +146,20 @@ class Job:
         low=0.01,
         high=100.0,
         label="Strength",
+        log=True,
+    )
+    keep: str = setting(
+        "",
+        "A grey picture over the content, white where the content is to be kept, such as a face.",
+        label="Keep",
+    )
+    keep_strength: float = setting(
+        30.0,
+        "How many times as much the content counts where the picture keep is white.",
+        low=1.0,
+        high=1000.0,
+        unit="times",
+        label="Keeping",
         log=True,
     )
     size: int = setting(
@@ -230,6 +245,12 @@ class Job:
     separate: bool = setting(
         False, "With the method stitch, also write each style's whole picture beside the output."
     )
+    report: str = setting(
+        "",
+        "A folder for a report on the run: loss curves, guidance, coverage, metrics, times and "
+        "memory, to attach to a question.",
+        label="Report",
+    )
     threads: int = setting(
         0, "Processor threads; 0 takes one per core.", low=0, high=1024, label="Threads"
     )
@@ -241,7 +262,7 @@ class Job:
     )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the job as JSON's own types; `job_from_dict` is its inverse."""
+        """Return the job as JSON's own types; `jobfile.job_from_dict` is its inverse."""
         return dataclasses.asdict(self)
 
     @property
@@ -250,34 +271,6 @@ class Job:
         if self.optimizer != "auto":
             return self.optimizer
         return "adam" if self.method == "gradient" else "lbfgs"
-
-
-def job_from_dict(data: Any) -> Job:
-    """Make a checked job from what JSON gave.
-
-    Raises
-    ------
-    JobError
-        Names the field, the value it has and what is allowed.
-    """
-    if not isinstance(data, dict):
-        message = f"A job is a JSON object with fields such as 'content', not {_shown(data)}."
-        raise JobError(message)
-    given = dict(data)
-    regions = given.pop("regions", [])
-    if not isinstance(regions, (list, tuple)):
-        message = f"regions: {_shown(regions)} is not a list of regions."
-        raise JobError(message)
-    made = []
-    for number, region in enumerate(regions, 1):
-        where = f"regions[{number}]"
-        if not isinstance(region, dict):
-            message = f"{where}: {_shown(region)} is not an object with fields such as 'style'."
-            raise JobError(message)
-        made.append(Region(**_checked_fields(Region, region, where + ".")))
-    job = Job(**_checked_fields(Job, given, ""), regions=tuple(made))
-    check(job)
-    return job
 
 
 def check(job: Job) -> None:
@@ -289,9 +282,9 @@ def check(job: Job) -> None:
         Names the field, the value it has and what is allowed.
     """
     fields = {name: value for name, value in vars(job).items() if name != "regions"}
-    _checked_fields(Job, fields, "")
+    checked_fields(Job, fields, "")
     for number, region in enumerate(job.regions, 1):
-        _checked_fields(Region, vars(region), f"regions[{number}].")
+        checked_fields(Region, vars(region), f"regions[{number}].")
         if not region.style:
             message = f"regions[{number}].style is empty; name the picture whose style is taken."
             raise JobError(message)
@@ -350,23 +343,30 @@ def check_value(described: dataclasses.Field, value: Any, where: str = "") -> An
         value = float(value)
     if type(value) is not kind:
         kinds = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
-        message = f"{name}: {_shown(value)} is not {kinds[kind]}."
+        message = f"{name}: {shown(value)} is not {kinds[kind]}."
         raise JobError(message)
     about = described.metadata
     if about["choices"] and value not in about["choices"]:
-        message = f"{name}: {_shown(value)} is not one of {', '.join(about['choices'])}."
+        message = f"{name}: {shown(value)} is not one of {', '.join(about['choices'])}."
         raise JobError(message)
     if about["low"] is not None and not about["low"] <= value <= about["high"]:
         unit = f" {about['unit']}" if about["unit"] else ""
         message = (
-            f"{name}: {_shown(value)} is out of range; "
+            f"{name}: {shown(value)} is out of range; "
             f"allowed are {about['low']:g} to {about['high']:g}{unit}."
         )
         raise JobError(message)
     return value
 
 
-def _checked_fields(kind: type, given: dict[str, Any], where: str) -> dict[str, Any]:
+def checked_fields(kind: type, given: dict[str, Any], where: str) -> dict[str, Any]:
+    """Check some fields of `Job` or `Region`, and that it has them.
+
+    Raises
+    ------
+    JobError
+        Names the field, with `where` before it, the value it has and what is allowed.
+    """
     described = {each.name: each for each in dataclasses.fields(kind)}
     for name in given:
         if name not in described:
@@ -382,15 +382,15 @@ def _checked_layers(name: str, value: Any) -> LayerWeights:
     layers = []
     for entry in value if isinstance(value, (list, tuple)) else [value]:
         if not isinstance(entry, (list, tuple)) or len(entry) != 2:
-            message = f"{name}: {_shown(entry)} is not a layer with a weight."
+            message = f"{name}: {shown(entry)} is not a layer with a weight."
             raise JobError(message)
         layer, weight = entry
         if layer not in LAYERS:
-            message = f"{name}: {_shown(layer)} is not one of {', '.join(LAYERS)}."
+            message = f"{name}: {shown(layer)} is not one of {', '.join(LAYERS)}."
             raise JobError(message)
         number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
         if not number or not math.isfinite(weight) or weight < 0:
-            message = f"{name}: the weight {_shown(weight)} of {layer} is not a number from 0 up."
+            message = f"{name}: the weight {shown(weight)} of {layer} is not a number from 0 up."
             raise JobError(message)
         layers.append((layer, float(weight)))
     names = [layer for layer, _ in layers]
@@ -414,6 +414,7 @@ def layers_from_text(text: str) -> list[tuple[str, Any]]:
     return layers
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a value as messages quote it, cut where it is long."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

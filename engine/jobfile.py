@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
-from engine.job import REST, Job, JobError, job_from_dict
+from engine.job import REST, Job, JobError, Region, check, checked_fields, shown
 
 
 def load_job(path: str | Path) -> Job:
@@ -29,6 +30,34 @@ def load_job(path: str | Path) -> Job:
     return resolve_paths(job_from_dict(data), path.parent)
 
 
+def job_from_dict(data: Any) -> Job:
+    """Make a checked job from what JSON gave.
+
+    Raises
+    ------
+    JobError
+        Names the field, the value it has and what is allowed.
+    """
+    if not isinstance(data, dict):
+        message = f"A job is a JSON object with fields such as 'content', not {shown(data)}."
+        raise JobError(message)
+    given = dict(data)
+    regions = given.pop("regions", [])
+    if not isinstance(regions, (list, tuple)):
+        message = f"regions: {shown(regions)} is not a list of regions."
+        raise JobError(message)
+    made = []
+    for number, region in enumerate(regions, 1):
+        where = f"regions[{number}]"
+        if not isinstance(region, dict):
+            message = f"{where}: {shown(region)} is not an object with fields such as 'style'."
+            raise JobError(message)
+        made.append(Region(**checked_fields(Region, region, where + ".")))
+    job = Job(**checked_fields(Job, given, ""), regions=tuple(made))
+    check(job)
+    return job
+
+
 def resolve_paths(job: Job, folder: str | Path) -> Job:
     """Return the job with its relative paths taken from `folder`."""
 
@@ -49,5 +78,7 @@ def resolve_paths(job: Job, folder: str | Path) -> Job:
         content=resolved(job.content),
         output=resolved(job.output),
         init_picture=resolved(job.init_picture),
+        keep=resolved(job.keep),
+        report=resolved(job.report),
         regions=regions,
     )

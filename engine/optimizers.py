@@ -29,6 +29,10 @@ class Course:
     steps, evaluations : int
     stopped : bool
         Whether `on_step` asked to stop.
+    losses : list of float
+        Of every evaluation.
+    history : list of dict of str to float
+        The parts of the loss at every evaluation, as `objective.Evaluation` has them.
     """
 
     picture: np.ndarray
@@ -37,6 +41,7 @@ class Course:
     evaluations: int = 0
     stopped: bool = False
     losses: list[float] = field(default_factory=list)
+    history: list[dict[str, float]] = field(default_factory=list)
 
     def take(self, picture: np.ndarray, evaluation: Evaluation, keep_best: bool) -> None:
         """Note one evaluation.
@@ -54,6 +59,7 @@ class Course:
             self.loss = evaluation.loss
             self.picture = picture.copy()
         self.losses.append(evaluation.loss)
+        self.history.append(evaluation.parts)
 
 
 class _StopError(Exception):

@@ -27,6 +27,28 @@ PREVIEW_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
+class Curve:
+    """The losses of one picture at one scale.
+
+    Attributes
+    ----------
+    scale : int
+        From 1.
+    region : int or None
+        Whose picture it is with the method stitch, else None.
+    size : (int, int)
+        Height and width.
+    history : tuple of dict of str to float
+        The parts of the loss at every evaluation, as `objective.Evaluation` has them.
+    """
+
+    scale: int
+    region: int | None
+    size: tuple[int, int]
+    history: tuple[dict[str, float], ...]
+
+
+@dataclass(frozen=True)
 class _Scale:
     """One size of the pyramid, ready to be painted.
 
@@ -77,6 +99,8 @@ class Painting:
     steps, evaluations : int
         Over all scales.
     stopped : bool
+    curves : list of Curve
+        One per scale and picture, in the order in which they were painted.
     """
 
     def __init__(
@@ -101,6 +125,7 @@ class Painting:
         self.steps = 0
         self.evaluations = 0
         self.stopped = False
+        self.curves: list[Curve] = []
         self._runs = len(regions) if job.method == "stitch" else 1
         # Work is counted in pixel steps, so that the time left knows small scales as quick ones.
         self._work = sum(rows * columns for rows, columns in sizes) * job.iterations * self._runs
@@ -138,6 +163,8 @@ class Painting:
             self.loss += course.loss
             self.steps += course.steps
             self.evaluations += course.evaluations
+            region = run if self._job.method == "stitch" else None
+            self.curves.append(Curve(number, region, size, tuple(course.history)))
             if course.stopped:
                 self.stopped = True
                 break

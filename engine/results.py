@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from engine import __version__
 from engine.home import home
-from engine.job import REST, Job, JobError, job_from_dict
-from engine.jobfile import load_job, resolve_paths
+from engine.job import REST, Job, JobError
+from engine.jobfile import job_from_dict, load_job, resolve_paths
 
 if TYPE_CHECKING:
     from engine.stylize import Result

@@ -15,7 +15,7 @@ from engine.home import model_file
 from engine.job import MIN_SIDE, Job, JobError, check
 from engine.memory import memory, needed
 from engine.network import Network
-from engine.painting import Painting
+from engine.painting import Curve, Painting
 from engine.pictures import Picture, read_picture
 from engine.regions import (
     LoadedRegion,
@@ -60,6 +60,8 @@ class Result:
         Height and width of the last scale.
     coverage : tuple of float
         The share of the content that each region covers, from 0 to 1.
+    curves : tuple of Curve
+        The losses of every scale and picture.
     """
 
     picture: Picture
@@ -74,6 +76,7 @@ class Result:
     threads: int
     working_size: tuple[int, int]
     coverage: tuple[float, ...]
+    curves: tuple[Curve, ...]
 
 
 def stylize(job: Job, report: Report, stop: threading.Event) -> Result:
@@ -170,6 +173,7 @@ def stylize(job: Job, report: Report, stop: threading.Event) -> Result:
         threads=network.threads,
         working_size=(pictures[0].shape[1], pictures[0].shape[2]),
         coverage=tuple(region.coverage for region in regions),
+        curves=tuple(painting.curves),
     )
 
 

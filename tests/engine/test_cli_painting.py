@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from engine import __version__
-from engine.job import job_from_dict
+from engine.jobfile import job_from_dict
 from engine.pictures import read_picture, read_settings
 from tests.engine.programs import (
     HEIGHT,

@@ -21,9 +21,8 @@ from engine.job import (
     Region,
     check,
     check_value,
-    job_from_dict,
 )
-from engine.jobfile import load_job, resolve_paths
+from engine.jobfile import job_from_dict, load_job, resolve_paths
 from engine.regions import region_name
 
 JOB_FIELDS = {each.name: each for each in dataclasses.fields(Job)}
@@ -203,7 +202,7 @@ def test_layers_as_an_object():
         ({"init": "picture"}, ["init_picture", "empty"]),
         ({"method": "gradient", "optimizer": "lbfgs"}, ["optimizer", "'lbfgs'", "'adam'"]),
         ({"grow": 2}, ["grow", "2", "'receptive'", "'inside'", "'all'"]),
-        ({"separate": True}, ["separate", "'stitch'", "'joint'"]),
+        ({"separate": True}, ["separate", "'stitch'", "'auto'"]),
     ],
 )
 def test_what_does_not_go_together(changes, words):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from engine.colors import luminance, to_paint, with_colors
 from engine.events import Preview
-from engine.job import job_from_dict
+from engine.jobfile import job_from_dict
 from engine.regions import LoadedRegion
 from engine.stylize import Result, stylize
 

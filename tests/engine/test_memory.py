@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from engine import stylize as stylize_module
-from engine.job import JobError, job_from_dict
+from engine.job import JobError
+from engine.jobfile import job_from_dict
 from engine.memory import memory, needed
 
 

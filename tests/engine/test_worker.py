@@ -14,7 +14,7 @@ from PIL import Image
 
 from engine import __version__
 from engine.failures import CODES
-from engine.job import job_from_dict
+from engine.jobfile import job_from_dict
 from engine.worker import PREFIX, PREVIEW_NAMES
 from tests.engine.programs import HEIGHT, PATIENCE, WIDTH, command, environment, noise
 from tests.engine.worker_process import Worker
