@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""Draws the masks of the pictures by colour and outline: python docs/demo/paint_masks.py.
+
+sky.png and flower-mask.png belong to the gallery's photographs, china.jpg and flower.jpg; cup.png
+belongs to photo.jpg beside this file. They are hard: black or white, with one pixel of smoothing
+at the outline. It needs numpy, SciPy and Pillow.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+from scipy import ndimage
+
+DEMO = Path(__file__).resolve().parent
+GALLERY = DEMO.parents[1] / "engine" / "gallery" / "pictures"
+
+
+def main() -> None:
+    """Draw the masks beside the photographs that they belong to."""
+    draw_sky(_read(GALLERY / "china.jpg")).save(GALLERY / "sky.png", optimize=True)
+    draw_flower(_read(GALLERY / "flower.jpg")).save(GALLERY / "flower-mask.png", optimize=True)
+    draw_cup().save(DEMO / "cup.png", optimize=True)
+
+
+HORIZON = 206
+"""The row of china.jpg below which the pale blue is the lake."""
+
+
+def draw_sky(photo: np.ndarray) -> Image.Image:
+    """Draw the sky behind the pagoda: bright, nearly grey or blue, and joined to the top."""
+    red, green, blue = (ndimage.gaussian_filter(channel, 0.7) for channel in photo)
+    pale = (blue > 165) & (blue >= red - 4) & (green >= red - 12) & (red > 140)
+    pale[HORIZON:] = False
+    return _hard(_joined(pale, [(0, 0), (0, photo.shape[2] - 1)]))
+
+
+def draw_flower(photo: np.ndarray) -> Image.Image:
+    """Draw the whole dahlia: far more red than blue, or pale, and joined to its middle."""
+    red, _, blue = (ndimage.gaussian_filter(channel, 1.0) for channel in photo)
+    warm = (red > 95) & (red - blue > 12)
+    warm[360:] = False  # where the second flower begins
+    return _hard(ndimage.binary_fill_holes(_joined(warm, [(200, 310)])))
+
+
+def draw_cup() -> Image.Image:
+    """Draw the cup and its saucer of photo.jpg."""
+    large = Image.new("L", (4 * 600, 4 * 400), 0)
+    draw = ImageDraw.Draw(large)
+    for box in ((76, 62, 482, 388), (170, 14, 414, 260)):
+        draw.ellipse([edge * 4 for edge in box], fill=255)
+    return large.resize((540, 360), Image.Resampling.BOX)
+
+
+def _read(file: Path) -> np.ndarray:
+    """Return a picture as floats, shape (3, height, width)."""
+    with Image.open(file) as picture:
+        return np.asarray(picture.convert("RGB"), np.float64).transpose(2, 0, 1)
+
+
+def _joined(found: np.ndarray, seeds: list[tuple[int, int]]) -> np.ndarray:
+    """Keep what is joined to one of the seeds, given as row and column."""
+    labels, _ = ndimage.label(found)
+    return np.isin(labels, [labels[seed] for seed in seeds if labels[seed]])
+
+
+def _hard(region: np.ndarray) -> Image.Image:
+    """Smooth the outline over one pixel."""
+    soft = ndimage.gaussian_filter(region.astype(np.float64), 0.6)
+    soft = np.clip((soft - 0.5) * 1.6 + 0.5, 0, 1)
+    return Image.fromarray(np.round(255 * soft).astype(np.uint8))
+
+
+if __name__ == "__main__":
+    main()
