@@ -24,10 +24,11 @@ def propagate(
     mask : ndarray, shape (height, width)
         From 0 to 1.
     layers : tuple of str
-    kind : {'receptive', 'inside', 'all', 'resize'}
+    kind : {'receptive', 'inside', 'all', 'resize', 'squared'}
         The mask's mean, minimum or maximum over the receptive field, step by step through the
-        network, or plain resizing by area. At the picture's edge the windows are cut to the
-        picture, so that a constant mask stays constant.
+        network; plain resizing by area; or the square of the mean, which is what a Gram matrix is
+        weighted with where a program multiplies the features by the mask. At the picture's edge
+        the windows are cut to the picture, so that a constant mask stays constant.
     grow : int
         Positions by which the result is grown (positive) or shrunk (negative).
 
@@ -39,17 +40,23 @@ def propagate(
     Raises
     ------
     ValueError
-        If `kind` is none of the four.
+        If `kind` is none of the five.
     """
     mask = np.asarray(mask, np.float32)
     if not layers:
         return {}
     if kind == "resize":
         carried = {layer: _resized(mask, layer_size(layer, *mask.shape)) for layer in layers}
+    elif kind == "squared":
+        averages = _through_network(mask, layers, "receptive")
+        carried = {layer: values * values for layer, values in averages.items()}
     elif kind in _WINDOWS:
         carried = _through_network(mask, layers, kind)
     else:
-        message = f"guidance is {kind!r}; allowed are 'receptive', 'inside', 'all' and 'resize'"
+        message = (
+            f"guidance is {kind!r}; allowed are 'receptive', 'inside', 'all', 'resize' and "
+            "'squared'"
+        )
         raise ValueError(message)
     return {layer: _grown(values, grow) for layer, values in carried.items()}
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 METHODS = ("auto", "joint", "banded", "pinned", "gradient", "stitch")
-GUIDANCES = ("receptive", "inside", "all", "resize")
+GUIDANCES = ("receptive", "inside", "all", "resize", "squared")
 COLORS = ("style", "luminance", "match")
 INITS = ("content", "colors", "noise", "picture")
 OPTIMIZERS = ("auto", "lbfgs", "adam")
@@ -126,7 +126,7 @@ class Job:
     guidance: str = setting(
         "receptive",
         "How a mask is carried to a layer of the network: receptive (average over the receptive "
-        "field), inside, all, or resize.",
+        "field), inside, all, resize, or squared (receptive, squared: what other programs do).",
         choices=GUIDANCES,
         label="Guidance",
     )

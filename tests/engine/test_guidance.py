@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from engine.guidance import propagate, steepen
 from engine.job import GUIDANCES, LAYERS
+from engine.losses import masked_gram
 from models.vgg16 import layer_size
 from tests.reference import receptive_field
 
@@ -70,7 +71,8 @@ def test_it_stays_between_0_and_1_at_every_layer(
 def test_constants_stay_constant(size: tuple[int, int], value: float, kind: str, grow: int) -> None:
     mask = np.full(size, value, np.float32)
     for values in propagate(mask, LAYERS_TO_CHECK, kind, grow).values():
-        np.testing.assert_array_equal(values, np.float32(value))
+        expected = np.float32(value) ** 2 if kind == "squared" else np.float32(value)
+        np.testing.assert_array_equal(values, expected)
 
 
 @MANY
@@ -91,6 +93,30 @@ def test_averages_are_linear_and_keep_masks_complementary(
         expected = share * first[layer] + (1 - share) * second[layer]
         np.testing.assert_allclose(mixed[layer], expected, rtol=0, atol=1e-6)
         np.testing.assert_allclose(first[layer] + rest[layer], 1, rtol=0, atol=1e-6)
+
+
+@MANY
+@given(size=SIZES, seed=st.integers(0, 2**32 - 1))
+def test_the_square_is_what_multiplied_features_make_of_a_gram_matrix(
+    size: tuple[int, int], seed: int
+) -> None:
+    mask = soft_mask(*size, seed)
+    averages, squares = (propagate(mask, LAYERS_TO_CHECK, kind) for kind in ("receptive", "squared"))
+    random = np.random.default_rng(seed)
+    for layer in LAYERS_TO_CHECK:
+        T = averages[layer].ravel().astype(np.float64)
+        if T.sum() < 0.01:
+            continue  # an empty region has no Gram matrix
+        F = random.normal(size=(4, T.size)).astype(np.float32)
+        multiplied = F * T
+        expected = multiplied @ multiplied.T / (T**2).sum()
+        np.testing.assert_allclose(masked_gram(F, squares[layer].ravel()), expected, atol=1e-4)
+
+
+def test_squares_leave_half_of_the_style_in_the_middle_of_a_ramp() -> None:
+    mask = np.full((32, 32), 0.5, np.float32)
+    one, other = (propagate(each, ("conv2_1",), "squared") for each in (mask, 1 - mask))
+    np.testing.assert_array_equal(one["conv2_1"] + other["conv2_1"], 0.5)
 
 
 @MANY

@@ -131,6 +131,7 @@ def test_the_gradient_is_the_slope_of_the_loss(
         *itertools.product(["joint", "pinned", "banded"], ["receptive", "resize"]),
         ("joint", "inside"),
         ("joint", "all"),
+        ("joint", "squared"),
         ("stitch", "receptive"),
     ],
 )

@@ -48,7 +48,7 @@ def layer_shape(layer: str, height: int, width: int) -> tuple[int, int]:
 
 
 def guidance(mask: np.ndarray, layer: str, kind: str) -> np.ndarray:
-    """Carry a mask to a layer: the mean, minimum or maximum of what each position sees."""
+    """Carry a mask to a layer: the mean, its square, or the extremes of what a position sees."""
     height, width = mask.shape
     rows, columns = layer_shape(layer, height, width)
     carried = np.zeros((rows, columns))
@@ -59,8 +59,9 @@ def guidance(mask: np.ndarray, layer: str, kind: str) -> np.ndarray:
             pixels = list(product(down, across[column]))
             values = [float(mask[y, x]) for y, x in pixels]
             weights = [float(down[y] * across[column][x]) for y, x in pixels]
-            if kind == "receptive":
-                carried[row, column] = sum(w * v for w, v in zip(weights, values))
+            if kind in ("receptive", "squared"):
+                mean = sum(w * v for w, v in zip(weights, values))
+                carried[row, column] = mean**2 if kind == "squared" else mean
             else:
                 carried[row, column] = min(values) if kind == "inside" else max(values)
     return carried
