@@ -101,7 +101,9 @@ def test_the_square_is_what_multiplied_features_make_of_a_gram_matrix(
     size: tuple[int, int], seed: int
 ) -> None:
     mask = soft_mask(*size, seed)
-    averages, squares = (propagate(mask, LAYERS_TO_CHECK, kind) for kind in ("receptive", "squared"))
+    averages, squares = (
+        propagate(mask, LAYERS_TO_CHECK, kind) for kind in ("receptive", "squared")
+    )
     random = np.random.default_rng(seed)
     for layer in LAYERS_TO_CHECK:
         T = averages[layer].ravel().astype(np.float64)
