@@ -79,6 +79,7 @@ def main(arguments):
             weights=weights_file(options),
             onnxruntime=options.onnxruntime,
             for_tests=command == "test",
+            plots=options.plots,
             gimp_folders=tuple(options.gimp_dir),
         )
         set_up(run)
@@ -122,6 +123,11 @@ def read_options(arguments, command):
         action="append",
         default=[],
         help="the folder of another GIMP 3, with its settings and plug-ins; may be repeated",
+    )
+    parser.add_argument(
+        "--plots",
+        action="store_true",
+        help="add matplotlib, which draws the curves of reports; later runs keep it",
     )
     if command == "demo":
         parser.add_argument("--out", metavar="FILE", help="where the demonstration is painted")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Sequence
@@ -133,6 +134,8 @@ def _matplotlib() -> tuple[Any, Any]:
     """Return the modules matplotlib and matplotlib.figure."""
     # Its list of fonts goes to our own caches, which an installation and its removal clear.
     os.environ.setdefault("MPLCONFIGDIR", str(home() / "cache" / "matplotlib"))
+    # That it looks for fonts, or in vain for a folder to keep the list in, is no news to users.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib
     from matplotlib import figure
     from matplotlib.backends import backend_agg  # noqa: F401 - so that a broken one is found now

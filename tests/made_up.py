@@ -58,6 +58,7 @@ PACKAGES = {
     ("scipy", "1.15.0"): {"scipy/__init__.py": ""},
     ("pillow", "12.0.0"): {"PIL/__init__.py": "", "PIL/Image.py": IMAGE},
     ("protobuf", "6.33.0"): {"google/protobuf/__init__.py": ""},
+    ("matplotlib", "3.10.0"): {"matplotlib/__init__.py": ""},
     ("onnxruntime", "1.23.2"): {"onnxruntime/__init__.py": "build = 'cpu'"},
     ("onnxruntime_gpu", "1.24.0"): {"onnxruntime/__init__.py": "build = 'gpu'"},
     ("onnxruntime_gpu", "1.30.0"): {"onnxruntime/__init__.py": "build = 'gpu'"},
@@ -121,7 +122,7 @@ def make(folder: Path) -> MadeUp:
     shutil.copy(CHECKOUT / "install.py", made_up.checkout)
     shutil.copytree(CHECKOUT / "plugin", made_up.checkout / "plugin")
     shutil.copytree(CHECKOUT / "engine" / "setup", made_up.checkout / "engine" / "setup")
-    for name in ("__init__.py", "home.py", "job.py", "requirements.txt"):
+    for name in ("__init__.py", "home.py", "job.py", "requirements.txt", "requirements-plots.txt"):
         shutil.copy(CHECKOUT / "engine" / name, made_up.checkout / "engine")
     write = {
         "engine/__main__.py": ENGINE,

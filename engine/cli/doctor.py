@@ -16,8 +16,10 @@ from typing import Any, Callable
 
 import engine
 from engine.cli.terminal import to_standard_output
+from engine.curves import check_plotting
 from engine.failures import log_file, record
 from engine.home import MARKER, home, model_file
+from engine.job import JobError
 from engine.memory import memory
 from engine.setup.machine import DISTRIBUTIONS
 from engine.threads import thread_count
@@ -91,6 +93,20 @@ def _package(distribution: str) -> Callable[[], Finding]:
         return Finding(distribution, version)
 
     return look
+
+
+def _matplotlib() -> Finding:
+    """Look for what draws the curves of reports; it need not be there."""
+    try:
+        version = metadata.version("matplotlib")
+    except metadata.PackageNotFoundError:
+        return Finding("matplotlib", "not installed (install.py --plots adds it, for reports)")
+    if home().is_dir():  # else its list of fonts would make the folder
+        try:
+            check_plotting()
+        except JobError as error:
+            return Finding("matplotlib", version, str(error))
+    return Finding("matplotlib", version)
 
 
 def _onnxruntime() -> Finding:
@@ -220,6 +236,7 @@ _LOOKS: dict[str, Callable[[], Finding]] = {
     "python": _python,
     "system": _system,
     **{name: _package(name) for name in PACKAGES},
+    "matplotlib": _matplotlib,
     "onnxruntime": _onnxruntime,
     "providers": _providers,
     "device": _device,

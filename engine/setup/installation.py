@@ -80,6 +80,8 @@ class Installation:
         What was asked for: one of `engine.setup.machine.CHOICES`.
     for_tests : bool
         Whether the engine is run from the checkout, with the tests' packages beside its own.
+    plots : bool
+        Whether matplotlib is asked for; an installation that has it keeps it without being asked.
     show : callable
         Told what is going on within a step.
     """
@@ -89,6 +91,7 @@ class Installation:
     weights: Path | None = None
     onnxruntime: str = "auto"
     for_tests: bool = False
+    plots: bool = False
     gimp_folders: tuple[str, ...] = ()
     show: Callable[[str], None] = _silent
     record: dict[str, Any] = field(default_factory=dict)
@@ -347,7 +350,10 @@ def variables(installation: Installation) -> dict[str, str]:
 
 
 def _requirements(installation: Installation, chosen: Distribution) -> list[str]:
-    files = [installation.checkout / "engine" / "requirements.txt"]
+    engine_folder = installation.checkout / "engine"
+    files = [engine_folder / "requirements.txt"]
+    if installation.plots or installation.for_tests or installation.record.get("plots"):
+        files.append(engine_folder / "requirements-plots.txt")
     if installation.for_tests:
         files.append(installation.checkout / "tests" / "requirements.txt")
     lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
@@ -361,15 +367,16 @@ def _plain_name(requirement: str) -> str:
 
 
 def _names(present: dict[str, str], chosen: Distribution) -> str:
-    names = ("numpy", "scipy", "pillow", chosen.name)
-    return ", ".join(f"{name} {present.get(name, '?')}" for name in names)
+    names = ["numpy", "scipy", "pillow", *(["matplotlib"] if "matplotlib" in present else [])]
+    return ", ".join(f"{name} {present.get(name, '?')}" for name in [*names, chosen.name])
 
 
 def _note_packages(
     installation: Installation, python: Python, chosen: Distribution, present: dict[str, str]
 ) -> None:
     onnxruntime = {"distribution": chosen.name, "version": present.get(chosen.name)}
-    note(installation, python=python.name.split()[-1], onnxruntime=onnxruntime)
+    plots = installation.plots or installation.record.get("plots", False)
+    note(installation, python=python.name.split()[-1], onnxruntime=onnxruntime, plots=plots)
 
 
 def _checked(installation: Installation, command: list[str], what: str, hint: str = "") -> None:
