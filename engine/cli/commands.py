@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
-import signal
 import sys
-import threading
 from typing import TYPE_CHECKING, Any, Callable
 
 from engine import results
+from engine.cli.interrupts import Interrupts
 from engine.cli.options import build_parser, job_from_options
 from engine.cli.terminal import Terminal, result_text, to_standard_output
 from engine.events import Notice, Progress
@@ -19,12 +18,12 @@ from engine.job import Job, JobError
 from engine.lines import Lines
 
 if TYPE_CHECKING:
+    import threading
     from pathlib import Path
 
     from engine.stylize import Result
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
-STOPPING = "Keeping the best picture so far; Ctrl-C again stops at once."
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -95,7 +94,7 @@ def _paint(options: argparse.Namespace) -> int:
     report = terminal.report if lines is None else lines.event
     files: tuple[Path, ...] = ()
     try:
-        with _Interrupts(terminal) as interrupts:
+        with Interrupts(terminal) as interrupts:
             result = interrupts.run(lambda: _stylized(job, report, interrupts.stop))
             files, notices = results.write(job, result)
             report(Progress("write", 1, 1))
@@ -141,58 +140,3 @@ def _show_failure(failure: Failure, program: str) -> None:
         text += f" Log: {failure.log}"
     sys.stderr.write(f"{program}: {text}\n")
     sys.stderr.flush()
-
-
-class _Interrupts:
-    """Runs the work in a thread of its own, so that Ctrl-C is heard in the middle of a step.
-
-    The first Ctrl-C sets `stop`; the second, or a request to terminate, raises KeyboardInterrupt
-    in the main thread, whatever it does.
-    """
-
-    def __init__(self, terminal: Terminal) -> None:
-        self.stop = threading.Event()
-        self._terminal = terminal
-        self._previous: dict[int, Any] = {}
-
-    def __enter__(self) -> _Interrupts:
-        names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
-        for number in [getattr(signal, name) for name in names if hasattr(signal, name)]:
-            if signal.getsignal(number) != signal.SIG_IGN:  # as nohup leaves it
-                self._previous[number] = signal.signal(number, self._on_signal)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-    def run(self, work: Callable[[], Result]) -> Result:
-        """Return what `work` returns, and raise what it raises."""
-        outcome: list[Any] = [None, None]
-        finished = threading.Event()
-
-        def worker() -> None:
-            try:
-                outcome[0] = work()
-            except BaseException as error:  # raised again in the main thread
-                outcome[1] = error
-            finally:
-                finished.set()
-
-        threading.Thread(target=worker, name="painting", daemon=True).start()
-        # The wait is short, since on Windows a longer one would not hear Ctrl-C.
-        ended = said = False
-        while not ended:
-            ended = finished.wait(0.05)
-            if self.stop.is_set() and not said:
-                said = True
-                self._terminal.say(STOPPING)
-        if outcome[1] is not None:
-            raise outcome[1]
-        return outcome[0]
-
-    def _on_signal(self, number: int, frame: object) -> None:
-        if number == signal.SIGINT and not self.stop.is_set():
-            self.stop.set()
-        else:
-            raise KeyboardInterrupt

@@ -1,0 +1,80 @@
+"""Ctrl-C while the engine works."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
+
+if TYPE_CHECKING:
+    from engine.cli.terminal import Terminal
+
+STOPPING = "Keeping the best picture so far; Ctrl-C again stops at once."
+
+Outcome = TypeVar("Outcome")
+
+
+class Interrupts:
+    """Runs the work in a thread of its own, so that Ctrl-C is heard in the middle of a step.
+
+    The first Ctrl-C sets `stop`; the second, or a request to terminate, raises KeyboardInterrupt
+    in the main thread, whatever it does.
+
+    Parameters
+    ----------
+    terminal : Terminal
+    stopping : str
+        What is said after the first Ctrl-C.
+
+    Attributes
+    ----------
+    stop : threading.Event
+    """
+
+    def __init__(self, terminal: Terminal, stopping: str = STOPPING) -> None:
+        self.stop = threading.Event()
+        self._terminal = terminal
+        self._stopping = stopping
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> Interrupts:
+        names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+        for number in [getattr(signal, name) for name in names if hasattr(signal, name)]:
+            if signal.getsignal(number) != signal.SIG_IGN:  # as nohup leaves it
+                self._previous[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def run(self, work: Callable[[], Outcome]) -> Outcome:
+        """Return what `work` returns, and raise what it raises."""
+        outcome: list[Any] = [None, None]
+        finished = threading.Event()
+
+        def worker() -> None:
+            try:
+                outcome[0] = work()
+            except BaseException as error:  # raised again in the main thread
+                outcome[1] = error
+            finally:
+                finished.set()
+
+        threading.Thread(target=worker, name="painting", daemon=True).start()
+        # The wait is short, since on Windows a longer one would not hear Ctrl-C.
+        ended = said = False
+        while not ended:
+            ended = finished.wait(0.05)
+            if self.stop.is_set() and not said:
+                said = True
+                self._terminal.say(self._stopping)
+        if outcome[1] is not None:
+            raise outcome[1]
+        return outcome[0]
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        if number == signal.SIGINT and not self.stop.is_set():
+            self.stop.set()
+        else:
+            raise KeyboardInterrupt
