@@ -40,12 +40,15 @@ class Curve:
         Height and width.
     history : tuple of dict of str to float
         The parts of the loss at every evaluation, as `objective.Evaluation` has them.
+    seconds : float
+        What all of that took.
     """
 
     scale: int
     region: int | None
     size: tuple[int, int]
     history: tuple[dict[str, float], ...]
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -158,13 +161,15 @@ class Painting:
         scale = _Scale(number, size, content, masks, targets, network, pictures)
         self.loss = 0.0
         for run in range(self._runs):
+            began = time.perf_counter()
             course = self._minimise(scale, run)
+            seconds = time.perf_counter() - began
             pictures[run] = course.picture
             self.loss += course.loss
             self.steps += course.steps
             self.evaluations += course.evaluations
             region = run if self._job.method == "stitch" else None
-            self.curves.append(Curve(number, region, size, tuple(course.history)))
+            self.curves.append(Curve(number, region, size, tuple(course.history), seconds))
             if course.stopped:
                 self.stopped = True
                 break

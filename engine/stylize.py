@@ -62,6 +62,11 @@ class Result:
         The share of the content that each region covers, from 0 to 1.
     curves : tuple of Curve
         The losses of every scale and picture.
+    method : str
+        The method that was used.
+    stages : dict of str to float
+        Seconds of 'reading' the files, opening the 'model', looking at the 'styles' and the
+        content, 'painting', and 'finishing' at the content's own size.
     """
 
     picture: Picture
@@ -77,6 +82,8 @@ class Result:
     working_size: tuple[int, int]
     coverage: tuple[float, ...]
     curves: tuple[Curve, ...]
+    method: str
+    stages: dict[str, float]
 
 
 def stylize(job: Job, report: Report, stop: threading.Event) -> Result:
@@ -121,12 +128,14 @@ def stylize(job: Job, report: Report, stop: threading.Event) -> Result:
     regions, notes = load_regions(job, (height, width))
     for note in notes:
         tell(Notice(note))
+    read = time.perf_counter()
     kernels = Kernels(Weights(model_file()))
     network = Network(kernels, pooling=job.pooling, device=job.device, threads=job.threads)
     if network.notice:
         tell(Notice(network.notice))
     tell(Device(network.device, network.provider, network.threads))
     tell(Progress("model", 1, 1))
+    opened = time.perf_counter()
 
     sizes = pyramid(height, width, job.size, job.scales)
     if sizes[-1] != (height, width):
@@ -153,20 +162,25 @@ def stylize(job: Job, report: Report, stop: threading.Event) -> Result:
 
     painting = Painting(job, network, canvas, regions, sizes, tell_colored, stop)
     pictures = painting.paint()
+    painted = time.perf_counter()
     tell(Progress("write", 0, 1))
 
-    def finished(method: str, painted: list[np.ndarray], masks: list[np.ndarray]) -> Picture:
-        whole_painted = colored(put_together(method, painted, canvas, masks))
+    def finished(method: str, parts: list[np.ndarray], masks: list[np.ndarray]) -> Picture:
+        whole_painted = colored(put_together(method, parts, canvas, masks))
         return Picture(interleaved(whole_painted), content.alpha)
 
     everywhere = [np.ones((height, width), np.float32)]
+    picture = finished(job.method, pictures, [region.mask for region in regions])
+    separate = tuple(finished("joint", [each], everywhere) for each in pictures if job.separate)
+    minimising = sum(curve.seconds for curve in painting.curves)
+    ended = time.perf_counter()
     return Result(
-        picture=finished(job.method, pictures, [region.mask for region in regions]),
-        separate=tuple(finished("joint", [each], everywhere) for each in pictures if job.separate),
+        picture=picture,
+        separate=separate,
         loss=painting.loss,
         steps=painting.steps,
         evaluations=painting.evaluations,
-        seconds=time.perf_counter() - started,
+        seconds=ended - started,
         stopped=painting.stopped,
         notices=tuple(notices),
         device=network.device,
@@ -174,6 +188,14 @@ def stylize(job: Job, report: Report, stop: threading.Event) -> Result:
         working_size=(pictures[0].shape[1], pictures[0].shape[2]),
         coverage=tuple(region.coverage for region in regions),
         curves=tuple(painting.curves),
+        method=job.method,
+        stages={
+            "reading": read - started,
+            "model": opened - read,
+            "styles": painted - opened - minimising,
+            "painting": minimising,
+            "finishing": ended - painted,
+        },
     )
 
 
