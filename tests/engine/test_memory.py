@@ -38,7 +38,8 @@ print(before, while_there, peak(), memory()[0])
     before, there, after, total = map(int, done.stdout.split())
     assert len(own) < peak() < total
     assert 0 < before < 100_000_000
-    assert before + 190_000_000 < there <= after < total
+    assert before + 190_000_000 < there < total
+    assert after > there - 10_000_000  # the kernel counts in steps
 
 
 def test_more_pixels_and_a_longer_history_need_more() -> None:
