@@ -29,7 +29,7 @@ CHECKOUT = Path(__file__).resolve().parent
 sys.path.insert(0, str(CHECKOUT))
 
 from engine.home import home
-from engine.setup import installation
+from engine.setup import installation, interpreter, trial
 from engine.setup.datafolder import check_free, explain_os_error, locked, tests_home, uninstall
 from engine.setup.environment import SetupError
 from engine.setup.machine import CHOICES, MachineError
@@ -37,12 +37,12 @@ from plugin import setup as plugin
 
 STEPS = (
     ("Folder", installation.begin),
-    ("Python", installation.make_python),
+    ("Python", interpreter.make_python),
     ("Packages", installation.put_packages),
     ("Engine", installation.put_engine),
     ("Model", installation.put_model),
     ("Command", installation.put_launcher),
-    ("Check", installation.check),
+    ("Check", trial.check),
     ("GIMP", plugin.put),
     ("Ready", installation.finish),
 )
@@ -80,6 +80,7 @@ def main(arguments):
             onnxruntime=options.onnxruntime,
             for_tests=command == "test",
             plots=options.plots,
+            self_contained=self_contained(options, command),
             gimp_folders=tuple(options.gimp_dir),
         )
         set_up(run)
@@ -129,6 +130,12 @@ def read_options(arguments, command):
         action="store_true",
         help="add matplotlib, which draws the curves of reports; later runs keep it",
     )
+    parser.add_argument(
+        "--self-contained",
+        action="store_true",
+        help="copy Python into the data folder, so that the engine also starts inside a sandbox; "
+        "goes without saying where GIMP comes from Flatpak; later runs keep it",
+    )
     if command == "demo":
         parser.add_argument("--out", metavar="FILE", help="where the demonstration is painted")
     parser.add_argument("--uninstall", action="store_true", help="remove what install.py made")
@@ -142,6 +149,13 @@ def data_folder(options, command):
     if options.home:
         return Path(options.home).expanduser().absolute()
     return tests_home() if command == "test" else home()
+
+
+def self_contained(options, command):
+    """Return why the environment must need nothing outside of the data folder; '' if it may."""
+    if options.self_contained:
+        return installation.ASKED
+    return plugin.sandboxed() if command != "test" else ""
 
 
 def weights_file(options):

@@ -23,7 +23,6 @@ NEW, OLD = ".scumble-new", ".scumble-old"
 
 SOURCE = Path(__file__).resolve().parent / NAME
 VERSION = re.compile(r"3\.\d+")
-FLATPAK = "flatpak/app/org.gimp.GIMP"
 
 
 class PluginError(ValueError):
@@ -126,7 +125,7 @@ def put_everywhere(
             failed.append(str(error))
     if failed:
         raise PluginError(" ".join(failed))
-    return said + obstacles(machine, place.python, found)
+    return said + obstacles(machine, found)
 
 
 def remove_everywhere(home: Path, machine: Machine, more: Iterable[Path] = ()) -> list[str]:
@@ -185,15 +184,13 @@ def find_profiles(machine: Machine, more: Iterable[Path] = ()) -> list[Profile]:
     return list(unique.values())
 
 
-def obstacles(machine: Machine, python: Path, found: list[Profile]) -> list[str]:
+def obstacles(machine: Machine, found: list[Profile]) -> list[str]:
     """Return a sentence for every GIMP that was seen but cannot be served, and what to do.
 
     Parameters
     ----------
     machine : Machine
         Where to look.
-    python : Path
-        The engine's Python.
     found : list of Profile
         The GIMPs that can be served.
     """
@@ -202,14 +199,6 @@ def obstacles(machine: Machine, python: Path, found: list[Profile]) -> list[str]
         sentences.append(
             "GIMP from the Snap store cannot start programs outside its box, so the plug-in would "
             "not work there; install GIMP from your distribution or from Flatpak instead."
-        )
-    flatpaks = (machine.root / "var/lib" / FLATPAK, machine.home / ".local/share" / FLATPAK)
-    base = _base_of(python)
-    if any(path.is_dir() for path in flatpaks) and base and not _inside(base, machine.home):
-        sentences.append(
-            f"GIMP from Flatpak does not see {base}, which the engine runs on; put a Python into "
-            "your home folder (for instance with: uv python install 3.12) and start install.py "
-            "with it."
         )
     if not found:
         sentences.append(
@@ -326,24 +315,6 @@ def _parents(machine: Machine) -> list[Path]:
     parents = [machine.home / ".config" / "GIMP"]  # Flatpak's, whatever XDG_CONFIG_HOME says
     named = machine.variables.get("XDG_CONFIG_HOME", "")
     return [Path(named) / "GIMP", *parents] if named else parents
-
-
-def _base_of(python: Path) -> Path | None:
-    """Return where the Python lives that an environment's Python stands for."""
-    try:
-        lines = (python.parent.parent / "pyvenv.cfg").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    for line in lines:
-        name, _, value = line.partition("=")
-        if name.strip() == "home":
-            return Path(value.strip())
-    return None
-
-
-def _inside(path: Path, folder: Path) -> bool:
-    real = Path(os.path.realpath(folder))
-    return real in Path(os.path.realpath(path)).parents
 
 
 def _remove(path: Path) -> None:

@@ -10,6 +10,7 @@ import engine
 from engine.setup.datafolder import read_record
 from engine.setup.environment import SetupError
 from engine.setup.installation import Installation, note
+from plugin import flatpak
 from plugin.installation import (
     Machine,
     Place,
@@ -23,6 +24,11 @@ GAP = "\n" + 10 * " "
 """Between sentences of one step."""
 
 RECORDED = "gimp_folders"
+
+
+def sandboxed() -> str:
+    """Return which GIMP runs in a sandbox, where the system's Python is not; '' where none does."""
+    return flatpak.NAME if flatpak.is_there(Machine()) else ""
 
 
 def put(installation: Installation) -> str:
@@ -40,9 +46,12 @@ def put(installation: Installation) -> str:
     note(installation, **{RECORDED: [str(folder) for folder in folders]})
     place = Place(installation.python, installation.home, engine.__version__)
     try:
-        return GAP.join(put_everywhere(place, installation.checkout, Machine(), folders))
+        said = put_everywhere(place, installation.checkout, Machine(), folders)
     except PluginError as error:
         raise SetupError(str(error)) from error
+    if flatpak.is_there(Machine()):
+        said.append(flatpak.try_engine(installation))
+    return GAP.join(said)
 
 
 def take_out(home: Path, named: list[str], show: Callable[[str], None]) -> None:

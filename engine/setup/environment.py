@@ -197,6 +197,16 @@ def environment_python(environment: Path) -> Path:
     return environment / "bin" / "python"
 
 
+def environment_base(environment: Path) -> Path | None:
+    """Return the folder of the Python that an environment stands on; None where it says none."""
+    try:
+        lines = (environment / "pyvenv.cfg").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    named = (line.partition("=") for line in lines)
+    return next((Path(value.strip()) for name, _, value in named if name.strip() == "home"), None)
+
+
 def make_environment(
     python: Python, environment: Path, run: Callable[[list[str]], tuple[int, str]]
 ) -> None:

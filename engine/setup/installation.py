@@ -6,17 +6,15 @@ only what is not there yet, and returns a sentence saying what it did. Standard 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
-import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable
 
 import engine
+from engine.setup import selfcontained
 from engine.setup.datafolder import (
     program_files,
     read_record,
@@ -27,14 +25,11 @@ from engine.setup.datafolder import (
 from engine.setup.environment import (
     Python,
     SetupError,
-    choose_python,
     clean_variables,
     environment_python,
     examine,
     explain_pip,
     installed_packages,
-    make_environment,
-    other_pythons,
 )
 from engine.setup.launcher import launcher_path, write_launcher
 from engine.setup.machine import (
@@ -42,22 +37,16 @@ from engine.setup.machine import (
     Distribution,
     Machine,
     choose_onnxruntime,
-    look_at_machine,
-    newest_python,
 )
 
 PROGRAM = ("engine", "models", "plugin")
 """The packages that are copied into the data folder."""
 
-_STAMP = "installed.json"  # in the environment: its packages are complete
+STAMP = "installed.json"
+"""In the environment: its packages are complete."""
 
-_TWO_PICTURES = """
-import sys
-from PIL import Image
-parts = Image.linear_gradient("L"), Image.radial_gradient("L"), Image.effect_noise((256, 256), 90)
-Image.merge("RGB", parts).resize((64, 64)).save(sys.argv[1])
-Image.merge("RGB", parts[::-1]).resize((64, 64)).save(sys.argv[2])
-"""
+ASKED = "asked for"
+"""The reason for an environment on its own that is not given up when it cannot be had."""
 
 
 def _silent(_text: str) -> None:
@@ -82,6 +71,9 @@ class Installation:
         Whether the engine is run from the checkout, with the tests' packages beside its own.
     plots : bool
         Whether matplotlib is asked for; an installation that has it keeps it without being asked.
+    self_contained : str
+        Why the environment must need no file outside of the data folder; empty where it may. An
+        installation that needs none keeps to that without being asked.
     show : callable
         Told what is going on within a step.
     """
@@ -92,6 +84,7 @@ class Installation:
     onnxruntime: str = "auto"
     for_tests: bool = False
     plots: bool = False
+    self_contained: str = ""
     gimp_folders: tuple[str, ...] = ()
     show: Callable[[str], None] = _silent
     record: dict[str, Any] = field(default_factory=dict)
@@ -180,41 +173,32 @@ def begin(installation: Installation) -> str:
     return f"An earlier run in {home} was not finished; this one goes on from there."
 
 
-def make_python(installation: Installation) -> str:
-    """Make the environment, or keep the one that is there."""
-    installation.machine = look_at_machine()
-    newest = newest_python(installation.machine)
-    starting = examine(sys.executable)
-    if starting is None:
-        message = f"The Python that runs this, {sys.executable!r}, cannot be started once more."
-        raise SetupError(message)
-
-    def others() -> list[Python]:
-        return [python for python in map(examine, other_pythons(newest)) if python]
-
-    present = examine(str(installation.python)) if installation.python.exists() else None
-    whole = present is not None and (installation.environment / _STAMP).is_file()
-    if present and whole and (3, 11) <= present.version[:2] <= newest:
-        return f"{present.name} in {installation.environment} is there already."
-    chosen, reason = choose_python(starting, newest, others)
-    if present and whole and present.version[:2] >= chosen.version[:2]:
-        return f"{present.name} in {installation.environment} is there already."
-    remove(installation.environment)
-    installation.show(f"making an environment with {chosen.name}")
-    make_environment(chosen, installation.environment, installation.run)
-    aside = f" ({reason})" if reason else ""
-    return f"{chosen.name} from {chosen.executable}{aside}, now in {installation.environment}."
-
-
 def put_packages(installation: Installation) -> str:
-    """Install the packages, with exactly one onnxruntime."""
+    """Install the packages, with exactly one onnxruntime, and what a copied Python needs for it."""
+    did = _install_packages(installation)
+    home, environment = installation.home, installation.environment
+    if not selfcontained.in_use(home, environment):
+        return did
+    installation.show("looking for the libraries that they need")
+    try:
+        outside = selfcontained.complete(home, environment, installation.python)
+    except SetupError as error:
+        (environment / STAMP).unlink(missing_ok=True)
+        message = f"The packages cannot be loaded: {error}. Run this again to make them anew."
+        raise SetupError(message) from error
+    if outside:
+        return f"{did} They load from outside of the data folder: {', '.join(outside)}."
+    return f"{did} They need no file outside of {home}."
+
+
+def _install_packages(installation: Installation) -> str:
     python = examine(str(installation.python))
     if python is None or installation.machine is None:
         message = f"{installation.python} does not run; remove {installation.environment}."
         raise SetupError(message)
     chosen = choose_onnxruntime(installation.machine, python.version[:2], installation.onnxruntime)
     wanted = _requirements(installation, chosen)
-    stamp = installation.environment / _STAMP
+    stamp = installation.environment / STAMP
     done = json.loads(stamp.read_text(encoding="utf-8")) if stamp.is_file() else {}
     present = installed_packages(installation.python) or {}
     kept = done.get("packages", {})
@@ -292,43 +276,6 @@ def put_launcher(installation: Installation) -> str:
     return f"The command {installation.launcher} is there already."
 
 
-def check(installation: Installation) -> str:
-    """Paint a tiny picture through the launcher, and say where the network ran."""
-    folder = installation.home / "check"
-    remove(folder)
-    folder.mkdir()
-    content, style, painted = (str(folder / f"{name}.png") for name in ("content", "style", "out"))
-    status, output = installation.run(
-        [str(installation.python), "-I", "-X", "utf8", "-c", _TWO_PICTURES, content, style]
-    )
-    began = time.monotonic()
-    installation.show("painting a small picture")
-    if not status:
-        command = [str(installation.launcher), "stylize", content, painted, "--style", style]
-        status, output = installation.run([*command, "--iterations", "2", "--json"])
-    if status or not Path(painted).is_file():
-        # What was there is not good, so the next run makes it anew.
-        (installation.environment / _STAMP).unlink(missing_ok=True)
-        said = [line for line in output.splitlines() if line.strip() and line[0] != "{"]
-        reason = said[-1] if said else "no reason was given."
-        message = (
-            f"The engine could not paint a small picture: {reason} "
-            f"Running this again makes its environment anew. Installation's log: {installation.log}"
-        )
-        raise SetupError(message)
-    seconds = time.monotonic() - began
-    device = _device(output)
-    note(installation, device=device)
-    remove(folder)
-    did = f"Painted a picture of 64x64 pixels in {seconds:.1f} s; the network ran on: {device}"
-    wanted = installation.record["onnxruntime"]["distribution"]
-    if device == "cpu" and wanted != "onnxruntime":
-        return (
-            f"{did}, although {wanted} is installed; '{installation.launcher} doctor' may say why."
-        )
-    return f"{did}."
-
-
 def finish(installation: Installation) -> str:
     """Remove what was only needed on the way, and mark the installation complete."""
     leftovers = ["tmp"] if installation.for_tests else ["tmp", "cache"]
@@ -403,14 +350,3 @@ def _point_at(installation: Installation, checkout: str | None) -> None:
     pointer = packages / "scumble.pth"
     if not pointer.is_file() or pointer.read_bytes() != f"{line}\n".encode():
         replace_file(pointer, line + "\n")
-
-
-def _device(output: str) -> str:
-    """Return where the network ran, from the engine's JSON lines."""
-    device = "unknown"
-    for line in output.splitlines():
-        with contextlib.suppress(ValueError):
-            event = json.loads(line)
-            if isinstance(event, dict):
-                device = event.get("device") or device
-    return str(device)

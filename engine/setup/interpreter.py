@@ -1,0 +1,100 @@
+"""The installer's step that gives the environment its Python: the system's, or a copy of it.
+
+Standard library only, since install.py runs this before there is anything else.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from engine.setup import selfcontained
+from engine.setup.datafolder import remove
+from engine.setup.environment import (
+    WANTED,
+    Python,
+    SetupError,
+    choose_python,
+    examine,
+    make_environment,
+    other_pythons,
+)
+from engine.setup.installation import ASKED, STAMP, Installation, note
+from engine.setup.machine import look_at_machine, newest_python
+
+
+def make_python(installation: Installation) -> str:
+    """Make the environment, or keep the one that is there."""
+    installation.machine = look_at_machine()
+    newest = newest_python(installation.machine)
+    environment = installation.environment
+    present = examine(str(installation.python)) if installation.python.exists() else None
+    if not (environment / STAMP).is_file():
+        present = None  # an interrupted run left it
+    apart = bool(installation.self_contained or installation.record.get("self_contained"))
+    copy = selfcontained.find(installation.home) if apart else None
+    settled = not apart or (copy is not None and _stands_alone(installation))
+    if present and settled and WANTED <= present.version[:2] <= newest:
+        return _already(installation, present)
+    chosen, reason = _choose(newest)
+    if present and settled and present.version[:2] >= chosen.version[:2]:
+        return _already(installation, present)
+    said = [reason] if reason else []
+    base, where = chosen, chosen.executable
+    if apart:
+        try:
+            if copy is None or copy.version[:2] < chosen.version[:2]:
+                installation.show(f"copying {chosen.name}")
+                copy = selfcontained.make(chosen, installation.home)
+                where += f", copied into {installation.home / selfcontained.FOLDER}"
+            else:
+                where = f"the copy in {installation.home / selfcontained.FOLDER}"
+            base = copy
+        except SetupError as error:
+            if installation.self_contained == ASKED:
+                message = f"--self-contained: {chosen.name} cannot be copied: {error}."
+                raise SetupError(message) from error
+            said.append(f"it could not be copied into the data folder: {error}")
+            if present:
+                return f"{_already(installation, present)} ({'; '.join(said)})"
+    installation.show(f"making an environment with {base.name}")
+    if present and base is copy and present.version[:2] == base.version[:2]:
+        _exchange(installation, base)
+    else:
+        remove(environment)
+        make_environment(base, environment, installation.run)
+    note(installation, self_contained=_stands_alone(installation))
+    aside = f" ({'; '.join(said)})" if said else ""
+    return f"{base.name} from {where}{aside}, now in {environment}."
+
+
+def _already(installation: Installation, present: Python) -> str:
+    return f"{present.name} in {installation.environment} is there already."
+
+
+def _choose(newest: tuple[int, int]) -> tuple[Python, str]:
+    starting = examine(sys.executable)
+    if starting is None:
+        message = f"The Python that runs this, {sys.executable!r}, cannot be started once more."
+        raise SetupError(message)
+
+    def others() -> list[Python]:
+        return [python for python in map(examine, other_pythons(newest)) if python]
+
+    return choose_python(starting, newest, others)
+
+
+def _stands_alone(installation: Installation) -> bool:
+    return selfcontained.in_use(installation.home, installation.environment)
+
+
+def _exchange(installation: Installation, base: Python) -> None:
+    """Put an environment on another Python of the same version; its packages stay."""
+    for path in (installation.environment / "bin").glob("python*"):
+        path.unlink()
+    command = [base.executable, "-m", "venv", "--without-pip", str(installation.environment)]
+    status, output = installation.run(command)
+    if status:
+        remove(installation.environment)
+        words = output.strip().splitlines() or [f"exit status {status}"]
+        message = f"The environment cannot be changed: {words[-1]}. Run this again to make it anew."
+        raise SetupError(message)

@@ -1,0 +1,272 @@
+"""A Python in the data folder that needs no file outside of it, for the engine's environment.
+
+Programs from Flatpak see the home folder, but another system in place of /usr: an environment
+of the system's Python does not start there. This is a copy of such a Python: its standard library,
+every shared library that it and the packages load, the C library's too, and that library's loader,
+by which a small script starts it. So the libraries of the sandbox do not matter to it, nor those of
+a system that is upgraded; all that it takes from outside is the graphics card's driver.
+
+Linux only; standard library only, since install.py runs this before there is anything else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from engine.setup.datafolder import remove, replace_file
+from engine.setup.environment import Python, SetupError, environment_base, examine
+
+FOLDER = "python"
+LIBRARIES = "libraries"
+
+_LIST = "files.json"  # in the copy: what it consists of; written last
+
+_ABOUT = """
+import json, os, sys, sysconfig
+print(json.dumps({
+    "program": os.path.realpath("/proc/self/exe"),
+    "prefix": sys.base_prefix,
+    "folders": [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")],
+    "name": "python%d.%d" % sys.version_info[:2],
+}))
+"""
+
+# Prints the files that a process with the packages in it has mapped as program code.
+_MAPPED = """
+import numpy, scipy, PIL.Image, google.protobuf, onnxruntime
+with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
+    rows = [line.rstrip("\\n").split(None, 5) for line in maps]
+print(*sorted({row[5] for row in rows if len(row) > 5 and "x" in row[1]}), sep="\\n")
+"""
+
+# Of the standard library: tests, windows, and what compiles C.
+_LEFT_OUT = re.compile(
+    r"(__pycache__|tests?|idlelib|tkinter|turtledemo|lib2to3|(site|dist)-packages|config-.*"
+    r"|_tkinter\..*|_test.*\.so|_ctypes_test.*|xxlimited.*)"
+)
+_LOADER = re.compile(r"ld(64|-[\w-]+)?\.so\.\d+")
+_DRIVER = re.compile(r"lib(cuda|nvidia-[\w-]+)\.so")
+"""The graphics driver's: they belong to the running kernel and are found by the loader."""
+
+
+def python_path(home: Path) -> Path:
+    """Return the path of the copy's Python, whether or not it exists."""
+    return home / FOLDER / "bin" / "python3"
+
+
+def in_use(home: Path, environment: Path) -> bool:
+    """Whether an environment stands on the copy in a data folder."""
+    return environment_base(environment) == python_path(home).parent
+
+
+def find(home: Path) -> Python | None:
+    """Return the copy in a data folder; None where there is none that is whole and runs."""
+    folder = home / FOLDER
+    try:
+        sizes = _read_list(folder)["files"]
+        whole = all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, KeyError, AttributeError):
+        return None
+    return examine(str(python_path(home))) if whole else None
+
+
+def make(source: Python, home: Path) -> Python:
+    """Copy a Python into the data folder.
+
+    Raises
+    ------
+    SetupError
+        If it cannot be copied, or the copy does not run; the reason, without what to do.
+    """
+    folder = home / FOLDER
+    if re.search(r"[:;\n]", str(folder)):
+        message = f"its loader cannot be told of a path with ':' or ';' ({folder})"
+        raise SetupError(message)
+    about = json.loads(_output([source.executable, "-I", "-c", _ABOUT]))
+    prefix = Path(about["prefix"])
+    if _inside(prefix, folder):
+        message = f"{source.executable} is the copy itself; use the system's Python"
+        raise SetupError(message)
+    remove(folder)
+    (folder / LIBRARIES).mkdir(parents=True)
+    (folder / "bin").mkdir()
+    binaries = [Path(about["program"])]
+    for each in dict.fromkeys(about["folders"]):
+        binaries += _copy_library(Path(each), folder / Path(each).relative_to(prefix))
+    program = folder / LIBRARIES / about["name"]
+    shutil.copy(about["program"], program)
+    loaded = _loaded_libraries(binaries)
+    _copy_libraries(loaded, folder)
+    loader = next((name for name in loaded if _LOADER.fullmatch(name)), None)
+    if loader is None:
+        message = f"{about['program']} is not started by a loader"
+        raise SetupError(message)
+    _write_script(folder, loader, program)
+    _write_list(folder, source)
+    made = examine(str(python_path(home)))
+    if made is None:
+        remove(folder)
+        message = f"a copy of {source.executable} with its loader {loaded[loader]} does not run"
+        raise SetupError(message)
+    return made
+
+
+def complete(home: Path, environment: Path, python: Path) -> list[str]:
+    """Add to the copy the libraries that an environment's packages load.
+
+    Parameters
+    ----------
+    home : Path
+        The data folder.
+    environment : Path
+        The environment, with all its packages.
+    python : Path
+        The environment's Python.
+
+    Returns
+    -------
+    list of str
+        The files outside of the data folder that the packages load all the same; none when all
+        is well.
+
+    Raises
+    ------
+    SetupError
+        If the packages cannot be loaded.
+    """
+    folder = home / FOLDER
+    before = _read_list(folder)
+    modules = [path for path in environment.rglob("*.so*") if path.is_file()]
+    if modules:
+        _copy_libraries(_loaded_libraries(modules), folder, home)
+    outside = files_outside(home, python)
+    if outside:  # loaded by name while running
+        _copy_libraries({Path(each).name: each for each in outside}, folder, home)
+        outside = files_outside(home, python)
+    replace_file(folder / _LIST, _list_text(folder, before["from"]))
+    return outside
+
+
+def files_outside(home: Path, python: Path) -> list[str]:
+    """Return the program code that an environment loads from outside of the data folder.
+
+    The graphics driver's does not count.
+
+    Raises
+    ------
+    SetupError
+        If the packages cannot be loaded.
+    """
+    mapped = _output([str(python), "-I", "-X", "utf8", "-c", _MAPPED]).splitlines()
+    paths = (line for line in mapped if line.startswith("/"))
+    return [path for path in paths if not _inside(Path(path), home) and not _DRIVER.search(path)]
+
+
+def _copy_library(source: Path, target: Path) -> list[Path]:
+    """Copy a folder of the standard library, without what nobody needs, following links.
+
+    Return the compiled modules in it, where they were: they may find their libraries from there.
+    """
+    modules = []
+    for folder, names, files in os.walk(source, followlinks=True):
+        names[:] = [name for name in names if not _LEFT_OUT.fullmatch(name)]
+        into = target / Path(folder).relative_to(source)
+        into.mkdir(parents=True, exist_ok=True)
+        for name in files:
+            path = Path(folder, name)
+            if path.is_file() and not _LEFT_OUT.fullmatch(name):  # no link into the void
+                shutil.copyfile(path, into / name)
+                if path.suffix == ".so":
+                    modules.append(path)
+    return modules
+
+
+def _loaded_libraries(files: list[Path]) -> dict[str, str]:
+    """Return the shared libraries that files load, from the names asked for to their places."""
+    text = _output(["ldd", *map(str, files)], strict=False)
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        match = re.match(r"\s+(?:(\S+) => )?(/.+) \(0x[0-9a-f]+\)$", line)
+        if match:
+            found.setdefault(Path(match[1] or match[2]).name, match[2])
+    return found
+
+
+def _copy_libraries(places: dict[str, str], folder: Path, home: Path | None = None) -> None:
+    """Copy libraries that the copy does not have, but none that lies in the data folder."""
+    for name, place in places.items():
+        target = folder / LIBRARIES / name
+        there = home is not None and _inside(Path(place), home)
+        if not there and not target.exists() and not _DRIVER.match(name):
+            shutil.copy(place, target)
+
+
+def _write_script(folder: Path, loader: str, program: Path) -> None:
+    """Write what starts the copy: a script, to which environments link.
+
+    Through --argv0 Python learns the link's path, and so its environment.
+    """
+    libraries = folder / LIBRARIES
+    start = [str(libraries / loader), "--library-path", str(libraries), "--argv0"]
+    script = folder / "bin" / program.name
+    replace_file(
+        script,
+        "#!/bin/sh\n# Starts this copy of Python with its own loader. Made by install.py.\n"
+        f'exec {shlex.join(start)} "$0" {shlex.quote(str(program))} "$@"\n',
+        mode=0o755,
+    )
+    for name in ("python3", "python"):
+        (folder / "bin" / name).symlink_to(script.name)
+
+
+def _write_list(folder: Path, source: Python) -> None:
+    replace_file(folder / _LIST, _list_text(folder, f"{source.name} {source.executable}"))
+
+
+def _list_text(folder: Path, source: str) -> str:
+    """Return the list of the copy's files with their sizes, without what running it adds."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    kept = [path for path in paths if path.suffix != ".pyc" and path.name != _LIST]
+    sizes = {str(path.relative_to(folder)): path.stat().st_size for path in sorted(kept)}
+    return json.dumps({"from": source, "files": sizes}, indent=0)
+
+
+def _read_list(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / _LIST).read_text(encoding="utf-8"))
+
+
+def _output(command: list[str], *, strict: bool = True) -> str:
+    """Return what a command prints; where it fails, its last words are the error."""
+    unset = ("PYTHONHOME", "PYTHONPATH", "LD_PRELOAD")
+    kept = {name: value for name, value in os.environ.items() if name not in unset}
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            env={**kept, "LC_ALL": "C.UTF-8"},
+            timeout=300,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        message = f"{command[0]} cannot be run: {error}"
+        raise SetupError(message) from error
+    if strict and done.returncode:
+        words = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        message = f"{command[0]} failed: {words[-1]}"
+        raise SetupError(message)
+    return done.stdout
+
+
+def _inside(path: Path, folder: Path) -> bool:
+    real = Path(os.path.realpath(folder))
+    return real in (Path(os.path.realpath(path)), *Path(os.path.realpath(path)).parents)

@@ -1,0 +1,98 @@
+"""The installer's trial: a tiny picture, painted by the command that users start.
+
+Standard library only, since install.py runs this before there is anything else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.setup.datafolder import remove
+from engine.setup.environment import SetupError
+from engine.setup.installation import STAMP, Installation, note
+
+_TWO_PICTURES = """
+import sys
+from PIL import Image
+parts = Image.linear_gradient("L"), Image.radial_gradient("L"), Image.effect_noise((256, 256), 90)
+Image.merge("RGB", parts).resize((64, 64)).save(sys.argv[1])
+Image.merge("RGB", parts[::-1]).resize((64, 64)).save(sys.argv[2])
+"""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How painting went: a sentence if it failed, the time it took, where the network ran."""
+
+    problem: str
+    seconds: float
+    device: str
+
+
+def check(installation: Installation) -> str:
+    """Paint a tiny picture through the launcher, and say where the network ran."""
+    trial = paint(installation)
+    if trial.problem:
+        # What was there is not good, so the next run makes it anew.
+        (installation.environment / STAMP).unlink(missing_ok=True)
+        message = (
+            f"The engine could not paint a small picture: {trial.problem} "
+            f"Running this again makes its environment anew. Installation's log: {installation.log}"
+        )
+        raise SetupError(message)
+    note(installation, device=trial.device)
+    did = f"Painted a picture of 64x64 pixels in {trial.seconds:.1f} s; the network ran on: "
+    did += trial.device
+    wanted = installation.record["onnxruntime"]["distribution"]
+    if trial.device == "cpu" and wanted != "onnxruntime":
+        return (
+            f"{did}, although {wanted} is installed; '{installation.launcher} doctor' may say why."
+        )
+    return f"{did}."
+
+
+def paint(installation: Installation, before: Iterable[str] = ()) -> Trial:
+    """Paint a tiny picture through the launcher.
+
+    Parameters
+    ----------
+    installation : Installation
+        Whose launcher.
+    before : iterable of str
+        What the command stands behind, such as a sandbox's.
+    """
+    folder = installation.home / "check"
+    remove(folder)
+    folder.mkdir()
+    content, style, painted = (str(folder / f"{name}.png") for name in ("content", "style", "out"))
+    status, output = installation.run(
+        [str(installation.python), "-I", "-X", "utf8", "-c", _TWO_PICTURES, content, style]
+    )
+    began = time.monotonic()
+    installation.show("painting a small picture")
+    if not status:
+        command = [str(installation.launcher), "stylize", content, painted, "--style", style]
+        status, output = installation.run([*before, *command, "--iterations", "2", "--json"])
+    problem = ""
+    if status or not Path(painted).is_file():
+        said = [line for line in output.splitlines() if line.strip() and line[0] != "{"]
+        problem = said[-1] if said else "no reason was given."
+    else:
+        remove(folder)
+    return Trial(problem, time.monotonic() - began, _device(output))
+
+
+def _device(output: str) -> str:
+    """Return where the network ran, from the engine's JSON lines."""
+    device = "unknown"
+    for line in output.splitlines():
+        with contextlib.suppress(ValueError):
+            event = json.loads(line)
+            if isinstance(event, dict):
+                device = event.get("device") or device
+    return str(device)

@@ -1,0 +1,85 @@
+"""GIMP from Flatpak: whether it is there, and whether the engine starts inside its sandbox.
+
+Standard library only: install.py runs this.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from engine.setup import selfcontained
+from engine.setup.environment import environment_base
+from engine.setup.installation import Installation
+from engine.setup.trial import paint
+from plugin.installation import Machine
+
+APPLICATION = "org.gimp.GIMP"
+NAME = "GIMP from Flatpak"
+
+
+def is_there(machine: Machine) -> bool:
+    """Whether GIMP is installed from Flatpak, for the user or for all."""
+    if machine.system != "linux":
+        return False
+    given = machine.variables
+    own = Path(given.get("XDG_DATA_HOME") or machine.home / ".local" / "share") / "flatpak"
+    everybody = machine.root / "var" / "lib" / "flatpak"
+    installations = (
+        Path(given.get("FLATPAK_USER_DIR") or own),
+        machine.home / ".local" / "share" / "flatpak",
+        Path(given.get("FLATPAK_SYSTEM_DIR") or everybody),
+    )
+    return any((folder / "app" / APPLICATION).is_dir() for folder in installations)
+
+
+def try_engine(installation: Installation) -> str:
+    """Let the engine paint inside the sandbox; say how it went, and what to do if it failed."""
+    home = installation.home
+    if not selfcontained.in_use(home, installation.environment):
+        base = environment_base(installation.environment)
+        return (
+            f"{NAME} does not see {base}, which the engine runs on; put a Python into your home "
+            "folder (for instance with: uv python install 3.12) and start install.py with it."
+        )
+    flatpak = shutil.which("flatpak")
+    if flatpak is None:
+        return (
+            f"{NAME} was not tried, since there is no command flatpak; the engine needs no file "
+            f"outside of {home}, which that GIMP sees unless its permissions were changed."
+        )
+    problem = _problem([flatpak, "run", "--command=true", APPLICATION])
+    if problem:
+        return (
+            f"{NAME} was not tried, since its sandbox cannot be started from here ({problem}); "
+            "if the filter fails there, run install.py again from a terminal on your desktop."
+        )
+    sh = [flatpak, "run", "--command=sh", APPLICATION, "-c", 'exec "$0" "$@"']
+    trial = paint(installation, sh)
+    if trial.problem:
+        return (
+            f"{NAME} cannot start the engine: {trial.problem} Let it see the data folder with: "
+            f"flatpak override --user --filesystem='{home}' {APPLICATION}; then run install.py "
+            f"again. The log is {installation.log}."
+        )
+    return f"{NAME}: the engine painted inside its sandbox, in {trial.seconds:.1f} s."
+
+
+def _problem(command: list[str]) -> str:
+    """Return why a command fails, in its own words; nothing if it does not."""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            timeout=120,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    words = done.stdout.strip().splitlines() or [f"exit status {done.returncode}"]
+    return words[-1].rstrip(".") if done.returncode else ""
