@@ -13,57 +13,55 @@ from engine.setup import selfcontained
 from engine.setup.environment import environment_base
 from engine.setup.installation import Installation
 from engine.setup.trial import paint
-from plugin.installation import Machine
+from plugin.installation import FLATPAK, Machine
 
-APPLICATION = "org.gimp.GIMP"
 NAME = "GIMP from Flatpak"
 
 
-def is_there(machine: Machine) -> bool:
-    """Whether GIMP is installed from Flatpak, for the user or for all."""
+def applications(machine: Machine) -> list[str]:
+    """Return the GIMPs that are installed from Flatpak, for the user or for all."""
     if machine.system != "linux":
-        return False
+        return []
     given = machine.variables
-    own = Path(given.get("XDG_DATA_HOME") or machine.home / ".local" / "share") / "flatpak"
-    everybody = machine.root / "var" / "lib" / "flatpak"
+    data = Path(given.get("XDG_DATA_HOME") or machine.home / ".local" / "share")
     installations = (
-        Path(given.get("FLATPAK_USER_DIR") or own),
-        machine.home / ".local" / "share" / "flatpak",
-        Path(given.get("FLATPAK_SYSTEM_DIR") or everybody),
+        Path(given.get("FLATPAK_USER_DIR") or data / "flatpak"),
+        Path(given.get("FLATPAK_SYSTEM_DIR") or machine.root / "var" / "lib" / "flatpak"),
     )
-    return any((folder / "app" / APPLICATION).is_dir() for folder in installations)
+    found = (path for folder in installations for path in folder.glob(f"app/{FLATPAK}*"))
+    return sorted({path.name for path in found if (path / "current").exists()})
 
 
-def try_engine(installation: Installation) -> str:
+def try_engine(installation: Installation, application: str) -> str:
     """Let the engine paint inside the sandbox; say how it went, and what to do if it failed."""
-    home = installation.home
+    home, name = installation.home, f"{NAME} ({application})"
     if not selfcontained.in_use(home, installation.environment):
         base = environment_base(installation.environment)
         return (
-            f"{NAME} does not see {base}, which the engine runs on; put a Python into your home "
+            f"{name} does not see {base}, which the engine runs on; put a Python into your home "
             "folder (for instance with: uv python install 3.12) and start install.py with it."
         )
     flatpak = shutil.which("flatpak")
     if flatpak is None:
         return (
-            f"{NAME} was not tried, since there is no command flatpak; the engine needs no file "
+            f"{name} was not tried, since there is no command flatpak; the engine needs no file "
             f"outside of {home}, which that GIMP sees unless its permissions were changed."
         )
-    problem = _problem([flatpak, "run", "--command=true", APPLICATION])
+    problem = _problem([flatpak, "run", "--command=true", application])
     if problem:
         return (
-            f"{NAME} was not tried, since its sandbox cannot be started from here ({problem}); "
+            f"{name} was not tried, since its sandbox cannot be started from here ({problem}); "
             "if the filter fails there, run install.py again from a terminal on your desktop."
         )
-    sh = [flatpak, "run", "--command=sh", APPLICATION, "-c", 'exec "$0" "$@"']
+    sh = [flatpak, "run", "--command=sh", application, "-c", 'exec "$0" "$@"']
     trial = paint(installation, sh)
     if trial.problem:
         return (
-            f"{NAME} cannot start the engine: {trial.problem} Let it see the data folder with: "
-            f"flatpak override --user --filesystem='{home}' {APPLICATION}; then run install.py "
+            f"{name} cannot start the engine: {trial.problem} Let it see the data folder with: "
+            f"flatpak override --user --filesystem='{home}' {application}; then run install.py "
             f"again. The log is {installation.log}."
         )
-    return f"{NAME}: the engine painted inside its sandbox, in {trial.seconds:.1f} s."
+    return f"{name}: the engine painted inside its sandbox, in {trial.seconds:.1f} s."
 
 
 def _problem(command: list[str]) -> str:

@@ -22,6 +22,9 @@ NEW, OLD = ".scumble-new", ".scumble-old"
 """Beside the folder plug-ins, where GIMP does not look: the copy while it is made or removed."""
 
 SOURCE = Path(__file__).resolve().parent / NAME
+FLATPAK = "org.gimp.GIMP"
+"""What GIMP is called in Flatpak; others begin with it, such as org.gimp.GIMP.Nightly."""
+
 VERSION = re.compile(r"3\.\d+")
 
 
@@ -172,12 +175,12 @@ def find_profiles(machine: Machine, more: Iterable[Path] = ()) -> list[Profile]:
     if named:
         folder = machine.home / named
         found.append(Profile(f"GIMP in {folder} (GIMP3_DIRECTORY)", folder))
-    for parent in _parents(machine):
+    for parent, note in _parents(machine):
         with contextlib.suppress(OSError):
             versions = [entry for entry in parent.iterdir() if VERSION.fullmatch(entry.name)]
             for folder in sorted(versions, key=lambda each: int(each.name[2:])):
                 if folder.is_dir():
-                    found.append(Profile(f"GIMP {folder.name}", folder))
+                    found.append(Profile(f"GIMP {folder.name}{note}", folder))
     unique: dict[str, Profile] = {}
     for profile in found:
         unique.setdefault(os.path.realpath(profile.folder), profile)
@@ -306,15 +309,22 @@ def read_copy(profile: Profile) -> Copy | None:
         return Copy(profile, "", "")
 
 
-def _parents(machine: Machine) -> list[Path]:
+def _parents(machine: Machine) -> list[tuple[Path, str]]:
+    """Return the folders in which GIMPs keep a folder per version, and what to add to the name."""
     if machine.system == "win32":
         roaming = machine.variables.get("APPDATA", "")
-        return [(Path(roaming) if roaming else machine.home / "AppData" / "Roaming") / "GIMP"]
+        return [((Path(roaming) if roaming else machine.home / "AppData" / "Roaming") / "GIMP", "")]
     if machine.system == "darwin":
-        return [machine.home / "Library" / "Application Support" / "GIMP"]
-    parents = [machine.home / ".config" / "GIMP"]  # Flatpak's, whatever XDG_CONFIG_HOME says
+        return [(machine.home / "Library" / "Application Support" / "GIMP", "")]
+    parents = [(machine.home / ".config" / "GIMP", "")]
     named = machine.variables.get("XDG_CONFIG_HOME", "")
-    return [Path(named) / "GIMP", *parents] if named else parents
+    if named:
+        parents.insert(0, (Path(named) / "GIMP", ""))
+    # Flatpak shows its GIMP the folder above, but only where there was one when GIMP was started.
+    own = machine.home / ".var" / "app"
+    for folder in sorted(own.glob(f"{FLATPAK}*")):
+        parents.append((folder / "config" / "GIMP", f" of {folder.name}"))
+    return parents
 
 
 def _remove(path: Path) -> None:

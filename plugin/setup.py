@@ -25,10 +25,13 @@ GAP = "\n" + 10 * " "
 
 RECORDED = "gimp_folders"
 
+LOOKS = {"gimp": "plugin.setup:gimps"}
+"""What the doctor is to look at as well, and the function for it."""
+
 
 def sandboxed() -> str:
     """Return which GIMP runs in a sandbox, where the system's Python is not; '' where none does."""
-    return flatpak.NAME if flatpak.is_there(Machine()) else ""
+    return flatpak.NAME if flatpak.applications(Machine()) else ""
 
 
 def put(installation: Installation) -> str:
@@ -43,14 +46,13 @@ def put(installation: Installation) -> str:
     known = installation.record.get(RECORDED, [])
     folders = [Path(each) for each in dict.fromkeys([*known, *map(str, named)])]
     folders = [folder for folder in folders if folder.is_dir()]
-    note(installation, **{RECORDED: [str(folder) for folder in folders]})
+    note(installation, looks=LOOKS, **{RECORDED: [str(folder) for folder in folders]})
     place = Place(installation.python, installation.home, engine.__version__)
     try:
         said = put_everywhere(place, installation.checkout, Machine(), folders)
     except PluginError as error:
         raise SetupError(str(error)) from error
-    if flatpak.is_there(Machine()):
-        said.append(flatpak.try_engine(installation))
+    said += [flatpak.try_engine(installation, name) for name in flatpak.applications(Machine())]
     return GAP.join(said)
 
 
@@ -69,7 +71,7 @@ def gimps(home: Path) -> list[tuple[str, bool]]:
     """Return a line for every GIMP, and whether its plug-in goes with this engine."""
     record = read_record(home) or {}
     folders = map(Path, record.get(RECORDED, []))
-    return survey(home, engine.__version__, Machine(), folders)
+    return survey(home, engine.__version__, Machine(), folders) or [("no GIMP 3 found", True)]
 
 
 def _folders(named: Iterable[str]) -> list[Path]:

@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, Callable
@@ -21,6 +22,9 @@ from engine.failures import log_file, record
 from engine.home import MARKER, home, model_file
 from engine.job import JobError
 from engine.memory import memory
+from engine.setup import selfcontained
+from engine.setup.datafolder import read_record
+from engine.setup.environment import SetupError
 from engine.setup.machine import DISTRIBUTIONS
 from engine.threads import thread_count
 
@@ -51,7 +55,8 @@ class Finding:
 
 def examine(*, as_json: bool = False) -> int:
     """Print a report on standard output; return 1 if something is broken, else 0."""
-    findings = [_guarded(name, look) for name, look in _LOOKS.items()]
+    looks = {**_LOOKS, **_added()}
+    findings = [_guarded(name, look) for name, look in looks.items()]
     problems = [each.problem for each in findings if each.problem]
     if as_json:
         report: dict[str, Any] = {each.name: each.value for each in findings}
@@ -73,7 +78,13 @@ def _scumble() -> Finding:
 
 
 def _python() -> Finding:
-    return Finding("python", f"{platform.python_version()} in {sys.executable}")
+    value = f"{platform.python_version()} in {sys.executable}"
+    if not selfcontained.in_use(home(), Path(sys.prefix)):
+        return Finding("python", value)
+    value += ", a copy that needs no file outside of the data folder"
+    if selfcontained.find(home()) is None:
+        return Finding("python", value, f"The copy of Python is not whole; {REPAIR}.")
+    return Finding("python", value)
 
 
 def _system() -> Finding:
@@ -211,6 +222,10 @@ def _data_folder() -> Finding:
         problem = f"The data folder {folder} cannot be written to ({reason}); free it or {REPAIR}."
         return Finding("data folder", f"{folder}, not writable", problem)
     made = "installed" if (folder / MARKER).is_file() else f"without {MARKER}"
+    try:
+        read_record(folder)
+    except SetupError as error:
+        return Finding("data folder", f"{folder}, {MARKER} damaged", str(error))
     room = shutil.disk_usage(folder).free / 2**30
     return Finding("data folder", f"{folder}, {made}, {room:.1f} GiB free")
 
@@ -220,15 +235,24 @@ def _log() -> Finding:
     return Finding("log", str(path) if path.is_file() else "none")
 
 
-def _gimp() -> Finding:
-    """Look for the plug-in in every GIMP."""
+def _added() -> dict[str, Callable[[], Finding]]:
+    """Return the looks that other parts of the program have had recorded, as 'module:function'.
+
+    The function is given the data folder, and returns lines, each with whether it is all right.
+    """
     try:
-        from plugin.setup import gimps
-    except ImportError:
-        return Finding("gimp", "unknown, since the installer's part of the program is not here")
-    lines = gimps(home())
-    problem = "".join(f"{line}; {REPAIR}." for line, fits in lines if not fits)
-    return Finding("gimp", "; ".join(line for line, _ in lines) or "no GIMP 3 found", problem)
+        recorded = read_record(home()) or {}
+    except SetupError:
+        return {}  # the data folder's own line says so
+
+    def look(name: str, function: str) -> Finding:
+        module, _, what = function.partition(":")
+        lines = getattr(import_module(module), what)(home())
+        problem = "".join(f"{line}; {REPAIR}." for line, right in lines if not right)
+        return Finding(name, "; ".join(line for line, _ in lines), problem)
+
+    added = recorded.get("looks", {})
+    return {name: partial(look, name, function) for name, function in added.items()}
 
 
 _LOOKS: dict[str, Callable[[], Finding]] = {
@@ -245,7 +269,6 @@ _LOOKS: dict[str, Callable[[], Finding]] = {
     "cores": _cores,
     "memory": _memory,
     "data folder": _data_folder,
-    "gimp": _gimp,
     "log": _log,
 }
 

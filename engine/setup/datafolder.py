@@ -21,7 +21,7 @@ from engine.setup.environment import SetupError
 
 LOCK = "install.lock"
 
-FOLDERS = ("env", "python", "app", "app.new", "app.old", "tmp", "cache", "check")
+FOLDERS = ("env", "python", "python.new", "app", "app.new", "app.old", "tmp", "cache", "check")
 """Folders in the data folder that are Scumble's with all that is in them."""
 
 SHARED = {

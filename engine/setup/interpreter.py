@@ -54,6 +54,7 @@ def make_python(installation: Installation) -> str:
                 message = f"--self-contained: {chosen.name} cannot be copied: {error}."
                 raise SetupError(message) from error
             said.append(f"it could not be copied into the data folder: {error}")
+            present = examine(str(installation.python)) if present else None
             if present:
                 return f"{_already(installation, present)} ({'; '.join(said)})"
     installation.show(f"making an environment with {base.name}")

@@ -17,6 +17,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,14 @@ LIBRARIES = "libraries"
 _LIST = "files.json"  # in the copy: what it consists of; written last
 
 _ABOUT = """
-import json, os, sys, sysconfig
+import json, os, sys
+library = os.path.dirname(os.__file__)
+modules = [os.path.dirname(path) for path in sys.path if os.path.basename(path) == "lib-dynload"]
 print(json.dumps({
     "program": os.path.realpath("/proc/self/exe"),
-    "prefix": sys.base_prefix,
-    "folders": [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")],
+    "library": os.path.relpath(library, sys.base_prefix),
+    "modules": os.path.relpath((modules or [library])[0], sys.base_exec_prefix),
+    "prefixes": [sys.base_prefix, sys.base_exec_prefix],
     "name": "python%d.%d" % sys.version_info[:2],
 }))
 """
@@ -85,31 +89,38 @@ def make(source: Python, home: Path) -> Python:
     SetupError
         If it cannot be copied, or the copy does not run; the reason, without what to do.
     """
-    folder = home / FOLDER
+    folder, fresh = home / FOLDER, home / f"{FOLDER}.new"
+    if sys.platform != "linux":
+        message = "that is possible on Linux only"
+        raise SetupError(message)
     if re.search(r"[:;\n]", str(folder)):
         message = f"its loader cannot be told of a path with ':' or ';' ({folder})"
         raise SetupError(message)
     about = json.loads(_output([source.executable, "-I", "-c", _ABOUT]))
-    prefix = Path(about["prefix"])
-    if _inside(prefix, folder):
-        message = f"{source.executable} is the copy itself; use the system's Python"
+    library, modules = about["library"], about["modules"]
+    if library.startswith("..") or modules.startswith(".."):
+        message = f"the standard library of {source.executable} lies outside of its own folder"
         raise SetupError(message)
-    remove(folder)
-    (folder / LIBRARIES).mkdir(parents=True)
-    (folder / "bin").mkdir()
+    if _inside(Path(about["prefixes"][0]), folder):
+        message = f"{source.executable} is the copy itself; start install.py with the system's"
+        raise SetupError(message)
+    remove(fresh)
+    for name in (LIBRARIES, "bin"):
+        (fresh / name).mkdir(parents=True)
     binaries = [Path(about["program"])]
-    for each in dict.fromkeys(about["folders"]):
-        binaries += _copy_library(Path(each), folder / Path(each).relative_to(prefix))
-    program = folder / LIBRARIES / about["name"]
-    shutil.copy(about["program"], program)
+    for part, prefix in {library: about["prefixes"][0], modules: about["prefixes"][1]}.items():
+        binaries += _copy_library(Path(prefix, part), fresh / part)
+    shutil.copy(about["program"], fresh / LIBRARIES / about["name"])
     loaded = _loaded_libraries(binaries)
-    _copy_libraries(loaded, folder)
     loader = next((name for name in loaded if _LOADER.fullmatch(name)), None)
     if loader is None:
         message = f"{about['program']} is not started by a loader"
         raise SetupError(message)
-    _write_script(folder, loader, program)
-    _write_list(folder, source)
+    _copy_libraries(loaded, fresh)
+    _write_script(fresh, folder / LIBRARIES, loader, about["name"])
+    _write_list(fresh, f"{source.name} {source.executable}")
+    remove(folder)
+    fresh.rename(folder)
     made = examine(str(python_path(home)))
     if made is None:
         remove(folder)
@@ -142,7 +153,7 @@ def complete(home: Path, environment: Path, python: Path) -> list[str]:
         If the packages cannot be loaded.
     """
     folder = home / FOLDER
-    before = _read_list(folder)
+    source = str(_read_list(folder).get("from"))
     modules = [path for path in environment.rglob("*.so*") if path.is_file()]
     if modules:
         _copy_libraries(_loaded_libraries(modules), folder, home)
@@ -150,7 +161,7 @@ def complete(home: Path, environment: Path, python: Path) -> list[str]:
     if outside:  # loaded by name while running
         _copy_libraries({Path(each).name: each for each in outside}, folder, home)
         outside = files_outside(home, python)
-    replace_file(folder / _LIST, _list_text(folder, before["from"]))
+    _write_list(folder, source)
     return outside
 
 
@@ -208,34 +219,28 @@ def _copy_libraries(places: dict[str, str], folder: Path, home: Path | None = No
             shutil.copy(place, target)
 
 
-def _write_script(folder: Path, loader: str, program: Path) -> None:
+def _write_script(folder: Path, libraries: Path, loader: str, program: str) -> None:
     """Write what starts the copy: a script, to which environments link.
 
     Through --argv0 Python learns the link's path, and so its environment.
     """
-    libraries = folder / LIBRARIES
     start = [str(libraries / loader), "--library-path", str(libraries), "--argv0"]
-    script = folder / "bin" / program.name
     replace_file(
-        script,
+        folder / "bin" / program,
         "#!/bin/sh\n# Starts this copy of Python with its own loader. Made by install.py.\n"
-        f'exec {shlex.join(start)} "$0" {shlex.quote(str(program))} "$@"\n',
+        f'exec {shlex.join(start)} "$0" {shlex.quote(str(libraries / program))} "$@"\n',
         mode=0o755,
     )
     for name in ("python3", "python"):
-        (folder / "bin" / name).symlink_to(script.name)
+        (folder / "bin" / name).symlink_to(program)
 
 
-def _write_list(folder: Path, source: Python) -> None:
-    replace_file(folder / _LIST, _list_text(folder, f"{source.name} {source.executable}"))
-
-
-def _list_text(folder: Path, source: str) -> str:
-    """Return the list of the copy's files with their sizes, without what running it adds."""
+def _write_list(folder: Path, source: str) -> None:
+    """Write the list of the copy's files with their sizes, without what running it adds."""
     paths = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
     kept = [path for path in paths if path.suffix != ".pyc" and path.name != _LIST]
     sizes = {str(path.relative_to(folder)): path.stat().st_size for path in sorted(kept)}
-    return json.dumps({"from": source, "files": sizes}, indent=0)
+    replace_file(folder / _LIST, json.dumps({"from": source, "files": sizes}, indent=0) + "\n")
 
 
 def _read_list(folder: Path) -> dict[str, Any]:
