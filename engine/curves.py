@@ -26,6 +26,8 @@ WIDTH, HEIGHT = 8.0, 3.6
 
 DPI = 120
 
+FONT = "DejaVu Sans"
+
 # Okabe and Ito's colours, which colour-blind people tell apart; those too pale on white are left
 # out, and the regions beyond the fourth are dashed as well.
 _STYLE_COLORS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00")
@@ -62,8 +64,9 @@ def loss_curves(
     """Draw how the loss has gone, term by term, as a PNG file of 960 pixels' width.
 
     The weighted terms of the loss and their sum over the evaluations, on a logarithmic axis: the
-    scales one after the other, each marked with its size. A run of the method stitch has several
-    pictures; each gets a panel of its own below the other.
+    scales one after the other, each marked with its size. What a line search has tried and found
+    much worse than the start goes beyond the top. A run of the method stitch has several pictures;
+    each gets a panel of its own below the other.
 
     Parameters
     ----------
@@ -101,6 +104,23 @@ def loss_curves(
         if title:
             figure.suptitle(_drawable(title), fontsize=10)
         figure.savefig(path, format="png", metadata={"Software": None})
+
+
+def font_file() -> str:
+    """Return the font that comes with matplotlib, for other drawings of a report."""
+    _matplotlib()
+    from matplotlib.font_manager import findfont
+
+    return findfont(FONT)
+
+
+def in_font(text: str) -> str:
+    """Return a text in characters that the font has; others become question marks."""
+    _matplotlib()
+    from matplotlib.font_manager import get_font
+
+    known = get_font(font_file()).get_charmap()
+    return "".join(each if ord(each) in known else "?" for each in text)
 
 
 def part_label(part: str, names: Sequence[str]) -> str:
@@ -175,7 +195,9 @@ def _draw(panel: Any, curves: Sequence[Curve], names: Sequence[str]) -> None:
         last = [value for values in series.values() for value in _above_zero(values)[-1:]]
         floor = min(last) / 10**_DECADES_BELOW
         panel.set_yscale("log")
-        panel.set_ylim(bottom=max(min(positive) / 1.5, floor))
+        # A line search's trial may be a thousand times worse; such peaks go beyond the top.
+        top = 3 * max(totals[start - 1] for start, end in zip(starts, ends) if start <= end)
+        panel.set_ylim(max(min(positive) / 1.5, floor), top if top > 0 else None)
     panel.set_xlim(0.5, max(len(totals), 1) + 0.5)
     panel.xaxis.get_major_locator().set_params(integer=True)
     panel.set_xlabel("evaluation")
@@ -212,10 +234,6 @@ def _look(part: str) -> dict[str, str]:
 
 
 def _drawable(text: str) -> str:
-    """Return a text in characters that matplotlib's own font has; others become question marks."""
-    from matplotlib.font_manager import findfont, get_font
-
-    known = get_font(findfont("DejaVu Sans")).get_charmap()
+    """Return a short text that is drawn as it is: between dollar signs stood a formula."""
     short = text if len(text) <= 40 else text[:37] + "..."
-    shown = "".join(each if ord(each) in known else "?" for each in short)
-    return shown.replace("$", r"\$")  # between bare ones it would read a formula
+    return in_font(short).replace("$", r"\$")

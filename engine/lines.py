@@ -37,7 +37,7 @@ class Lines:
         OSError
             If nobody reads any more.
         """
-        text = json.dumps({"type": kind, **_plain(fields)}, ensure_ascii=True, allow_nan=False)
+        text = json.dumps({"type": kind, **plain(fields)}, ensure_ascii=True, allow_nan=False)
         data = text.encode("ascii") + b"\n"
         with self._lock:
             while data:
@@ -80,12 +80,12 @@ class Lines:
         self.send("error", **vars(failure))
 
 
-def _plain(value: Any) -> Any:
-    """Replace what JSON has no word for: NaN and the infinities become null."""
+def plain(value: Any) -> Any:
+    """Return a value without what JSON has no word for: NaN and the infinities become null."""
     if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
+        return {name: plain(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     if isinstance(value, float):
         value = float(value)  # numpy's float64 is a float, too
         return value if math.isfinite(value) else None

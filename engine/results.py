@@ -137,6 +137,8 @@ def settings(job: Job, result: Result) -> dict[str, Any]:
         content=relative(job.content),
         output=Path(job.output).name,
         init_picture=relative(job.init_picture),
+        # Who repeats a result does not ask for its report to be written over.
+        report="",
         regions=regions,
     )
     return {

@@ -20,9 +20,13 @@ from engine import results
 from engine.events import Event, Notice, Preview, Progress
 from engine.failures import Failure, describe
 from engine.lines import Lines
+from engine.report import check_report, remove_partial, try_report
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from engine.job import Job
+    from engine.stylize import Result
 
 PREFIX = "scumble-run-"
 """Only a folder whose name begins so is worked in, since it is deleted afterwards."""
@@ -70,6 +74,7 @@ class _Worker:
         self._stop = threading.Event()
         self._leaving = threading.Lock()
         self._status = CANCELLED
+        self._reported: Job | None = None
         self._complaints = 0
         self._previews = 0
         self._preview_failed = False
@@ -127,10 +132,15 @@ class _Worker:
         if not job.output:
             job = dataclasses.replace(job, output=str(self._folder / OUTPUT))
         results.check_files(job)
+        if job.report:
+            check_report(job)
         from engine.stylize import stylize
 
         result = stylize(job, self._report, self._stop)
+        began = time.perf_counter()
         files, notices = results.write(job, result)
+        if job.report:
+            notices += self._written_report(job, result, files, time.perf_counter() - began)
         self._report(Progress("write", 1, 1))
         for notice in notices:
             self._report(Notice(notice))
@@ -138,6 +148,18 @@ class _Worker:
         self._status = DONE
         names = [self._name(each) for each in files]
         self._say(self._lines.done, names, result, results.settings(job, result))
+
+    def _written_report(
+        self, job: Job, result: Result, files: tuple[Path, ...], writing: float
+    ) -> tuple[str, ...]:
+        """Write the job's report, whose failure is no reason to lose the picture."""
+        self._report(Progress("write", 1, 2))
+        self._reported = job
+        page, failure = try_report(job, result, files, writing)
+        self._reported = None
+        if self._leaving.locked():
+            return ()  # it failed because it is being deleted
+        return page if failure is None else (f"{failure.message} {failure.hint}".strip(),)
 
     def _report(self, event: Event) -> None:
         if isinstance(event, Preview):
@@ -189,6 +211,8 @@ class _Worker:
         if not self._leaving.acquire(blocking=False):
             return  # another thread is at it
         status = self._status
+        if self._reported:
+            remove_partial(self._reported)
         remove(self._folder)
         os._exit(status)
 

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import os
 import sys
+import time
 from typing import TYPE_CHECKING, Any, Callable
 
 from engine import results
@@ -16,6 +17,7 @@ from engine.events import Notice, Progress
 from engine.failures import Failure, describe
 from engine.job import Job, JobError
 from engine.lines import Lines
+from engine.report import check_report, try_report
 
 if TYPE_CHECKING:
     import threading
@@ -86,6 +88,8 @@ def _paint(options: argparse.Namespace) -> int:
     try:
         job = job_from_options(options) if options.command == "stylize" else _loaded(options)
         results.check_files(job)
+        if job.report:
+            check_report(job)
     except JobError as error:
         return failed(error, WRONG_USE)
     except Exception as error:
@@ -93,10 +97,17 @@ def _paint(options: argparse.Namespace) -> int:
 
     report = terminal.report if lines is None else lines.event
     files: tuple[Path, ...] = ()
+    unreported: Failure | None = None
     try:
         with Interrupts(terminal) as interrupts:
             result = interrupts.run(lambda: _stylized(job, report, interrupts.stop))
+            began = time.perf_counter()
             files, notices = results.write(job, result)
+            result = dataclasses.replace(result, notices=(*result.notices, *notices))
+            if job.report:
+                report(Progress("write", 1, 2))
+                page, unreported = try_report(job, result, files, time.perf_counter() - began)
+                notices += page
             report(Progress("write", 1, 1))
     except KeyboardInterrupt:
         # The network may be in the middle of a step and cannot be waited for.
@@ -108,12 +119,16 @@ def _paint(options: argparse.Namespace) -> int:
         return failed(error, FAILED)
     for notice in notices:
         report(Notice(notice))
-    result = dataclasses.replace(result, notices=(*result.notices, *notices))
     terminal.clear()
     if lines is None:
         to_standard_output(result_text(files, result))
     else:
         lines.done([str(each) for each in files], result, results.settings(job, result))
+    if unreported:
+        _show_failure(unreported, f"scumble {options.command}")
+        if lines is not None:
+            lines.error(unreported)
+        return FAILED
     return DONE
 
 

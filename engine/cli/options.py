@@ -281,8 +281,8 @@ def _metavar(described: dataclasses.Field) -> str:
         return "|".join(described.metadata["choices"])
     if described.name.endswith("_layers"):
         return "LAYER[=WEIGHT],..."
-    if described.name == "name":
-        return "NAME"
+    if described.name in ("name", "report"):
+        return {"name": "NAME", "report": "FOLDER"}[described.name]
     return {int: "N", float: "X"}.get(type(described.default), "PICTURE")
 
 

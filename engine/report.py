@@ -1,0 +1,229 @@
+"""`--report FOLDER`: what one attaches to a question about a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine import results
+from engine.curves import check_plotting, loss_curves
+from engine.failures import Failure, describe
+from engine.job import Job, JobError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.report_numbers import Findings
+    from engine.stylize import Result
+
+PAGE, NUMBERS, SHEET = "report.html", "report.json", "guidance.png"
+
+_OURS = re.compile(
+    r"report\.(html|json)|guidance\.png|curves-\d\.png|(content|result|(style|mask)-\d)\.(jpg|png)"
+)
+"""The names of a report's files."""
+
+_IGNORED = (".DS_Store", "Thumbs.db", "desktop.ini")
+"""What file managers leave in every folder that they have shown."""
+
+REMOVAL_SECONDS = 0.3
+
+
+def check_report(job: Job) -> None:
+    """Find out before the painting whether the job's report can be written.
+
+    Raises
+    ------
+    JobError
+        If matplotlib is missing, or the folder holds or would hold anything but a report.
+    PictureError
+        If the folder cannot be made.
+    """
+    from engine.pictures import PictureError
+
+    if "\0" in job.report:
+        message = "The name of the report's folder holds a null character."
+        raise JobError(message)
+    check_plotting()
+    folder = _folder(job)
+    for each in (*map(Path, results.inputs(job)), *results.outputs(job)):
+        if folder == Path(os.path.realpath(each)).parent:
+            message = f"{each} lies in the report's folder {folder}; name another one."
+            raise JobError(message)
+    if os.path.lexists(folder) and not folder.is_dir():
+        message = f"report: {folder} is a file; name a folder."
+        raise JobError(message)
+    foreign = _foreign(folder)
+    if foreign:
+        message = f"report: {folder} holds {foreign}, which is no earlier report's; name another."
+        raise JobError(message)
+    if not folder.parent.is_dir():
+        message = f"There is no folder {folder.parent} to write the report {folder.name} to."
+        raise PictureError(message)
+    try:
+        with tempfile.TemporaryFile(dir=folder.parent):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        message = f"The report cannot be written to {folder.parent}: {reason}."
+        raise PictureError(message) from error
+
+
+def write_report(job: Job, result: Result, files: Sequence[Path], writing: float) -> Path:
+    """Write the report of a run whose picture is written.
+
+    It is made in a folder of another name, beside the one that is asked for, and renamed in the
+    end: an interrupted run leaves the earlier report, or none.
+
+    Parameters
+    ----------
+    job : Job
+        With a report that `check_report` has let pass.
+    result : Result
+    files : sequence of Path
+        What was written, the picture first.
+    writing : float
+        Seconds that this took.
+
+    Returns
+    -------
+    Path
+        The report's page.
+
+    Raises
+    ------
+    PictureError
+        If it cannot be written, or a picture of the job is no longer there.
+    """
+    from engine.memory import peak
+    from engine.pictures import PictureError
+    from engine.report_numbers import find
+
+    findings = find(job, result, files, writing, peak())
+    folder, partial = _folder(job), _partial(job)
+    try:
+        remove_partial(job)
+        partial.mkdir()
+        try:
+            _fill(partial, job, result, findings)
+            _put_in_place(partial, folder)
+        finally:
+            remove_partial(job)
+    except OSError as error:
+        message = f"The report {folder} cannot be written: {error.strerror or error}."
+        raise PictureError(message) from error
+    return folder / PAGE
+
+
+def try_report(
+    job: Job, result: Result, files: Sequence[Path], writing: float
+) -> tuple[tuple[str, ...], Failure | None]:
+    """Write the report as `write_report` does; its failure does not undo what is painted.
+
+    Returns
+    -------
+    notices : tuple of str
+        Where the report is, or nothing.
+    failure : Failure or None
+        Why there is no report; it names the picture that is written all the same.
+    """
+    try:
+        page = write_report(job, result, files, writing)
+    except Exception as error:
+        failure = describe(error)
+        message = f"The result is in {files[0]}, but it has no report: {failure.message}"
+        return (), dataclasses.replace(failure, message=message)
+    return (f"The report is {page}.",), None
+
+
+def remove_partial(job: Job) -> None:
+    """Remove what an interrupted run has left of the job's report, or one at work is making."""
+    partial = _partial(job)
+    last = time.monotonic() + REMOVAL_SECONDS
+    _remove(partial)
+    while partial.exists() and time.monotonic() < last:  # a file has been added meanwhile
+        _remove(partial)
+
+
+def _fill(folder: Path, job: Job, result: Result, findings: Findings) -> None:
+    """Write all of a report's files."""
+    from engine.report_guidance import draw_sheet
+    from engine.report_page import page
+    from engine.report_pictures import copies
+
+    names = [region.name for region in findings.regions]
+    pictures = copies(folder, findings)
+    curves = []
+    for picture in dict.fromkeys(curve.region for curve in result.curves):
+        curves.append(f"curves-{1 if picture is None else picture + 1}.png")
+        own = [curve for curve in result.curves if curve.region == picture]
+        title = "" if picture is None else f"Picture in the style {names[picture]}"
+        loss_curves(folder / curves[-1], own, names, title)
+    draw_sheet(folder / SHEET, findings.rows)
+    written = [*(file for file, _ in pictures), *curves, SHEET, PAGE, NUMBERS]
+    numbers = {**findings.numbers, "files": written}
+    html = page(numbers, pictures, curves, SHEET)
+    (folder / PAGE).write_text(html, encoding="utf-8", newline="\n")
+    text = json.dumps(numbers, indent=1, ensure_ascii=True, allow_nan=False)
+    (folder / NUMBERS).write_text(text + "\n", encoding="ascii", newline="\n")
+
+
+def _put_in_place(partial: Path, folder: Path) -> None:
+    """Give a finished report its name, in place of an earlier one."""
+    if not os.path.lexists(folder):
+        partial.rename(folder)
+        return
+    old = folder.with_name(f".{folder.name}.old")
+    _remove(old)
+    folder.rename(old)
+    try:
+        partial.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
+    _remove(old)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a report's files and their folder, which stays if it holds anything else."""
+    if folder.is_symlink() or not folder.is_dir():
+        return
+    for file in folder.iterdir():
+        # write_picture's own temporary files are gone, unless the process was killed.
+        if _OURS.fullmatch(file.name) or file.name in _IGNORED or file.suffix == ".part":
+            file.unlink()
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _foreign(folder: Path) -> str:
+    """Return the name of something in a folder that is not an earlier report's, or ''."""
+    if not folder.is_dir():
+        return ""
+    names = sorted(name for name in os.listdir(folder) if name not in _IGNORED)
+    if not names:
+        return ""
+    try:
+        listed = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
+        ours = set(listed["files"]) if "scumble" in listed and listed["report"] else set()
+    except (OSError, ValueError, TypeError, KeyError):
+        ours = set()
+    foreign = (name for name in names if name not in ours or not _OURS.fullmatch(name))
+    return next(foreign, "")
+
+
+def _partial(job: Job) -> Path:
+    """Return the folder in which the job's report is made."""
+    folder = _folder(job)
+    return folder.with_name(f".{folder.name}.part")
+
+
+def _folder(job: Job) -> Path:
+    return Path(os.path.realpath(job.report))
