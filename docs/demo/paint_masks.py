@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Draws the masks of the pictures by colour and outline: python docs/demo/paint_masks.py.
 
-sky.png and flower-mask.png belong to the gallery's photographs, china.jpg and flower.jpg; cup.png
-belongs to photo.jpg beside this file. They are hard: black or white, with one pixel of smoothing
-at the outline. It needs numpy, SciPy and Pillow.
+sky.png belongs to the gallery's china.jpg, flower-mask.png and flower-background.png, what it
+leaves, to flower.jpg; cup.png belongs to photo.jpg beside this file. They are hard: black or white,
+with one pixel of smoothing at the outline. It needs numpy, SciPy and Pillow.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 from scipy import ndimage
 
 DEMO = Path(__file__).resolve().parent
@@ -21,7 +21,9 @@ GALLERY = DEMO.parents[1] / "engine" / "gallery" / "pictures"
 def main() -> None:
     """Draw the masks beside the photographs that they belong to."""
     draw_sky(_read(GALLERY / "china.jpg")).save(GALLERY / "sky.png", optimize=True)
-    draw_flower(_read(GALLERY / "flower.jpg")).save(GALLERY / "flower-mask.png", optimize=True)
+    flower = draw_flower(_read(GALLERY / "flower.jpg"))
+    flower.save(GALLERY / "flower-mask.png", optimize=True)
+    ImageOps.invert(flower).save(GALLERY / "flower-background.png", optimize=True)
     draw_cup().save(DEMO / "cup.png", optimize=True)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from engine import results
 from engine.cli.interrupts import Interrupts
-from engine.cli.options import build_parser, job_from_options
+from engine.cli.options import build_parser, job_from_options, wish_from_options
 from engine.cli.terminal import Terminal, result_text, to_standard_output
 from engine.events import Notice, Progress
 from engine.failures import Failure, describe
@@ -56,6 +56,10 @@ def main(arguments: list[str] | None = None) -> int:
             return measure(
                 options.content, options.result, options.mask, options.style, as_json=options.json
             )
+        if options.command == "gallery":
+            from engine.cli.gallery import gallery
+
+            return gallery(options.folder, lambda: wish_from_options(options), quiet=options.quiet)
         return _paint(options)
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -67,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
         return FAILED
     except Exception as error:
         _show_failure(describe(error), f"{parser.prog} {options.command}")
-        return FAILED
+        return WRONG_USE if isinstance(error, JobError) else FAILED
 
 
 def _paint(options: argparse.Namespace) -> int:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine import __version__
+from engine.gallery.figures import ITERATIONS, NUMBERS, SIZE
 from engine.job import INITS, REST, Job, JobError, Region, check, check_value, layers_from_text
+
+if TYPE_CHECKING:
+    from engine.gallery.tasks import Wish
 
 POSITIONAL = ("content", "output", "regions")
 """Fields of a job that are not options of their own."""
@@ -20,6 +25,14 @@ REGION_OPTIONS = {
     "name": "--name",
 }
 """Options that go with the --style before them, by the region's field."""
+
+GALLERY_OPTIONS = ("size", "iterations", "seed", "threads", "device")
+"""Options of `scumble gallery` that are fields of a job."""
+
+GALLERY_TEXTS = {
+    "size": f"Pixels of each picture; larger contents are made smaller first (default {SIZE}).",
+    "iterations": f"Steps of the optimiser for each picture (default {ITERATIONS}).",
+}
 
 STYLIZE_EXAMPLES = """\
 examples:
@@ -75,6 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_display_options(job)
 
     _add_measure(commands)
+    _add_gallery(commands)
 
     worker = commands.add_parser(
         "worker",
@@ -126,6 +140,49 @@ def job_from_options(options: argparse.Namespace) -> Job:
     job = Job(**values, regions=tuple(regions))
     check(job)
     return job
+
+
+def wish_from_options(options: argparse.Namespace) -> Wish:
+    """Make what `scumble gallery` is asked for.
+
+    Raises
+    ------
+    JobError
+        Names the option, the value it has and what is allowed.
+    """
+    from engine.gallery.tasks import Wish
+
+    described = {each.name: each for each in dataclasses.fields(Job)}
+    values: dict[str, Any] = {"size": SIZE, "iterations": ITERATIONS}
+    for name in GALLERY_OPTIONS:
+        values.setdefault(name, described[name].default)
+        if getattr(options, name) is not None:
+            values[name] = _value(described[name], getattr(options, name), option_name(name))
+    styles = tuple(options.style or ())
+    if len(styles) > 2:
+        message = f"--style: is given {len(styles)} times; a gallery takes one or two styles."
+        raise JobError(message)
+    for option, file in (
+        ("--content", options.content),
+        *(("--style", style) for style in styles),
+        ("--mask", options.mask),
+    ):
+        if file is not None and not os.path.exists(file):
+            message = f"{option}: there is no file {file!r}."
+            raise JobError(message)
+    content = options.content or str(options.folder)
+    try:
+        check(Job(content=content, regions=(Region(content),), size=values["size"]))
+    except JobError as error:
+        raise JobError("--" + str(error)) from error
+    asked = options.figure or ["all"]
+    return Wish(
+        figures=NUMBERS if "all" in asked else tuple(n for n in NUMBERS if str(n) in asked),
+        content=options.content or "",
+        styles=styles,
+        mask=options.mask or "",
+        **values,
+    )
 
 
 def option_name(field: str) -> str:
@@ -206,6 +263,41 @@ def _add_measure(commands: argparse._SubParsersAction) -> None:
     )  # fmt: skip
     measure.add_argument("--style", metavar="PICTURE", help="The style of the region.")
     measure.add_argument("--json", action="store_true", help="Print JSON.")
+
+
+def _add_gallery(commands: argparse._SubParsersAction) -> None:
+    gallery = commands.add_parser(
+        "gallery",
+        allow_abbrev=False,
+        help="paint the figures of the paper",
+        description="Paints the figures of the paper, from Scumble's own pictures or from others, "
+        "and writes a page with them, their loss curves, numbers and settings: "
+        "FOLDER/gallery.html. Pictures that are in FOLDER already are kept, so a gallery that was "
+        "interrupted goes on where it stopped.",
+    )
+    gallery.add_argument("folder", metavar="FOLDER", help="Where to; made if it is missing.")
+    gallery.add_argument(
+        "--figure", action="append", choices=(*map(str, NUMBERS), "all"),
+        help="Which figure of the paper; may be given several times (default all).",
+    )  # fmt: skip
+    group = gallery.add_argument_group("one's own pictures")
+    group.add_argument("--content", metavar="PICTURE", help="In place of every content.")
+    group.add_argument(
+        "--style", metavar="PICTURE", action="append",
+        help="In place of the style; given twice, the second is figure 9's style on the right.",
+    )  # fmt: skip
+    group.add_argument(
+        "--mask", metavar="PICTURE",
+        help="In place of figure 9's sigmoid and figure 10's mask: white where the second style, "
+        "or the only one, goes.",
+    )  # fmt: skip
+    group = gallery.add_argument_group("how they are painted")
+    described = {each.name: each for each in dataclasses.fields(Job)}
+    for name in GALLERY_OPTIONS:
+        text = GALLERY_TEXTS.get(name) or _help(described[name])
+        metavar = "N|full" if name == "size" else _metavar(described[name])
+        group.add_argument(option_name(name), dest=name, metavar=metavar, help=text)
+    gallery.add_argument("--quiet", action="store_true", help="Show notices and errors only.")
 
 
 def _add_region_options(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,66 @@
+"""`scumble gallery`: the paper's figures, painted into a folder with a page that shows them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Callable
+
+from engine.cli.interrupts import Interrupts
+from engine.cli.terminal import Terminal, to_standard_output
+
+if TYPE_CHECKING:
+    from engine.gallery.build import Outcome
+    from engine.gallery.tasks import Wish
+
+STOPPING = "Leaving the picture at hand; Ctrl-C again stops at once."
+GO_ON = "The same command goes on from here."
+INTERRUPTED = 130
+
+
+def gallery(folder: str, make_wish: Callable[[], Wish], *, quiet: bool = False) -> int:
+    """Paint a gallery and return the exit status: 0, or 130 if it was stopped.
+
+    Parameters
+    ----------
+    folder : str
+        Where to.
+    make_wish : callable
+        Returns what is asked for, or raises JobError.
+    quiet : bool
+        Whether to show notices only.
+
+    Raises
+    ------
+    JobError, PictureError, WeightsError, FloatingPointError
+        As `engine.gallery.build.paint_gallery`.
+    """
+    from engine.gallery.build import paint_gallery
+
+    wish = make_wish()
+    terminal = Terminal(sys.stderr, quiet=quiet)
+
+    def say(text: str) -> None:
+        if not quiet:
+            terminal.say(text)
+
+    def work() -> Outcome:
+        return paint_gallery(folder, wish, terminal.report, say, interrupts.stop)
+
+    try:
+        with Interrupts(terminal, STOPPING) as interrupts:
+            outcome = interrupts.run(work)
+    except KeyboardInterrupt:
+        # The network may be in the middle of a step and cannot be waited for.
+        terminal.clear()
+        terminal.say(f"Stopped. {GO_ON}")
+        os._exit(INTERRUPTED)
+    finally:
+        terminal.clear()
+    if outcome.left:
+        terminal.say(f"Stopped with {outcome.left} pictures to paint. {GO_ON}")
+        return INTERRUPTED
+    to_standard_output(
+        f"Wrote {outcome.page} ({outcome.painted} pictures painted, {outcome.kept} there already)"
+    )
+    return 0

@@ -1,0 +1,292 @@
+"""A gallery's folder: what is in it already, and the painting of what is not."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable
+
+from engine import __version__, results
+from engine.curves import check_plotting, loss_curves
+from engine.events import Device, Event, Notice
+from engine.gallery.figures import Panel, figures, with_own
+from engine.gallery.inputs import FOLDER as INPUTS
+from engine.gallery.inputs import Inputs, PanelFiles, checksum
+from engine.gallery.numbers import measured
+from engine.gallery.page import write_page
+from engine.gallery.tasks import (
+    Task,
+    Wish,
+    finished,
+    make_task,
+    read_json,
+    relative,
+    wanted,
+    write_json,
+)
+from engine.home import model_file
+from engine.job import Job, JobError
+from engine.painting import Curve
+from engine.pictures import PictureError
+from engine.regions import region_name
+
+if TYPE_CHECKING:
+    import threading
+
+    from engine.network import Network
+
+NUMBERS_FILE = "metrics.json"
+PAGE = "gallery.html"
+
+SHOWN = ("numbers", "labels", "notes", "loss", "steps", "evaluations", "seconds", "device",
+         "threads", "size", "job")  # fmt: skip
+"""What the page and the file of numbers have of a picture's record."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What has come of it: the page, and how many pictures were painted, kept and left out."""
+
+    page: Path
+    painted: int
+    kept: int
+    left: int
+
+
+def paint_gallery(
+    folder: str | Path,
+    wish: Wish,
+    report: Callable[[Event], None],
+    say: Callable[[str], None],
+    stop: threading.Event,
+) -> Outcome:
+    """Paint the pictures that are not in the folder yet, and write its page.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Is made if it is missing.
+    wish : Wish
+    report : callable
+        Told the events of each painting.
+    say : callable
+        Told which picture comes next.
+    stop : threading.Event
+        When it is set, the picture at hand is given up and the page written with what there is.
+
+    Raises
+    ------
+    JobError, PictureError, WeightsError, FloatingPointError
+        As `engine.stylize.stylize`; or if the folder holds other things.
+    """
+    folder = _opened(Path(folder))
+    with_curves = _curves_can_be_drawn(report)
+    notices: list[Notice] = []
+
+    def once(event: Event) -> None:
+        """Pass on, but the device and what was said before only once."""
+        if isinstance(event, Notice):
+            if event in notices:
+                return
+            notices.append(event)
+        elif isinstance(event, Device):
+            if devices:
+                return
+            devices.append(event.name)
+        report(event)
+
+    devices: list[str] = []
+    inputs = Inputs(folder, wish.size, lambda text: once(Notice(text)))
+    shown = _read_numbers(folder)
+    tasks: list[Task] = []
+    for number in wish.figures:
+        figure = figures(wish.iterations)[number]
+        panels = with_own(figure.panels, wish.content, wish.styles, wish.mask)
+        files = [inputs.panel(panel) for panel in panels]
+        entries = []
+        for place, (panel, its) in enumerate(zip(panels, files), 1):
+            made = [
+                make_task(folder, wish, number, place, panel, its, each) for each in panel.variants
+            ]
+            tasks += made
+            entries.append(_panel_entry(folder, panel, its, made))
+        shown[str(number)] = {
+            "title": figure.title,
+            "paper": figure.paper,
+            "here": figure.here,
+            "panels": entries,
+        }
+    network = _network(wish)
+    painted = kept = 0
+
+    def write() -> Path:
+        for task in tasks:
+            _enter(shown, task)
+        write_json(folder / NUMBERS_FILE, {"scumble": __version__, "figures": shown})
+        return write_page(folder / PAGE, shown, with_curves=with_curves)
+
+    page = write()
+    for place, task in enumerate(tasks, 1):
+        if finished(task) is not None:
+            kept += 1
+        elif stop.is_set():
+            break
+        else:
+            say(f"Figure {task.figure}, {task.variant.caption} (picture {place} of {len(tasks)})")
+            if not _paint(task, once, stop, network):
+                break
+            painted += 1
+        if with_curves:
+            _draw_curve(task)
+        page = write()
+    return Outcome(page, painted, kept, len(tasks) - painted - kept)
+
+
+def _opened(folder: Path) -> Path:
+    """Make the folder, or find that it is a gallery or empty."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        names = os.listdir(folder)
+        numbers = read_json(folder / NUMBERS_FILE) or {}
+        others = sorted(set(names) - {INPUTS})
+        if others and "scumble" not in numbers:
+            message = (
+                f"{folder} holds other things ({others[0]}); name a new or empty folder, or a "
+                "gallery to go on with."
+            )
+            raise JobError(message)
+        probe = folder / ".scumble.part"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except FileExistsError as error:
+        message = f"{folder} is a file; name a folder for the gallery."
+        raise JobError(message) from error
+    except OSError as error:
+        message = f"The folder {folder} cannot be used: {error.strerror or error}."
+        raise PictureError(message) from error
+    return Path(os.path.realpath(folder))
+
+
+def _curves_can_be_drawn(report: Callable[[Event], None]) -> bool:
+    try:
+        check_plotting()
+    except JobError as error:
+        report(Notice(f"{error} The gallery is painted without them; they can be added later."))
+        return False
+    return True
+
+
+def _paint(
+    task: Task,
+    report: Callable[[Event], None],
+    stop: threading.Event,
+    network: Callable[[], Network],
+) -> bool:
+    """Paint a picture, measure it and write its record; return whether it was finished."""
+    from engine.stylize import stylize
+
+    try:
+        task.output.parent.mkdir(exist_ok=True)
+        for left in (task.record, task.curve):
+            left.unlink(missing_ok=True)
+    except OSError as error:
+        message = f"{task.output.parent} cannot be written to: {error.strerror or error}."
+        raise PictureError(message) from error
+    results.check_files(task.job)
+    result = stylize(task.job, report, stop)
+    if result.stopped:
+        return False
+    results.write(task.job, result)
+    numbers, notes = measured(task.panel.layout, task.job, task.output, task.files, network)
+    record = {
+        "wanted": wanted(task),
+        "sha256": checksum(task.output),
+        "numbers": {name: value for name, (_, value) in numbers.items()},
+        "labels": {name: label for name, (label, _) in numbers.items()},
+        "notes": notes + [each for each in result.notices if each not in notes],
+        "loss": result.loss,
+        "steps": result.steps,
+        "evaluations": result.evaluations,
+        "seconds": round(result.seconds, 3),
+        "device": result.device,
+        "threads": result.threads,
+        "size": [result.working_size[1], result.working_size[0]],
+        "names": [region_name(task.job, index) for index in range(len(task.job.regions))],
+        "job": results.settings(task.job, result)["job"],
+        "curves": [dataclasses.asdict(curve) for curve in result.curves],
+    }
+    write_json(task.record, record)
+    return True
+
+
+def _draw_curve(task: Task) -> None:
+    """Draw the curve of a picture that has none yet."""
+    record = finished(task)
+    if record is None or task.curve.is_file():
+        return
+    curves = [
+        Curve(each["scale"], each["region"], tuple(each["size"]), tuple(each["history"]))
+        for each in record["curves"]
+    ]
+    part = task.curve.with_suffix(".part")
+    try:
+        loss_curves(part, curves, record["names"], task.variant.caption)
+        part.replace(task.curve)
+    except OSError as error:
+        message = f"{task.curve} cannot be written: {error.strerror or error}."
+        raise PictureError(message) from error
+
+
+def _panel_entry(
+    folder: Path, panel: Panel, files: PanelFiles, tasks: list[Task]
+) -> dict[str, Any]:
+    """Return what the page and the file of numbers say of a panel before it is painted."""
+    return {
+        "layout": panel.layout,
+        "inputs": [
+            {"file": relative(folder, file), "what": what} for file, what in files.names.items()
+        ],
+        "pictures": [
+            {"file": relative(task.folder, task.output), "caption": task.variant.caption}
+            for task in tasks
+        ],
+    }
+
+
+def _enter(shown: dict[str, Any], task: Task) -> None:
+    """Put what is known of a finished picture beside its name."""
+    record = finished(task)
+    if record is None:
+        return
+    file = relative(task.folder, task.output)
+    for panel in shown[str(task.figure)]["panels"]:
+        for entry in panel["pictures"]:
+            if entry["file"] == file:
+                entry.update({name: record[name] for name in SHOWN})
+                if task.curve.is_file():
+                    entry["curve"] = relative(task.folder, task.curve)
+
+
+def _network(wish: Wish) -> Callable[[], Network]:
+    """Return what makes the network of the style losses when it is first asked for."""
+
+    @lru_cache(maxsize=1)
+    def network() -> Network:
+        from engine.network import Network
+        from models.kernels import Kernels
+        from models.weights import Weights
+
+        kernels = Kernels(Weights(model_file()))
+        return Network(kernels, pooling=Job().pooling, device=wish.device, threads=wish.threads)
+
+    return network
+
+
+def _read_numbers(folder: Path) -> dict[str, Any]:
+    """Return the figures that an earlier run has left."""
+    numbers = read_json(folder / NUMBERS_FILE) or {}
+    found = numbers.get("figures", {})
+    return found if isinstance(found, dict) else {}

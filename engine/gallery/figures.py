@@ -1,0 +1,286 @@
+"""The paper's figures as data: the pictures of each, and the settings they are painted with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+PICTURES = Path(__file__).resolve().parent / "pictures"
+
+SIGMOID = "sigmoid"
+"""The mask that is made: a horizontal sigmoid."""
+
+SIZE, ITERATIONS = 60_000, 100
+"""What a gallery is painted with unless it is asked for otherwise: pixels, and steps."""
+
+STAGES = (1 / 30, 1 / 10, 1 / 3, 1.0)
+"""The stages of figure 4, in parts of the iterations."""
+
+WHOLE, RAMP, REGION = "whole", "ramp", "region"
+"""How a panel's styles lie: one everywhere; two over a soft mask; one inside of a mask."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One picture of a panel.
+
+    Attributes
+    ----------
+    name : str
+        Of its file, without an ending.
+    caption : str
+    settings : dict
+        Fields of the job in which it differs from a job with the method joint.
+    """
+
+    name: str
+    caption: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Pictures that are made of the same content, styles and mask.
+
+    Attributes
+    ----------
+    layout : str
+        WHOLE, RAMP (the first style where the mask is black, the second where it is white) or
+        REGION (the style where the mask is white).
+    content : str
+        A file; empty for the style itself, of which only the size counts then.
+    styles : tuple of str
+        Files; two with RAMP, else one.
+    mask : str
+        A file, or SIGMOID; empty with WHOLE.
+    variants : tuple of Variant
+    """
+
+    layout: str
+    content: str
+    styles: tuple[str, ...]
+    mask: str
+    variants: tuple[Variant, ...]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the paper.
+
+    Attributes
+    ----------
+    number : int
+    title : str
+    paper : str
+        What the paper shows.
+    here : str
+        What is here, where that is something else or more.
+    panels : tuple of Panel
+    """
+
+    number: int
+    title: str
+    paper: str
+    here: str
+    panels: tuple[Panel, ...]
+
+
+NUMBERS = (4, 5, 6, 9, 10)
+
+NO_STYLE = {"style_layers": (("conv1_1", 0.0),)}
+NO_CONTENT = {"content_layers": (("conv3_2", 0.0),)}
+
+
+def figures(iterations: int) -> dict[int, Figure]:
+    """Return the figures by number.
+
+    Parameters
+    ----------
+    iterations : int
+        Of every picture but the early stages of figure 4.
+    """
+    return {
+        each.number: each
+        for each in (
+            _content_alone(iterations),
+            _style_alone(iterations),
+            _both(iterations),
+            _two_styles(iterations),
+            _hard_mask(iterations),
+        )
+    }
+
+
+def with_own(panels: tuple[Panel, ...], content: str, styles: tuple[str, ...], mask: str):
+    """Return panels with one's own pictures in place of theirs, each combination once.
+
+    Parameters
+    ----------
+    panels : tuple of Panel
+    content, mask : str
+        Files; empty for the panel's own.
+    styles : tuple of str
+        Up to two files, in place of as many of the panel's.
+
+    Returns
+    -------
+    tuple of Panel
+    """
+    replaced: list[Panel] = []
+    for panel in panels:
+        kept = panel.styles[len(styles) :]
+        own = replace(
+            panel,
+            content=content if content and panel.content else panel.content,
+            styles=(*styles, *kept)[: len(panel.styles)],
+            mask=mask if mask and panel.mask else panel.mask,
+        )
+        if own not in replaced:
+            replaced.append(own)
+    return tuple(replaced)
+
+
+def _file(name: str) -> str:
+    return str(PICTURES / name)
+
+
+def _content_alone(iterations: int) -> Figure:
+    steps = sorted({max(1, round(part * iterations)) for part in STAGES})
+    variants = tuple(
+        Variant(
+            f"after-{step}",
+            f"After {step} {'step' if step == 1 else 'steps'}",
+            {**NO_STYLE, "init": "noise", "iterations": step},
+        )
+        for step in steps
+    )
+    panel = Panel(WHOLE, _file("china.jpg"), (_file("vangogh.jpg"),), "", variants)
+    return Figure(
+        4,
+        "Content alone, from noise",
+        "Minimising the content loss alone (conv3_2), started from Gaussian noise, at several "
+        "stages of the optimisation.",
+        "Each stage is a run of its own with fewer steps; since nothing is left to chance but the "
+        "noise, which the seed fixes, it is what the longest run looked like then. The style "
+        "picture that a job has to name has no weight.",
+        (panel,),
+    )
+
+
+def _style_alone(iterations: int) -> Figure:
+    variants = tuple(
+        Variant(
+            layer,
+            layer,
+            {
+                **NO_CONTENT,
+                "style_layers": ((layer, 1.0),),
+                "init": "noise",
+                "iterations": iterations,
+            },
+        )
+        for layer in (f"conv{block}_1" for block in range(1, 6))
+    )
+    panel = Panel(WHOLE, "", (_file("vangogh.jpg"),), "", variants)
+    return Figure(
+        5,
+        "Style alone, one layer at a time",
+        "Minimising the style loss of a single layer, started from Gaussian noise: deeper layers "
+        "hold larger features. The picture of conv5_1 nearly repeats the painting.",
+        "The pictures have the proportions of the painting. The style loss in the table is that of "
+        "all five layers together, whichever one was painted.",
+        (panel,),
+    )
+
+
+def _both(iterations: int) -> Figure:
+    panel = Panel(
+        WHOLE,
+        _file("china.jpg"),
+        (_file("vangogh.jpg"),),
+        "",
+        (Variant("both", "Content and style", {"iterations": iterations}),),
+    )
+    return Figure(
+        6,
+        "Content and style together",
+        "A photograph in the style of a painting: conv3_2 for the content, five layers with equal "
+        "weights for the style.",
+        "The same, with the default strength.",
+        (panel,),
+    )
+
+
+def _two_styles(iterations: int) -> Figure:
+    steps = {"iterations": iterations}
+    variants = (
+        Variant("receptive", "Receptive averaging, weight T (the paper's)", steps),
+        Variant(
+            "squared",
+            "Weight T², as where the features are multiplied by the mask",
+            {**steps, "guidance": "squared"},
+        ),
+        *(
+            Variant(
+                f"banded-{bands}",
+                f"Banded, {bands} bands",
+                {**steps, "method": "banded", "bands": bands},
+            )
+            for bands in (3, 5, 7)
+        ),
+    )
+    panels = tuple(
+        Panel(RAMP, _file(content), tuple(map(_file, styles)), SIGMOID, variants)
+        for content, styles in (
+            ("china.jpg", ("vangogh.jpg", "hokusai.jpg")),
+            ("flower.jpg", ("cassatt.jpg", "kandinsky.jpg")),
+        )
+    )
+    return Figure(
+        9,
+        "Two styles over a horizontal sigmoid",
+        "Receptive averaging with a soft mask: one style on the left turns slowly into another on "
+        "the right. Two contents, each with two styles.",
+        "The first picture of each row is the paper's method. Beside it, on the same mask: the "
+        "Gram matrix weighted with T², and banded guidance, which asks every part of the ramp to "
+        "carry full style by itself. Evenness is the texture in the middle of the ramp over that "
+        "of its ends: 1 means no dull band. The content's own evenness says what it started from.",
+        panels,
+    )
+
+
+def _hard_mask(iterations: int) -> Figure:
+    steps = {"iterations": iterations}
+    variants = (
+        Variant("gradient", "a: gradient masking", {**steps, "method": "gradient"}),
+        Variant("stitch", "b: stitching", {**steps, "method": "stitch"}),
+        Variant("receptive", "c: receptive averaging", steps),
+        Variant("pinned", "Pinned (not in the paper)", {**steps, "method": "pinned"}),
+        Variant("inside", "Inside guidance, shrink 0", {**steps, "guidance": "inside"}),
+        Variant(
+            "inside-grow-3",
+            "Inside guidance, grown by 3 positions",
+            {**steps, "guidance": "inside", "grow": 3},
+        ),
+        Variant("resize", "Plain resizing of the mask", {**steps, "guidance": "resize"}),
+    )
+    panel = Panel(
+        REGION,
+        _file("flower.jpg"),
+        (_file("vangogh.jpg"),),
+        _file("flower-background.png"),
+        variants,
+    )
+    return Figure(
+        10,
+        "A binary mask",
+        "The background is to be painted and the foreground to stay as it is: a, gradient masking "
+        "(with Adam); b, stitching; c, receptive averaging. The paper ranks b before c before a.",
+        "The same three, and beside them what the paper did not show. Leak is the mean change "
+        "outside of the region at a distance from its border (0 is best), reach the change inside "
+        "at the border over that deep inside (1 is best), seam how much a line along the border "
+        "stands out (compare with the content's own), and the region's style loss is measured on "
+        "the finished picture in the same way for every method.",
+        (panel,),
+    )

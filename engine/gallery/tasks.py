@@ -1,0 +1,173 @@
+"""One picture of a gallery: its job, its files, and whether it is there already."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from engine.gallery.figures import RAMP, REGION, Panel, Variant
+from engine.gallery.inputs import PanelFiles, checksum
+from engine.job import REST, Job, Region
+from engine.pictures import PictureError
+
+NOT_OF_THE_PICTURE = ("threads", "device", "output")
+"""Fields of a job that a finished picture is not painted again for."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a gallery is asked for.
+
+    Attributes
+    ----------
+    figures : tuple of int
+    content, mask : str
+        One's own; empty for the gallery's.
+    styles : tuple of str
+        Up to two of one's own.
+    size, iterations, seed, threads, device
+        As in a job.
+    """
+
+    figures: tuple[int, ...]
+    content: str
+    styles: tuple[str, ...]
+    mask: str
+    size: int
+    iterations: int
+    seed: int
+    threads: int
+    device: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """One picture to paint.
+
+    Attributes
+    ----------
+    folder : Path
+        The gallery's.
+    figure : int
+    panel : Panel
+    variant : Variant
+    files : PanelFiles
+        The panel's pictures in the gallery's folder.
+    job : Job
+    """
+
+    folder: Path
+    figure: int
+    panel: Panel
+    variant: Variant
+    files: PanelFiles
+    job: Job
+
+    @property
+    def output(self) -> Path:
+        """The picture."""
+        return Path(self.job.output)
+
+    @property
+    def record(self) -> Path:
+        """The file that says how the picture was painted; it is written last."""
+        return self.output.with_suffix(".json")
+
+    @property
+    def curve(self) -> Path:
+        """The picture of its loss curve."""
+        return self.output.with_name(f"{self.output.stem}-loss.png")
+
+
+def make_task(
+    folder: Path,
+    wish: Wish,
+    number: int,
+    place: int,
+    panel: Panel,
+    files: PanelFiles,
+    variant: Variant,
+) -> Task:
+    """Return the task of a variant, the panel being number `place` of its figure."""
+    mask = str(files.mask or "")
+    masks = {RAMP: (REST, mask), REGION: (mask,)}.get(panel.layout, ("",))
+    settings: dict[str, Any] = {
+        "method": "joint",
+        "iterations": wish.iterations,
+        **variant.settings,
+    }
+    job = Job(
+        content=str(files.content),
+        output=str(folder / f"figure-{number}" / f"{place}-{variant.name}.png"),
+        regions=tuple(Region(str(style), its) for style, its in zip(files.styles, masks)),
+        size=0,
+        seed=wish.seed,
+        threads=wish.threads,
+        device=wish.device,
+        **settings,
+    )
+    return Task(folder, number, panel, variant, files, job)
+
+
+def wanted(task: Task) -> dict[str, Any]:
+    """Return what a finished picture must have been painted with: its job and its files' sums."""
+    job = task.job.to_dict()
+    for name in NOT_OF_THE_PICTURE:
+        del job[name]
+    for region in job["regions"]:
+        for name in ("style", "mask"):
+            if region[name] not in ("", REST):
+                region[name] = relative(task.folder, region[name])
+    job["content"] = relative(task.folder, job["content"])
+    sums = {relative(task.folder, file): _checksum(file) for file in task.files.files}
+    # As a file gives it back, with lists in place of tuples.
+    return json.loads(json.dumps({"job": job, "inputs": sums}))
+
+
+def finished(task: Task) -> dict[str, Any] | None:
+    """Return the record of a picture that is there and is as it is wanted, else None."""
+    record = read_json(task.record)
+    if record is None or record.get("wanted") != wanted(task):
+        return None
+    return record if record.get("sha256") == checksum(task.output) else None
+
+
+def read_json(file: Path) -> dict[str, Any] | None:
+    """Return a file's object; None where there is no such file, or it was cut off."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def write_json(file: Path, content: dict[str, Any]) -> None:
+    """Write an object, all of it or not at all.
+
+    Raises
+    ------
+    PictureError
+        If it cannot be written.
+    """
+    part = file.with_suffix(".part")
+    try:
+        part.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        part.replace(file)
+    except OSError as error:
+        message = f"{file} cannot be written: {error.strerror or error}."
+        raise PictureError(message) from error
+
+
+def relative(folder: Path, file: str | Path) -> str:
+    """Return a file's path from the gallery's folder, with slashes."""
+    return Path(os.path.relpath(file, folder)).as_posix()
+
+
+@lru_cache(maxsize=256)
+def _checksum(file: Path) -> str:
+    """Return an input's sum, which does not change while a gallery is painted."""
+    return checksum(file)
