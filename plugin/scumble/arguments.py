@@ -12,21 +12,17 @@ import os
 from typing import Any
 
 import job
+import wording
 from gi.repository import Gimp, Gio, GObject
 
-NOT_OPTIONS = ("content", "output", "regions")
-"""Fields of a job that the image gives."""
-
 DEFAULTS = {"separate": True}
-"""Where GIMP departs from the contract: one layer per style can always be merged into one."""
+"""Where GIMP departs from the contract: a group of layers loses nothing, shows the same, and can be
+merged, while files beside the output would be a surprise."""
 
-IN_FRONT = ("strength", "method", "separate", "colors", "iterations", "size")
-"""The options that a dialog shows first."""
+FILES = ("init_picture", "report")
+"""Options that are a file or a folder."""
 
-TAKEN_LETTERS = "acdhlnoprst"
-"""Mnemonics of GIMP's own buttons, and of ours."""
-
-LABELS = {"separate": "One layer per style"}
+LAYERS = ("content_layers", "style_layers")
 
 FLAGS = GObject.ParamFlags.READWRITE
 
@@ -40,11 +36,6 @@ REGIONS_HELP = (
 )
 
 
-def options() -> list[dataclasses.Field]:
-    """Return the fields of a job that are options here."""
-    return [each for each in dataclasses.fields(job.Job) if each.name not in NOT_OPTIONS]
-
-
 def property_name(field: str) -> str:
     """Return the argument's name for a job's field: the command line's, without the dashes."""
     return field.replace("_", "-")
@@ -53,44 +44,11 @@ def property_name(field: str) -> str:
 def default_of(described: dataclasses.Field) -> Any:
     """Return an option's default as its argument holds it."""
     default = DEFAULTS.get(described.name, described.default)
-    return layers_text(default) if described.name.endswith("_layers") else default
-
-
-def label(described: dataclasses.Field) -> str:
-    """Return what a dialog calls a field."""
-    named = LABELS.get(described.name) or described.metadata["label"]
-    return str(named or described.name.replace("_", " ").capitalize())
-
-
-def choice_label(described: dataclasses.Field, nick: str) -> str:
-    """Return a choice's name with the words that the field's help has for it."""
-    for part in described.metadata["text"].rstrip(".").split(";"):
-        name, colon, words = part.strip().partition(": ")
-        if colon and name == nick:
-            return f"{nick.capitalize()}: {words}"
-    return nick.capitalize()
-
-
-def mnemonic_labels() -> dict[str, str]:
-    """Return the label of every option, each with a letter of its own as far as they go."""
-    taken = set(TAKEN_LETTERS)
-    labels = {}
-    for described in sorted(options(), key=lambda each: each.name not in IN_FRONT):
-        text = label(described)
-        free = [letter for letter in text.lower() if letter.isalpha() and letter not in taken]
-        if free:
-            taken.add(free[0])
-            place = text.lower().index(free[0])
-            text = text[:place] + "_" + text[place:]
-        labels[described.name] = text
-    return labels
-
-
-MNEMONIC_LABELS = mnemonic_labels()
+    return layers_text(default) if described.name in LAYERS else default
 
 
 def declare(procedure: Gimp.Procedure) -> None:
-    """Give the procedure its arguments and its return value."""
+    """Give the procedure its arguments and its return values."""
     procedure.add_file_argument(
         "style",
         "Style",
@@ -108,7 +66,7 @@ def declare(procedure: Gimp.Procedure) -> None:
         FLAGS,
     )
     procedure.add_string_argument("regions", "Regions", REGIONS_HELP, "", FLAGS)
-    for described in options():
+    for described in wording.options():
         _declare(procedure, described)
     procedure.add_layer_return_value(
         "layer",
@@ -118,16 +76,23 @@ def declare(procedure: Gimp.Procedure) -> None:
         True,
         FLAGS,
     )
+    procedure.add_core_object_array_return_value(
+        "layers",
+        "Layers",
+        "The new layers that are painted: the layer, or those in the group from the top.",
+        Gimp.Layer.__gtype__,
+        FLAGS,
+    )
 
 
 def _declare(procedure: Gimp.Procedure, described: dataclasses.Field) -> None:
     about = described.metadata
-    name, text, default = property_name(described.name), about["text"], default_of(described)
-    shown = MNEMONIC_LABELS[described.name]
+    name, default = property_name(described.name), default_of(described)
+    shown, text = wording.label(described), wording.help_of(described)
     if about["choices"]:
         choice = Gimp.Choice.new()
         for number, nick in enumerate(about["choices"]):
-            choice.add(nick, number, choice_label(described, nick), text)
+            choice.add(nick, number, wording.choice_label(described, nick), text)
         procedure.add_choice_argument(name, shown, text, choice, default, FLAGS)
     elif isinstance(default, bool):
         procedure.add_boolean_argument(name, shown, text, default, FLAGS)
@@ -138,7 +103,7 @@ def _declare(procedure: Gimp.Procedure, described: dataclasses.Field) -> None:
         unsigned = about["high"] >= 2**31
         add = procedure.add_uint_argument if unsigned else procedure.add_int_argument
         add(name, shown, text, int(about["low"]), int(about["high"]), default, FLAGS)
-    elif described.name.endswith("_picture"):
+    elif described.name in FILES:
         procedure.add_file_argument(name, shown, text, FILE, True, None, FLAGS)
     else:
         procedure.add_string_argument(name, shown, text, default, FLAGS)
@@ -153,12 +118,14 @@ def read(config: Gimp.ProcedureConfig) -> dict[str, Any]:
         If a text among them cannot be read.
     """
     values: dict[str, Any] = {}
-    for described in options():
+    for described in wording.options():
         value = config.get_property(property_name(described.name))
-        if described.name.endswith("_layers"):
+        if described.name in LAYERS:
             value = job.check_value(described, job.layers_from_text(value or ""))
-        elif described.name.endswith("_picture"):
+        elif described.name in FILES:
             value = path_of(value)
+        elif value is None:  # what GIMP makes of an empty text
+            value = ""
         values[described.name] = value
     values["separate"] = values["separate"] and values["method"] == "stitch"
     return values
@@ -166,13 +133,13 @@ def read(config: Gimp.ProcedureConfig) -> dict[str, Any]:
 
 def write(config: Gimp.ProcedureConfig, values: dict[str, Any]) -> None:
     """Set the arguments to a job's options, as a result carries them; unknown ones are left."""
-    for described in options():
+    for described in wording.options():
         if described.name not in values:
             continue
         value = values[described.name]
-        if described.name.endswith("_layers"):
+        if described.name in LAYERS:
             value = layers_text(value)
-        elif described.name.endswith("_picture"):
+        elif described.name in FILES:
             value = _file(value)
         elif described.name == "separate" and values.get("method") != "stitch":
             continue
@@ -211,7 +178,7 @@ def from_text(text: str) -> tuple[dict[str, Any], str]:
     if not isinstance(data, dict) or not isinstance(data.get("options"), dict):
         message = "These are not Scumble's settings."
         raise ValueError(message)
-    described = {each.name: each for each in options()}
+    described = {each.name: each for each in wording.options()}
     values = {}
     for name, value in data["options"].items():
         if name in described:

@@ -12,11 +12,14 @@ import job
 import painter
 import painting
 import regions
+import wording
 
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 gi.require_version("Gdk", "3.0")
 
+import keep_row  # noqa: E402
+import pickers  # noqa: E402
 import plan_view  # noqa: E402
 import region_rows  # noqa: E402
 import thumbnails  # noqa: E402
@@ -29,14 +32,15 @@ HELP = (
     "Each row is a style and the region it goes on. A style is a picture file or a layer of any "
     "open image. A region is the whole layer, the selection (feathered as it is), what is not "
     "selected, a channel, a layer's mask or opacity, a grey picture, or the rest, which the others "
-    "leave. Where no region lies, the content is kept; with pinned, to the last bit.\n\n"
+    "leave. Where no region lies, the content is kept; with pinned, to the last bit. Keep holds "
+    "fast to a part of the content, such as a face, where a style goes over it.\n\n"
     "A layer with a layer mask is a style with its region at once: drop a painting in as a layer, "
     "paint its mask white where it should go, click the photograph's layer, and start the "
     "filter.\n\n"
     "The picture grows in a window of its own: Stop keeps what is there, Cancel leaves nothing. "
     "The result is a new layer, or with the method Stitch a group with one masked layer per "
     "style; run the filter on it to start from its settings. Every option has a hint: rest the "
-    "pointer on it."
+    "pointer on it. F1 opens the whole help page."
 )
 
 SIZES = (
@@ -91,6 +95,7 @@ def start_from(config: Gimp.ProcedureConfig, scene: regions.Scene, carried: str)
             arguments.write(config, values)
             config.set_property("regions", chosen)
             return
+    config.set_property("keep", regions.still_kept(config.get_property("keep") or "", scene))
     try:
         last = regions.from_json(chosen)
     except regions.RegionError:
@@ -135,10 +140,11 @@ class Dialog:
     ) -> None:
         self._config, self._scene, self._small = config, scene, small
         self._window = GimpUi.ProcedureDialog.new(procedure, config, TITLE)
-        self._window.set_ok_label("_Paint")
+        self._window.set_ok_label(wording.PAINT)
         self._put_help()
         self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
         self._view = plan_view.PlanView(small)
+        self._keep = keep_row.KeepRow(config, scene)
         self._rows = region_rows.RegionRows(scene, small, self._rows_changed)
         self._problem = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=46)
         self._build()
@@ -159,7 +165,7 @@ class Dialog:
         theirs = self._window.get_widget_for_response(Gtk.ResponseType.HELP)
         if theirs is None:
             return  # GIMP was told to show no help buttons
-        ours = Gtk.Button.new_with_mnemonic("_Help")
+        ours = Gtk.Button.new_with_mnemonic(wording.HELP)
         ours.connect("clicked", lambda _button: self._show_help())
         buttons = theirs.get_parent()
         buttons.pack_start(ours, False, False, 0)
@@ -199,28 +205,26 @@ class Dialog:
     def _front(self) -> Gtk.Widget:
         box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
+        self._labels.add_widget(self._keep.label)
         self._separate = self._widget("separate")
-        for name in arguments.IN_FRONT:
-            if name == "size":
-                box.pack_start(self._size(), False, False, 0)
-            elif name == "separate":
-                box.pack_start(self._separate, False, False, 0)
-            else:
-                box.pack_start(self._widget(name), False, False, 0)
+        ours = {"keep": self._keep, "separate": self._separate, "size": self._size()}
+        for name in wording.IN_FRONT:
+            if name != "keep_strength":
+                box.pack_start(ours.get(name) or self._widget(name), False, False, 0)
         return box
 
     def _more(self) -> Gtk.Widget:
         box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         box.set_border_width(6)
         self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
-        for described in arguments.options():
-            if described.name not in arguments.IN_FRONT:
+        for described in wording.options():
+            if described.name not in wording.IN_FRONT:
                 box.pack_start(self._widget(described.name), False, False, 0)
         scroll = Gtk.ScrolledWindow()
         scroll.set_policy(Gtk.PolicyType.NEVER, Gtk.PolicyType.AUTOMATIC)
         scroll.set_min_content_height(240)
         scroll.add(box)
-        expander = Gtk.Expander.new_with_mnemonic("M_ore options")
+        expander = Gtk.Expander.new_with_mnemonic(wording.MORE)
         expander.add(scroll)
         expander.set_valign(Gtk.Align.END)
         return expander
@@ -228,15 +232,18 @@ class Dialog:
     def _widget(self, field: str) -> Gtk.Widget:
         name = arguments.property_name(field)
         kind = GObject.TYPE_NONE
-        described = {each.name: each for each in arguments.options()}[field]
-        if described.name == "seed":
+        described = job.Job.__dataclass_fields__[field]
+        if field == "seed":
             return self._seed(described)
-        if described.name.endswith("_picture"):
+        if field in arguments.FILES:
             return self._file(described)
-        if isinstance(described.default, float):
+        if described.metadata["choices"]:
+            # GIMP 3.2 would show few choices as buttons, one below the other.
+            kind = Gtk.ComboBox.__gtype__
+        elif isinstance(described.default, float):
             kind = GimpUi.ScaleEntry.__gtype__
         widget = self._window.get_widget(name, kind)
-        widget.set_tooltip_text(described.metadata["text"])
+        widget.set_tooltip_text(wording.help_of(described))
         if isinstance(widget, GimpUi.ScaleEntry):
             widget.set_logarithmic(described.metadata["log"])
         if isinstance(widget, GimpUi.Labeled):
@@ -251,14 +258,15 @@ class Dialog:
         spin.set_tooltip_text(about["text"])
         both = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
         self._config.bind_property(described.name, spin, "value", both)
-        return self._row(arguments.MNEMONIC_LABELS[described.name], spin)
+        return self._row(wording.label(described), spin)
 
     def _file(self, described: dataclasses.Field) -> Gtk.Widget:
-        """Return the row of a picture file."""
+        """Return the row of a picture file or of a folder."""
         name = arguments.property_name(described.name)
-        button = Gtk.FileChooserButton(
-            title="Choose a picture", action=Gtk.FileChooserAction.OPEN, width_chars=16
-        )
+        folder = described.name == "report"
+        act = Gtk.FileChooserAction.SELECT_FOLDER if folder else Gtk.FileChooserAction.OPEN
+        title = "Choose a folder" if folder else "Choose a picture"
+        button = Gtk.FileChooserButton(title=title, action=act, width_chars=16)
         button.set_tooltip_text(described.metadata["text"])
         button.connect("file-set", lambda _: self._config.set_property(name, button.get_file()))
 
@@ -271,29 +279,27 @@ class Dialog:
 
         show(self._config)
         self._config.connect(f"notify::{name}", show)
-        return self._row(arguments.MNEMONIC_LABELS[described.name], button)
+        return self._row(wording.label(described), button)
 
     def _row(self, text: str, widget: Gtk.Widget) -> Gtk.Widget:
         row = Gtk.Box(spacing=6)
-        label = Gtk.Label.new_with_mnemonic(text)
-        label.set_xalign(0.0)
-        label.set_mnemonic_widget(widget)
+        label = pickers.label_of(text, widget)
         self._labels.add_widget(label)
         row.pack_start(label, False, False, 0)
         row.pack_start(widget, True, True, 0)
         return row
 
     def _size(self) -> Gtk.Widget:
-        about = job.Job.__dataclass_fields__["size"].metadata
+        described = job.Job.__dataclass_fields__["size"]
         self._sizes = Gtk.ComboBoxText()
-        self._sizes.set_tooltip_text(about["text"])
+        self._sizes.set_tooltip_text(described.metadata["text"])
         full = self._small.full_size
         area = full[0] * full[1]
         for size, name in SIZES:
             if size == 0 or size < area:
                 self._sizes.append(str(size), f"{name}: {_sides(size or area, full)}")
         self._sizes.connect("changed", self._size_chosen)
-        return self._row(arguments.MNEMONIC_LABELS["size"], self._sizes)
+        return self._row(wording.label(described), self._sizes)
 
     def _size_chosen(self, combo: Gtk.ComboBoxText) -> None:
         words = combo.get_active_id()
@@ -324,10 +330,13 @@ class Dialog:
             GLib.idle_add(lambda: config.set_property("regions", text) and False)
             return
         self._rows.set_regions(chosen)
-        if changed is None or changed.name == "regions":
-            self._rows.show_coverage(self._view.show_plans(self._plans(chosen)))
+        self._keep.show_words()
+        if changed is None or changed.name in ("regions", "keep"):
+            shares, kept = self._view.show_plans(self._plans(chosen), self._kept())
+            self._rows.show_coverage(shares)
+            self._keep.show_share(kept)
         self._show_size()
-        self._separate.set_visible(config.get_property("method") == "stitch")
+        self._separate.set_sensitive(config.get_property("method") == "stitch")
         self._show_problem(chosen)
 
     def _plans(self, chosen: tuple[job.Region, ...]) -> list[regions.Plan | None]:
@@ -339,10 +348,17 @@ class Dialog:
                 found.append(None)
         return found
 
+    def _kept(self) -> regions.Source | None:
+        try:
+            return regions.kept(self._config.get_property("keep") or "", self._scene)
+        except regions.RegionError:
+            return None  # which the problem below the drawing says
+
     def _show_problem(self, chosen: tuple[job.Region, ...]) -> None:
         problem = ""
         try:
             regions.plan(chosen, self._scene)
+            regions.kept(self._config.get_property("keep") or "", self._scene)
             options = arguments.read(self._config)
             named = tuple(
                 dataclasses.replace(region, style=region.style or "-") for region in chosen

@@ -19,6 +19,7 @@ from gi.repository import Gimp
 HERE = Path(__file__).resolve().parent
 CONTENT = "content.npy"
 RESULT = "result.npy"
+KEPT = "keep.npy"
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Painting:
         self.place = painter.read_place(HERE)
         scene = canvas.scene_of(wish.image, wish.content)
         self.plans = regions.plan(wish.regions, scene)
+        self.kept = regions.kept(wish.options["keep"], scene)
         self.precision = wish.image.get_precision()
         self.name = results.layer_name(self.plans, wish.options["method"], wish.options["strength"])
         self.folder = painter.make_run_folder()
@@ -82,7 +84,8 @@ class Painting:
                 )
             )
             told(0.5 + 0.5 * number / len(self.plans))
-        wanted = job.Job(content=CONTENT, output=RESULT, regions=tuple(made), **wish.options)
+        options = {**wish.options, "keep": self._hand_over_kept()}
+        wanted = job.Job(content=CONTENT, output=RESULT, regions=tuple(made), **options)
         job.check(wanted)
         return wanted
 
@@ -100,6 +103,15 @@ class Painting:
             pixels = wish.content.get_width() * wish.content.get_height()
             raise regions.covers_nothing(plan.name, plan.mask, pixels, wish.content.get_name())
         return name
+
+    def _hand_over_kept(self) -> str:
+        wish, mask = self.wish, self.kept
+        if mask is None or mask.kind == regions.FILE:
+            return mask.path if mask else ""
+        if not canvas.write_mask(wish.image, wish.content, mask, self.folder / KEPT):
+            pixels = wish.content.get_width() * wish.content.get_height()
+            raise regions.keeps_nothing(mask, pixels, wish.content.get_name())
+        return KEPT
 
     def result(self, outcome: painter.Outcome) -> results.Result:
         """Return what is to be put into the image.

@@ -23,19 +23,34 @@ class PlanView(Gtk.DrawingArea):
         self._content = small.content()
         self._plans: list[regions.Plan | None] = []
         self._masks: list[bytes | None] = []
+        self._kept: bytes | None = None
         self.set_size_request(small.width, small.height)
         self.set_halign(Gtk.Align.CENTER)
         self.set_valign(Gtk.Align.START)
-        self.set_tooltip_text("Where each style goes")
+        self.set_tooltip_text("Where each style goes; what is kept is hatched")
         self.connect("draw", self._draw)
 
-    def show_plans(self, plans: list[regions.Plan | None]) -> list[float | None]:
-        """Draw other regions; return how much of the layer each covers, from 0 to 1."""
+    def show_plans(
+        self, plans: list[regions.Plan | None], kept: regions.Source | None
+    ) -> tuple[list[float | None], float | None]:
+        """Draw other regions and another mask of what is kept.
+
+        Returns
+        -------
+        tuple
+            How much of the layer each region covers, from 0 to 1, and how much is kept; None
+            stands for what is not known.
+        """
         self._plans = plans
         self._masks = self._small.masks(plans)
+        self._kept = None if kept is None else self._small.mask(kept)
         self.queue_draw()
-        pixels = 255 * self._small.width * self._small.height
-        return [None if mask is None else sum(mask) / pixels for mask in self._masks]
+        return [self._share(mask) for mask in self._masks], self._share(self._kept)
+
+    def _share(self, mask: bytes | None) -> float | None:
+        if mask is None:
+            return None
+        return sum(mask) / (255 * self._small.width * self._small.height)
 
     def _draw(self, _widget: Gtk.Widget, context: cairo.Context) -> bool:
         width, height = self._small.width, self._small.height
@@ -48,6 +63,12 @@ class PlanView(Gtk.DrawingArea):
         for plan, mask in zip(self._plans, self._masks):
             if plan is not None and mask is not None:
                 self._draw_style(context, plan, mask)
+        if self._kept is not None:
+            cover = thumbnails.mask_surface(self._kept, width, height)
+            context.push_group()
+            _hatch(context, width, height)
+            context.pop_group_to_source()
+            context.mask_surface(cover, 0, 0)
         for number, (plan, mask) in enumerate(zip(self._plans, self._masks), 1):
             if plan is not None and mask is not None:
                 _badge(context, str(number), *_middle(mask, width, height))
@@ -101,6 +122,17 @@ def _badge(context: cairo.Context, text: str, x: float, y: float) -> None:
         x - extents.width / 2 - extents.x_bearing, y - extents.height / 2 - extents.y_bearing
     )
     context.show_text(text)
+
+
+def _hatch(context: cairo.Context, width: int, height: int) -> None:
+    """Draw slanting lines, light beside dark, so that they are seen on any picture."""
+    context.set_line_width(1.5)
+    for shift, grey in ((0.0, 1.0), (1.5, 0.0)):
+        context.set_source_rgba(grey, grey, grey, 0.8)
+        for x in range(-height, width, 9):
+            context.move_to(x + shift, height)
+            context.line_to(x + height + shift, 0)
+        context.stroke()
 
 
 def _checks(context: cairo.Context, width: int, height: int) -> None:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from typing import Any, Callable
 
+import choices
 import job
+import pickers
 import regions
 import thumbnails
+import wording
 from gi.repository import GdkPixbuf, GimpUi, GLib, Gtk
 
 THUMBNAIL = 72
 LIST_HEIGHT = 275
 """Two rows and the beginning of a third."""
-
-CHOOSE_FILE = "?file"
-NAME_WIDTH = 34
-PICTURES = ("*.png", "*.jpg", "*.jpeg", "*.tif", "*.tiff", "*.webp")
 
 FIELDS = {each.name: each for each in dataclasses.fields(job.Region)}
 
@@ -53,7 +51,7 @@ class RegionRows(Gtk.Box):
         self._scroll.add(self._box)
         self._scroll.set_min_content_height(LIST_HEIGHT)
         self.pack_start(self._scroll, True, True, 0)
-        self._add = Gtk.Button.new_with_mnemonic("_Add a style")
+        self._add = Gtk.Button.new_with_mnemonic(wording.ADD)
         self._add.set_tooltip_text("Add a style with a region of its own")
         self._add.set_halign(Gtk.Align.START)
         self._add.connect("clicked", lambda _button: self._append())
@@ -137,44 +135,15 @@ class RegionRows(Gtk.Box):
         if path not in self._files:
             self._files.append(path)
 
-    def style_choices(self, now: str) -> list[tuple[str, str]]:
-        """Return what can be a style: its words, and what the list calls it."""
-        choices = [] if now else [("", "Choose a style")]
+    def style_choices(self, now: str) -> list[choices.Choice]:
+        """Return what can be a style."""
         if now and not now.startswith("layer:"):
             self.remember_file(now)
-        choices += [(path, _short(os.path.basename(path))) for path in self._files]
-        for layer in self._scene.layers:
-            if layer.number != self._scene.content.number:
-                words = regions.reference(regions.LAYER, layer)
-                choices.append((words, _short(f"Layer: {layer.name}")))
-        for layer in self._scene.elsewhere:
-            words = regions.reference(regions.LAYER, layer)
-            choices.append((words, _short(f"{layer.image}: {layer.name}")))
-        choices.append((CHOOSE_FILE, "Choose a picture file…"))
-        return _with_current(choices, now)
+        return choices.styles(self._scene, self._files, now)
 
-    def mask_choices(self, now: str) -> list[tuple[str, str]]:
-        """Return what can be a mask: its words, and what the list calls it."""
-        choices = [(regions.ALL, "the whole layer")]
-        if self._scene.has_selection:
-            choices += [
-                (regions.SELECTION, "the selection"),
-                (regions.OUTSIDE, "what is not selected"),
-            ]
-        choices.append((regions.REST, "the rest"))
-        for channel in self._scene.channels:
-            words = regions.reference(regions.CHANNEL, channel)
-            choices.append((words, _short(f"the channel “{channel.name}”")))
-        for layer in self._scene.layers:
-            if layer.has_mask:
-                words = regions.reference(regions.MASK, layer)
-                choices.append((words, _short(f"the mask of “{layer.name}”")))
-        for layer in self._scene.layers:
-            if layer.has_alpha:
-                words = regions.reference(regions.ALPHA, layer)
-                choices.append((words, _short(f"the opacity of “{layer.name}”")))
-        choices.append((CHOOSE_FILE, "Choose a grey picture…"))
-        return _with_current(choices, now)
+    def mask_choices(self, now: str) -> list[choices.Choice]:
+        """Return what can be a mask."""
+        return choices.masks(self._scene, now)
 
 
 class _Row(Gtk.Grid):
@@ -190,18 +159,22 @@ class _Row(Gtk.Grid):
         self.attach(badge, 0, 0, 1, 3)
         self.attach(self._image, 1, 0, 1, 3)
 
-        self._style = self._combo(rows.style_choices(region.style), region.style)
+        offered = rows.style_choices(region.style)
+        self._style = pickers.source_list(
+            offered, region.style, "Choose a style", self._style_chosen
+        )
         self._style.set_tooltip_text(FIELDS["style"].metadata["text"])
         self._style.set_hexpand(True)
-        self._style.connect("changed", self._style_chosen)
-        self._mask = self._combo(rows.mask_choices(region.mask), region.mask)
+        offered = rows.mask_choices(region.mask)
+        self._mask = pickers.source_list(
+            offered, region.mask, "Choose a grey picture", self._mask_chosen
+        )
         self._mask.set_tooltip_text("Where this style goes")
-        self._mask.connect("changed", self._mask_chosen)
         self._coverage = Gtk.Label(xalign=1.0, width_chars=5)
         self._coverage.set_tooltip_text("How much of the layer this region covers")
-        self.attach(_label("S_tyle", self._style), 2, 0, 1, 1)
+        self.attach(pickers.label_of(wording.ROW["style"], self._style), 2, 0, 1, 1)
         self.attach(self._style, 3, 0, 1, 1)
-        self.attach(_label("goes o_n", self._mask), 2, 1, 1, 1)
+        self.attach(pickers.label_of(wording.ROW["mask"], self._mask), 2, 1, 1, 1)
         self.attach(self._mask, 3, 1, 1, 1)
         self.attach(self._numbers(), 3, 2, 1, 1)
         self.attach(self._buttons(count), 4, 0, 1, 1)
@@ -214,19 +187,7 @@ class _Row(Gtk.Grid):
 
     def show_coverage(self, share: float | None) -> None:
         """Say how much of the layer the region covers, from 0 to 1."""
-        if share is None:
-            self._coverage.set_text("")
-        elif share == 0.0:
-            self._coverage.set_markup("<b>0 %</b>")
-        else:
-            self._coverage.set_text(f"{100 * share:.0f} %" if share >= 0.01 else "< 1 %")
-
-    def _combo(self, choices: list[tuple[str, str]], now: str) -> Gtk.ComboBoxText:
-        combo = Gtk.ComboBoxText()
-        for words, text in choices:
-            combo.append(words or "?", text)
-        combo.set_active_id(now or "?")
-        return combo
+        pickers.show_share(self._coverage, share)
 
     def _numbers(self) -> Gtk.Box:
         box = Gtk.Box(spacing=6)
@@ -242,8 +203,7 @@ class _Row(Gtk.Grid):
             spin = Gtk.SpinButton(adjustment=adjustment, digits=2, width_chars=5)
             spin.set_tooltip_text(about["text"])
             spin.connect("value-changed", self._number_changed, name)
-            text = _label(about["label"], spin)
-            box.pack_start(text, False, False, 0)
+            box.pack_start(pickers.label_of(wording.ROW[name], spin), False, False, 0)
             box.pack_start(spin, False, False, 0)
         return box
 
@@ -279,36 +239,16 @@ class _Row(Gtk.Grid):
         value = min(max(round(spin.get_value(), 4), about["low"]), about["high"])
         self._rows.change(self._number, **{name: value})
 
-    def _style_chosen(self, combo: Gtk.ComboBoxText) -> None:
-        words = self._chosen(combo, "Choose a style", self._region.style)
-        if words is None:
-            return
+    def _style_chosen(self, words: str) -> None:
+        if not words.startswith("layer:"):
+            self._rows.remember_file(words)
         self._region = dataclasses.replace(self._region, style=words)
         self._rows.change(self._number, style=words)
         self._show_picture()
 
-    def _mask_chosen(self, combo: Gtk.ComboBoxText) -> None:
-        words = self._chosen(combo, "Choose a grey picture", self._region.mask)
-        if words is None:
-            return
+    def _mask_chosen(self, words: str) -> None:
         self._region = dataclasses.replace(self._region, mask=words)
         self._rows.change(self._number, mask=words)
-
-    def _chosen(self, combo: Gtk.ComboBoxText, title: str, before: str) -> str | None:
-        """Return the words of what was chosen, after asking for a file where that is it."""
-        words = combo.get_active_id()
-        if words != CHOOSE_FILE:
-            return None if words is None else words.replace("?", "", 1) if words == "?" else words
-        path = choose_picture(self.get_toplevel(), title, before)
-        if not path:
-            combo.set_active_id(before or "?")
-            return None
-        if combo is self._style:
-            self._rows.remember_file(path)
-        position = 0
-        combo.insert(position, path, _short(os.path.basename(path)))
-        combo.set_active_id(path)  # comes back here with the file's words
-        return None
 
     def _show_picture(self) -> None:
         picture = self._rows.picture(self._region)
@@ -316,63 +256,3 @@ class _Row(Gtk.Grid):
             self._image.set_from_pixbuf(picture)
         else:
             self._image.set_from_icon_name(GimpUi.ICON_IMAGE, Gtk.IconSize.DIALOG)
-
-
-def _label(text: str, widget: Gtk.Widget) -> Gtk.Label:
-    """Return a label whose letter, the same in every row, goes from row to row."""
-    label = Gtk.Label.new_with_mnemonic(text)
-    label.set_mnemonic_widget(widget)
-    label.set_xalign(0.0)
-    return label
-
-
-def choose_picture(parent: Gtk.Window, title: str, before: str) -> str:
-    """Ask for a picture file, showing each; return its path, or nothing."""
-    chooser = Gtk.FileChooserDialog(
-        title=title, transient_for=parent, modal=True, action=Gtk.FileChooserAction.OPEN
-    )
-    chooser.add_buttons("_Cancel", Gtk.ResponseType.CANCEL, "_Open", Gtk.ResponseType.OK)
-    chooser.set_default_response(Gtk.ResponseType.OK)
-    pictures = Gtk.FileFilter()
-    pictures.set_name("Pictures")
-    for pattern in PICTURES:
-        pictures.add_pattern(pattern)
-        pictures.add_pattern(pattern.upper())
-    chooser.add_filter(pictures)
-    preview = Gtk.Image()
-    chooser.set_preview_widget(preview)
-    chooser.connect("update-preview", _update_preview, preview)
-    if before and os.path.isabs(before):
-        chooser.set_filename(before)
-    answer = chooser.run()
-    path = chooser.get_filename() if answer == Gtk.ResponseType.OK else ""
-    chooser.destroy()
-    return path or ""
-
-
-def _update_preview(chooser: Gtk.FileChooserDialog, preview: Gtk.Image) -> None:
-    path = chooser.get_preview_filename()
-    shown = None
-    if path and os.path.isfile(path):
-        try:
-            shown = GdkPixbuf.Pixbuf.new_from_file_at_scale(path, 180, 180, True)
-        except GLib.Error:
-            shown = None  # not a picture that can be shown
-    preview.set_from_pixbuf(shown)
-    chooser.set_preview_widget_active(shown is not None)
-
-
-def _short(text: str) -> str:
-    """Cut a long name in its middle."""
-    if len(text) <= NAME_WIDTH:
-        return text
-    half = NAME_WIDTH // 2
-    return text[:half] + "…" + text[-half + 1 :]
-
-
-def _with_current(choices: list[tuple[str, str]], now: str) -> list[tuple[str, str]]:
-    """Put what is chosen into the list, if it is not there."""
-    if now in dict(choices):
-        return choices
-    name = os.path.basename(now) or now
-    return [(now, _short(name)), *choices]

@@ -8,6 +8,9 @@ A region is written as one JSON object, in a script as in the settings that a re
   (a layer's transparency), ``grey:WHICH`` (a layer's grey value), or the path of a grey picture.
 * ``style_mask``, ``weight``, ``scale`` and ``name``, as in a job.
 
+What is kept of the content is told by the same words as a mask, but for ``rest``; empty for
+nothing.
+
 WHICH is a name in the image, ``#12`` for the item of that number, or ``#12:NAME``: the number where
 it still goes by that name, else the name. Nothing of GIMP is needed here.
 """
@@ -25,6 +28,7 @@ from urllib.request import url2pathname
 import job
 
 ALL = ""
+NOTHING = ""
 SELECTION = "selection"
 OUTSIDE = "outside"
 REST = job.REST
@@ -121,6 +125,13 @@ class Source:
         }
         return forms[self.kind].format(self.item.name)
 
+    @property
+    def reference(self) -> str:
+        """The words that stand for it in a region."""
+        if self.item is not None:
+            return reference(self.kind, self.item)
+        return self.path if self.kind == FILE else self.kind
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -172,10 +183,13 @@ def adapt(regions: tuple[job.Region, ...], scene: Scene) -> tuple[job.Region, ..
         mask = SELECTION if scene.has_selection else ALL
         regions = (dataclasses.replace(regions[0], mask=mask),)
     try:
-        plan(regions, scene)
+        plans = plan(regions, scene)
     except RegionError:
         return default_regions(scene)
-    return regions
+    return tuple(
+        dataclasses.replace(each.region, style=each.style.reference, mask=each.mask.reference)
+        for each in plans
+    )
 
 
 def from_json(text: str | None) -> tuple[job.Region, ...]:
@@ -234,6 +248,34 @@ def plan(regions: tuple[job.Region, ...], scene: Scene) -> tuple[Plan, ...]:
     return made
 
 
+def kept(words: str, scene: Scene) -> Source | None:
+    """Find the mask of what is to be kept; None where nothing is.
+
+    Raises
+    ------
+    RegionError
+        If it is not there.
+    """
+    if words == NOTHING:
+        return None
+    if words == REST:
+        message = (
+            "Keep: “rest” is what the regions' masks leave, where the content stays anyhow; name "
+            "the selection, a channel, a layer's mask or a grey picture."
+        )
+        raise RegionError(message)
+    return _mask("Keep", words, scene)
+
+
+def still_kept(words: str, scene: Scene) -> str:
+    """Return last time's words for what is kept if they make sense in this image, else nothing."""
+    try:
+        found = kept(words, scene)
+    except RegionError:
+        return NOTHING
+    return found.reference if found else NOTHING
+
+
 def local_path(text: str) -> str:
     """Return the path that a path or a file's URI stands for."""
     if text.startswith("file:"):
@@ -246,6 +288,15 @@ def covers_nothing(name: str, mask: Source, pixels: int, layer: str) -> RegionEr
     message = (
         f"The region “{name}” covers 0 of the {pixels:,} pixels of the layer “{layer}”: its mask, "
         f"{mask.words}, is empty there. Choose another mask for it, or leave the region out."
+    )
+    return RegionError(message)
+
+
+def keeps_nothing(mask: Source, pixels: int, layer: str) -> RegionError:
+    """Return the error for a mask of what is kept that is zero everywhere on the layer."""
+    message = (
+        f"Keep covers 0 of the {pixels:,} pixels of the layer “{layer}”: its mask, {mask.words}, "
+        "is empty there. Choose another mask for it, or keep nothing."
     )
     return RegionError(message)
 

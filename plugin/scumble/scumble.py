@@ -29,7 +29,9 @@ TITLE = "Neural Style"
 ABOUT = (
     "Paints the active layer in the style of one or more pictures, each in its own region, which "
     "the selection, a channel, a layer mask or a layer's transparency marks. The result is a new "
-    "layer above it, or a group with one masked layer per style; nothing else is touched."
+    "layer above it, or a group with one masked layer per style; nothing else is touched. "
+    "Run with the last values, it paints with those of the last dialog: what is given besides the "
+    "image and its layer counts only where no dialog has been used yet."
 )
 MISTAKES = (canvas.CanvasError, regions.RegionError, job.JobError)
 """What is wrong with the wish, rather than with the engine."""
@@ -65,10 +67,7 @@ def paint(
     except Exception:
         what = f"This should not have happened, please report it:\n{traceback.format_exc()}"
         return failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, what)
-    values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
-    values.remove(1)
-    values.insert(1, GObject.Value(Gimp.Layer, layers[0] if layers else None))
-    return values
+    return returned(procedure, image, layers)
 
 
 def paint_quietly(
@@ -88,6 +87,26 @@ def paint_quietly(
         Gimp.message(note)
     Gimp.progress_end()
     return layers
+
+
+def returned(
+    procedure: Gimp.Procedure, image: Gimp.Image, layers: list[Gimp.Layer]
+) -> Gimp.ValueArray:
+    """Return success with the new layer or group, and with the painted layers.
+
+    Python cannot make GIMP's arrays of layers, so an answer of GIMP's own that holds the right ones
+    is handed on: what is in the group, or what is selected, which is the new layer.
+    """
+    if not layers:
+        return procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
+    made, group = layers[0], layers[0].is_group()
+    asked = "gimp-item-get-children" if group else "gimp-image-get-selected-layers"
+    asking = Gimp.get_pdb().lookup_procedure(asked)
+    config = asking.create_config()
+    config.set_property("item" if group else "image", made if group else image)
+    values = asking.run(config)
+    values.insert(1, GObject.Value(Gimp.Layer, made))
+    return values
 
 
 def failed(procedure: Gimp.Procedure, status: Gimp.PDBStatusType, message: str) -> Gimp.ValueArray:

@@ -61,7 +61,7 @@ class Thumbnails:
         found: list[bytes | None] = []
         for plan in plans:
             known = plan is not None and plan.mask.kind != regions.REST
-            found.append(self._mask(plan.mask) if plan is not None and known else None)
+            found.append(self.mask(plan.mask) if plan is not None and known else None)
         others = [mask for mask in found if mask is not None]
         rest = bytes(max(255 - sum(values), 0) for values in zip(*others)) if others else None
         for number, plan in enumerate(plans):
@@ -69,7 +69,8 @@ class Thumbnails:
                 found[number] = rest or b"\xff" * (self.width * self.height)
         return found
 
-    def _mask(self, source: regions.Source) -> bytes | None:
+    def mask(self, source: regions.Source) -> bytes | None:
+        """Return a mask at the drawing's size, a byte a pixel; None where it cannot be shown."""
         if source not in self._masks:
             size = self.width, self.height
             if source.kind == regions.ALL:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-MODULES = ("job", "npy", "painter", "regions")
+MODULES = ("job", "choices", "npy", "painter", "regions", "wording")
 """What needs nothing of GIMP."""
 
 

@@ -173,7 +173,8 @@ def test_last_times_regions_follow_the_image(regions, scene):
 
     plain = dataclasses.replace(scene, layers=scene.layers[::2])
     whole = (job.Region("layer:Night", weight=3.0),)
-    assert regions.adapt(whole, plain)[0] == job.Region("layer:Night", "selection", weight=3.0)
+    night = job.Region("layer:#3:Night", "selection", weight=3.0)
+    assert regions.adapt(whole, plain)[0] == night
     bare = dataclasses.replace(plain, has_selection=False)
     assert regions.adapt((job.Region("layer:Night", "selection"),), bare)[0].mask == ""
     gone = (job.Region("layer:Gone"), job.Region("layer:Night", "rest"))
@@ -186,4 +187,60 @@ def test_a_region_that_covers_nothing_is_named_with_numbers(regions):
     assert str(error) == (
         "The region “sky” covers 0 of the 3,072 pixels of the layer “Photo”: its mask, the "
         "selection, is empty there. Choose another mask for it, or leave the region out."
+    )
+
+
+@pytest.mark.parametrize(
+    "words, kind",
+    [
+        ("selection", "selection"),
+        ("outside", "outside"),
+        ("channel:Sky", "channel"),
+        ("mask:#2:Wave", "mask"),
+        ("alpha:Photo", "alpha"),
+        ("grey:Night", "grey"),
+    ],
+)
+def test_what_is_kept_is_found_by_the_words_of_masks(regions, scene, words, kind):
+    assert regions.kept(words, scene).kind == kind
+
+
+def test_nothing_is_kept_unless_asked_for(regions, scene):
+    assert regions.kept("", scene) is None
+
+
+def test_a_picture_says_what_is_kept(regions, scene, tmp_path):
+    path = tmp_path / "face.png"
+    path.write_bytes(b"")
+    assert regions.kept(str(path), scene).path == str(path)
+
+
+@pytest.mark.parametrize(
+    "words, phrase",
+    [
+        ("rest", "Keep: “rest” is what the regions' masks leave"),
+        ("channel:Land", "Keep: there is no channel called “Land” here."),
+        ("mask:Night", "Keep: the layer “Night” has no layer mask."),
+        ("/no/face.png", "Keep: the mask /no/face.png is not there"),
+    ],
+)
+def test_what_cannot_be_kept_is_said(regions, scene, words, phrase):
+    with pytest.raises(regions.RegionError) as caught:
+        regions.kept(words, scene)
+    assert str(caught.value).startswith(phrase)
+
+
+def test_what_was_kept_last_time_is_kept_if_it_is_there(regions, scene):
+    assert regions.still_kept("channel:Sky", scene) == "channel:#7:Sky"
+    assert regions.still_kept("channel:#99:Sky", scene) == "channel:#7:Sky"
+    assert regions.still_kept("channel:Land", scene) == ""
+    assert regions.still_kept("selection", scene) == "selection"
+    assert regions.still_kept("", scene) == ""
+
+
+def test_keeping_what_is_empty_is_refused_with_numbers(regions):
+    error = regions.keeps_nothing(regions.Source("selection"), 3072, "Photo")
+    assert str(error) == (
+        "Keep covers 0 of the 3,072 pixels of the layer “Photo”: its mask, the selection, is empty "
+        "there. Choose another mask for it, or keep nothing."
     )

@@ -28,7 +28,7 @@ def check_new_layer() -> None:
     layer.add_mask(layer.create_mask(Gimp.AddMaskType.SELECTION))
     before = bytes_of(layer)
     new = kit.paint(image, layer, style=kit.style_file(), strength=3.0)
-    assert names(group.get_children()) == ["Over", "style (joint, strength 3)", "Photo"]
+    assert names(group.get_children()) == ["Over", "style (auto, strength 3)", "Photo"]
     assert names(image.get_layers()) == ["Group"]
     assert new.get_offsets()[1:] == PLACE
     assert (new.get_width(), new.get_height()) == (WIDTH, HEIGHT)
@@ -201,6 +201,85 @@ def check_mask_file() -> None:
     assert min(values) < 0.6 < 0.9 < max(values), (min(values), max(values))
 
 
+def check_keep() -> None:
+    """What is kept is told by the words of masks, and the engine gets it as they are."""
+    image, layer = photo()
+    masked = kit.add_layer(image, "Masked", size=(50, 40), place=(5, 3))
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, 20, 2, 40, 40)
+    Gimp.Selection.feather(image, 10)
+    channel = Gimp.Selection.save(image)
+    channel.set_name("Face")
+    masked.add_mask(masked.create_mask(Gimp.AddMaskType.SELECTION))
+    inside = {at: kit.selected(image, at[0] + PLACE[0], at[1] + PLACE[1]) for at in kit.samples()}
+    options = {"style": kit.style_file(), "mask": channel}
+    for words in ("selection", "outside", "channel:Face", "mask:Masked"):
+        kit.paint(image, layer, keep=words, keep_strength=80.0, **options)
+        job = kit.recorded_job()
+        assert (job["keep"], job["keep_strength"]) == ("keep.npy", 80.0)
+        shape, values = kit.recorded_array("keep.npy")
+        assert shape == (HEIGHT, WIDTH), shape
+        for (x, y), selected in inside.items():
+            if words == "mask:Masked" and not (x < 42 and y >= 12):
+                selected = 0.0
+            desired = 1 - selected if words == "outside" else selected
+            on_canvas = y >= -PLACE[1]
+            if on_canvas:
+                kit.near(values[y * WIDTH + x], desired, 0.003, f"{words} {x},{y}")
+    kit.paint(image, layer, keep="alpha:Masked", **options)
+    assert kit.recorded_job()["keep"] == "keep.npy"
+    new = kit.paint(image, layer, keep=str(kit.picture()), **options)
+    assert kit.recorded_job()["keep"] == str(kit.picture())
+    carried = json.loads(bytes(new.get_parasite("scumble-settings").get_data()))
+    assert carried["options"]["keep"] == str(kit.picture())
+    kit.paint(image, layer, **options)
+    assert kit.recorded_job()["keep"] == ""
+
+
+def check_report() -> None:
+    """The folder for the report reaches the engine as it is."""
+    image, layer = photo()
+    folder = kit.TMP / "a report"
+    report = Gio.File.new_for_path(str(folder))
+    kit.paint(image, layer, style=kit.style_file(), report=report)
+    assert kit.recorded_job()["report"] == str(folder)
+    kit.paint(image, layer, style=kit.style_file())
+    assert kit.recorded_job()["report"] == ""
+
+
+def check_last_values() -> None:
+    """Run with the last values, what the last dialog had counts, from an older Scumble too."""
+    image, layer = photo()
+    last = Path(Gimp.directory()) / "plug-in-settings"
+    file = last / "GimpProcedureConfigRun-plug-in-scumble.last"
+    file.unlink(missing_ok=True)  # which the checks with windows have left
+    mode = {"run-mode": Gimp.RunMode.WITH_LAST_VALS}
+    kit.paint(image, layer, style=kit.style_file(), iterations=2, strength=4.0, **mode)
+    job = kit.recorded_job()
+    assert (job["iterations"], job["strength"]) == (2, 4.0)
+    regions = json.dumps(json.dumps([kit.region(mask="rest")]), ensure_ascii=False)
+    last.mkdir(exist_ok=True)
+    file.write_text(f"(regions {regions})\n(iterations 3)\n(strength 7)\n", encoding="utf-8")
+    try:
+        kit.paint(image, layer, iterations=1, strength=4.0, **mode)
+    finally:
+        file.unlink()
+    job = kit.recorded_job()
+    assert (job["iterations"], job["strength"]) == (3, 7.0), job
+    assert (job["keep"], job["report"], job["method"]) == ("", "", "auto"), job
+    assert job["regions"][0]["mask"] == "rest"
+
+
+def check_separate_goes_with_stitch() -> None:
+    """With another method it is no mistake: there is one layer, and the engine is not asked."""
+    image, layer = photo()
+    new = kit.paint(image, layer, style=kit.style_file(), method="auto", separate=True)
+    assert not new.is_group()
+    assert kit.recorded_job()["separate"] is False
+    group = kit.paint(image, layer, style=kit.style_file(), method="stitch")
+    assert group.is_group()
+    assert kit.recorded_job()["separate"] is True
+
+
 def check_style_of_another_image() -> None:
     image, layer = photo()
     other = kit.new_image(Gimp.ImageBaseType.GRAY)
@@ -224,6 +303,49 @@ def check_script_fu() -> None:
     values = procedure.run(config)
     assert values.index(0) == Gimp.PDBStatusType.SUCCESS, Gimp.get_pdb().get_last_error()
     assert names(image.get_layers()) == ["From a script", "Photo"]
+
+
+def check_script_fu_gets_all_layers() -> None:
+    """The second value is an array of the painted layers, for one layer and for a group."""
+    image, layer = photo()
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 2, 30, 30)
+    regions = json.dumps([kit.region(mask="selection"), kit.region(mask="rest")])
+    script = f"""
+        (let* ((paint (lambda (method)
+                 (cadr (plug-in-scumble #:run-mode RUN-NONINTERACTIVE #:image {image.get_id()}
+                          #:drawables (vector {layer.get_id()}) #:regions {json.dumps(regions)}
+                          #:iterations 1 #:method method))))
+               (one (paint "joint"))
+               (two (paint "stitch")))
+          (gimp-item-set-name (vector-ref one 0) (number->string (vector-length one)))
+          (gimp-item-set-name (vector-ref two 0) "upper")
+          (gimp-item-set-name (vector-ref two 1) (number->string (vector-length two))))
+    """
+    procedure = Gimp.get_pdb().lookup_procedure("plug-in-script-fu-eval")
+    config = procedure.create_config()
+    config.set_property("script", script)
+    values = procedure.run(config)
+    assert values.index(0) == Gimp.PDBStatusType.SUCCESS, Gimp.get_pdb().get_last_error()
+    one, group, _ = image.get_layers()
+    assert one.get_name() == "1", one.get_name()
+    assert names(group.get_children()) == ["upper", "2"]
+
+
+def check_python_gets_all_layers() -> None:
+    image, layer = photo()
+    procedure = Gimp.get_pdb().lookup_procedure("plug-in-scumble")
+    for method in ("joint", "stitch"):
+        config = procedure.create_config()
+        config.set_property("image", image)
+        config.set_core_object_array("drawables", [layer])
+        config.set_property("style", kit.style_file())
+        config.set_property("iterations", 1)
+        config.set_property("method", method)
+        values = procedure.run(config)
+        made = values.index(1)
+        assert made.is_group() == (method == "stitch")
+        painted = made.get_children() if made.is_group() else [made]
+        assert values.get_core_object_array(2) == painted, values.get_core_object_array(2)
 
 
 def check_saved_aside() -> None:
@@ -265,21 +387,23 @@ def check_arguments() -> None:
     """Every option of a job is an argument with the contract's help, range and default."""
     import arguments
     import job
+    import wording
 
     procedure = Gimp.get_pdb().lookup_procedure("plug-in-scumble")
     found = {each.name: each for each in procedure.get_arguments()}
-    for described in arguments.options():
+    for described in wording.options():
         given = found[arguments.property_name(described.name)]
-        assert given.blurb == described.metadata["text"], given.name
+        assert given.blurb == wording.help_of(described), given.name
+        assert given.nick == wording.label(described), given.name
         if described.metadata["low"] is not None:
             assert given.minimum == described.metadata["low"], given.name
             assert given.maximum == described.metadata["high"], given.name
-        if not described.name.endswith("_picture"):
+        if described.name not in arguments.FILES:
             default = "" if given.default_value is None else given.default_value
             assert default == arguments.default_of(described), given.name
     config = procedure.create_config()
     assert arguments.read(config) == {
-        **{each.name: getattr(job.Job(), each.name) for each in arguments.options()},
+        **{each.name: getattr(job.Job(), each.name) for each in wording.options()},
         "content_layers": job.Job().content_layers,
     }
 

@@ -84,6 +84,24 @@ def check_wrong_regions() -> None:
     )  # fmt: skip
 
 
+def check_wrong_keep() -> None:
+    image, layer = photo()
+    style = {"style": kit.style_file()}
+    refused(image, [layer], CALLING, "Keep goes by the selection, but nothing is selected",
+            keep="selection", **style)  # fmt: skip
+    refused(image, [layer], CALLING, "Keep: “rest” is what the regions' masks leave",
+            keep="rest", **style)  # fmt: skip
+    refused(image, [layer], CALLING, "Keep: there is no channel called “Face”",
+            keep="channel:Face", **style)  # fmt: skip
+    refused(image, [layer], CALLING, "Keep: the mask /nowhere/face.png is not there",
+            keep="/nowhere/face.png", **style)  # fmt: skip
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 80, 60, 5, 5)
+    refused(
+        image, [layer], CALLING, "Keep covers 0 of the 3,072 pixels of the layer “Photo”",
+        keep="selection", mask=layer, **style,
+    )  # fmt: skip
+
+
 def check_not_a_picture() -> None:
     """What only the engine finds out comes with its words and the log."""
     image, layer = photo()

@@ -1,0 +1,104 @@
+"""What the dialog calls the options, and the letter that leads to each.
+
+With so many options the alphabet does not do. Those in front and all buttons have a letter of
+their own; those that are folded away have one of the letters that are left, and share it among
+them: as everywhere in GTK, pressing it again goes on to the next. Where a label has none of those
+letters, it has other words here than in the contract. Nothing of GIMP is needed here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import job
+
+NOT_OPTIONS = ("content", "output", "regions")
+"""Fields of a job that the image gives."""
+
+GIMPS = ("_Load Saved Settings", "_Save Settings", "_Reset", "_Cancel")
+"""The buttons that GIMP puts into every such dialog."""
+
+PAINT, HELP = "_Paint", "_Help"
+ADD, MORE = "A_dd a style", "Mor_e options"
+
+ROW = {"style": "S_tyle", "mask": "goes o_n", "weight": "_Weight", "scale": "St_yle size"}
+"""What stands in the row of each region; its letters go from row to row."""
+
+OWN = {
+    "keep": "k",
+    "keep_strength": "f",
+    "strength": "g",
+    "method": "m",
+    "separate": "a",
+    "colors": "o",
+    "iterations": "i",
+    "size": "z",
+}
+IN_FRONT = tuple(OWN)
+"""The options that a dialog shows first."""
+
+SHARED = {
+    "u": "guidance scales init_picture optimizer content_layers style_layers threads",
+    "b": "grow bands init history pooling",
+    "v": "learning_rate tv seed report device",
+}
+LETTERS = {**OWN, **{name: each for each, names in SHARED.items() for name in names.split()}}
+
+LABELS = {
+    "keep_strength": "how firmly",
+    "separate": "One layer per style",
+    "grow": "Grow by",
+    "scales": "Number of scales",
+    "init": "Begin from",
+    "optimizer": "Optimizer used",
+    "learning_rate": "Adam's step, in levels",
+    "history": "Steps remembered",
+    "pooling": "Pooled by",
+    "content_layers": "Content layers used",
+    "style_layers": "Style layers used",
+    "tv": "Smoothing value",
+    "seed": "Seed value",
+    "report": "Report saved in",
+    "threads": "Threads used",
+}
+
+TEXTS = {
+    "keep": "What is to be kept of the content, such as a face: selection, outside, channel:NAME, "
+    "mask:NAME, alpha:NAME, grey:NAME, or the path of a grey picture, white where the content is "
+    "kept; empty for nothing.",
+    "separate": "With the method stitch, gives a group with one layer per style, each painted all "
+    "over, with its region as a layer mask that can be repainted. The other methods, auto among "
+    "them, paint one picture, which is one layer.",
+}
+"""Help where GIMP has or makes something else than the command line."""
+
+
+def label(described: dataclasses.Field) -> str:
+    """Return what a dialog calls an option, with a line before its letter."""
+    text = LABELS.get(described.name) or described.metadata["label"]
+    place = text.lower().index(LETTERS[described.name])
+    return f"{text[:place]}_{text[place:]}"
+
+
+def help_of(described: dataclasses.Field) -> str:
+    """Return the sentences that explain an option."""
+    return TEXTS.get(described.name) or str(described.metadata["text"])
+
+
+def choice_label(described: dataclasses.Field, nick: str) -> str:
+    """Return a choice's name with the words that the field's help has for it."""
+    for part in described.metadata["text"].rstrip(".").split(";"):
+        name, colon, words = part.strip().partition(": ")
+        if colon and name == nick:
+            return f"{nick.capitalize()}: {words}"
+    return nick.capitalize()
+
+
+def letter(marked: str) -> str:
+    """Return the letter that is marked in a label, in lower case."""
+    return marked[marked.index("_") + 1].lower()
+
+
+def options() -> list[dataclasses.Field]:
+    """Return the fields of a job that are options in GIMP."""
+    return [each for each in dataclasses.fields(job.Job) if each.name not in NOT_OPTIONS]

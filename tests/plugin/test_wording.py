@@ -1,0 +1,54 @@
+"""Every option can be reached by a letter, and no letter in front leads to two of them."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def wording():
+    import wording
+
+    return wording
+
+
+@pytest.fixture
+def letters(wording):
+    """Return the letter of every option, as its label marks it."""
+    labels = {each.name: wording.label(each) for each in wording.options()}
+    assert all(label.count("_") == 1 for label in labels.values()), labels
+    return {name: wording.letter(label) for name, label in labels.items()}
+
+
+def test_every_option_has_a_letter(wording, letters):
+    assert set(wording.LETTERS) == set(letters)
+    assert all(letter.isalpha() for letter in letters.values())
+
+
+def test_each_in_front_and_each_button_has_its_own(wording, letters):
+    buttons = [*wording.GIMPS, wording.PAINT, wording.HELP, wording.ADD, wording.MORE]
+    marked = [*map(wording.letter, [*buttons, *wording.ROW.values()])]
+    marked += [letters[name] for name in wording.IN_FRONT]
+    assert len(set(marked)) == len(marked), sorted(marked)
+    folded = {letter for name, letter in letters.items() if name not in wording.IN_FRONT}
+    assert not folded & set(marked)
+
+
+def test_labels_differ(wording):
+    labels = [wording.label(each).replace("_", "") for each in wording.options()]
+    assert len(set(labels)) == len(labels)
+
+
+def test_the_overrides_are_for_options(wording):
+    names = {each.name for each in wording.options()}
+    assert set(wording.LABELS) <= names
+    assert set(wording.TEXTS) <= names
+    assert set(wording.NOT_OPTIONS) == {"content", "output", "regions"}
+
+
+def test_choices_are_explained_by_the_help(wording):
+    import job
+
+    fields = job.Job.__dataclass_fields__
+    assert wording.choice_label(fields["colors"], "style") == "Style: the styles' colours"
+    assert wording.choice_label(fields["device"], "cpu") == "Cpu"
