@@ -10,7 +10,11 @@ from engine.regions import resized, resized_unclipped
 
 
 def put_together(
-    method: str, pictures: list[np.ndarray], content: np.ndarray, masks: list[np.ndarray]
+    method: str,
+    pictures: list[np.ndarray],
+    content: np.ndarray,
+    masks: list[np.ndarray],
+    kept: np.ndarray | float = 0.0,
 ) -> np.ndarray:
     """Bring what was painted to the content's size.
 
@@ -24,27 +28,37 @@ def put_together(
         0..255, of its own size.
     masks : list of ndarray, shape (height, width)
         From 0 to 1.
+    kept : ndarray, shape (height, width)
+        How far the content is kept within the masks, from 0 to 1.
 
     Returns
     -------
     ndarray, shape (3, height, width)
-        0..255. Where the masks leave the content alone it has the content's own detail back, and
-        with 'stitch' and 'pinned' it is the content.
+        0..255. Where the masks leave the content alone, and where it is kept, it has the content's
+        own detail back; where no mask is it is the content with 'stitch' and 'pinned'.
     """
     size = content.shape[1:]
     total = sum(masks, np.zeros(size, np.float32))
     covered = np.minimum(total, 1)
     if method == "stitch":
-        return stitched([resized(picture, size) for picture in pictures], content, masks)
-    picture = pictures[0]
+        whole = [_enlarged(picture, content, kept) for picture in pictures]
+        return stitched(whole, content, masks)
+    painted = _enlarged(pictures[0], content, 1 - covered * (1 - kept))
+    if method == "pinned" and pictures[0].shape[1:] != size:
+        painted = np.where(total == 0, content, painted)
+    return painted
+
+
+def _enlarged(picture: np.ndarray, content: np.ndarray, share: np.ndarray | float) -> np.ndarray:
+    """Bring a picture to the content's size, with a share of the detail that the content has."""
+    size = content.shape[1:]
     if picture.shape[1:] == size:
         return picture
-    small = resized(content, picture.shape[1:])
-    detail = content - resized_unclipped(small, size)
-    painted = resized_unclipped(picture, size) + (1 - covered) * detail
-    if method == "pinned":
-        painted = np.where(total == 0, content, painted)
-    return np.clip(painted, 0, 255)
+    enlarged = resized_unclipped(picture, size)
+    if np.any(share):
+        small = resized(content, picture.shape[1:])
+        enlarged += share * (content - resized_unclipped(small, size))
+    return np.clip(enlarged, 0, 255)
 
 
 def stitched(

@@ -155,7 +155,7 @@ class Job:
     )
     keep_strength: float = setting(
         30.0,
-        "How many times as much the content counts where the picture keep is white.",
+        "How many times as much content counts against style where keep is white.",
         low=1.0,
         high=1000.0,
         unit="times",

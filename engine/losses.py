@@ -13,15 +13,44 @@ _STRETCH = 1024
 """Values that are summed in single precision; of a million, the sum would lose three digits."""
 
 
-def content_loss(F: np.ndarray, P: np.ndarray) -> tuple[float, np.ndarray]:
+def content_loss(
+    F: np.ndarray, P: np.ndarray, K: np.ndarray | None = None
+) -> tuple[float, np.ndarray]:
     """Return the content loss and its gradient with respect to `F`.
 
-    Equation 1 as a mean over positions, ``1/(2M) sum (F - P)^2``, so that the same weight means the
-    same at every picture size.
+    Equation 1 as a mean over positions, ``1/(2M) sum K (F - P)^2``, so that the same weight means
+    the same at every picture size.
+
+    Parameters
+    ----------
+    F, P : ndarray, shape (N, M)
+    K : ndarray, shape (M,), optional
+        How many times each position counts, as `keep_factors` gives it; without it, once.
     """
     difference = F - P
     positions = F.shape[1]
-    return 0.5 / positions * _sum_of_squares(difference), difference / positions
+    if K is None:
+        return 0.5 / positions * _sum_of_squares(difference), difference / positions
+    squares = float((difference**2).sum(axis=0, dtype=np.float64) @ K)
+    return 0.5 / positions * squares, difference * (K / positions)
+
+
+def keep_factors(g: np.ndarray, strength: float) -> np.ndarray:
+    """Return how many times the content counts more, and the styles less, where it is kept.
+
+    ``strength ** (g / 2)``: the content loss takes it as `K`, and the guidance `T` of every style
+    is divided by it, so that the one counts ``strength ** g`` times as much against the other. The
+    content loss alone, made `strength` times as strong, leaves coloured grain: the kept positions
+    still have their full say in the Gram matrices then.
+
+    Parameters
+    ----------
+    g : ndarray
+        The mask of what is kept, carried to the layer, from 0 to 1.
+    strength : float
+        From 1 up.
+    """
+    return np.power(np.float32(strength), g / 2)
 
 
 def masked_gram(F: np.ndarray, T: np.ndarray) -> np.ndarray:

@@ -42,11 +42,22 @@ class StyleTerm:
 
 @dataclass(frozen=True)
 class ContentTerm:
-    """The content loss at one layer: the content's features, shape (N, M), and the weight."""
+    """The content loss at one layer.
+
+    Attributes
+    ----------
+    layer : str
+    target : ndarray, shape (N, M)
+        The content's features.
+    weight : float
+    keep : ndarray, shape (M,), or None
+        How many times each position counts, float32; None for once.
+    """
 
     layer: str
     target: np.ndarray
     weight: float
+    keep: np.ndarray | None = None
 
 
 class Evaluation(NamedTuple):
@@ -89,7 +100,7 @@ class Objective:
         sums: Sums,
     ) -> None:
         self._network = network
-        self._contents = {term.layer: (term.target, term.weight) for term in contents}
+        self._contents = {term.layer: (term.target, term.weight, term.keep) for term in contents}
         self._styles: dict[str, list[StyleTerm]] = defaultdict(list)
         for term in styles:
             self._styles[term.layer].append(term)

@@ -94,6 +94,8 @@ class Painting:
     tell : callable
         Is called with events.
     stop : threading.Event
+    keep : ndarray, shape (height, width), optional
+        Where the content is kept, from 0 to 1, of the content's own size.
 
     Attributes
     ----------
@@ -115,6 +117,7 @@ class Painting:
         sizes: list[tuple[int, int]],
         tell: Report,
         stop: threading.Event,
+        keep: np.ndarray | None = None,
     ) -> None:
         self._job = job
         self._network = network
@@ -123,6 +126,7 @@ class Painting:
         self._sizes = sizes
         self._tell = tell
         self._stop = stop
+        self._keep = keep
         self._sums = Sums(network.threads)
         self.loss = 0.0
         self.steps = 0
@@ -186,6 +190,7 @@ class Painting:
             self._regions,
             on_style=lambda index: self._tell(Progress("style", index, styles, number, scales)),
             on_notice=self._notice,
+            keep=None if self._keep is None else resized_mask(self._keep, content.shape[1:]),
         )
         self._tell(Progress("style", styles, styles, number, scales))
         return targets

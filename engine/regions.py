@@ -123,6 +123,28 @@ def region_masks(job: Job, size: tuple[int, int]) -> list[np.ndarray]:
     return masks
 
 
+def keep_mask(job: Job, size: tuple[int, int]) -> np.ndarray | None:
+    """Return where the content is kept, of the content's size, float32 from 0 to 1; or None.
+
+    Raises
+    ------
+    JobError
+        If the job's `keep` is black.
+    PictureError
+        If it cannot be read.
+    """
+    if not job.keep:
+        return None
+    mask = _fitted(read_mask(job.keep), size)
+    if not mask.any():
+        message = (
+            f"keep: {job.keep} covers 0 of {mask.size} pixels, since it is black; paint it white "
+            "where the content is to be kept."
+        )
+        raise JobError(message)
+    return mask
+
+
 def region_name(job: Job, index: int) -> str:
     """Return what messages call region `index`: its own name, or its number and its style."""
     region = job.regions[index]

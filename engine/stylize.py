@@ -20,6 +20,7 @@ from engine.pictures import Picture, read_picture
 from engine.regions import (
     LoadedRegion,
     interleaved,
+    keep_mask,
     load_regions,
     planar,
     resized,
@@ -128,6 +129,7 @@ def stylize(job: Job, report: Report, stop: threading.Event) -> Result:
     regions, notes = load_regions(job, (height, width))
     for note in notes:
         tell(Notice(note))
+    keep = keep_mask(job, (height, width))
     read = time.perf_counter()
     kernels = Kernels(Weights(model_file()))
     network = Network(kernels, pooling=job.pooling, device=job.device, threads=job.threads)
@@ -160,13 +162,14 @@ def stylize(job: Job, report: Report, stop: threading.Event) -> Result:
             event = Preview(np.round(interleaved(shown)).astype(np.uint8))
         tell(event)
 
-    painting = Painting(job, network, canvas, regions, sizes, tell_colored, stop)
+    painting = Painting(job, network, canvas, regions, sizes, tell_colored, stop, keep)
     pictures = painting.paint()
     painted = time.perf_counter()
     tell(Progress("write", 0, 1))
+    kept = 0.0 if keep is None else 1 - np.power(np.float32(job.keep_strength), -keep)
 
     def finished(method: str, parts: list[np.ndarray], masks: list[np.ndarray]) -> Picture:
-        whole_painted = colored(put_together(method, parts, canvas, masks))
+        whole_painted = colored(put_together(method, parts, canvas, masks, kept))
         return Picture(interleaved(whole_painted), content.alpha)
 
     everywhere = [np.ones((height, width), np.float32)]

@@ -99,7 +99,7 @@ class Sums:
         self,
         features: Mapping[str, np.ndarray],
         styles: Mapping[str, Sequence[tuple[np.ndarray, Mask]]],
-        contents: Mapping[str, tuple[np.ndarray, float]],
+        contents: Mapping[str, tuple[np.ndarray, float, np.ndarray | None]],
         out: Mapping[str, np.ndarray],
     ) -> dict[str, float]:
         """Write each layer's gradient and return the content losses.
@@ -110,16 +110,16 @@ class Sums:
         styles : dict of str to sequence of (ndarray, Mask)
             The matrices ``D``, shape (N, N), of `losses.gram_loss`, weighted, with their masks:
             each adds ``D F diag(T) / M``.
-        contents : dict of str to (ndarray, float)
-            The content picture's features, shape (N, M), and a weight: each adds
-            ``weight (F - P) / M``.
+        contents : dict of str to (ndarray, float, ndarray or None)
+            The content picture's features, shape (N, M), a weight, and how many times each
+            position counts, shape (M,), or None: each adds ``weight K (F - P) / M``.
         out : dict of str to ndarray, shape (N, M)
             Where the gradients go; it may not overlap with `features`.
 
         Returns
         -------
         dict of str to float
-            The unweighted content loss of each layer of `contents`.
+            The content loss of each layer of `contents`, without its weight.
         """
         jobs = {}
         for layer, target in out.items():
@@ -161,19 +161,24 @@ def _added(parts: list[Future]) -> np.ndarray:
 def _gradient_of_block(
     F: np.ndarray,
     pairs: Sequence[tuple[np.ndarray, Mask]],
-    content: tuple[np.ndarray, float] | None,
+    content: tuple[np.ndarray, float, np.ndarray | None] | None,
     out: np.ndarray,
     block: slice,
 ) -> float:
-    """Write one block of the gradient and return its sum of squared content differences."""
+    """Write one block of the gradient; return its squared content differences, times `K`."""
     part, target = F[:, block], out[:, block]
     positions = F.shape[1]
     squares = 0.0
     written = False
     if content is not None:
-        P, weight = content
+        P, weight, keep = content
         np.subtract(part, P[:, block], out=target)
-        squares = float(np.einsum("ij,ij->i", target, target).sum(dtype=np.float64))
+        if keep is None:
+            squares = float(np.einsum("ij,ij->i", target, target).sum(dtype=np.float64))
+        else:
+            each = np.einsum("ij,ij->j", target, target)
+            squares = float(np.dot(each.astype(np.float64), keep[block]))
+            target *= keep[block]
         target *= np.float32(weight / positions)
         written = True
     for D, mask in pairs:

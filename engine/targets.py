@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Callable
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from engine.bands import mask_bands
 from engine.guidance import propagate, steepen
 from engine.job import MIN_SIDE, Job
-from engine.losses import masked_gram
+from engine.losses import keep_factors, masked_gram
 from engine.objective import ContentTerm, StyleTerm
 from engine.regions import LoadedRegion, resized, resized_mask
 from engine.sums import Mask
@@ -38,10 +38,14 @@ class Targets:
     grams : list of dict of str to ndarray
         For each region and layer the style's Gram matrix; a layer where nothing of the style is
         left is missing.
+    keep : dict of str to ndarray
+        For each layer by how much the styles count less at its positions; empty where nothing is
+        kept.
     """
 
     contents: list[ContentTerm]
     grams: list[dict[str, np.ndarray]]
+    keep: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def working_size(height: int, width: int, area: float) -> tuple[int, int]:
@@ -83,6 +87,7 @@ def prepare(
     regions: list[LoadedRegion],
     on_style: Callable[[int], None],
     on_notice: Callable[[str], None],
+    keep: np.ndarray | None = None,
 ) -> Targets:
     """Look at the content and the styles.
 
@@ -97,14 +102,17 @@ def prepare(
         Called before each style with its index.
     on_notice : callable
         Called with a sentence when a layer is skipped.
+    keep : ndarray, shape (height, width), optional
+        Where the content is kept, from 0 to 1, at the working size.
     """
     content_layers, style_layers = layers_of(job)
+    factors = _keep_factors(job, keep)
     contents = []
     if content_layers:
         features = network.features(content, content_layers)
         alpha = BASE_RATIO / job.strength
         contents = [
-            ContentTerm(layer, features[layer], alpha * weight)
+            ContentTerm(layer, features[layer], alpha * weight, factors.get(layer))
             for layer, weight in job.content_layers
             if weight
         ]
@@ -113,7 +121,26 @@ def prepare(
     for index, region in enumerate(regions):
         on_style(index)
         grams.append(_style_grams(job, network, region, area, style_layers, on_notice))
-    return Targets(contents, grams)
+    return Targets(contents, grams, factors)
+
+
+def _keep_factors(job: Job, keep: np.ndarray | None) -> dict[str, np.ndarray]:
+    if keep is None:
+        return {}
+    # Receptive averaging whatever the regions' guidance is: a face has no hard border.
+    carried = propagate(keep, tuple(dict.fromkeys(sum(layers_of(job), ()))))
+    return {
+        layer: keep_factors(values.ravel(), job.keep_strength) for layer, values in carried.items()
+    }
+
+
+def _lessened(terms: list[StyleTerm], targets: Targets) -> list[StyleTerm]:
+    """Return the terms with less say where the content is kept."""
+    if not targets.keep:
+        return terms
+    return [
+        replace(each, mask=Mask.of(each.mask.values / targets.keep[each.layer])) for each in terms
+    ]
 
 
 def _style_grams(
@@ -153,7 +180,7 @@ def whole_picture_terms(
         if layer_weight and target is not None:
             mask = Mask.of(np.ones(layer_size(layer, *size), np.float32))
             terms.append(StyleTerm(layer, mask, target, weight * layer_weight, region))
-    return terms
+    return _lessened(terms, targets)
 
 
 def region_terms(
@@ -197,7 +224,7 @@ def region_terms(
             weight = regions[index].weight * layer_weight
             target = targets.grams[index][layer]
             terms.append(StyleTerm(layer, Mask.of(guidance[index]), target, weight, index))
-    return terms
+    return _lessened(terms, targets)
 
 
 def _banded(

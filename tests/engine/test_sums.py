@@ -40,11 +40,18 @@ def assert_like(found: np.ndarray, expected: np.ndarray) -> None:
     channels=st.sampled_from([8, 5, 8 * BLOCK + 3]),
     kinds=st.lists(st.sampled_from(["ones", "soft", "half", "one position"]), max_size=3),
     with_content=st.booleans(),
+    kept=st.booleans(),
     threads=st.sampled_from([1, 2, 5]),
     seed=st.integers(0, 2**32 - 1),
 )
 def test_blocks_add_up_to_the_definition(
-    positions: int, channels: int, kinds: list[str], with_content: bool, threads: int, seed: int
+    positions: int,
+    channels: int,
+    kinds: list[str],
+    with_content: bool,
+    kept: bool,
+    threads: int,
+    seed: int,
 ) -> None:
     positions = min(positions, 80) if channels > 8 else positions
     random = np.random.default_rng(seed)
@@ -63,8 +70,9 @@ def test_blocks_add_up_to_the_definition(
         expected += D[-1].astype(np.float64) @ exact * mask.values / positions
     contents = {}
     if with_content:
-        contents["layer"] = P, 0.3
-        value, gradient = content_loss(exact, P.astype(np.float64))
+        K = random.uniform(1, 30, positions).astype(np.float32) if kept else None
+        contents["layer"] = P, 0.3, K
+        value, gradient = content_loss(exact, P.astype(np.float64), K)
         expected += 0.3 * gradient
 
     out = {"layer": np.full(F.shape, np.nan, np.float32)}
