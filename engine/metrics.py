@@ -6,7 +6,7 @@ the *border* is the line between inside and outside. `D` is ``|result - content|
 three channels (0..255), and `d` the distance to the border in pixels, positive inside. Where a
 figure has no pixels to be measured on, it is NaN.
 
-`leak`, `reach` and `seam` are for masks with hard borders, `evenness` for soft ramps;
+`leak`, `reach`, `seam` and `fringe` are for masks with hard borders, `evenness` for soft ramps;
 `region_style_loss` is for both.
 """
 
@@ -36,6 +36,9 @@ SEAM_BAND = 2
 
 SEAM_SIDES = (4, 16)
 """Pixels from the border; what the band is compared with."""
+
+FRINGE_SIDES = (3, 6)
+"""Pixels from the border; what the row of pixels right inside it is compared with."""
 
 TEXTURE_SIGMA = 4
 """Pixels; the Gaussian whose rest is texture: of waves 11 pixels long 93 % are, of 25 pixels 40 %,
@@ -234,6 +237,44 @@ def seam(picture: np.ndarray, mask: np.ndarray) -> float:
         return math.nan
     at_border, beside = np.mean(whole, axis=0)
     return _ratio(at_border, beside)
+
+
+def fringe(picture: np.ndarray, mask: np.ndarray) -> float:
+    """Return how much the pixels right inside the border stand out from those beside them.
+
+    A pixel stands out by ``|x - m|``, the mean over the channels, where m is the mean of those of
+    the 3x3 pixels around it that are inside: what lies beyond the border does not count.
+
+    Parameters
+    ----------
+    picture : ndarray, shape (3, height, width)
+    mask : ndarray, shape (height, width)
+
+    Returns
+    -------
+    float
+        The mean over the pixels inside that are less than 1 pixel from the border, over the mean
+        from 3 to 6 pixels. 1: no fringe. NaN where the region is nowhere deeper than 3 pixels, or
+        flat; infinite where only its border is not.
+
+    Raises
+    ------
+    ValueError
+        If the mask is not of the picture's size or has no border.
+    """
+    _check_sizes(mask, picture)
+    distance = signed_distance(mask)
+    inside = (distance > 0).astype(np.float64)
+    near = ndimage.uniform_filter(inside, 3, mode="constant")
+    stands_out = np.zeros(mask.shape)
+    for channel in picture:
+        sums = ndimage.uniform_filter(channel * inside, 3, mode="constant")
+        # Right outside there is nothing to divide by; these pixels are not looked at.
+        means = sums / np.maximum(near, 1 / 9)
+        stands_out += np.abs(channel - means) / len(picture)
+    at_border = _mean(stands_out, (distance > 0) & (distance < 1))
+    deeper = (distance > FRINGE_SIDES[0]) & (distance < FRINGE_SIDES[1])
+    return _ratio(at_border, _mean(stands_out, deeper))
 
 
 def evenness(picture: np.ndarray, mask: np.ndarray) -> float:

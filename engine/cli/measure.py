@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,50 +13,15 @@ from engine.cli.terminal import Terminal, to_standard_output
 from engine.events import Notice
 from engine.home import model_file
 from engine.job import Job
-from engine.metrics import (
-    FAR,
-    NEAR,
-    SEAM_SIDES,
-    SOFT,
-    SOFT_SHARE,
-    evenness,
-    is_soft,
-    leak,
-    reach,
-    region_style_loss,
-    seam,
-    signed_distance,
-    soft_share,
-)
+from engine.measuring import Figure, border_figures, style_figure
+from engine.metrics import SOFT, SOFT_SHARE, is_soft, soft_share
 from engine.pictures import Picture, PictureError, read_mask, read_picture
-from engine.regions import planar, resized, resized_mask
-from engine.targets import working_size
+from engine.regions import planar, resized_mask
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table.
-
-    Attributes
-    ----------
-    name : str
-        Its name in JSON.
-    label : str
-        What the table calls it.
-    value : float
-        NaN where there is nothing to measure it on, infinite where there is nothing to compare
-        with.
-    best : int or None
-        The value of a perfect picture; None for a figure that is there for comparison.
-    """
-
-    name: str
-    label: str
-    value: float
-    best: int | None
+    from engine.network import Network
 
 
 def measure(
@@ -98,13 +62,18 @@ def measure(
         if picture.alpha is not None and (picture.alpha < 1).any()
     ]
     before, after = (planar(picture.rgb) for picture in pictures[:2])
-    if is_soft(region):
-        figures, more = _soft_figures(before, after, region)
-    else:
-        figures, more = _hard_figures(before, after, region, mask)
+    try:
+        figures, more = border_figures(before, after, region)
+    except ValueError as error:
+        message = f"{mask}: {error}; give the mask that the picture was painted with."
+        raise PictureError(message) from error
     notes += more
     if style is not None:
-        figure, more = _style_figure(after, pictures[2], region)
+        network = _network()
+        if network.notice:
+            notes.append(network.notice)
+        painting = pictures[2]
+        figure, more = style_figure(network, after, planar(painting.rgb), region, painting.alpha)
         figures.append(figure)
         notes += more
     if as_json:
@@ -139,92 +108,13 @@ def _region(
     return resized_mask(read_mask(mask), (height, width))
 
 
-def _hard_figures(
-    content: np.ndarray, result: np.ndarray, region: np.ndarray, mask: str | Path
-) -> tuple[list[Figure], list[str]]:
-    try:
-        distance = signed_distance(region)
-    except ValueError as error:
-        message = f"{mask}: {error}; give the mask that the picture was painted with."
-        raise PictureError(message) from error
-    leaks = leak(result, content, region)
-    bands = (f"0 to {NEAR} px", f"{NEAR} to {FAR} px", f"over {FAR} px")
-    names = (f"leak_0_{NEAR}", f"leak_{NEAR}_{FAR}", f"leak_over_{FAR}")
-    figures = [
-        Figure(name, f"leak, {band}", value, 0) for name, band, value in zip(names, bands, leaks)
-    ]
-    notes = [
-        f"leak, {band}: no pixel outside the region is at this distance from the border."
-        for band, value in zip(bands, leaks)
-        if math.isnan(value)
-    ]
-    reached = reach(result, content, region)
-    figures.append(Figure("reach", "reach", reached, 1))
-    if distance.max() <= FAR:
-        notes.append(f"reach: the region is nowhere deeper than {FAR} pixels.")
-    elif not math.isfinite(reached):
-        notes.append(f"reach: deeper than {FAR} pixels in the region nothing has changed.")
-    for name, label, picture, best in (
-        ("seam", "seam", result, 1),
-        ("seam_of_content", "seam of the content", content, None),
-    ):
-        figures.append(Figure(name, label, seam(picture, region), best))
-        if not math.isfinite(figures[-1].value):
-            notes.append(f"{label}: beside the border there is nothing to compare it with.")
-    for side, depth in (("inside", distance.max()), ("outside", -distance.min())):
-        if depth <= SEAM_SIDES[0]:
-            notes.append(
-                f"seam: the {side} of the region is nowhere deeper than {SEAM_SIDES[0]} pixels, "
-                "so only the other side counts."
-            )
-    return figures, notes
-
-
-def _soft_figures(
-    content: np.ndarray, result: np.ndarray, region: np.ndarray
-) -> tuple[list[Figure], list[str]]:
-    figures = [
-        Figure("evenness", "evenness", evenness(result, region), 1),
-        Figure("evenness_of_content", "evenness of the content", evenness(content, region), None),
-    ]
-    notes = [
-        f"{each.label}: the mask or the picture has nothing to compare, since it takes texture "
-        "where the mask is below 0.1, from 0.4 to 0.6, and above 0.9."
-        for each in figures
-        if not math.isfinite(each.value)
-    ]
-    return figures, notes
-
-
-def _style_figure(
-    result: np.ndarray, style: Picture, region: np.ndarray
-) -> tuple[Figure, list[str]]:
-    """Measure the region style loss at the working size of a default job."""
+def _network() -> Network:
     # Here, so that the other figures need no network.
     from engine.network import Network
     from models.kernels import Kernels
     from models.weights import Weights
 
-    yardstick = Job()
-    network = Network(Kernels(Weights(model_file())), pooling=yardstick.pooling)
-    notes = [network.notice] if network.notice else []
-    height, width = region.shape
-    size = working_size(height, width, yardstick.size)
-    if size != region.shape:
-        notes.append(f"region style loss: measured at {size[1]} x {size[0]} pixels.")
-    value, left_out = region_style_loss(
-        network,
-        resized(result, size),
-        planar(style.rgb),
-        resized_mask(region, size),
-        style.alpha,
-    )
-    if left_out:
-        notes.append(
-            f"region style loss: {', '.join(left_out)} left out, where no position sees "
-            "the region alone."
-        )
-    return Figure("region_style_loss", "region style loss", value, 0), notes
+    return Network(Kernels(Weights(model_file())), pooling=Job().pooling)
 
 
 def _kind(region: np.ndarray) -> str:

@@ -20,7 +20,7 @@ from tests.engine.programs import check_sentence, noise, scumble
 HEIGHT, WIDTH, BORDER = 80, 120, 50
 BASE = ("measure", "content.png", "result.png")
 SOFT_NAMES = {"evenness", "evenness_of_content"}
-HARD_NAMES = {"leak_0_8", "leak_8_32", "leak_over_32", "reach", "seam", "seam_of_content"}
+HARD_NAMES = {"leak_0_8", "leak_8_32", "leak_over_32", "reach", "seam", "seam_of_content", "fringe"}
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_a_hard_mask(pictures):
         value = seam(read(pictures, f"{name}.png"), mask)
         assert found[label] == [f"{value:.4g}", *best]
     assert set(found) == {*(f"leak, {band} px" for band in ("0 to 8", "8 to 32", "over 32")),
-                          "reach", "seam", "seam of the content"}  # fmt: skip
+                          "reach", "seam", "seam of the content", "fringe"}  # fmt: skip
 
 
 def test_json_has_the_library_s_figures(pictures):
@@ -96,6 +96,7 @@ def test_json_has_the_library_s_figures(pictures):
     assert leaks == pytest.approx(leak(result, content, mask))
     assert found["reach"] == pytest.approx(reach(result, content, mask))
     assert found["seam"] == pytest.approx(seam(result, mask))
+    assert found["fringe"] == pytest.approx(fringe(result, mask))
     assert found["seam_of_content"] == pytest.approx(seam(content, mask))
 
 
@@ -165,8 +166,9 @@ def test_what_there_is_nothing_to_measure_on_is_said(pictures):
     found = json.loads(done.stdout)
     assert found["reach"] is None
     assert found["leak_over_32"] > 0
-    reach_note, seam_note = found["notes"]
+    reach_note, fringe_note, seam_note = found["notes"]
     assert "nowhere deeper than 32 pixels" in reach_note
+    assert "3 pixels" in fringe_note
     assert "inside" in seam_note
     done = scumble(*BASE, "--mask", "grey.png", "--json", home=pictures / "none", folder=pictures)
     assert done.returncode == 0, done.stderr

@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from engine.metrics import (
     evenness,
+    fringe,
     is_soft,
     leak,
     reach,
@@ -252,6 +253,41 @@ def test_a_thin_side_is_left_out():
     only_thin = np.zeros((4, 4))
     only_thin[:, 2:] = 1
     assert math.isnan(seam(random_picture(1, 4, 4), only_thin))
+
+
+# Fringe
+
+
+def test_even_texture_has_no_fringe():
+    picture = np.random.default_rng(3).normal(128, 20, (3, 200, 200))
+    # At a straight border 5 of 6 shares stand out where deeper inside it is 8 of 9.
+    assert fringe(picture, straight(200, 200)) == pytest.approx(
+        math.sqrt(5 / 6) / math.sqrt(8 / 9), rel=0.05
+    )
+
+
+def test_a_line_inside_the_border_is_a_fringe():
+    picture = np.random.default_rng(4).normal(128, 2, (3, HEIGHT, WIDTH))
+    assert fringe(picture, straight()) < 1.1
+    picture[1, :, BORDER] += 60
+    # The line stands out by half of its height in one channel of three.
+    expected = 60 / 2 / 3
+    deeper = 2 * math.sqrt(8 / 9) * math.sqrt(2 / math.pi)
+    assert fringe(picture, straight()) == pytest.approx(expected / deeper, rel=0.15)
+
+
+def test_what_lies_outside_is_no_fringe():
+    picture = np.random.default_rng(5).normal(128, 10, (3, HEIGHT, WIDTH))
+    before = fringe(picture, straight())
+    picture[:, :, :BORDER] = 0
+    picture[0, :, BORDER - 1] = 255
+    assert fringe(picture, straight()) == before
+
+
+def test_a_region_without_depth_has_no_fringe():
+    thin = straight() - straight(border=BORDER + 4)
+    assert math.isnan(fringe(random_picture(6), thin))
+    assert math.isnan(fringe(np.full((3, HEIGHT, WIDTH), 7.0), straight()))
 
 
 # Evenness
