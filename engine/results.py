@@ -23,7 +23,7 @@ PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
 
 def inputs(job: Job) -> tuple[str, ...]:
     """Return the files that the job reads."""
-    files = [job.content, job.init_picture if job.init == "picture" else ""]
+    files = [job.content, job.init_picture if job.init == "picture" else "", job.keep]
     for region in job.regions:
         files += [region.style, "" if region.mask == REST else region.mask, region.style_mask]
     return tuple(each for each in files if each)
@@ -139,6 +139,7 @@ def settings(job: Job, result: Result) -> dict[str, Any]:
         init_picture=relative(job.init_picture),
         # Who repeats a result does not ask for its report to be written over.
         report="",
+        keep=relative(job.keep),
         regions=regions,
     )
     return {
