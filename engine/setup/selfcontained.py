@@ -76,7 +76,7 @@ def find(home: Path) -> Python | None:
     try:
         sizes = _read_list(folder)["files"]
         whole = all((folder / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return examine(str(python_path(home))) if whole else None
 
@@ -124,7 +124,10 @@ def make(source: Python, home: Path) -> Python:
     made = examine(str(python_path(home)))
     if made is None:
         remove(folder)
-        message = f"a copy of {source.executable} with its loader {loaded[loader]} does not run"
+        message = (
+            f"the copy of {source.executable} does not run with its loader {loaded[loader]}, "
+            "which has to be of glibc 2.33 or newer"
+        )
         raise SetupError(message)
     return made
 
@@ -159,7 +162,8 @@ def complete(home: Path, environment: Path, python: Path) -> list[str]:
         _copy_libraries(_loaded_libraries(modules), folder, home)
     outside = files_outside(home, python)
     if outside:  # loaded by name while running
-        _copy_libraries({Path(each).name: each for each in outside}, folder, home)
+        named = {name: place for place in outside for name in _names_of(place)}
+        _copy_libraries(named, folder, home)
         outside = files_outside(home, python)
     _write_list(folder, source)
     return outside
@@ -208,6 +212,13 @@ def _loaded_libraries(files: list[Path]) -> dict[str, str]:
         if match:
             found.setdefault(Path(match[1] or match[2]).name, match[2])
     return found
+
+
+def _names_of(place: str) -> list[str]:
+    """Return the names by which a library is asked for: those of the links to it beside it."""
+    beside = (path for path in Path(place).parent.iterdir() if path.is_symlink())
+    links = [path.name for path in beside if os.path.realpath(path) == place]
+    return links or [Path(place).name]
 
 
 def _copy_libraries(places: dict[str, str], folder: Path, home: Path | None = None) -> None:
