@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.metrics import evenness, leak, reach, region_style_loss, seam
+from engine.metrics import evenness, fringe, leak, reach, region_style_loss, seam
 from engine.network import Network
 from engine.pictures import Picture, read_mask, read_picture, write_picture
 from engine.regions import planar
