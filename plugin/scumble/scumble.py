@@ -67,6 +67,9 @@ def paint(
     except Exception:
         what = f"This should not have happened, please report it:\n{traceback.format_exc()}"
         return failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, what)
+    if run_mode != Gimp.RunMode.NONINTERACTIVE and not image.is_valid():
+        # After a success GIMP keeps the settings in the image, and complains that it is closed.
+        return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
     return returned(procedure, image, layers)
 
 
