@@ -76,7 +76,7 @@ class MadeUp:
 
     def variables(self, **more: str) -> dict[str, str]:
         """Return environment variables under which pip knows the tiny packages only."""
-        apart = ("PIP_", "XDG_", "SCUMBLE_", "GIMP3_")
+        apart = ("PIP_", "XDG_", "SCUMBLE_", "GIMP3_", "FLATPAK_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(apart)}
         path = os.pathsep.join([str(self.commands), kept.get("PATH", "")])
         user = str(self.commands.parent / "user")  # not the one who runs the tests
@@ -84,6 +84,7 @@ class MadeUp:
             **kept,
             **dict.fromkeys(("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"), user),
             "PATH": path,
+            "FLATPAK_SYSTEM_DIR": user,
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": self.packages.as_uri(),

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from engine.setup.machine import CHOICES, DISTRIBUTIONS
+from tests.bare_root import run_in_bare_root
 from tests.made_up import CHECKOUT, MadeUp, make, run
 
 STEPS = re.findall(r'^    \("(\w+)", \w+\.\w+\),$', (CHECKOUT / "install.py").read_text(), re.M)
@@ -367,15 +368,19 @@ def test_an_old_python_can_read_install_py() -> None:
 
 
 def test_the_real_thing(model: Path, tmp_path: Path) -> None:
-    """Install Scumble itself: wrong weights, right ones, and away again, with nothing outside."""
+    """Install Scumble itself: wrong weights, right ones, and away again, with nothing outside.
+
+    Its environment starts where there is nothing but the data folder.
+    """
     user, home, wrong = tmp_path / "user", tmp_path / "a ß home", tmp_path / "wrong.onnx"
     user.mkdir()
     wrong.write_bytes(b"these are no weights")
     command = [sys.executable, str(CHECKOUT / "install.py"), "--home", str(home)]
-    command += ["--onnxruntime", "cpu"]
-    apart = ("SCUMBLE_", "XDG_", "GIMP3_")
+    command += ["--onnxruntime", "cpu", "--self-contained"]
+    apart = ("SCUMBLE_", "XDG_", "GIMP3_", "FLATPAK_")
     variables = {name: value for name, value in os.environ.items() if not name.startswith(apart)}
     variables.update(dict.fromkeys(("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"), str(user)))
+    variables["FLATPAK_SYSTEM_DIR"] = str(user)
     variables.setdefault("RUSTUP_HOME", str(tmp_path))  # pip asks Rust for its version
     assert str(wrong) in one_sentence(run([*command, "--weights", str(wrong)], variables))
     assert not (home / "models" / "vgg16.npz").exists()
@@ -385,6 +390,20 @@ def test_the_real_thing(model: Path, tmp_path: Path) -> None:
     assert record(home)["complete"] is True
     assert record(home)["device"] == "cpu"
     assert (home / "models" / "vgg16.npz").read_bytes() == model.read_bytes()
+    assert f"They need no file outside of {home}." in done.stdout
+
+    photo, painted = home / "photo.jpg", home / "painted.png"
+    shutil.copy(CHECKOUT / "docs" / "demo" / "photo.jpg", photo)
+    bare = tmp_path / "bare root"
+    bare.mkdir()
+    engine = [python_of(home), "-I", "-X", "utf8", "-m", "engine"]
+    painting = [str(photo), str(painted), "--style", str(photo)]
+    few = ["--iterations", "2", "--size", "5000"]
+    done = run_in_bare_root(bare, home, *engine, "stylize", *painting, *few)
+    assert done.returncode == 0, done.stderr
+    assert painted.read_bytes()[:4] == b"\x89PNG"
+    photo.unlink()
+    painted.unlink()
 
     done = run([*command, "--uninstall"], variables)
     assert (done.returncode, done.stderr) == (0, "")
