@@ -100,7 +100,9 @@ def loss_curves(
             own = [curve for curve in curves if curve.region == picture]
             _draw(panel, own, [_drawable(name) for name in names])
             if len(pictures) > 1 and picture is not None:
-                panel.set_title(_drawable(f"Picture in the style {names[picture]}"), fontsize=9)
+                panel.set_title(
+                    _drawable(f"Picture in the style {names[picture]}"), fontsize=9, pad=16
+                )
         if title:
             figure.suptitle(_drawable(title), fontsize=10)
         figure.savefig(path, format="png", metadata={"Software": None})
@@ -152,14 +154,19 @@ def parts_of(curves: Sequence[Curve]) -> list[str]:
 
 def _matplotlib() -> tuple[Any, Any]:
     """Return the modules matplotlib and matplotlib.figure."""
-    # Its list of fonts goes to our own caches, which an installation and its removal clear.
-    os.environ.setdefault("MPLCONFIGDIR", str(home() / "cache" / "matplotlib"))
     # That it looks for fonts, or in vain for a folder to keep the list in, is no news to users.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    import matplotlib
-    from matplotlib import figure
-    from matplotlib.backends import backend_agg  # noqa: F401 - so that a broken one is found now
-
+    own = "MPLCONFIGDIR" not in os.environ
+    if own:
+        # Its list of fonts goes to our own caches, which an installation and its removal clear.
+        os.environ["MPLCONFIGDIR"] = str(home() / "cache" / "matplotlib")
+    try:
+        import matplotlib
+        from matplotlib import figure
+        from matplotlib.backends import backend_agg  # noqa: F401 - to find a broken one now
+    finally:
+        if own:
+            del os.environ["MPLCONFIGDIR"]
     return matplotlib, figure
 
 
@@ -176,10 +183,21 @@ def _draw(panel: Any, curves: Sequence[Curve], names: Sequence[str]) -> None:
                 series[part].append(values.get(part, math.nan))
             totals.append(sum(values.values()))
     ends = [start - 1 for start in starts[1:]] + [len(totals)]
+    positive = [value for values in series.values() for value in _above_zero(values)]
+    top = math.inf
+    if positive:
+        last = [value for values in series.values() for value in _above_zero(values)[-1:]]
+        bottom = max(min(positive) / 1.5, min(last) / 10**_DECADES_BELOW)
+        # A line search's trial may be a thousand times worse; such peaks go beyond the top.
+        top = 3 * max(totals[start - 1] for start, end in zip(starts, ends) if start <= end)
+        if top <= bottom:
+            top = 3 * max(positive)
+        panel.set_yscale("log")
+        panel.set_ylim(bottom, top)
 
     def line(values: list[float], label: str, **look: Any) -> None:
         # A logarithm has no 0, where the content's loss starts; and no line joins two scales.
-        shown = [value if value > 0 else math.nan for value in values]
+        shown = [min(value, 100 * top) if value > 0 else math.nan for value in values]
         for start, end in zip(starts, ends):
             numbers = range(start, end + 1)
             # A stopped run's single evaluation is a point, which a line alone would not show.
@@ -190,14 +208,6 @@ def _draw(panel: Any, curves: Sequence[Curve], names: Sequence[str]) -> None:
     line(totals, "sum", color="black", linewidth=0.9)
     for part in parts:
         line(series[part], part_label(part, names), linewidth=1.5, **_look(part))
-    positive = [value for values in series.values() for value in _above_zero(values)]
-    if positive:
-        last = [value for values in series.values() for value in _above_zero(values)[-1:]]
-        floor = min(last) / 10**_DECADES_BELOW
-        panel.set_yscale("log")
-        # A line search's trial may be a thousand times worse; such peaks go beyond the top.
-        top = 3 * max(totals[start - 1] for start, end in zip(starts, ends) if start <= end)
-        panel.set_ylim(max(min(positive) / 1.5, floor), top if top > 0 else None)
     panel.set_xlim(0.5, max(len(totals), 1) + 0.5)
     panel.xaxis.get_major_locator().set_params(integer=True)
     panel.set_xlabel("evaluation")
@@ -212,9 +222,8 @@ def _draw(panel: Any, curves: Sequence[Curve], names: Sequence[str]) -> None:
             f"{width} x {height}",
             (start, 1),
             xycoords=("data", "axes fraction"),
-            xytext=(2, -3),
+            xytext=(0, 3),
             textcoords="offset points",
-            verticalalignment="top",
             fontsize=8,
             color="#555555",
         )

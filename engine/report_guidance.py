@@ -10,10 +10,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from engine.bands import mask_bands
 from engine.curves import font_file, in_font
-from engine.guidance import propagate, steepen
+from engine.guidance import propagate
 from engine.job import Job
 from engine.pictures import Picture, write_picture
-from engine.targets import VANISHED, layers_of
+from engine.targets import STEEPENING, VANISHED, layers_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +76,7 @@ def guidance_rows(
     Returns
     -------
     rows : list of Row
-        Each region's own; then, with the method pinned, steepened; with banded, by bands.
+        Each region's own; then, with the methods pinned and cutout, steepened; with banded, by bands.
     notes : list of str
         What is not shown, a sentence each.
     """
@@ -92,8 +92,9 @@ def guidance_rows(
     rows = []
     for index, (name, mask) in enumerate(zip(names, masks)):
         rows.append(Row("guidance", name, index, mask, carried[index]))
-        if method == "pinned":
-            steep = {layer: steepen(values) for layer, values in carried[index].items()}
+        if method in STEEPENING:
+            steepened = STEEPENING[method]
+            steep = {layer: steepened(values) for layer, values in carried[index].items()}
             rows.append(Row("steepened", f"{name}, steepened", index, None, steep))
     if method != "banded":
         return rows, []
@@ -126,8 +127,8 @@ def _band_rows(
                 found.setdefault(tuple(mixture), {})[layer] = band
     rows = []
     for center in sorted(found, reverse=True):
-        parts = [f"{share:.0%} {name}" for share, name in zip(center, names) if share]
-        rows.append(Row("band", "band of " + ", ".join(parts), None, None, found[center]))
+        parts = [f"{share:.0%} of {name}" for share, name in zip(center, names) if share]
+        rows.append(Row("band", "band: " + ", ".join(parts), None, None, found[center]))
     return rows
 
 
