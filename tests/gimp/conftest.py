@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.gimp.gimp_root import SUITES, Gimp, NoGimpError, make_gimp
+from tests.gimp.gimp_root import Gimp, NoGimpError, make_gimp, untested, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="session", params=sorted(SUITES))
+@pytest.fixture(scope="session", params=versions())
 def gimp(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gimp]:
@@ -19,3 +19,9 @@ def gimp(
         yield make_gimp(request.param, tmp_path_factory.mktemp(f"gimp-{request.param}"))
     except NoGimpError as error:
         pytest.fail(str(error), pytrace=False)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for version in untested():
+        words = f"NOT TESTED: GIMP {version}, which is made with apt, and is not on this machine."
+        terminalreporter.write_line(words, red=True, bold=True)

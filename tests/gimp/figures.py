@@ -9,11 +9,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from tests.gimp.gimp_root import SUITES, make_gimp
+from tests.gimp.gimp_root import make_gimp, versions
 
 
 def main() -> None:
-    for version in SUITES:
+    for version in versions():
         with tempfile.TemporaryDirectory() as folder:
             gimp = make_gimp(version, Path(folder))
             inside = f"{gimp.checkout_inside}/tests/gimp/inside"

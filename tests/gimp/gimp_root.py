@@ -32,11 +32,16 @@ GIMPRC = """\
 SHORTCUTS = """\
 (file-version 1)
 (action "plug-in-scumble" "<Primary><Alt>j")
+(action "layers-delete" "<Primary><Alt>d")
 """
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+BESIDE = ("Xvfb", "openbox", "xdotool", "import", "xprop", "xwininfo", "dbus-run-session", "pgrep")
+"""Programs that the tests with windows need beside GIMP."""
+
 HELP = (
-    "No GIMP 3 can be had for these tests: install GIMP 3 (or, on Debian and Ubuntu, apt with a "
-    "network, from which one is made), or leave them out with --without-gimp."
+    "No GIMP 3 can be had for these tests: install GIMP 3, Xvfb, openbox, xdotool, ImageMagick, "
+    "xprop, xwininfo and dbus-run-session (or, on Debian and Ubuntu, apt with a network, from "
+    "which all is made), or leave them out with --without-gimp."
 )
 
 
@@ -95,7 +100,7 @@ class Gimp:
         variables = {
             "HOME": self.home_inside,
             "TMPDIR": self.tmp_inside,
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "PATH": "/usr/local/bin:/usr/bin:/bin" if self.root else os.environ["PATH"],
             "LC_ALL": "C.UTF-8",
             "PIP_CERT": CERTIFICATES,
         }
@@ -228,11 +233,27 @@ def make_gimp(version: str, tmp: Path) -> Gimp:
 
 
 def own_version() -> str:
-    """Return which GIMP 3 this machine has; empty if it has none."""
-    for version in SUITES:
-        if shutil.which(f"gimp-console-{version}") and shutil.which("xdotool"):
-            return version
-    return ""
+    """Return which GIMP 3 this machine has, such as '3.0'; empty if these tests cannot use it."""
+    if not all(shutil.which(name) for name in BESIDE):
+        return ""
+    found = {
+        path.name.rpartition("-")[2]
+        for folder in os.environ["PATH"].split(os.pathsep)
+        for path in Path(folder).glob("gimp-console-3.[0-9]*")
+    }
+    return max(found, default="")
+
+
+def versions() -> list[str]:
+    """Return the GIMPs to test with: each that can be made here, and the machine's own."""
+    own = own_version()
+    made = set() if own and not shutil.which("apt-get") else set(SUITES)
+    return sorted({own, *made} - {""})
+
+
+def untested() -> list[str]:
+    """Return the GIMPs that are tested elsewhere but cannot be made here."""
+    return sorted(set(SUITES) - set(versions()))
 
 
 def _need(*programs: str) -> None:

@@ -53,3 +53,16 @@ def run_checks(gimp: Gimp, module: str) -> dict[str, str]:
     results = json.loads(report.read_text(encoding="utf-8"))
     assert results, printed[-4000:]
     return results
+
+
+def make_scenes(gimp: Gimp, call: str) -> None:
+    """Call a function of the module scenes inside GIMP; it must do well."""
+    called = gimp.tmp / "called"
+    called.unlink(missing_ok=True)
+    printed = gimp.batch(
+        f"import sys; sys.path.insert(0, '{gimp.checkout_inside}/tests/gimp/inside')\n"
+        f"import scenes\n"
+        f"scenes.{call}\n"
+        f"(scenes.kit.TMP / 'called').touch()\n"
+    )
+    assert called.is_file(), printed[-4000:]

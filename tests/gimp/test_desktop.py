@@ -3,29 +3,55 @@
 from __future__ import annotations
 
 import json
+import shutil
+
+import pytest
 
 from tests.gimp.gimp_root import Gimp
+from tests.gimp.launch import make_scenes, record
 
-PHOTO = """
-from gi.repository import Gimp, Gio
-image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path({photo!r}))
-image.scale(300, 200)
-image.get_layers()[0].set_name("Photo")
-file = Gio.File.new_for_path({xcf!r})
-assert Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, file, None)
-"""
+OPENED = ("two", "mask", "channel", "tiny", "empty", "grey", "indexed", "scene")
+"""What the test by mouse has open; the last one is in front."""
 
 
-def test_painting_by_keyboard_and_mouse(gimp: Gimp) -> None:
-    """Menu, dialog, live picture, Stop, Ctrl+Z, Cancel, GIMP's Cancel, a closed image."""
-    demo = f"{gimp.checkout_inside}/docs/demo"
+@pytest.fixture(scope="module")
+def inside(gimp: Gimp) -> str:
+    """Make the images to open; return the folder of what runs beside GIMP."""
+    folder = f"{gimp.checkout_inside}/tests/gimp/inside"
+    make_scenes(gimp, f"make('{gimp.checkout_inside}/docs/demo')")
+    return folder
+
+
+def drive(gimp: Gimp, inside: str, script: str, *arguments: str) -> dict:
+    """Run a script beside GIMP, whose filter has never been used yet; return what it saw."""
+    shutil.rmtree(gimp.profile / "plug-in-settings", ignore_errors=True)
+    printed = gimp.run("python3", f"{inside}/{script}", gimp.version, *arguments, seconds=400)
+    return json.loads(printed.partition("SEEN ")[2])
+
+
+def test_painting_by_keyboard(gimp: Gimp, inside: str) -> None:
+    """Menu, dialog, live picture, Stop, Ctrl+Z, Cancel, GIMP's Cancel, a layer that is lost."""
+    style = f"{gimp.checkout_inside}/docs/demo/style-oil.jpg"
     photo = f"{gimp.tmp_inside}/photo.xcf"
-    gimp.batch(PHOTO.format(photo=f"{demo}/photo.jpg", xcf=photo))
-    script = f"{gimp.checkout_inside}/tests/gimp/inside/desktop.py"
-    style = f"{demo}/style-oil.jpg"
-    printed = gimp.run("python3", script, gimp.version, photo, style, seconds=400)
-    seen = json.loads(printed.partition("SEEN ")[2])
-    assert seen["saved"].endswith(".xcf"), printed
+    seen = drive(gimp, inside, "desktop.py", photo, style)
     # Cancel may take a second, and what GIMP kills is gone after two.
     assert seen["cancel"] < 1.0, seen
     assert seen["status bar cancel"] < 2.0, seen
+    assert len(set(seen["saved"])) == 2, seen
+    make_scenes(gimp, "check_saved()")
+
+
+def test_the_dialog_by_mouse(gimp: Gimp, inside: str) -> None:
+    """Regions, numbers, presets, reset, help, and what cannot be painted."""
+    record(gimp)
+    files = [f"{gimp.tmp_inside}/{name}.xcf" for name in OPENED]
+    asked = drive(gimp, inside, "mouse.py", *files)
+    regions = [
+        (each["name"], each["style"], each["mask"], each["weight"], each["scale"])
+        for each in asked["regions"]
+    ]
+    assert regions == [
+        ("Oil", "style-1.npy", "mask-1.npy", 1.3, 1.0),
+        ("Wood", "style-2.npy", "rest", 1.0, 0.9),
+    ]
+    assert asked["iterations"] == 3

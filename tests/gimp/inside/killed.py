@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 TMP = Path(os.environ["TMPDIR"])
+PLUGIN = f"{Path.home()}/.config/GIMP/{sys.argv[1]}/plug-ins/scumble/scumble.py"
 SCRIPT = """
 import sys
 sys.path.insert(0, {inside!r})
@@ -44,11 +45,12 @@ def main(version: str, inside: str) -> None:
     while not list(TMP.glob("scumble-run-*/preview-*.png")):
         assert time.monotonic() < last, "the engine does not paint"
         time.sleep(0.02)
-    plugins, engines = processes("scumble/scumble.py"), processes("m engine worker")
+    engine = f"m engine worker {TMP}/scumble-run-"
+    plugins, engines = processes(PLUGIN), processes(engine)
     assert len(plugins) == len(engines) == 1, (plugins, engines)
     os.kill(plugins[0], signal.SIGKILL)
     began = time.monotonic()
-    while processes("m engine worker") or any(TMP.glob("scumble-run-*")):
+    while processes(engine) or any(TMP.glob("scumble-run-*")):
         assert time.monotonic() < began + 2, "something is left after 2 s"
         time.sleep(0.01)
     print(f"GONE {time.monotonic() - began:.2f}")
