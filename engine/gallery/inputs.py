@@ -14,6 +14,7 @@ from scipy.special import expit
 
 from engine.gallery.figures import RAMP, SIGMOID, WHOLE, Panel
 from engine.job import JobError
+from engine.metrics import is_soft
 from engine.pictures import Picture, PictureError, read_mask, read_picture, resize, write_picture
 from engine.targets import working_size
 
@@ -117,7 +118,10 @@ class Inputs:
         if panel.mask == SIGMOID:
             mask = sigmoid(*size)
         else:
-            mask = np.clip(resize(read_mask(panel.mask), size), 0, 1)
+            given = read_mask(panel.mask)
+            mask = np.clip(resize(given, size), 0, 1)
+            if not is_soft(given):  # what is binary stays so: figure 10 is about that
+                mask = (mask >= 0.5).astype(np.float32)
         covered = int((mask >= 0.5).sum())
         if covered in (0, mask.size):
             message = (
