@@ -5,6 +5,7 @@ Standard library only: install.py runs this.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -32,20 +33,31 @@ def applications(machine: Machine) -> list[str]:
     return sorted({path.name for path in found if (path / "current").exists()})
 
 
-def try_engine(installation: Installation, application: str) -> str:
-    """Let the engine paint inside the sandbox; say how it went, and what to do if it failed."""
+def try_engine(installation: Installation, application: str, user: Path) -> str:
+    """Let the engine paint inside the sandbox; say how it went, and what to do if it failed.
+
+    Parameters
+    ----------
+    installation : Installation
+        The engine's.
+    application : str
+        Which of the GIMPs.
+    user : Path
+        The user's home folder, which the sandbox shows.
+    """
     home, name = installation.home, f"{NAME} ({application})"
-    if not selfcontained.in_use(home, installation.environment):
-        base = environment_base(installation.environment)
-        return (
-            f"{name} does not see {base}, which the engine runs on; put a Python into your home "
-            "folder (for instance with: uv python install 3.12) and start install.py with it."
-        )
+    base = environment_base(installation.environment) or Path(os.sep)
+    own = (
+        "put a Python into your home folder (for instance with: uv python install 3.12) and start "
+        "install.py with it."
+    )
+    if not any(_inside(base, folder) for folder in (home, user)):
+        return f"{name} does not see {base}, which the engine runs on; {own}"
     flatpak = shutil.which("flatpak")
     if flatpak is None:
         return (
-            f"{name} was not tried, since there is no command flatpak; the engine needs no file "
-            f"outside of {home}, which that GIMP sees unless its permissions were changed."
+            f"{name} was not tried, since there is no command flatpak; it sees your home folder "
+            "and the engine in it, unless its permissions were changed."
         )
     problem = _problem([flatpak, "run", "--command=true", application])
     if problem:
@@ -56,11 +68,13 @@ def try_engine(installation: Installation, application: str) -> str:
     sh = [flatpak, "run", "--command=sh", application, "-c", 'exec "$0" "$@"']
     trial = paint(installation, sh)
     if trial.problem:
-        return (
-            f"{name} cannot start the engine: {trial.problem} Let it see the data folder with: "
-            f"flatpak override --user --filesystem='{home}' {application}; then run install.py "
-            f"again. The log is {installation.log}."
+        see = (
+            f"let it see the data folder with: flatpak override --user --filesystem='{home}' "
+            f"{application}; then run install.py again."
         )
+        what = see if selfcontained.in_use(home, installation.environment) else own
+        problem = trial.problem.rstrip(".")
+        return f"{name} cannot start the engine ({problem}); {what} The log is {installation.log}."
     return f"{name}: the engine painted inside its sandbox, in {trial.seconds:.1f} s."
 
 
@@ -81,3 +95,8 @@ def _problem(command: list[str]) -> str:
         return str(error)
     words = done.stdout.strip().splitlines() or [f"exit status {done.returncode}"]
     return words[-1].rstrip(".") if done.returncode else ""
+
+
+def _inside(path: Path, folder: Path) -> bool:
+    real = Path(os.path.realpath(folder))
+    return real in Path(os.path.realpath(path)).parents

@@ -52,7 +52,9 @@ def put(installation: Installation) -> str:
         said = put_everywhere(place, installation.checkout, Machine(), folders)
     except PluginError as error:
         raise SetupError(str(error)) from error
-    said += [flatpak.try_engine(installation, name) for name in flatpak.applications(Machine())]
+    machine = Machine()
+    for name in flatpak.applications(machine):
+        said.append(flatpak.try_engine(installation, name, machine.home))
     return GAP.join(said)
 
 

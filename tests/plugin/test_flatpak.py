@@ -97,7 +97,7 @@ def test_it_gets_an_engine_on_a_copy_of_python(painter: Painter) -> None:
 
     # Where the sandbox sees nothing of it, that is said, with what to do.
     said = painter.line(mended.stdout)
-    assert "cannot start the engine: sh: 1: exec: " in said
+    assert "cannot start the engine (sh: 1: exec: " in said
     assert f"flatpak override --user --filesystem='{painter.home}' org.gimp.GIMP" in said
 
     # Without GIMP from Flatpak, the copy stays; uninstalling removes it.
