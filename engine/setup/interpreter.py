@@ -48,6 +48,9 @@ def make_python(installation: Installation) -> str:
                 where += f", copied into {installation.home / selfcontained.FOLDER}"
             else:
                 where = f"the copy in {installation.home / selfcontained.FOLDER}"
+            if not copy.venv:
+                message = "its module ensurepip is missing (Debian's package is python3-venv)"
+                raise SetupError(message)
             base = copy
         except SetupError as error:
             if installation.self_contained == ASKED:
