@@ -35,7 +35,8 @@ def put_together(
     -------
     ndarray, shape (3, height, width)
         0..255. Where the masks leave the content alone, and where it is kept, it has the content's
-        own detail back; where no mask is it is the content with 'stitch' and 'pinned'.
+        own detail back; where no mask is it is the content with 'stitch', 'cutout' and
+        'pinned'.
     """
     size = content.shape[1:]
     total = sum(masks, np.zeros(size, np.float32))
@@ -43,6 +44,8 @@ def put_together(
     if method == "stitch":
         whole = [_enlarged(picture, content, kept) for picture in pictures]
         return stitched(whole, content, masks)
+    if method == "cutout":
+        return cut_out(_enlarged(pictures[0], content, kept), content, masks)
     painted = _enlarged(pictures[0], content, 1 - covered * (1 - kept))
     if method == "pinned" and pictures[0].shape[1:] != size:
         painted = np.where(total == 0, content, painted)
@@ -59,6 +62,19 @@ def _enlarged(picture: np.ndarray, content: np.ndarray, share: np.ndarray | floa
         small = resized(content, picture.shape[1:])
         enlarged += share * (content - resized_unclipped(small, size))
     return np.clip(enlarged, 0, 255)
+
+
+def cut_out(picture: np.ndarray, content: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:
+    """Return ``T X + (1 - T) content``, where T is the masks' sum, at most 1.
+
+    Parameters
+    ----------
+    picture, content : ndarray, shape (3, height, width)
+    masks : sequence of ndarray, shape (height, width)
+        From 0 to 1.
+    """
+    covered = np.minimum(sum(masks, np.zeros_like(masks[0])), 1)
+    return stitched([picture], content, [covered])
 
 
 def stitched(

@@ -66,6 +66,15 @@ def steepen(guidance: np.ndarray) -> np.ndarray:
     return np.clip(2 * guidance - 1, 0, 1)
 
 
+def steepen_relative(guidance: np.ndarray) -> np.ndarray:
+    """Steepen against the best covered position, so that a thin region does not vanish.
+
+    Where some position sees nothing but the region this is `steepen`.
+    """
+    highest = guidance.max()
+    return steepen(guidance / highest) if highest > 0 else guidance
+
+
 def _through_network(mask: np.ndarray, layers: tuple[str, ...], kind: str) -> dict[str, np.ndarray]:
     window = _WINDOWS[kind]
     deepest = max(layers, key=lambda layer: len(operations_through(layer)))

@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-METHODS = ("auto", "joint", "banded", "pinned", "gradient", "stitch")
+METHODS = ("auto", "joint", "banded", "cutout", "pinned", "gradient", "stitch")
 GUIDANCES = ("receptive", "inside", "all", "resize", "squared")
 COLORS = ("style", "luminance", "match")
 INITS = ("content", "colors", "noise", "picture")
@@ -116,10 +116,10 @@ class Job:
     regions: tuple[Region, ...] = setting((), "The styles and where they go.")
     method: str = setting(
         "auto",
-        "auto: looks at the masks and takes what suits them; "
-        "joint: one picture, masked Gram losses; banded: joint, with full style all along soft "
-        "ramps; pinned: joint, with everything outside the masks fixed; gradient: masked "
-        "gradients; stitch: one picture per style, then put together.",
+        "auto: banded for soft masks, cutout for hard ones; joint: one picture, masked Gram "
+        "losses; banded: joint, with full style all along soft ramps; cutout: joint, painted "
+        "beyond the borders and cut out; pinned: joint, with everything outside the masks fixed; "
+        "gradient: masked gradients; stitch: one picture per style, then put together.",
         choices=METHODS,
         label="Method",
     )
@@ -243,7 +243,8 @@ class Job:
         0, "Seed of the noise, reported with every result.", low=0, high=2**32 - 1, label="Seed"
     )
     separate: bool = setting(
-        False, "With the method stitch, also write each style's whole picture beside the output."
+        False,
+        "With stitch, cutout and auto, also write each style's own picture beside the output.",
     )
     report: str = setting(
         "",
@@ -360,13 +361,7 @@ def check_value(described: dataclasses.Field, value: Any, where: str = "") -> An
 
 
 def checked_fields(kind: type, given: dict[str, Any], where: str) -> dict[str, Any]:
-    """Check some fields of `Job` or `Region`, and that it has them.
-
-    Raises
-    ------
-    JobError
-        Names the field, with `where` before it, the value it has and what is allowed.
-    """
+    """Check that `Job` or `Region` has these fields, and their values, as `check_value` does."""
     described = {each.name: each for each in dataclasses.fields(kind)}
     for name in given:
         if name not in described:

@@ -106,6 +106,9 @@ def _hard_figures(
         notes.append(f"reach: the region is nowhere deeper than {FAR} pixels.")
     elif not math.isfinite(reached):
         notes.append(f"reach: deeper than {FAR} pixels in the region nothing has changed.")
+    figures.append(Figure("fringe", "fringe", fringe(result, region), 1))
+    if not math.isfinite(figures[-1].value):
+        notes.append(f"fringe: deeper than {FRINGE_SIDES[0]} pixels there is nothing to compare.")
     for name, label, picture, best in (
         ("seam", "seam", result, 1),
         ("seam_of_content", "seam of the content", content, None),
@@ -113,9 +116,6 @@ def _hard_figures(
         figures.append(Figure(name, label, seam(picture, region), best))
         if not math.isfinite(figures[-1].value):
             notes.append(f"{label}: beside the border there is nothing to compare it with.")
-    figures.append(Figure("fringe", "fringe", fringe(result, region), 1))
-    if not math.isfinite(figures[-1].value):
-        notes.append(f"fringe: deeper than {FRINGE_SIDES[0]} pixels there is nothing to compare.")
     for side, depth in (("inside", distance.max()), ("outside", -distance.min())):
         if depth <= SEAM_SIDES[0]:
             notes.append(

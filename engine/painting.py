@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.composition import stitched
+from engine.composition import cut_out, stitched
 from engine.events import Notice, Preview, Progress, Report
 from engine.job import Job
 from engine.objective import MaskedGradient, Objective, StyleTerm
@@ -279,6 +279,8 @@ class Painting:
         shown = scale.pictures[0]
         if self._job.method == "stitch":
             shown = stitched(scale.pictures, scale.content, scale.masks)
+        elif self._job.method == "cutout":
+            shown = cut_out(shown, scale.content, scale.masks)
         self._tell(Preview(np.round(interleaved(shown)).astype(np.uint8)))
 
     def _notice(self, text: str) -> None:

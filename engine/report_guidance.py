@@ -40,11 +40,11 @@ class Row:
     Attributes
     ----------
     kind : str
-        'guidance', 'steepened' or 'band'.
+        'guidance', 'steepened', 'band' or 'keep'.
     label : str
         What it is called.
     region : int or None
-        Whose mask it is, from 0; None for a band, which may be several regions'.
+        Whose mask it is, from 0; None for a band, which may be several regions', and for keep.
     picture : ndarray, shape (height, width), or None
         The mask at the working size.
     layers : dict of str to ndarray, shape (rows, columns)
@@ -76,7 +76,7 @@ def guidance_rows(
     Returns
     -------
     rows : list of Row
-        Each region's own; then, with the methods pinned and cutout, steepened; with banded, by bands.
+        Each region's own; then, with pinned and cutout, steepened; with banded, by bands.
     notes : list of str
         What is not shown, a sentence each.
     """
@@ -103,6 +103,19 @@ def guidance_rows(
     if len(bands) > MOST_BANDS:
         notes.append(f"Of {len(bands)} bands the first {MOST_BANDS} are shown.")
     return rows + bands[:MOST_BANDS], notes
+
+
+def keep_row(job: Job, mask: np.ndarray) -> Row:
+    """Return the row of where the content is kept, which is averaged over receptive fields.
+
+    Parameters
+    ----------
+    job : Job
+    mask : ndarray, shape (height, width)
+        At the working size, from 0 to 1.
+    """
+    _, layers = layers_of(job)
+    return Row("keep", "kept content", None, mask, propagate(mask, layers))
 
 
 def _band_rows(

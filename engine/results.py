@@ -145,6 +145,7 @@ def settings(job: Job, result: Result) -> dict[str, Any]:
     return {
         "scumble": __version__,
         "job": kept.to_dict(),
+        "method": result.method,
         "seed": job.seed,
         "loss": result.loss,
         "steps": result.steps,

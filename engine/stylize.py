@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.choice import suited_method
 from engine.colors import to_paint, with_colors
 from engine.composition import put_together
 from engine.events import Device, Notice, Preview, Progress, Report
@@ -24,6 +25,7 @@ from engine.regions import (
     load_regions,
     planar,
     resized,
+    resized_mask,
 )
 from engine.targets import style_size, working_size
 from models.kernels import Kernels
@@ -64,7 +66,7 @@ class Result:
     curves : tuple of Curve
         The losses of every scale and picture.
     method : str
-        The method that was used.
+        The method that was used; what 'auto' has chosen.
     stages : dict of str to float
         Seconds of 'reading' the files, opening the 'model', looking at the 'styles' and the
         content, 'painting', and 'finishing' at the content's own size.
@@ -147,6 +149,9 @@ def stylize(job: Job, report: Report, stop: threading.Event) -> Result:
                 f"{sizes[-1][1]} x {sizes[-1][0]} and then enlarged."
             )
         )
+    if job.method == "auto":
+        masks = [resized_mask(region.mask, sizes[-1]) for region in regions]
+        job = replace(job, method=suited_method(masks))
     _check_memory(job, sizes[-1], regions)
     whole = planar(content.rgb)
     canvas, regions = to_paint(job.colors, whole, regions)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Callable
 import numpy as np
 
 from engine.bands import mask_bands
-from engine.guidance import propagate, steepen
+from engine.guidance import propagate, steepen, steepen_relative
 from engine.job import MIN_SIDE, Job
 from engine.losses import keep_factors, masked_gram
 from engine.objective import ContentTerm, StyleTerm
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 BASE_RATIO = 0.05
 """Content weight over style weight at strength 1; by eye, strong strokes over clear content."""
+
+STEEPENING = {"pinned": steepen, "cutout": steepen_relative}
+"""How the methods for hard borders steepen their guidance."""
 
 VANISHED = 1e-3
 """Positions; a region with less than this at a layer has no say there."""
@@ -190,7 +193,7 @@ def region_terms(
     masks: list[np.ndarray],
     on_notice: Callable[[str], None],
 ) -> list[StyleTerm]:
-    """Return the masked terms of every region and layer, for the methods joint, pinned and banded.
+    """Return the masked terms of every region and layer, as the job's method has them.
 
     Parameters
     ----------
@@ -204,8 +207,8 @@ def region_terms(
         if not layer_weight:
             continue
         guidance = [each[layer] for each in carried]
-        if job.method == "pinned":
-            guidance = [steepen(each) for each in guidance]
+        if job.method in STEEPENING:
+            guidance = [STEEPENING[job.method](each) for each in guidance]
         present = []
         for index, region in enumerate(regions):
             if guidance[index].sum(dtype=np.float64) >= VANISHED:

@@ -159,7 +159,7 @@ def result_text(files: tuple[Path, ...], result: Result) -> str:
     kept = "stopped early, " if result.stopped else ""
     return (
         f"Wrote {names} ({width}x{height}; {kept}{result.steps} steps, "
-        f"loss {result.loss:.4g}, {duration(result.seconds)}, {result.device})"
+        f"loss {result.loss:.4g}, {result.method}, {duration(result.seconds)}, {result.device})"
     )
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 from engine.composition import put_together, stitched
 from engine.job import METHODS
+from engine.regions import resized
 
 SIZE = (45, 62)
 SMALL = (27, 37)
@@ -47,6 +48,15 @@ def test_where_no_mask_is_stitching_changes_no_bit(content: np.ndarray) -> None:
     np.testing.assert_array_equal(found[:, :, 40:], 100)
 
 
+def test_a_cutout_blends_where_the_masks_are_soft(content: np.ndarray) -> None:
+    quarter = np.full(SIZE, 0.25, np.float32)
+    found = put_together("cutout", [flat(80, SIZE)], content, [quarter, quarter])
+    np.testing.assert_allclose(found, 0.5 * 80 + 0.5 * content, rtol=1e-6)
+    overlapping = [np.full(SIZE, 0.8, np.float32)] * 2
+    found = put_together("cutout", [flat(80, SIZE)], content, overlapping)
+    np.testing.assert_allclose(found, 80, rtol=1e-6)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_picture_of_the_contents_size_is_taken_as_it_is(content: np.ndarray, method: str) -> None:
     full = [np.ones(SIZE, np.float32)]
@@ -62,7 +72,7 @@ def test_what_is_painted_small_comes_back_large_where_the_mask_is(
     assert found.shape == content.shape
     np.testing.assert_allclose(found[:, :, 40:], 99, rtol=0, atol=0.01)
     kept = found[:, :, :40] == content[:, :, :40]
-    assert kept.all() == (method in ("pinned", "stitch"))
+    assert kept.all() == (method in ("cutout", "pinned", "stitch"))
 
 
 def test_an_unchanged_small_picture_gets_the_contents_detail_back(content: np.ndarray) -> None:
@@ -77,6 +87,19 @@ def test_an_unchanged_small_picture_gets_the_contents_detail_back(content: np.nd
     found = put_together("joint", [small], content, [right_third()])
     np.testing.assert_allclose(found[:, :, :40], content[:, :, :40], rtol=0, atol=0.01)
     assert np.abs(found[:, :, 40:] - content[:, :, 40:]).mean() > 10
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_kept_has_the_contents_detail_back(content: np.ndarray, method: str) -> None:
+    kept = np.zeros(SIZE, np.float32)
+    kept[:, 50:] = 1
+    small = resized(content, SMALL)
+    found = put_together(method, [small], content, [right_third()], kept)
+    away = np.abs(found - content).mean((0, 1))
+    assert away[50:].max() < 1  # the small picture was clipped
+    assert away[40:50].mean() > 10
+    without = put_together(method, [small], content, [right_third()])
+    np.testing.assert_array_equal(found[:, :, :50], without[:, :, :50])
 
 
 @pytest.mark.parametrize("method", METHODS)

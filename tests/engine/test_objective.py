@@ -83,13 +83,17 @@ def objectives(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Evaluate]]
     monkeypatch.setattr("engine.painting.adam", catch)
 
     def paint(
-        job: Job, network, parts: list[Part], content: np.ndarray = CONTENT
+        job: Job,
+        network,
+        parts: list[Part],
+        content: np.ndarray = CONTENT,
+        keep: np.ndarray | None = None,
     ) -> list[Evaluate]:
         caught.clear()
         regions = loaded(parts)
         sizes = [content.shape[1:]]
         stop = threading.Event()
-        Painting(job, network, content, regions, sizes, lambda event: None, stop).paint()
+        Painting(job, network, content, regions, sizes, lambda event: None, stop, keep).paint()
         assert len(caught) == (len(parts) if job.method == "stitch" else 1)
         return list(caught)
 
@@ -110,6 +114,7 @@ def direction(seed: int) -> np.ndarray:
     ("method", "guidance", "pooling"),
     [
         *itertools.product(["joint", "banded", "pinned"], GUIDANCES, ["average"]),
+        ("cutout", "receptive", "average"),
         *itertools.product(["joint", "banded", "pinned"], ["receptive"], ["max"]),
         *itertools.product(["stitch"], ["receptive"], POOLINGS),  # it needs no guidance
     ],
@@ -128,7 +133,7 @@ def test_the_gradient_is_the_slope_of_the_loss(
 @pytest.mark.parametrize(
     ("method", "guidance"),
     [
-        *itertools.product(["joint", "pinned", "banded"], ["receptive", "resize"]),
+        *itertools.product(["joint", "cutout", "pinned", "banded"], ["receptive", "resize"]),
         ("joint", "inside"),
         ("joint", "all"),
         ("joint", "squared"),
@@ -154,6 +159,49 @@ def test_the_loss_is_that_of_the_equations(
             expected += reference.regional_style(PICTURE)
         np.testing.assert_allclose(found.loss, expected, rtol=1e-6)
         np.testing.assert_allclose(sum(found.parts.values()), found.loss, rtol=1e-12)
+
+
+FACE = np.zeros(SIZE, np.float32)
+FACE[6:22, 10:26] = 1
+FACE[22:27, 10:26] = 0.4
+
+
+@pytest.mark.parametrize("method", ["joint", "cutout", "pinned", "banded", "stitch", "gradient"])
+def test_what_is_kept_counts_more_as_content_and_less_as_style(
+    objectives, references, method: str
+) -> None:
+    parts = COMPLEMENTARY if method == "banded" else LOOSE
+    job = replace(BASE, method=method, guidance="inside" if method == "joint" else "receptive")
+    if method == "joint":  # whose guidance the kept part does not share
+        parts = [replace(part, mask=np.maximum(part.mask, np.float32(0.2))) for part in parts]
+    reference = ReferenceLoss(job, references["average"], CONTENT, parts, FACE)
+    x, v = PICTURE.astype(np.float64), direction(9)
+    evaluate = objectives(job, references["average"], parts, keep=FACE)
+    for region, each in enumerate(evaluate):
+        found, expected = each(x), reference.smooth_content(x)
+        if method == "gradient":
+            expected += sum(reference.whole_style(x, index) for index in range(len(parts)))
+        elif method == "stitch":
+            expected += reference.whole_style(x, region)
+        else:
+            expected += reference.regional_style(x)
+        np.testing.assert_allclose(found.loss, expected, rtol=1e-6)
+        if method != "gradient":  # whose field is no function's
+            slope = difference(lambda picture, of=each: of(picture).loss, x, v)
+            np.testing.assert_allclose((found.gradient * v).sum(), slope, rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["joint", "gradient", "stitch"])
+def test_keeping_everything_is_a_smaller_strength(objectives, references, method: str) -> None:
+    job = replace(BASE, method=method, tv=0.0, keep_strength=9.0)
+    x, everything = PICTURE.astype(np.float64), np.ones(SIZE, np.float32)
+    kept = objectives(job, references["average"], LOOSE, keep=everything)
+    weak = objectives(replace(job, strength=job.strength / 9), references["average"], LOOSE)
+    for one, other in zip(kept, weak):
+        found, expected = one(x), other(x)
+        np.testing.assert_allclose(3 * found.loss, expected.loss, rtol=1e-6)
+        away = np.linalg.norm(3 * found.gradient - expected.gradient)
+        assert away <= 1e-5 * np.linalg.norm(expected.gradient)
 
 
 @pytest.mark.parametrize(("guidance", "pooling"), [("receptive", "average"), ("all", "max")])

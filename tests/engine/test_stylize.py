@@ -141,6 +141,8 @@ def test_the_result_has_the_contents_size_and_alpha(folder: Path, method: str, s
 @pytest.mark.parametrize(
     ("method", "more"),
     [
+        ("auto", {}),
+        ("cutout", {"init": "noise"}),
         ("pinned", {}),
         ("pinned", {"init": "noise"}),
         ("pinned", {"optimizer": "adam"}),

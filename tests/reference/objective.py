@@ -52,7 +52,12 @@ class ReferenceLoss:
     """The loss of equation 6, part by part."""
 
     def __init__(
-        self, job: Job, network: ReferenceNetwork, content: np.ndarray, parts: list[Part]
+        self,
+        job: Job,
+        network: ReferenceNetwork,
+        content: np.ndarray,
+        parts: list[Part],
+        keep: np.ndarray | None = None,
     ) -> None:
         self.job = job
         self.network = network
@@ -60,6 +65,7 @@ class ReferenceLoss:
         self.contents = {layer: weight for layer, weight in job.content_layers if weight}
         self.styles = {layer: weight for layer, weight in job.style_layers if weight}
         self.layers = tuple({**self.contents, **self.styles})
+        self.keep = keep
         self.P = network.features(content, tuple(self.contents))
         self.T = [self.guidances(part.mask) for part in parts]
         self.A = []
@@ -72,12 +78,18 @@ class ReferenceLoss:
         kind = self.job.guidance
         return {layer: guidance(mask, layer, kind) for layer in self.styles}
 
+    def kept(self, layer: str) -> np.ndarray | float:
+        """Return how many times the content counts more, and the styles less, at a layer."""
+        if self.keep is None:
+            return 1.0
+        return np.sqrt(self.job.keep_strength ** guidance(self.keep, layer, "receptive"))
+
     def smooth_content(self, picture: np.ndarray) -> float:
         """Return the content loss and the total variation, with their weights."""
         F = self.network.features(picture, tuple(self.contents))
         loss = 0.0
         for layer, weight in self.contents.items():
-            squares = ((F[layer] - self.P[layer]) ** 2).sum()
+            squares = (self.kept(layer) * (F[layer] - self.P[layer]) ** 2).sum()
             loss += 0.05 / self.job.strength * weight * squares / (2 * F[layer].shape[1])
         steps = [np.diff(picture, axis=axis) for axis in (1, 2)]
         pixels = picture.shape[1] * picture.shape[2]
@@ -86,14 +98,14 @@ class ReferenceLoss:
     def whole_style(self, picture: np.ndarray, region: int) -> float:
         """Return one style's loss over the whole picture, as with stitch and gradient."""
         F = self.network.features(picture, tuple(self.styles))
-        ones = {layer: np.ones(F[layer].shape[1]) for layer in F}
+        ones = {layer: np.ones(F[layer].shape[1]) / self.kept(layer) for layer in F}
         return self.parts[region].weight * sum(
             weight * distance(F[layer], ones[layer], self.A[region][layer])
             for layer, weight in self.styles.items()
         )
 
     def regional_style(self, picture: np.ndarray) -> float:
-        """Return the regions' losses, as with joint, pinned and banded."""
+        """Return the regions' losses, as with joint, cutout, pinned and banded."""
         F = self.network.features(picture, tuple(self.styles))
         loss = 0.0
         for layer, weight in self.styles.items():
@@ -104,8 +116,11 @@ class ReferenceLoss:
                 values = T[layer]
                 if self.job.method == "pinned":
                     values = np.clip(2 * values - 1, 0, 1)
+                if self.job.method == "cutout" and values.max() > 0:
+                    values = np.clip(2 * values / values.max() - 1, 0, 1)
                 if values.sum() < 1e-3:
                     continue  # the region has vanished at this layer
+                values = values / self.kept(layer)
                 loss += part.weight * weight * distance(F[layer], values, A[layer])
         return loss
 
@@ -121,5 +136,5 @@ class ReferenceLoss:
                 continue
             first, second = center * one.weight, (1 - center) * other.weight
             target = (first * A + second * B) / (first + second)
-            loss += (first + second) * distance(F, hat, target)
+            loss += (first + second) * distance(F, hat / self.kept(layer), target)
         return loss
