@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.guidance import propagate, steepen
+from engine.guidance import propagate, steepen, steepen_relative
 from engine.job import GUIDANCES, LAYERS
 from engine.losses import masked_gram
 from models.vgg16 import layer_size
@@ -170,6 +170,19 @@ def test_a_layer_does_not_depend_on_which_others_are_asked_for(
 def test_steepening_keeps_what_sees_more_region_than_anything_else() -> None:
     values = np.array([0, 0.25, 0.5, 0.625, 0.75, 1], np.float32)
     np.testing.assert_array_equal(steepen(values), [0, 0, 0, 0.25, 0.5, 1])
+
+
+def test_relative_steepening_keeps_a_thin_region() -> None:
+    mask = np.zeros((96, 96), np.float32)
+    mask[:, 46:50] = 1
+    for values in propagate(mask, ("conv1_1", "conv3_1", "conv5_1")).values():
+        found = steepen_relative(values)
+        assert found.max() == 1
+        np.testing.assert_allclose(found, np.clip(2 * values / values.max() - 1, 0, 1), atol=1e-6)
+        assert (steepen(values).max() == 0) == (values.max() <= 0.5)
+    wide = propagate(np.ones_like(mask), ("conv5_1",))["conv5_1"]
+    np.testing.assert_array_equal(steepen_relative(wide), steepen(wide))
+    np.testing.assert_array_equal(steepen_relative(np.zeros(4, np.float32)), 0)
 
 
 def test_an_unknown_kind_is_refused_with_those_that_there_are() -> None:

@@ -1,0 +1,279 @@
+"""The experiments behind docs/spatial-control.md: methods, masks and seeds side by side.
+
+    PYTHON -m tests.bench.spatial_control FOLDER [--study NAME ...] [--part 1/2] [--threads N]
+    PYTHON -m tests.bench.spatial_control FOLDER --table
+
+PYTHON is the environment that `install.py test` has made. Each painting goes into FOLDER as a PNG
+with its figures beside it as JSON; what is there already is not painted again, so the studies can
+be interrupted, and shared between processes by --part. --table prints the tables in Markdown:
+medians over the pictures, and in brackets the smallest and the largest value.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from engine.home import model_file
+from engine.job import Job, Region
+from engine.metrics import evenness, fringe, leak, reach, region_style_loss, seam, signed_distance
+from engine.network import Network
+from engine.pictures import Picture, read_mask, read_picture, write_picture
+from engine.regions import interleaved, planar, resized, resized_mask
+from engine.stylize import stylize
+from engine.targets import working_size
+from models.kernels import Kernels
+from models.weights import Weights
+
+ROOT = Path(__file__).resolve().parents[2]
+PICTURES = ROOT / "engine" / "gallery" / "pictures"
+DEMO = ROOT / "docs" / "demo"
+AREA = 30_000
+ITERATIONS = 60
+BORDER = 14
+"""Pixels on either side of a border between two styles, whose own style loss is measured."""
+
+VAN_GOGH, HOKUSAI = PICTURES / "vangogh.jpg", PICTURES / "hokusai.jpg"
+CASSATT, KANDINSKY = PICTURES / "cassatt.jpg", PICTURES / "kandinsky.jpg"
+OIL, WOODCUT = DEMO / "style-oil.jpg", DEMO / "style-woodcut.jpg"
+CHINA, FLOWER, COFFEE = PICTURES / "china.jpg", PICTURES / "flower.jpg", DEMO / "photo.jpg"
+SKY, DAHLIA, CUP = PICTURES / "sky.png", PICTURES / "flower-mask.png", DEMO / "cup.png"
+
+
+class Scene(NamedTuple):
+    """A content, its mask and the styles: one inside the mask, a second one outside."""
+
+    name: str
+    content: Path
+    mask: Path | float
+    inverse: bool
+    styles: tuple[Path, ...]
+
+
+ONE_STYLE = (
+    Scene("sky in Van Gogh", CHINA, SKY, False, (VAN_GOGH,)),
+    Scene("behind the dahlia, Hokusai", FLOWER, DAHLIA, True, (HOKUSAI,)),
+    Scene("dahlia in Kandinsky", FLOWER, DAHLIA, False, (KANDINSKY,)),
+    Scene("table in Cassatt", COFFEE, CUP, True, (CASSATT,)),
+)
+TWO_STYLES = (
+    Scene("sky Hokusai, land Van Gogh", CHINA, SKY, False, (HOKUSAI, VAN_GOGH)),
+    Scene("dahlia Kandinsky, leaves Cassatt", FLOWER, DAHLIA, False, (KANDINSKY, CASSATT)),
+    Scene("cup woodcut, table oil", COFFEE, CUP, False, (WOODCUT, OIL)),
+)
+RAMPS = tuple(
+    Scene(f"{name}, ramp {width:g}", content, width, False, styles)
+    for name, content, styles in (
+        ("pagoda, Van Gogh to Hokusai", CHINA, (VAN_GOGH, HOKUSAI)),
+        ("dahlia, Kandinsky to Cassatt", FLOWER, (KANDINSKY, CASSATT)),
+        ("coffee, woodcut to oil", COFFEE, (WOODCUT, OIL)),
+    )
+    for width in (0.2, 0.5)
+)
+
+METHODS = {
+    "gradient": {"method": "gradient"},
+    "stitch": {"method": "stitch"},
+    "joint": {"method": "joint"},
+    "joint, inside": {"method": "joint", "guidance": "inside"},
+    "joint, inside, grown 3": {"method": "joint", "guidance": "inside", "grow": 3},
+    "joint, resize": {"method": "joint", "guidance": "resize"},
+    "pinned": {"method": "pinned"},
+    "cutout": {"method": "cutout"},
+    "cutout, resize": {"method": "cutout", "guidance": "resize"},
+}
+SOFT = {
+    "joint, T": {"method": "joint"},
+    "joint, T squared": {"method": "joint", "guidance": "squared"},
+    **{f"banded, {bands}": {"method": "banded", "bands": bands} for bands in (3, 5, 7)},
+}
+
+
+def some(methods: dict[str, dict], *names: str) -> dict[str, dict]:
+    """Return some of the methods."""
+    return {name: methods[name] for name in names}
+
+
+NOISE = {"init": "noise"}
+FEW = ("gradient", "stitch", "joint", "cutout", "cutout, resize")
+STUDIES: dict[str, tuple[tuple[Scene, ...], dict[str, dict], list[dict[str, Any]]]] = {
+    "one": (ONE_STYLE, METHODS, [{}]),
+    "two": (TWO_STYLES, some(METHODS, *FEW), [{}]),
+    "soft": (RAMPS, SOFT, [{}]),
+    "seeds": (
+        ONE_STYLE[::3],
+        some(METHODS, *FEW),
+        [{**NOISE, "seed": seed} for seed in (1, 2)],
+    ),
+    "soft-seeds": (
+        RAMPS[:2],
+        some(SOFT, "joint, T", "banded, 5"),
+        [{**NOISE, "seed": seed} for seed in (1, 2)],
+    ),
+    "large": (RAMPS[1:2], some(SOFT, "joint, T", "banded, 5"), [{"size": 4 * AREA}]),
+}
+
+
+def mask_of(scene: Scene, size: tuple[int, int]) -> np.ndarray:
+    """Return a scene's mask, hard or a horizontal sigmoid, shape `size`."""
+    if isinstance(scene.mask, Path):
+        mask = (resized_mask(read_mask(scene.mask), size) > 0.5).astype(np.float32)
+        return 1 - mask if scene.inverse else mask
+    # From 0.1 to 0.9 over the scene's share of the width.
+    at = (np.arange(size[1]) + 0.5) / size[1] - 0.5
+    ramp = 1 / (1 + np.exp(at * 2 * math.log(9) / scene.mask))
+    return np.broadcast_to(ramp.astype(np.float32), size).copy()
+
+
+class Study:
+    """One scene by one method with one seed.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        The study's.
+    scene : Scene
+    method : str
+    options : dict
+        The job's settings.
+    """
+
+    def __init__(
+        self, folder: Path, name: str, scene: Scene, method: str, options: dict[str, Any]
+    ) -> None:
+        self.name, self.scene, self.method = name, scene, method
+        self.options = {"size": AREA, "iterations": ITERATIONS, **options}
+        seed = f", seed {options['seed']}" if "seed" in options else ""
+        title = f"{name}, {scene.name}, {method}{seed}"
+        stem = "".join(letter if letter.isalnum() else "-" for letter in title)
+        self.picture, self.figures = folder / f"{stem}.png", folder / f"{stem}.json"
+
+    def run(self, network: Network, threads: int) -> None:
+        """Paint and measure, unless that was done before."""
+        if self.figures.exists():
+            return
+        full = planar(read_picture(self.scene.content).rgb)
+        size = working_size(*full.shape[1:], self.options["size"])
+        content = np.round(resized(full, size))
+        mask = mask_of(self.scene, size)
+        stem = self.picture.with_suffix("")
+        files = [f"{stem}.content.png", f"{stem}.mask.png"]
+        write_picture(files[0], Picture(interleaved(content), None), None)
+        Image.fromarray(np.round(mask * 65535).astype(np.uint16)).save(files[1])
+        regions = [Region(style=str(self.scene.styles[0]), mask=files[1])]
+        if len(self.scene.styles) > 1:
+            regions.append(Region(style=str(self.scene.styles[1]), mask="rest"))
+        job = Job(content=files[0], output="-", regions=tuple(regions), threads=threads)
+        result = stylize(replace(job, **self.options), lambda event: None, threading.Event())
+        painted = np.round(planar(result.picture.rgb))
+        write_picture(self.picture, Picture(interleaved(painted), None), None)
+        figures = self.measure(network, content, painted, mask)
+        figures.update(seconds=result.seconds, evaluations=result.evaluations)
+        about = {"study": self.name, "scene": self.scene.name, "method": self.method}
+        text = json.dumps({**about, "options": self.options, "figures": figures}, indent=1)
+        self.figures.write_text(text, encoding="utf-8")
+        for file in files:
+            Path(file).unlink()
+
+    def measure(
+        self, network: Network, content: np.ndarray, painted: np.ndarray, mask: np.ndarray
+    ) -> dict[str, float]:
+        """Return the figures by name."""
+        styles = [planar(read_picture(style).rgb) for style in self.scene.styles]
+        sides = [mask, 1 - mask]
+        figures = {"change": float(np.abs(painted - content).mean())}
+        for number, (style, side) in enumerate(zip(styles, sides), 1):
+            value = region_style_loss(network, painted, style, side).value
+            figures[f"region style loss {number}"] = value
+        if not isinstance(self.scene.mask, Path):
+            figures["evenness"] = evenness(painted, mask)
+            figures["evenness of the content"] = evenness(content, mask)
+            return figures
+        figures["seam"] = seam(painted, mask)
+        figures["seam of the content"] = seam(content, mask)
+        figures["fringe"] = fringe(painted, mask)
+        figures["fringe of the content"] = fringe(content, mask)
+        distance = signed_distance(mask)
+        if len(styles) == 1:
+            names = ("leak 0-8", "leak 8-32", "leak over 32")
+            figures.update(zip(names, leak(painted, content, mask)))
+            figures["reach"] = reach(painted, content, mask)
+            return figures
+        for number, (style, sign) in enumerate(zip(styles, (1, -1)), 1):
+            band = (distance * sign > 0) & (distance * sign < BORDER)
+            value = region_style_loss(network, painted, style, band.astype(np.float32)).value
+            figures[f"border style loss {number}"] = value
+        return figures
+
+
+def studies(folder: Path, names: list[str]) -> list[Study]:
+    """Return all that the named studies paint."""
+    return [
+        Study(folder, name, scene, method, {**options, **more})
+        for name in names
+        for scene in STUDIES[name][0]
+        for more in STUDIES[name][2]
+        for method, options in STUDIES[name][1].items()
+    ]
+
+
+def table(found: list[dict[str, Any]]) -> list[str]:
+    """Return one study's figures by method: median, smallest and largest over its scenes."""
+    methods = list(dict.fromkeys(each["method"] for each in found))
+    names = list(dict.fromkeys(name for each in found for name in each["figures"]))
+    lines = [f"| method | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for method in methods:
+        cells = []
+        for name in names:
+            values = [each["figures"].get(name) for each in found if each["method"] == method]
+            numbers = [v for v in values if v is not None and math.isfinite(v)]
+            cells.append(_cell(numbers))
+        lines.append(f"| {method} | {' | '.join(cells)} |")
+    return lines
+
+
+def _cell(numbers: list[float]) -> str:
+    if not numbers:
+        return "-"
+    middle = statistics.median(numbers)
+    return f"{middle:.3g} ({min(numbers):.3g}-{max(numbers):.3g})"
+
+
+def main() -> None:
+    """Run or tabulate."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--study", nargs="+", choices=STUDIES, default=list(STUDIES))
+    parser.add_argument("--part", default="1/1", help="this process's share, such as 1/2")
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--table", action="store_true")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    wanted = studies(options.folder, options.study)
+    if options.table:
+        for name in options.study:
+            files = [each.figures for each in wanted if each.name == name]
+            found = [json.loads(each.read_text("utf-8")) for each in files if each.exists()]
+            print(f"\n{name}: {len(found)} of {len(files)}\n")
+            print("\n".join(table(found)))
+        return
+    part, parts = map(int, options.part.split("/"))
+    network = Network(Kernels(Weights(model_file())), threads=options.threads)
+    for number, each in enumerate(wanted):
+        if number % parts == part - 1:
+            each.run(network, options.threads)
+            print(each.figures.stem, flush=True)
+
+
+if __name__ == "__main__":
+    main()
