@@ -11,7 +11,7 @@ from engine.cli.terminal import Terminal, to_standard_output
 
 if TYPE_CHECKING:
     from engine.gallery.build import Outcome
-    from engine.gallery.tasks import Wish
+    from engine.gallery.figures import Wish
 
 STOPPING = "Leaving the picture at hand; Ctrl-C again stops at once."
 GO_ON = "The same command goes on from here."
@@ -35,9 +35,10 @@ def gallery(folder: str, make_wish: Callable[[], Wish], *, quiet: bool = False) 
     JobError, PictureError, WeightsError, FloatingPointError
         As `engine.gallery.build.paint_gallery`.
     """
+    wish = make_wish()
+    # Only now, so that a wrong command line need not wait for numpy.
     from engine.gallery.build import paint_gallery
 
-    wish = make_wish()
     terminal = Terminal(sys.stderr, quiet=quiet)
 
     def say(text: str) -> None:

@@ -6,14 +6,11 @@ import argparse
 import dataclasses
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from engine import __version__
-from engine.gallery.figures import ITERATIONS, NUMBERS, SIZE
+from engine.gallery.figures import ITERATIONS, NUMBERS, SIZE, Wish
 from engine.job import INITS, REST, Job, JobError, Region, check, check_value, layers_from_text
-
-if TYPE_CHECKING:
-    from engine.gallery.tasks import Wish
 
 POSITIONAL = ("content", "output", "regions")
 """Fields of a job that are not options of their own."""
@@ -150,8 +147,6 @@ def wish_from_options(options: argparse.Namespace) -> Wish:
     JobError
         Names the option, the value it has and what is allowed.
     """
-    from engine.gallery.tasks import Wish
-
     described = {each.name: each for each in dataclasses.fields(Job)}
     values: dict[str, Any] = {"size": SIZE, "iterations": ITERATIONS}
     for name in GALLERY_OPTIONS:

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any, Callable
 from engine import __version__, results
 from engine.curves import check_plotting, loss_curves
 from engine.events import Device, Event, Notice
-from engine.gallery.figures import Panel, figures, with_own
+from engine.gallery.figures import Panel, Wish, figures, with_own
 from engine.gallery.inputs import FOLDER as INPUTS
 from engine.gallery.inputs import Inputs, PanelFiles, checksum
 from engine.gallery.numbers import measured
 from engine.gallery.page import write_page
 from engine.gallery.tasks import (
     Task,
-    Wish,
     finished,
     make_task,
     read_json,

@@ -86,6 +86,32 @@ class Figure:
     panels: tuple[Panel, ...]
 
 
+@dataclass(frozen=True)
+class Wish:
+    """What a gallery is asked for.
+
+    Attributes
+    ----------
+    figures : tuple of int
+    content, mask : str
+        One's own; empty for the gallery's.
+    styles : tuple of str
+        Up to two of one's own.
+    size, iterations, seed, threads, device
+        As in a job.
+    """
+
+    figures: tuple[int, ...]
+    content: str
+    styles: tuple[str, ...]
+    mask: str
+    size: int
+    iterations: int
+    seed: int
+    threads: int
+    device: str
+
+
 NUMBERS = (4, 5, 6, 9, 10)
 
 NO_STYLE = {"style_layers": (("conv1_1", 0.0),)}
@@ -112,7 +138,9 @@ def figures(iterations: int) -> dict[int, Figure]:
     }
 
 
-def with_own(panels: tuple[Panel, ...], content: str, styles: tuple[str, ...], mask: str):
+def with_own(
+    panels: tuple[Panel, ...], content: str, styles: tuple[str, ...], mask: str
+) -> tuple[Panel, ...]:
     """Return panels with one's own pictures in place of theirs, each combination once.
 
     Parameters

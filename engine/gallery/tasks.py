@@ -9,39 +9,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from engine.gallery.figures import RAMP, REGION, Panel, Variant
+from engine.gallery.figures import RAMP, REGION, Panel, Variant, Wish
 from engine.gallery.inputs import PanelFiles, checksum
 from engine.job import REST, Job, Region
 from engine.pictures import PictureError
 
 NOT_OF_THE_PICTURE = ("threads", "device", "output")
 """Fields of a job that a finished picture is not painted again for."""
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What a gallery is asked for.
-
-    Attributes
-    ----------
-    figures : tuple of int
-    content, mask : str
-        One's own; empty for the gallery's.
-    styles : tuple of str
-        Up to two of one's own.
-    size, iterations, seed, threads, device
-        As in a job.
-    """
-
-    figures: tuple[int, ...]
-    content: str
-    styles: tuple[str, ...]
-    mask: str
-    size: int
-    iterations: int
-    seed: int
-    threads: int
-    device: str
 
 
 @dataclass(frozen=True)
