@@ -18,6 +18,8 @@ from pathlib import Path
 
 NAME = "scumble"
 PLACE = "engine.json"
+HELP = "help"
+"""The folder with the pages that GIMP's help system shows."""
 NEW, OLD = ".scumble-new", ".scumble-old"
 """Beside the folder plug-ins, where GIMP does not look: the copy while it is made or removed."""
 
@@ -242,6 +244,7 @@ def install(profile: Profile, place: Place, job: Path, source: Path = SOURCE) ->
         new.mkdir()
         for file in sorted(source.glob("*.py")):
             shutil.copyfile(file, new / file.name)
+        shutil.copytree(source / HELP, new / HELP)
         shutil.copyfile(job, new / "job.py")
         (new / PLACE).write_text(place.text(), encoding="utf-8")
         # Without the run bit GIMP does not see it, and says nothing.

@@ -88,7 +88,7 @@ def declare(procedure: Gimp.Procedure) -> None:
 def _declare(procedure: Gimp.Procedure, described: dataclasses.Field) -> None:
     about = described.metadata
     name, default = property_name(described.name), default_of(described)
-    shown, text = wording.label(described), wording.help_of(described)
+    shown, text = wording.plain_label(described), wording.help_of(described)
     if about["choices"]:
         choice = Gimp.Choice.new()
         for number, nick in enumerate(about["choices"]):
@@ -127,7 +127,7 @@ def read(config: Gimp.ProcedureConfig) -> dict[str, Any]:
         elif value is None:  # what GIMP makes of an empty text
             value = ""
         values[described.name] = value
-    values["separate"] = values["separate"] and values["method"] == "stitch"
+    values["separate"] = values["separate"] and wording.makes_layers(values["method"])
     return values
 
 
@@ -141,7 +141,7 @@ def write(config: Gimp.ProcedureConfig, values: dict[str, Any]) -> None:
             value = layers_text(value)
         elif described.name in FILES:
             value = _file(value)
-        elif described.name == "separate" and values.get("method") != "stitch":
+        elif described.name == "separate" and not wording.makes_layers(values.get("method", "")):
             continue
         config.set_property(property_name(described.name), value)
 

@@ -24,7 +24,7 @@ import plan_view  # noqa: E402
 import region_rows  # noqa: E402
 import thumbnails  # noqa: E402
 import watch  # noqa: E402
-from gi.repository import Gimp, GimpUi, GLib, GObject, Gtk  # noqa: E402
+from gi.repository import Gdk, Gimp, GimpUi, Gio, GLib, GObject, Gtk  # noqa: E402
 
 SIDE = 420
 TITLE = "Neural Style"
@@ -38,10 +38,12 @@ HELP = (
     "paint its mask white where it should go, click the photograph's layer, and start the "
     "filter.\n\n"
     "The picture grows in a window of its own: Stop keeps what is there, Cancel leaves nothing. "
-    "The result is a new layer, or with the method Stitch a group with one masked layer per "
-    "style; run the filter on it to start from its settings. Every option has a hint: rest the "
-    "pointer on it. F1 opens the whole help page."
+    "The result is a new layer, or with a method that makes a picture for each style, such as "
+    "Stitch, a group with one masked layer per style; run the filter on it to start from its "
+    "settings. Every option has a hint: rest the pointer on it."
 )
+
+HELP_PAGE = painting.HERE / "help" / "en" / "index.html"
 
 SIZES = (
     (90_000, "Sketch"),
@@ -142,6 +144,7 @@ class Dialog:
         self._window = GimpUi.ProcedureDialog.new(procedure, config, TITLE)
         self._window.set_ok_label(wording.PAINT)
         self._put_help()
+        self._window.connect("key-press-event", self._key_pressed)
         self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
         self._view = plan_view.PlanView(small)
         self._keep = keep_row.KeepRow(config, scene)
@@ -174,17 +177,30 @@ class Dialog:
         theirs.hide()
         ours.show()
 
+    def _key_pressed(self, _window: Gtk.Window, event: Gdk.EventKey) -> bool:
+        """F1 is for help; GIMP 3.2 does not come so far as to ask for our page."""
+        if event.keyval != Gdk.KEY_F1:
+            return False
+        self._show_help()
+        return True
+
     def _show_help(self) -> None:
         shown = Gtk.MessageDialog(
             transient_for=self._window,
             modal=True,
             message_type=Gtk.MessageType.INFO,
-            buttons=Gtk.ButtonsType.CLOSE,
             text="Paint the active layer in the style of other pictures",
             secondary_text=HELP,
             title="Neural Style: help",
         )
-        shown.run()
+        shown.add_buttons("_Open the help page", Gtk.ResponseType.HELP)
+        shown.add_buttons("_Close", Gtk.ResponseType.CLOSE)
+        shown.set_default_response(Gtk.ResponseType.CLOSE)
+        while shown.run() == Gtk.ResponseType.HELP:
+            try:
+                Gio.AppInfo.launch_default_for_uri(HELP_PAGE.as_uri(), None)
+            except GLib.Error as error:
+                shown.set_property("secondary-text", f"{HELP_PAGE}\n{error.message}")
         shown.destroy()
 
     def _build(self) -> None:
@@ -230,26 +246,35 @@ class Dialog:
         return expander
 
     def _widget(self, field: str) -> Gtk.Widget:
-        name = arguments.property_name(field)
-        kind = GObject.TYPE_NONE
+        """Return the row of an option.
+
+        GIMP's own `get_widget` would complain of letters that options share, and 3.2 would show a
+        few choices as buttons.
+        """
         described = job.Job.__dataclass_fields__[field]
+        name, text = arguments.property_name(field), wording.label(described)
+        config, about = self._config, described.metadata
         if field == "seed":
             return self._seed(described)
         if field in arguments.FILES:
             return self._file(described)
-        if described.metadata["choices"]:
-            # GIMP 3.2 would show few choices as buttons, one below the other.
-            kind = Gtk.ComboBox.__gtype__
+        if about["choices"]:
+            widget = GimpUi.prop_choice_combo_box_new(config, name)
+        elif isinstance(described.default, bool):
+            widget = GimpUi.prop_check_button_new(config, name, text)
         elif isinstance(described.default, float):
-            kind = GimpUi.ScaleEntry.__gtype__
-        widget = self._window.get_widget(name, kind)
-        widget.set_tooltip_text(wording.help_of(described))
-        if isinstance(widget, GimpUi.ScaleEntry):
-            widget.set_logarithmic(described.metadata["log"])
-        if isinstance(widget, GimpUi.Labeled):
-            self._labels.add_widget(widget.get_label())
+            widget = GimpUi.prop_scale_entry_new(config, name, text, 1.0, False, 0.0, 0.0)
+            widget.set_logarithmic(about["log"])
             widget.get_label().set_xalign(0.0)
-        return widget
+            self._labels.add_widget(widget.get_label())
+        elif isinstance(described.default, int):
+            widget = GimpUi.prop_spin_button_new(config, name, 1, 10, 0)
+            widget.set_halign(Gtk.Align.START)
+        else:
+            widget = GimpUi.prop_entry_new(config, name, -1)
+        widget.set_tooltip_text(wording.help_of(described))
+        own_label = isinstance(widget, (Gtk.CheckButton, GimpUi.Labeled))
+        return widget if own_label else self._row(text, widget)
 
     def _seed(self, described: dataclasses.Field) -> Gtk.Widget:
         """Return the row of a number too large for GIMP's own widgets."""
@@ -336,7 +361,7 @@ class Dialog:
             self._rows.show_coverage(shares)
             self._keep.show_share(kept)
         self._show_size()
-        self._separate.set_sensitive(config.get_property("method") == "stitch")
+        self._separate.set_sensitive(wording.makes_layers(config.get_property("method")))
         self._show_problem(chosen)
 
     def _plans(self, chosen: tuple[job.Region, ...]) -> list[regions.Plan | None]:

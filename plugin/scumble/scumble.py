@@ -22,7 +22,7 @@ import job  # noqa: E402
 import painter  # noqa: E402
 import painting  # noqa: E402
 import regions  # noqa: E402
-from gi.repository import Gegl, Gimp, GLib, GObject  # noqa: E402
+from gi.repository import Gegl, Gimp, Gio, GLib, GObject  # noqa: E402
 
 PROCEDURE = "plug-in-scumble"
 TITLE = "Neural Style"
@@ -122,7 +122,9 @@ class Scumble(Gimp.PlugIn):
     """What GIMP starts."""
 
     def do_query_procedures(self) -> list[str]:
-        """Return the names of the procedures."""
+        """Return the names of the procedures, and say where their help is."""
+        pages = os.path.join(os.path.dirname(os.path.realpath(__file__)), "help")
+        self.set_help_domain("scumble", Gio.File.new_for_path(pages))
         return [PROCEDURE]
 
     def do_set_i18n(self, name: str) -> bool:

@@ -66,18 +66,23 @@ TEXTS = {
     "keep": "What is to be kept of the content, such as a face: selection, outside, channel:NAME, "
     "mask:NAME, alpha:NAME, grey:NAME, or the path of a grey picture, white where the content is "
     "kept; empty for nothing.",
-    "separate": "With the method stitch, gives a group with one layer per style, each painted all "
-    "over, with its region as a layer mask that can be repainted. The other methods, auto among "
-    "them, paint one picture, which is one layer.",
+    "separate": "Gives a group with one layer per style, each with its region as a layer mask that "
+    "can be repainted, if the method makes a picture for each style, as stitch does; auto may take "
+    "one that does. Otherwise there is one layer.",
 }
 """Help where GIMP has or makes something else than the command line."""
 
 
 def label(described: dataclasses.Field) -> str:
     """Return what a dialog calls an option, with a line before its letter."""
-    text = LABELS.get(described.name) or described.metadata["label"]
+    text = plain_label(described)
     place = text.lower().index(LETTERS[described.name])
     return f"{text[:place]}_{text[place:]}"
+
+
+def plain_label(described: dataclasses.Field) -> str:
+    """Return what an option is called where no letters are marked."""
+    return str(LABELS.get(described.name) or described.metadata["label"])
 
 
 def help_of(described: dataclasses.Field) -> str:
@@ -92,6 +97,15 @@ def choice_label(described: dataclasses.Field, nick: str) -> str:
         if colon and name == nick:
             return f"{nick.capitalize()}: {words}"
     return nick.capitalize()
+
+
+def makes_layers(method: str) -> bool:
+    """Whether the contract lets this method give a picture for each style."""
+    try:
+        job.check(job.Job("-", "-", (job.Region("-"),), method=method, separate=True))
+    except job.JobError:
+        return False
+    return True
 
 
 def letter(marked: str) -> str:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from xml.etree import ElementTree
+
 import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -44,6 +49,33 @@ def test_the_overrides_are_for_options(wording):
     assert set(wording.LABELS) <= names
     assert set(wording.TEXTS) <= names
     assert set(wording.NOT_OPTIONS) == {"content", "output", "regions"}
+
+
+def test_layers_are_for_methods_that_make_them(wording):
+    assert wording.makes_layers("stitch")
+    assert not wording.makes_layers("joint")
+
+
+def test_the_help_page_names_what_the_dialog_has(wording):
+    import job
+    import regions
+
+    folder = CHECKOUT / "plugin" / "scumble" / "help" / "en"
+    page = " ".join((folder / "index.html").read_text(encoding="utf-8").split())
+    for method in job.METHODS:
+        assert f"<tr><td>{method}</td>" in page
+    for name in wording.IN_FRONT:
+        label = wording.plain_label(job.Job.__dataclass_fields__[name])
+        assert f">{label[0].upper()}{label[1:]}<" in page, label
+    plain = (regions.ALL, regions.SELECTION, regions.OUTSIDE, regions.REST)
+    for kind in plain:
+        assert regions.Source(kind).words in page
+    for item in ("a channel", "the mask of a layer", "the opacity of a layer", "a grey picture"):
+        assert item in page
+    index = ElementTree.parse(folder / "gimp-help.xml").getroot()
+    assert index.tag == "gimp-help"
+    assert {item.attrib["ref"] for item in index} == {"index.html"}
+    assert index[0].attrib["{scumble}id"] == "plug-in-scumble"
 
 
 def test_choices_are_explained_by_the_help(wording):

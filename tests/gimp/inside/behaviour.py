@@ -27,8 +27,8 @@ def check_new_layer() -> None:
     Gimp.Selection.feather(image, 9)
     layer.add_mask(layer.create_mask(Gimp.AddMaskType.SELECTION))
     before = bytes_of(layer)
-    new = kit.paint(image, layer, style=kit.style_file(), strength=3.0)
-    assert names(group.get_children()) == ["Over", "style (auto, strength 3)", "Photo"]
+    new = kit.paint(image, layer, style=kit.style_file(), strength=3.0, method="joint")
+    assert names(group.get_children()) == ["Over", "style (joint, strength 3)", "Photo"]
     assert names(image.get_layers()) == ["Group"]
     assert new.get_offsets()[1:] == PLACE
     assert (new.get_width(), new.get_height()) == (WIDTH, HEIGHT)
@@ -272,7 +272,7 @@ def check_last_values() -> None:
 def check_separate_goes_with_stitch() -> None:
     """With another method it is no mistake: there is one layer, and the engine is not asked."""
     image, layer = photo()
-    new = kit.paint(image, layer, style=kit.style_file(), method="auto", separate=True)
+    new = kit.paint(image, layer, style=kit.style_file(), method="joint", separate=True)
     assert not new.is_group()
     assert kit.recorded_job()["separate"] is False
     group = kit.paint(image, layer, style=kit.style_file(), method="stitch")
@@ -394,7 +394,7 @@ def check_arguments() -> None:
     for described in wording.options():
         given = found[arguments.property_name(described.name)]
         assert given.blurb == wording.help_of(described), given.name
-        assert given.nick == wording.label(described), given.name
+        assert given.nick == wording.plain_label(described), given.name
         if described.metadata["low"] is not None:
             assert given.minimum == described.metadata["low"], given.name
             assert given.maximum == described.metadata["high"], given.name
