@@ -101,10 +101,10 @@ def loss_curves(
             _draw(panel, own, [_drawable(name) for name in names])
             if len(pictures) > 1 and picture is not None:
                 panel.set_title(
-                    _drawable(f"Picture in the style {names[picture]}"), fontsize=9, pad=16
+                    _drawable(f"Picture in the style {names[picture]}", 100), fontsize=9, pad=16
                 )
         if title:
-            figure.suptitle(_drawable(title), fontsize=10)
+            figure.suptitle(_drawable(title, 100), fontsize=10)
         figure.savefig(path, format="png", metadata={"Software": None})
 
 
@@ -242,7 +242,7 @@ def _look(part: str) -> dict[str, str]:
     return {"color": _COLORS.get(part, _OTHER_COLOR), "linestyle": "-"}
 
 
-def _drawable(text: str) -> str:
+def _drawable(text: str, most: int = 40) -> str:
     """Return a short text that is drawn as it is: between dollar signs stood a formula."""
-    short = text if len(text) <= 40 else text[:37] + "..."
+    short = text if len(text) <= most else text[: most - 3] + "..."
     return in_font(short).replace("$", r"\$")

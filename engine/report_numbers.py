@@ -16,13 +16,13 @@ from engine.curves import parts_of
 from engine.home import model_file
 from engine.job import Job
 from engine.lines import plain
-from engine.measuring import border_figures, style_figure
+from engine.measuring import Figure, border_figures, style_figure
 from engine.memory import memory
 from engine.metrics import is_soft, soft_share
 from engine.network import Network
 from engine.pictures import Picture, read_picture
-from engine.regions import LoadedRegion, load_regions, planar, resized_mask
-from engine.report_guidance import Row, guidance_rows, in_numbers
+from engine.regions import LoadedRegion, keep_mask, load_regions, planar, resized_mask
+from engine.report_guidance import Row, guidance_rows, in_numbers, keep_row
 from engine.setup.machine import DISTRIBUTIONS
 from models.kernels import Kernels
 from models.weights import Weights
@@ -85,6 +85,9 @@ def find(job: Job, result: Result, files: Sequence[Path], writing: float, peak: 
     masks = [resized_mask(region.mask, result.working_size) for region in regions]
     names = [region.name for region in regions]
     rows, unseen = guidance_rows(job, result.method, names, masks)
+    keep = keep_mask(job, content.rgb.shape[:2])
+    if keep is not None:
+        rows.append(keep_row(job, resized_mask(keep, result.working_size)))
     minimising = sum(curve.seconds for curve in result.curves)
     numbers = {
         **results.settings(job, result),
@@ -149,51 +152,40 @@ def _regions(
     entries = []
     for number, region in enumerate(regions):
         others = [each.mask for each in regions if each is not region]
-        metrics, notes = _border(before, after, region.mask, others)
+        figures, notes = _border(before, after, region.mask, others)
         figure, more = style_figure(network, after, region.style, region.mask, region.style_mask)
-        metrics[figure.name] = figure.value
-        entries.append(
-            {"region": number + 1, **_about(region.name, region.mask, metrics, [*notes, *more])}
-        )
+        about = _about(region.name, region.mask, [*figures, figure], [*notes, *more])
+        entries.append({"region": number + 1, **about})
     if len(regions) > 1:
         together = np.minimum(sum(region.mask for region in regions), 1)
-        entries.append(
-            {
-                "region": None,
-                **_about("all regions", together, *_border(before, after, together, [])),
-            }
-        )
+        about = _about("all regions", together, *_border(before, after, together, []))
+        entries.append({"region": None, **about})
     return entries
 
 
-def _about(
-    name: str, mask: np.ndarray, metrics: dict[str, float], notes: list[str]
-) -> dict[str, Any]:
+def _about(name: str, mask: np.ndarray, figures: list[Figure], notes: list[str]) -> dict[str, Any]:
     return {
         "name": name,
         "coverage": float(mask.mean(dtype=np.float64)),
         "mask": "soft" if is_soft(mask) else "hard",
         "soft_share": soft_share(mask),
-        "metrics": metrics,
+        "metrics": {each.name: each.value for each in figures},
+        "labels": {each.name: each.label for each in figures},
         "notes": notes,
     }
 
 
 def _border(
     before: np.ndarray, after: np.ndarray, mask: np.ndarray, others: list[np.ndarray]
-) -> tuple[dict[str, float], list[str]]:
+) -> tuple[list[Figure], list[str]]:
     """Measure at the mask's border what can be."""
     inside = mask >= 0.5
     if not is_soft(mask) and (inside.all() or not inside.any()):
-        return {}, ["The region has no border, so there is nothing to measure at it."]
+        return [], ["There is no border, so there is nothing to measure at it."]
     figures, notes = border_figures(before, after, mask)
-    metrics = {each.name: each.value for each in figures}
-    if any((other[~inside] > ELSEWHERE).any() for other in others):
-        leaks = [name for name in metrics if name.startswith("leak")]
-        metrics = {name: value for name, value in metrics.items() if name not in leaks}
+    leaks = [each for each in figures if each.name.startswith("leak")]
+    if leaks and any((other[~inside] > ELSEWHERE).any() for other in others):
+        figures = [each for each in figures if each not in leaks]
         notes = [note for note in notes if not note.startswith("leak")]
-        if leaks:
-            notes.append(
-                "leak: other regions paint outside of this one; it is given for all of them."
-            )
-    return metrics, notes
+        notes.append("leak: other regions paint outside of this one; it is given for all of them.")
+    return figures, notes

@@ -30,6 +30,15 @@ _GUIDANCE = (
     "black is 0, white is 1, a square is a position.</p>"
 )
 
+_STAGES = {
+    "reading": "reading the pictures",
+    "model": "reading the network",
+    "styles": "looking at the content and the styles",
+    "painting": "painting",
+    "finishing": "bringing it to the content's size",
+    "writing": "writing the picture",
+}
+
 Cell = Any
 """A text, a number, or None where there is no number."""
 
@@ -145,11 +154,11 @@ def _losses(losses: list[dict[str, Any]], names: list[str]) -> str:
 
 
 def _metrics(regions: list[dict[str, Any]]) -> str:
-    figures = list(dict.fromkeys(name for each in regions for name in each["metrics"]))
-    head = ["region", "coverage", "mask", *(name.replace("_", " ") for name in figures)]
+    labels = {name: label for each in regions for name, label in each["labels"].items()}
+    head = ["region", "coverage", "mask", *labels.values()]
     rows = [
         [each["name"], f"{each['coverage']:.2%}", each["mask"]]
-        + [each["metrics"].get(name, "") for name in figures]
+        + [each["metrics"].get(name, "") for name in labels]
         for each in regions
     ]
     notes = [
@@ -165,11 +174,10 @@ def _metrics(regions: list[dict[str, Any]]) -> str:
 
 
 def _times(numbers: dict[str, Any]) -> str:
-    rows: list[Sequence[Cell]] = [
-        (name, f"{seconds:.2f} s") for name, seconds in numbers["seconds"].items()
-    ]
-    rows[-1] = ("in all", duration(numbers["seconds"]["all"]))
+    seconds = numbers["seconds"]
+    rows: list[Sequence[Cell]] = [(_STAGES[each], f"{seconds[each]:.2f} s") for each in _STAGES]
     rows += [
+        ("all of it", duration(seconds["all"])),
         ("evaluations", f"{numbers['evaluations']} in {numbers['steps']} steps"),
         ("per evaluation", f"{numbers['seconds_per_evaluation']:.3f} s"),
     ]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from engine import results
 from engine.events import Event, Notice, Preview, Progress
 from engine.failures import Failure, describe
+from engine.job import JobError
 from engine.lines import Lines
 from engine.report import check_report, remove_partial, try_report
 
@@ -133,6 +134,9 @@ class _Worker:
             job = dataclasses.replace(job, output=str(self._folder / OUTPUT))
         results.check_files(job)
         if job.report:
+            if self._folder in Path(job.report).absolute().parents:
+                message = f"report: give the whole path, not {Path(job.report).name!r} alone."
+                raise JobError(message)
             check_report(job)
         from engine.stylize import stylize
 
