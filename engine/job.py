@@ -124,10 +124,10 @@ class Job:
         label="Method",
     )
     guidance: str = setting(
-        "receptive",
-        "How a mask is carried to a layer of the network: receptive (average over the receptive "
-        "field), inside, all, resize, or squared (receptive, squared: what other programs do).",
-        choices=GUIDANCES,
+        "auto",
+        "How a mask is carried to a layer: receptive (average over the receptive field), inside, "
+        "all, resize, squared (receptive, squared); auto: resize for cutout, else receptive.",
+        choices=("auto", *GUIDANCES),
         label="Guidance",
     )
     grow: int = setting(
@@ -267,11 +267,16 @@ class Job:
         return dataclasses.asdict(self)
 
     @property
+    def guidance_used(self) -> str:
+        """The guidance that `auto` stands for."""
+        usual = "resize" if self.method == "cutout" else "receptive"
+        return usual if self.guidance == "auto" else self.guidance
+
+    @property
     def optimizer_used(self) -> str:
         """The optimiser that `auto` stands for: 'lbfgs' or 'adam'."""
-        if self.optimizer != "auto":
-            return self.optimizer
-        return "adam" if self.method == "gradient" else "lbfgs"
+        usual = "adam" if self.method == "gradient" else "lbfgs"
+        return usual if self.optimizer == "auto" else self.optimizer
 
 
 def check(job: Job) -> None:
@@ -411,5 +416,4 @@ def layers_from_text(text: str) -> list[tuple[str, Any]]:
 
 def shown(value: Any) -> str:
     """Return a value as messages quote it, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."

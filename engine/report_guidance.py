@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,7 +88,8 @@ def guidance_rows(
         ]
         return rows, [note]
     _, layers = layers_of(job)
-    carried = [propagate(mask, layers, job.guidance, job.grow) for mask in masks]
+    kind = replace(job, method=method).guidance_used
+    carried = [propagate(mask, layers, kind, job.grow) for mask in masks]
     rows = []
     for index, (name, mask) in enumerate(zip(names, masks)):
         rows.append(Row("guidance", name, index, mask, carried[index]))

@@ -159,7 +159,8 @@ def _style_grams(
     size = style_size(region.style, area, region.scale)
     features = network.features(resized(region.style, size), layers)
     mask = resized_mask(region.style_mask, size)
-    guidance = propagate(mask, layers, job.guidance)
+    kind = "receptive" if job.guidance == "auto" else job.guidance
+    guidance = propagate(mask, layers, kind)
     grams = {}
     for layer in layers:
         values = guidance[layer].ravel()
@@ -201,7 +202,7 @@ def region_terms(
         At the working size.
     """
     _, layers = layers_of(job)
-    carried = [propagate(mask, layers, job.guidance, job.grow) for mask in masks]
+    carried = [propagate(mask, layers, job.guidance_used, job.grow) for mask in masks]
     terms: list[StyleTerm] = []
     for layer, layer_weight in job.style_layers:
         if not layer_weight:

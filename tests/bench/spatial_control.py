@@ -88,8 +88,8 @@ METHODS = {
     "joint, inside, grown 3": {"method": "joint", "guidance": "inside", "grow": 3},
     "joint, resize": {"method": "joint", "guidance": "resize"},
     "pinned": {"method": "pinned"},
+    "cutout, receptive": {"method": "cutout", "guidance": "receptive"},
     "cutout": {"method": "cutout"},
-    "cutout, resize": {"method": "cutout", "guidance": "resize"},
 }
 SOFT = {
     "joint, T": {"method": "joint"},
@@ -104,7 +104,7 @@ def some(methods: dict[str, dict], *names: str) -> dict[str, dict]:
 
 
 NOISE = {"init": "noise"}
-FEW = ("gradient", "stitch", "joint", "cutout", "cutout, resize")
+FEW = ("gradient", "stitch", "joint", "cutout, receptive", "cutout")
 STUDIES: dict[str, tuple[tuple[Scene, ...], dict[str, dict], list[dict[str, Any]]]] = {
     "one": (ONE_STYLE, METHODS, [{}]),
     "two": (TWO_STYLES, some(METHODS, *FEW), [{}]),

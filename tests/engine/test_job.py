@@ -201,7 +201,7 @@ def test_layers_as_an_object():
         ),
         ({"init": "picture"}, ["init_picture", "empty"]),
         ({"method": "gradient", "optimizer": "lbfgs"}, ["optimizer", "'lbfgs'", "'adam'"]),
-        ({"grow": 2}, ["grow", "2", "'receptive'", "'inside'", "'all'"]),
+        ({"grow": 2}, ["grow", "2", "'auto'", "'inside'", "'all'"]),
         ({"separate": True}, ["separate", "'stitch'", "'auto'"]),
     ],
 )
@@ -276,3 +276,16 @@ def test_regions_have_names():
 def test_the_optimiser_that_auto_stands_for(method, optimizer, used):
     job = dataclasses.replace(JOB, method=method, optimizer=optimizer)
     assert job.optimizer_used == used
+
+
+@pytest.mark.parametrize(
+    ("method", "guidance", "used"),
+    [
+        ("joint", "auto", "receptive"),
+        ("cutout", "auto", "resize"),
+        ("cutout", "receptive", "receptive"),
+        ("joint", "inside", "inside"),
+    ],
+)
+def test_the_guidance_that_auto_stands_for(method, guidance, used):
+    assert dataclasses.replace(JOB, method=method, guidance=guidance).guidance_used == used

@@ -75,7 +75,7 @@ class ReferenceLoss:
             self.A.append({layer: gram(S[layer], U[layer]) for layer in self.styles})
 
     def guidances(self, mask: np.ndarray) -> Mapping[str, np.ndarray]:
-        kind = self.job.guidance
+        kind = self.job.guidance_used
         return {layer: guidance(mask, layer, kind) for layer in self.styles}
 
     def kept(self, layer: str) -> np.ndarray | float:
