@@ -308,7 +308,8 @@ def _hard_mask(iterations: int) -> Figure:
         "The same three, and beside them what the paper did not show. Leak is the mean change "
         "outside of the region at a distance from its border (0 is best), reach the change inside "
         "at the border over that deep inside (1 is best), seam how much a line along the border "
-        "stands out (compare with the content's own), and the region's style loss is measured on "
-        "the finished picture in the same way for every method.",
+        "stands out (compare with the content's own), fringe how much the pixels right inside of "
+        "it stand out (1 is best); the region's style loss is measured on the finished picture in "
+        "the same way for every method.",
         (panel,),
     )
