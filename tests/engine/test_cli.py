@@ -167,7 +167,7 @@ def test_size_and_start(pictures):
         ((*BASE, "--quiet", "--json"), ["--json", "--quiet"]),
         ((*BASE, "--iterations", "0"), ["--iterations: 0", "1 to 10000 steps"]),
         ((*BASE, "--strength", "nan"), ["--strength: nan", "0.01 to 100"]),
-        ((*BASE, "--grow", "3"), ["grow: 3", "'receptive'", "'inside'"]),
+        ((*BASE, "--grow", "3"), ["grow: 3", "'auto'", "'inside'"]),
         (("job",), ["JOB"]),
         (("worker",), ["RUN_FOLDER"]),
     ],
