@@ -241,7 +241,7 @@ def _both(iterations: int) -> Figure:
 
 
 def _two_styles(iterations: int) -> Figure:
-    steps = {"iterations": iterations}
+    steps = {"iterations": iterations, "method": "joint", "guidance": "receptive"}
     variants = (
         Variant("receptive", "Receptive averaging, weight T (the paper's)", steps),
         Variant(
@@ -279,12 +279,17 @@ def _two_styles(iterations: int) -> Figure:
 
 
 def _hard_mask(iterations: int) -> Figure:
-    steps = {"iterations": iterations}
+    steps = {"iterations": iterations, "method": "joint", "guidance": "receptive"}
     variants = (
         Variant("gradient", "a: gradient masking", {**steps, "method": "gradient"}),
         Variant("stitch", "b: stitching", {**steps, "method": "stitch"}),
         Variant("receptive", "c: receptive averaging", steps),
         Variant("pinned", "Pinned (not in the paper)", {**steps, "method": "pinned"}),
+        Variant(
+            "cutout",
+            "Cutout (not in the paper)",
+            {**steps, "method": "cutout", "guidance": "auto"},
+        ),
         Variant("inside", "Inside guidance, shrink 0", {**steps, "guidance": "inside"}),
         Variant(
             "inside-grow-3",

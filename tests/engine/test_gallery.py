@@ -150,6 +150,7 @@ def test_every_picture_carries_the_settings_of_its_figure(made: Path) -> None:
         "gradient": ("gradient", "receptive", 0, 5),
         "stitch": ("stitch", "receptive", 0, 5),
         "pinned": ("pinned", "receptive", 0, 5),
+        "cutout": ("cutout", "auto", 0, 5),
         "inside": ("joint", "inside", 0, 5),
         "inside-grow-3": ("joint", "inside", 3, 5),
         "resize": ("joint", "resize", 0, 5),
@@ -187,7 +188,7 @@ def test_figure_10s_numbers_are_those_of_the_files(made: Path, model: Path) -> N
         assert found["seam_of_content"] == seam(content, mask)
         loss = region_style_loss(network, result, style, mask).value
         np.testing.assert_allclose(found["region_style_loss"], loss, rtol=1e-5)
-        if entry["file"].endswith(("pinned.png", "stitch.png")):
+        if entry["file"].endswith(("cutout.png", "pinned.png", "stitch.png")):
             assert leaks[0] == 0
 
 
