@@ -8,7 +8,14 @@ from typing import Callable
 import numpy as np
 import pytest
 
-from engine.losses import content_loss, gram_loss, masked_gram, style_loss, total_variation
+from engine.losses import (
+    content_loss,
+    gram_loss,
+    keep_factors,
+    masked_gram,
+    style_loss,
+    total_variation,
+)
 
 
 @pytest.fixture
@@ -54,6 +61,26 @@ def test_content_loss_is_half_the_squared_distance_per_position(
     np.testing.assert_allclose(content_loss(F, P)[0], expected, rtol=1e-12)
     assert content_loss(P, P)[0] == 0
     assert_gradient(lambda x: content_loss(x, P), F, random)
+
+
+def test_a_position_of_the_content_loss_counts_as_often_as_it_is_said(
+    random: np.random.Generator,
+) -> None:
+    F, P = random.normal(size=(2, 4, 6))
+    K = random.uniform(1, 30, 6)
+    expected = sum(K[m] * (F[i, m] - P[i, m]) ** 2 for i in range(4) for m in range(6)) / (2 * 6)
+    np.testing.assert_allclose(content_loss(F, P, K)[0], expected, rtol=1e-12)
+    assert_gradient(lambda x: content_loss(x, P, K), F, random)
+    ones = content_loss(F, P, np.ones(6))
+    np.testing.assert_allclose(ones[0], content_loss(F, P)[0], rtol=1e-12)
+    np.testing.assert_allclose(ones[1], content_loss(F, P)[1], rtol=1e-12)
+
+
+def test_the_factors_of_what_is_kept_are_mixed_as_factors() -> None:
+    g = np.array([0, 0.25, 0.5, 1], np.float32)
+    # Content over style: once, and where g is a quarter, a half and 1, so many times.
+    np.testing.assert_allclose(keep_factors(g, 81.0) ** 2, [1, 3, 9, 81], rtol=1e-6)
+    np.testing.assert_array_equal(keep_factors(g, 1.0), 1)
 
 
 def test_style_loss_is_the_looped_definition(random: np.random.Generator) -> None:
