@@ -105,21 +105,15 @@ def some(methods: dict[str, dict], *names: str) -> dict[str, dict]:
 
 NOISE = {"init": "noise"}
 FEW = ("gradient", "stitch", "joint", "cutout, receptive", "cutout")
+SEEDS = [{"init": "noise", "seed": seed} for seed in (1, 2)]
 STUDIES: dict[str, tuple[tuple[Scene, ...], dict[str, dict], list[dict[str, Any]]]] = {
     "one": (ONE_STYLE, METHODS, [{}]),
     "two": (TWO_STYLES, some(METHODS, *FEW), [{}]),
-    "soft": (RAMPS, SOFT, [{}]),
-    "seeds": (
-        ONE_STYLE[::3],
-        some(METHODS, *FEW),
-        [{**NOISE, "seed": seed} for seed in (1, 2)],
-    ),
-    "soft-seeds": (
-        RAMPS[:2],
-        some(SOFT, "joint, T", "banded, 5"),
-        [{**NOISE, "seed": seed} for seed in (1, 2)],
-    ),
-    "large": (RAMPS[1:2], some(SOFT, "joint, T", "banded, 5"), [{"size": 4 * AREA}]),
+    "soft, wide": (RAMPS[1::2], SOFT, [{}]),
+    "soft, narrow": (RAMPS[::2], some(SOFT, "joint, T", "banded, 5"), [{}]),
+    "seeds": (ONE_STYLE[::3], some(METHODS, "stitch", "joint", "cutout"), SEEDS),
+    "soft, seeds": (RAMPS[1:2], some(SOFT, "joint, T", "banded, 5"), SEEDS),
+    "soft, large": (RAMPS[1:2], some(SOFT, "joint, T", "banded, 5"), [{"size": 4 * AREA}]),
 }
 
 
