@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Paints the demonstration's two style pictures and its mask: python docs/demo/paint_styles.py.
+"""Paints the demonstration's two style pictures and its masks: python docs/demo/paint_styles.py.
 
 style-oil.jpg is an oil painting, laid in long bent strokes from coarse to fine along whirls;
 style-woodcut.jpg is a woodcut, printed from three carved blocks. Both depict nothing but what the
-functions below say. mask.png belongs to photo.jpg. It needs numpy and Pillow; the seeds are fixed.
+functions below say. mask.png and keep.png belong to photo.jpg, style-hills.png to style-oil.jpg. It
+needs numpy and Pillow; the seeds are fixed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ def main() -> None:
     """Paint the pictures beside this file."""
     paint_oil(np.random.default_rng(7)).save(FOLDER / "style-oil.jpg", quality=88)
     cut_wood(np.random.default_rng(11)).save(FOLDER / "style-woodcut.jpg", quality=88)
-    draw_mask().save(FOLDER / "mask.png", optimize=True)
+    draw_mask(SAUCER, CUP).save(FOLDER / "mask.png", optimize=True)
+    draw_mask(CUP).save(FOLDER / "keep.png", optimize=True)
+    draw_hills().save(FOLDER / "style-hills.png", optimize=True)
 
 
 SKY = [(14, 24, 66), (24, 52, 122), (44, 92, 168), (92, 146, 200), (160, 196, 214)]
@@ -82,7 +85,7 @@ def _flow(x: float, y: float) -> float:
     return float(np.arctan2(dy, dx))
 
 
-def _horizon(u: float) -> float:
+def _horizon(u: float | Field) -> float | Field:
     return 0.60 + 0.05 * np.sin(6 * u + 0.6) - 0.07 * np.exp(-(((u - 0.85) / 0.18) ** 2))
 
 
@@ -281,13 +284,23 @@ def _cloud(rng: np.random.Generator, scale: float) -> Field:
     return noise / noise.std()
 
 
-def draw_mask() -> Image.Image:
-    """Draw the photograph's cup and saucer in white, with a soft border."""
+SAUCER, CUP = (76, 62, 482, 388), (170, 14, 414, 260)
+"""Ellipses over the photograph, as if it were 600x400."""
+
+
+def draw_mask(*boxes: tuple[int, int, int, int]) -> Image.Image:
+    """Draw ellipses over the photograph in white, with a soft border."""
     large = Image.new("L", (600 * FINE, 400 * FINE), 0)
     draw = ImageDraw.Draw(large)
-    for box in ((76, 62, 482, 388), (170, 14, 414, 260)):
+    for box in boxes:
         draw.ellipse([edge * FINE for edge in box], fill=255)
     return large.filter(ImageFilter.GaussianBlur(9 * FINE)).resize((540, 360))
+
+
+def draw_hills() -> Image.Image:
+    """Draw the hills of the oil painting in white."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH] / float(WIDTH)
+    return Image.fromarray(np.where(y > _horizon(x), 255, 0).astype(np.uint8))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Paints the pictures of docs/options.md: python docs/demo/paint_options.py FOLDER.
+
+Each painting is made in FOLDER, beside copies of the demonstration's pictures, by the command that
+the page gives and two options for speed; a painting that is there already is kept. What they show
+is then put side by side into docs/options. It needs an environment in which the engine runs, with
+its model. It takes about eight minutes on two cores that have nothing else to do.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+DEMO = Path(__file__).resolve().parent
+CHECKOUT = DEMO.parents[1]
+PANELS = DEMO.parent / "options"
+SPEED = ("--size", "50000", "--iterations", "40", "--quiet")
+CELL = (360, 240)
+MOST = 120_000
+"""Bytes of one panel."""
+
+OIL, WOODCUT = "--style style-oil.jpg", "--style style-woodcut.jpg"
+
+# In this order, since later ones start from earlier ones.
+PAINTINGS = {
+    "oil": OIL,
+    "woodcut": WOODCUT,
+    "keep-30": f"{OIL} --keep keep.png",
+    "keep-3": f"{OIL} --keep keep.png --keep-strength 3",
+    "luminance": f"{OIL} --colors luminance",
+    "match": f"{OIL} --colors match",
+    "small": f"{WOODCUT} --style-size 0.25",
+    "large": f"{WOODCUT} --style-size 4",
+    "blend": f"{OIL} mask.png {WOODCUT} mask.png",
+    "blend-4": f"{OIL} mask.png {WOODCUT} mask.png --weight 4",
+    "hills": f"{OIL} --style-mask style-hills.png",
+    "smooth": f"{OIL} --tv 100",
+    "more": f"{OIL} --init oil.png",
+    "over": f"{WOODCUT} --init oil.png",
+    "weak": f"{OIL} --strength 0.1",
+    "strong": f"{OIL} --strength 10",
+    "scales": f"{WOODCUT} --scales 3",
+}
+
+# What stands side by side: files in FOLDER and what is written on them.
+SHOWN = {
+    "colors": [
+        ("oil.png", "--colors style"),
+        ("luminance.png", "--colors luminance"),
+        ("match.png", "--colors match"),
+    ],
+    "style-size": [
+        ("small.png", "--style-size 0.25"),
+        ("woodcut.png", "--style-size 1"),
+        ("large.png", "--style-size 4"),
+    ],
+    "weights": [
+        ("mask.png", "the mask of both styles"),
+        ("blend.png", "oil 1, woodcut 1"),
+        ("blend-4.png", "oil 1, woodcut 4"),
+    ],
+    "keep": [
+        ("keep.png", "keep.png, the mask"),
+        ("keep-3.png", "--keep-strength 3"),
+        ("keep-30.png", "--keep-strength 30"),
+    ],
+    "style-mask": [
+        ("oil.png", "the whole style picture"),
+        ("style-hills.png", "style-hills.png, the mask"),
+        ("hills.png", "the hills only"),
+    ],
+    "tv": [("oil.png", "--tv 0"), ("smooth.png", "--tv 100")],
+    "init": [
+        ("oil.png", "oil.png"),
+        ("more.png", "oil, --init oil.png"),
+        ("over.png", "woodcut, --init oil.png"),
+    ],
+    "strength": [
+        ("weak.png", "--strength 0.1"),
+        ("oil.png", "--strength 1"),
+        ("strong.png", "--strength 10"),
+    ],
+    "scales": [("woodcut.png", "--scales 1"), ("scales.png", "--scales 3")],
+}
+
+
+def main() -> None:
+    """Paint what is missing and put the panels together."""
+    if len(sys.argv) != 2:
+        sys.exit("Usage: python docs/demo/paint_options.py FOLDER")
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    PANELS.mkdir(exist_ok=True)
+    for pattern in ("*.jpg", "*.png"):
+        for picture in DEMO.glob(pattern):
+            shutil.copy(picture, folder)
+    for name, options in PAINTINGS.items():
+        paint(folder, name, options)
+    for name, cells in SHOWN.items():
+        save(side_by_side(folder, cells), PANELS / f"{name}.jpg")
+
+
+def paint(folder: Path, name: str, options: str) -> None:
+    """Make one painting with the engine, if it is not there."""
+    if (folder / f"{name}.png").exists():
+        return
+    arguments = ["stylize", "photo.jpg", f"{name}.png", *options.split(), *SPEED]
+    command = [sys.executable, "-m", "engine", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    subprocess.run(command, cwd=folder, env=environment, check=True)
+
+
+def side_by_side(folder: Path, cells: list[tuple[str, str]]) -> Image.Image:
+    """Return the pictures in one row, each with its label on it."""
+    width, height = CELL
+    panel = Image.new("RGB", (len(cells) * (width + 4) - 4, height), "white")
+    font = ImageFont.load_default(15)
+    for number, (file, label) in enumerate(cells):
+        with Image.open(folder / file) as picture:
+            cell = ImageOps.fit(picture.convert("RGB"), CELL, Image.Resampling.LANCZOS)
+        draw = ImageDraw.Draw(cell)
+        left, top, right, bottom = draw.textbbox((10, 8), label, font=font)
+        draw.rectangle((left - 6, top - 5, right + 6, bottom + 5), fill="black")
+        draw.text((10, 8), label, font=font, fill="white")
+        panel.paste(cell, (number * (width + 4), 0))
+    return panel
+
+
+def save(panel: Image.Image, file: Path) -> None:
+    """Write a JPEG in the best quality that is small enough."""
+    for quality in range(88, 40, -4):
+        panel.save(file, quality=quality, optimize=True)
+        if file.stat().st_size <= MOST:
+            return
+    sys.exit(f"{file} does not get smaller than {MOST} bytes.")
+
+
+if __name__ == "__main__":
+    main()
