@@ -51,7 +51,7 @@ def try_engine(installation: Installation, application: str, user: Path) -> str:
         "put a Python into your home folder (for instance with: uv python install 3.12) and start "
         "install.py with it."
     )
-    if not any(_inside(base, folder) for folder in (home, user)):
+    if not any(selfcontained.inside(base, folder) for folder in (home, user)):
         return f"{name} does not see {base}, which the engine runs on; {own}"
     flatpak = shutil.which("flatpak")
     if flatpak is None:
@@ -95,8 +95,3 @@ def _problem(command: list[str]) -> str:
         return str(error)
     words = done.stdout.strip().splitlines() or [f"exit status {done.returncode}"]
     return words[-1].rstrip(".") if done.returncode else ""
-
-
-def _inside(path: Path, folder: Path) -> bool:
-    real = Path(os.path.realpath(folder))
-    return real in Path(os.path.realpath(path)).parents

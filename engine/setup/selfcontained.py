@@ -101,7 +101,7 @@ def make(source: Python, home: Path) -> Python:
     if library.startswith("..") or modules.startswith(".."):
         message = f"the standard library of {source.executable} lies outside of its own folder"
         raise SetupError(message)
-    if _inside(Path(about["prefixes"][0]), folder):
+    if inside(Path(about["prefixes"][0]), folder):
         message = f"{source.executable} is the copy itself; start install.py with the system's"
         raise SetupError(message)
     remove(fresh)
@@ -181,7 +181,7 @@ def files_outside(home: Path, python: Path) -> list[str]:
     """
     mapped = _output([str(python), "-I", "-X", "utf8", "-c", _MAPPED]).splitlines()
     paths = (line for line in mapped if line.startswith("/"))
-    return [path for path in paths if not _inside(Path(path), home) and not _DRIVER.search(path)]
+    return [path for path in paths if not inside(Path(path), home) and not _DRIVER.search(path)]
 
 
 def _copy_library(source: Path, target: Path) -> list[Path]:
@@ -225,7 +225,7 @@ def _copy_libraries(places: dict[str, str], folder: Path, home: Path | None = No
     """Copy libraries that the copy does not have, but none that lies in the data folder."""
     for name, place in places.items():
         target = folder / LIBRARIES / name
-        there = home is not None and _inside(Path(place), home)
+        there = home is not None and inside(Path(place), home)
         if not there and not target.exists() and not _DRIVER.match(name):
             shutil.copy(place, target)
 
@@ -283,6 +283,7 @@ def _output(command: list[str], *, strict: bool = True) -> str:
     return done.stdout
 
 
-def _inside(path: Path, folder: Path) -> bool:
+def inside(path: Path, folder: Path) -> bool:
+    """Whether a path is a folder or lies in it, all links followed."""
     real = Path(os.path.realpath(folder))
     return real in (Path(os.path.realpath(path)), *Path(os.path.realpath(path)).parents)

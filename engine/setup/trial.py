@@ -82,8 +82,7 @@ def paint(installation: Installation, before: Iterable[str] = ()) -> Trial:
     if status or not Path(painted).is_file():
         said = [line for line in output.splitlines() if line.strip() and line[0] != "{"]
         problem = said[-1] if said else "no reason was given."
-    else:
-        remove(folder)
+    remove(folder)
     return Trial(problem, time.monotonic() - began, _device(output))
 
 
