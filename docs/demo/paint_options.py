@@ -4,7 +4,7 @@
 Each painting is made in FOLDER, beside copies of the demonstration's pictures, by the command that
 the page gives and two options for speed; a painting that is there already is kept. What they show
 is then put side by side into docs/options. It needs an environment in which the engine runs, with
-its model. It takes about eight minutes on two cores that have nothing else to do.
+its model. It takes about ten minutes on two cores that have nothing else to do.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 DEMO = Path(__file__).resolve().parent
 CHECKOUT = DEMO.parents[1]
 PANELS = DEMO.parent / "options"
-SPEED = ("--size", "50000", "--iterations", "40", "--quiet")
+SPEED = ("--size", "60000", "--iterations", "80", "--quiet")
 CELL = (360, 240)
 MOST = 120_000
 """Bytes of one panel."""
@@ -31,8 +31,7 @@ OIL, WOODCUT = "--style style-oil.jpg", "--style style-woodcut.jpg"
 PAINTINGS = {
     "oil": OIL,
     "woodcut": WOODCUT,
-    "keep-30": f"{OIL} --keep keep.png",
-    "keep-3": f"{OIL} --keep keep.png --keep-strength 3",
+    "kept": f"{OIL} --keep keep.png",
     "luminance": f"{OIL} --colors luminance",
     "match": f"{OIL} --colors match",
     "small": f"{WOODCUT} --style-size 0.25",
@@ -66,9 +65,9 @@ SHOWN = {
         ("blend-4.png", "oil 1, woodcut 4"),
     ],
     "keep": [
+        ("oil.png", "without"),
         ("keep.png", "keep.png, the mask"),
-        ("keep-3.png", "--keep-strength 3"),
-        ("keep-30.png", "--keep-strength 30"),
+        ("kept.png", "--keep keep.png"),
     ],
     "style-mask": [
         ("oil.png", "the whole style picture"),
