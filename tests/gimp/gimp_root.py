@@ -102,11 +102,12 @@ class Gimp:
             "TMPDIR": self.tmp_inside,
             "PATH": "/usr/local/bin:/usr/bin:/bin" if self.root else os.environ["PATH"],
             "LC_ALL": "C.UTF-8",
-            "PIP_CERT": CERTIFICATES,
         }
-        for name in ("http_proxy", "https_proxy", "no_proxy", "PIP_INDEX_URL"):
+        for name in ("http_proxy", "https_proxy", "no_proxy", "PIP_INDEX_URL", "PIP_CERT"):
             if name in os.environ:
                 variables[name] = os.environ[name]
+        if self.root:
+            variables["PIP_CERT"] = CERTIFICATES
         if self.root is None:
             given = [f"{name}={value}" for name, value in variables.items()]
             return ["env", "-i", *given, *command]

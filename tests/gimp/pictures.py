@@ -38,7 +38,9 @@ def main() -> None:
 def save(shot: Path, path: Path) -> None:
     """Save a picture of the screen as a JPEG that is not too large."""
     with Image.open(shot) as opened:
-        picture = opened.convert("RGB")
+        picture = opened.convert("RGB").crop(
+            (0, 0, min(opened.width, 1272), min(opened.height, 880))
+        )
     for quality in range(90, 50, -5):
         picture.save(path, quality=quality, optimize=True)
         if path.stat().st_size <= LARGEST:

@@ -21,7 +21,6 @@ def main(version: str, photo: str, sky: str, ground: str) -> list[str]:
     desktop = Desktop(version, photo)
     try:
         desktop.focus(desktop.main)
-        desktop.key("r")  # no brush's outline over the picture
         desktop.shot("gimp-selection", desktop.main)
         desktop.open_filter()
         choose_file(desktop, 0, sky)
@@ -29,7 +28,7 @@ def main(version: str, photo: str, sky: str, ground: str) -> list[str]:
         desktop.widget(1, **STYLE)
         choose_file(desktop, 1, ground)
         choose_beside(desktop, "Working size", "Sketch")
-        enter(desktop, "Strength", "3")
+        enter(desktop, "Strength", "5")
         enter(desktop, "Iterations", "100")
         desktop.do("mousemove", "5", "950")
         desktop.shot("gimp-dialog", desktop.find(DIALOG))
@@ -38,7 +37,8 @@ def main(version: str, photo: str, sky: str, ground: str) -> list[str]:
         desktop.key("ctrl+z")
         wait(lambda: desktop.layers() == 1, "the layer's end")
         desktop.open_filter()
-        choose_beside(desktop, "Method", "Stitch")
+        choose_beside(desktop, "Method", "stitch")
+        enter(desktop, "Iterations", "50")
         paint(desktop, "")
         desktop.shot("gimp-group", desktop.main)
     finally:
@@ -69,10 +69,10 @@ def choose_beside(desktop: Desktop, label: str, first: str) -> None:
     down = desktop.widget(text=label)["at"][1]
     lists = [each for each in desktop.widgets(type="ToggleButton") if each["at"][1] == down]
     desktop.press(*lists[0]["at"])
-    entries = {each["text"] for each in desktop.widgets(menu=True)}
-    wait(lambda: [each for each in desktop.widgets(menu=True) if each["text"]], "the list")
-    entries = {each["text"] for each in desktop.widgets(menu=True)}
-    (entry,) = (text for text in entries if text.startswith(first))
+    wait(lambda: desktop.widgets(menu=True), "the list")
+    (entry,) = {
+        each["text"] for each in desktop.widgets(menu=True) if each["text"].startswith(first)
+    }
     desktop.click(text=entry, menu=True)
     wait(lambda: not desktop.widgets(menu=True), "the list's end")
 
@@ -83,9 +83,9 @@ def paint(desktop: Desktop, shot: str) -> None:
     desktop.click(text="Paint")
     watch = desktop.window(WATCH)
     if shot:
-        desktop.do("windowmove", watch, "640", "420")
+        desktop.do("windowmove", watch, "700", "330")
         wait(lambda: step(desktop) >= SHOWN_STEP, "the painting to grow", PAINTING_SECONDS)
-        desktop.shot(shot, "root")
+        desktop.shot(shot)
     wait(lambda: desktop.layers() > before, "the painting", PAINTING_SECONDS)
     desktop.gone(WATCH)
     assert not desktop.find(MESSAGE)
