@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -39,24 +40,32 @@ class Desktop:
 
     def __init__(self, version: str, *files: str, size: tuple[int, int] = (1270, 860)) -> None:
         os.environ["NO_AT_BRIDGE"] = "1"
+        self._asked = 0
+        self._started: list[subprocess.Popen] = []
+        try:
+            self._open_screen(size)
+            self._open_gimp(version, files, size)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open_screen(self, size: tuple[int, int]) -> None:
         theirs, ours = os.pipe()[::-1]
         # Without -noreset it starts anew, and is deaf for a moment, when the first client leaves.
         extent = f"{size[0] + 10}x{size[1] + 100}x24"
         screen = ["Xvfb", "-noreset", "-displayfd", str(theirs), "-screen", "0", extent]
-        self._started = [subprocess.Popen(screen, pass_fds=[theirs], stderr=subprocess.DEVNULL)]
+        self._start(screen, pass_fds=[theirs], stderr=subprocess.DEVNULL)
         os.environ["DISPLAY"] = ":" + os.read(ours, 10).decode().strip()
         wait(lambda: quietly("xdpyinfo") == 0, "the screen")
         with (TMP / "openbox.log").open("w") as log:
-            command = ["openbox"]
-            self._started.append(subprocess.Popen(command, stdout=log, stderr=log))
+            self._start(["openbox"], stdout=log, stderr=log)
         wait(has_window_manager, "the window manager")
-        self._log = (TMP / "gimp.log").open("w")
+
+    def _open_gimp(self, version: str, files: tuple[str, ...], size: tuple[int, int]) -> None:
         command = ["dbus-run-session", f"gimp-{version}", "-n", "-s", *files]
         seeing = {**os.environ, "PYTHONPATH": str(EYES), "PYTHONDONTWRITEBYTECODE": "1"}
-        self._started.append(
-            subprocess.Popen(command, env=seeing, stdout=self._log, stderr=subprocess.STDOUT)
-        )
-        self._asked = 0
+        with (TMP / "gimp.log").open("w") as log:
+            self._start(command, env=seeing, stdout=log, stderr=log)
         # Windows come and go until the last image is open.
         self.main = self.window(MAIN.format(Path(files[-1]).stem))
         # Wider, else GIMP hides the progress in its status bar.
@@ -65,9 +74,13 @@ class Desktop:
         wait(lambda: self.box(self.main)[2:] == size, "the main window's size")
         self.do("mousemove", "5", str(size[1] + 90))
 
+    def _start(self, command: list[str], **how: Any) -> None:
+        """Start a process in a group of its own, so that what it starts ends with it."""
+        self._started.append(subprocess.Popen(command, start_new_session=True, **how))
+
     def close(self) -> None:
         for process in reversed(self._started):
-            process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)
             process.wait()
 
     def do(self, *arguments: str) -> str:
