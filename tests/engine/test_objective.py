@@ -187,8 +187,12 @@ def test_what_is_kept_counts_more_as_content_and_less_as_style(
             expected += reference.regional_style(x)
         np.testing.assert_allclose(found.loss, expected, rtol=1e-6)
         if method != "gradient":  # whose field is no function's
-            slope = difference(lambda picture, of=each: of(picture).loss, x, v)
-            np.testing.assert_allclose((found.gradient * v).sum(), slope, rtol=1e-5)
+
+            def loss(picture: np.ndarray, each: Evaluate = each) -> float:
+                return each(picture).loss
+
+            along = difference(loss, x, v)
+            np.testing.assert_allclose((found.gradient * v).sum(), along, rtol=1e-5)
 
 
 @pytest.mark.parametrize("method", ["joint", "gradient", "stitch"])
