@@ -98,8 +98,13 @@ def content_of(image: Gimp.Image | None, drawables: list[Gimp.Drawable]) -> Gimp
     return layer
 
 
-def write_pixels(layer: Gimp.Drawable, path: Path, told: Told = lambda done: None) -> None:
+def write_pixels(layer: Gimp.Drawable, path: Path, told: Told = lambda done: None) -> bool:
     """Write a layer's pixels, in sRGB with alpha, to a .npy file of float32 from 0 to 1.
+
+    Returns
+    -------
+    bool
+        Whether some of its colours lie beyond sRGB, so that values are below 0 or above 1.
 
     Raises
     ------
@@ -107,17 +112,26 @@ def write_pixels(layer: Gimp.Drawable, path: Path, told: Told = lambda done: Non
         If the layer is wholly transparent.
     """
     width, height = layer.get_width(), layer.get_height()
-    seen = False
+    seen, wide, beyond = False, may_be_wide(layer), False
     with path.open("wb") as file:
         file.write(npy.header((height, width, 4)))
         for y, rows in _strips(width, height, 16):
             data = _read(layer, (0, y, width, rows), COLOUR)
             seen = seen or _any_alpha(data)
+            beyond = beyond or (wide and _any_beyond(data))
             file.write(data)
             told((y + rows) / height)
     if not seen:
         message = f"The layer “{layer.get_name()}” is wholly transparent; there is nothing to see."
         raise CanvasError(message)
+    return beyond
+
+
+def may_be_wide(layer: Gimp.Drawable) -> bool:
+    """Whether a layer can hold colours beyond sRGB: by its profile, or as floating point."""
+    form = layer.get_format()
+    kind = Babl.format_get_encoding(form).rpartition(" ")[2]
+    return "-space-" in Babl.get_name(form) or kind in ("half", "float", "double")
 
 
 def write_mask(image: Gimp.Image, content: Gimp.Layer, source: regions.Source, path: Path) -> bool:
@@ -248,6 +262,12 @@ def _any_alpha(data: bytes) -> bool:
     """Whether any of the RGBA pixels is visible."""
     alpha = memoryview(data).cast("f")[3::4]
     return any(alpha)
+
+
+def _any_beyond(data: bytes) -> bool:
+    """Whether any value lies outside sRGB, by more than half of one of 255 levels."""
+    values = memoryview(data).cast("f")
+    return min(values) < -0.002 or max(values) > 1.002
 
 
 def _strips(width: int, height: int, pixel: int) -> Iterator[tuple[int, int]]:

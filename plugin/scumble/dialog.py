@@ -242,6 +242,10 @@ class Dialog:
         scroll.add(box)
         expander = Gtk.Expander.new_with_mnemonic(wording.MORE)
         expander.add(scroll)
+        # Folded away, it must be hidden: else letters lead to what cannot be seen.
+        box.show_all()
+        scroll.set_no_show_all(True)
+        expander.bind_property("expanded", scroll, "visible", GObject.BindingFlags.SYNC_CREATE)
         expander.set_valign(Gtk.Align.END)
         return expander
 

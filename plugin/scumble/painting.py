@@ -20,6 +20,10 @@ HERE = Path(__file__).resolve().parent
 CONTENT = "content.npy"
 RESULT = "result.npy"
 KEPT = "keep.npy"
+BEYOND = (
+    "Some colours of the layer “{}” lie beyond sRGB, which is painted in; in the painting they are "
+    "the nearest that sRGB has, where no style goes, too."
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,9 @@ class Painting:
     def _hand_over(self, told: canvas.Told) -> job.Job:
         """Write the content, the styles and the masks, and return the job that names them."""
         wish = self.wish
-        canvas.write_pixels(wish.content, self.folder / CONTENT, lambda done: told(done / 2))
+        self._beyond = canvas.write_pixels(
+            wish.content, self.folder / CONTENT, lambda done: told(done / 2)
+        )
         made = []
         for number, plan in enumerate(self.plans, 1):
             style = plan.style.path
@@ -156,6 +162,8 @@ class Painting:
         """
         result = self.result(outcome)
         notes = list(outcome.warnings)
+        if self._beyond:
+            notes.append(BEYOND.format(self.wish.content.get_name()))
         image, content = self.wish.image, self.wish.content
         why = "The layer is gone meanwhile."
         if results.is_there(image, content):
