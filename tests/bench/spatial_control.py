@@ -70,6 +70,11 @@ TWO_STYLES = (
     Scene("dahlia Kandinsky, leaves Cassatt", FLOWER, DAHLIA, False, (KANDINSKY, CASSATT)),
     Scene("cup woodcut, table oil", COFFEE, CUP, False, (WOODCUT, OIL)),
 )
+ALONE = tuple(
+    Scene(f"{each.name}, {style.stem} alone", each.content, each.mask, inverse, (style,))
+    for each in TWO_STYLES
+    for style, inverse in zip(each.styles, (False, True))
+)
 RAMPS = tuple(
     Scene(f"{name}, ramp {width:g}", content, width, False, styles)
     for name, content, styles in (
@@ -109,6 +114,7 @@ SEEDS = [{"init": "noise", "seed": seed} for seed in (1, 2)]
 STUDIES: dict[str, tuple[tuple[Scene, ...], dict[str, dict], list[dict[str, Any]]]] = {
     "one": (ONE_STYLE, METHODS, [{}]),
     "two": (TWO_STYLES, some(METHODS, *FEW), [{}]),
+    "alone": (ALONE, some(METHODS, "cutout"), [{}]),
     "soft, wide": (RAMPS[1::2], SOFT, [{}]),
     "soft, narrow": (RAMPS[::2], some(SOFT, "joint, T", "banded, 5"), [{}]),
     "seeds": (ONE_STYLE[::3], some(METHODS, "stitch", "joint", "cutout"), SEEDS),
