@@ -32,7 +32,7 @@ def test_every_pixel(gimp: Gimp) -> None:
     found = results(gimp, "pixels")
     failures = {name: failure for name, failure in found.items() if failure}
     assert not failures, "\n".join(f"{name}\n{failure}" for name, failure in failures.items())
-    assert len(found) == (38 if gimp.version == "3.0" else 14)
+    assert len(found) == (41 if gimp.version == "3.0" else 17)
 
 
 def test_a_killed_plugin_leaves_nothing(gimp: Gimp) -> None:
