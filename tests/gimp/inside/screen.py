@@ -145,10 +145,10 @@ class Desktop:
         return path.read_bytes()
 
     def box(self, window: str) -> tuple[int, int, int, int]:
-        """Return where a window is and how large it is."""
+        """Return where a window is and how large it is; zeros if it is gone."""
         printed = self.do("getwindowgeometry", "--shell", window).split()
         lines = dict(line.partition("=")[::2] for line in printed)
-        x, y, width, height = (int(lines[name]) for name in ("X", "Y", "WIDTH", "HEIGHT"))
+        x, y, width, height = (int(lines.get(name, 0)) for name in ("X", "Y", "WIDTH", "HEIGHT"))
         return x, y, width, height
 
     # The plug-in's widgets
@@ -217,18 +217,24 @@ class Desktop:
     # GIMP
 
     def message(self) -> str:
-        """Wait for GIMP's message, take its words as a person copies them, and close it."""
-        window = self.window(MESSAGE)
-        x, y, width, height = self.box(window)
-        said = ""
-        for down in range(30, height - 40, 12):
-            self.press(x + width // 2, y + down, times=3)
-            said = subprocess.run(
-                ["python3", "-c", COPIED], capture_output=True, text=True
-            ).stdout.strip()
-            if said:
-                break
-        return said
+        """Wait for GIMP's message, and take its words as a person copies them."""
+        self.window(MESSAGE)
+        said: list[str] = []
+
+        def copied() -> bool:
+            # Looked for anew each time, since GIMP may put another window in the place of this one.
+            x, y, width, height = self.box(self.find(MESSAGE))
+            for down in range(30, height - 40, 12):
+                self.press(x + width // 2, y + down, times=3)
+                command = ["python3", "-c", COPIED]
+                found = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+                if found:
+                    said.append(found)
+                    return True
+            return False
+
+        wait(copied, "the words of GIMP's message")
+        return said[0]
 
     def open_filter(self) -> str:
         """Open the filter with its shortcut."""
