@@ -85,7 +85,7 @@ RAMPS = tuple(
     for width in (0.2, 0.5)
 )
 
-METHODS = {
+METHODS: dict[str, dict[str, Any]] = {
     "gradient": {"method": "gradient"},
     "stitch": {"method": "stitch"},
     "joint": {"method": "joint"},
@@ -96,14 +96,14 @@ METHODS = {
     "cutout, receptive": {"method": "cutout", "guidance": "receptive"},
     "cutout": {"method": "cutout"},
 }
-SOFT = {
+SOFT: dict[str, dict[str, Any]] = {
     "joint, T": {"method": "joint"},
     "joint, T squared": {"method": "joint", "guidance": "squared"},
     **{f"banded, {bands}": {"method": "banded", "bands": bands} for bands in (3, 5, 7)},
 }
 
 
-def some(methods: dict[str, dict], *names: str) -> dict[str, dict]:
+def some(methods: dict[str, dict[str, Any]], *names: str) -> dict[str, dict[str, Any]]:
     """Return some of the methods."""
     return {name: methods[name] for name in names}
 
@@ -111,13 +111,13 @@ def some(methods: dict[str, dict], *names: str) -> dict[str, dict]:
 NOISE = {"init": "noise"}
 FEW = ("gradient", "stitch", "joint", "cutout, receptive", "cutout")
 SEEDS = [{"init": "noise", "seed": seed} for seed in (1, 2)]
-STUDIES: dict[str, tuple[tuple[Scene, ...], dict[str, dict], list[dict[str, Any]]]] = {
+STUDIES: dict[str, tuple[tuple[Scene, ...], dict[str, dict[str, Any]], list[dict[str, Any]]]] = {
     "one": (ONE_STYLE, METHODS, [{}]),
     "two": (TWO_STYLES, some(METHODS, *FEW), [{}]),
     "alone": (ALONE, some(METHODS, "cutout"), [{}]),
     "soft, wide": (RAMPS[1::2], SOFT, [{}]),
     "soft, narrow": (RAMPS[::2], some(SOFT, "joint, T", "banded, 5"), [{}]),
-    "seeds": (ONE_STYLE[::3], some(METHODS, "stitch", "joint", "cutout"), SEEDS),
+    "seeds": (ONE_STYLE[:1], some(METHODS, "stitch", "joint", "cutout"), SEEDS),
     "soft, seeds": (RAMPS[1:2], some(SOFT, "joint, T", "banded, 5"), SEEDS),
     "soft, large": (RAMPS[1:2], some(SOFT, "joint, T", "banded, 5"), [{"size": 4 * AREA}]),
 }
@@ -163,7 +163,7 @@ class Study:
         if self.figures.exists():
             return
         full = planar(read_picture(self.scene.content).rgb)
-        size = working_size(*full.shape[1:], self.options["size"])
+        size = working_size(full.shape[1], full.shape[2], self.options["size"])
         content = np.round(resized(full, size))
         mask = mask_of(self.scene, size)
         stem = self.picture.with_suffix("")
