@@ -139,7 +139,7 @@ class Job:
         unit="positions",
         label="Grow",
     )
-    bands: int = setting(5, "Bands of the method banded.", low=2, high=9, label="Bands")
+    bands: int = setting(3, "Bands of the method banded.", low=2, high=9, label="Bands")
     strength: float = setting(
         1.0,
         "Style against content: 1 is the default look, 10 asks for ten times as much style.",

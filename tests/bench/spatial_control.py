@@ -116,10 +116,10 @@ STUDIES: dict[str, tuple[tuple[Scene, ...], dict[str, dict[str, Any]], list[dict
     "two": (TWO_STYLES, some(METHODS, *FEW), [{}]),
     "alone": (ALONE, some(METHODS, "cutout"), [{}]),
     "soft, wide": (RAMPS[1::2], SOFT, [{}]),
-    "soft, narrow": (RAMPS[::2], some(SOFT, "joint, T", "banded, 5"), [{}]),
+    "soft, narrow": (RAMPS[::2], some(SOFT, "joint, T", "banded, 3"), [{}]),
     "seeds": (ONE_STYLE[:1], some(METHODS, "stitch", "joint", "cutout"), SEEDS),
-    "soft, seeds": (RAMPS[1:2], some(SOFT, "joint, T", "banded, 5"), SEEDS),
-    "soft, large": (RAMPS[1:2], some(SOFT, "joint, T", "banded, 5"), [{"size": 4 * AREA}]),
+    "soft, seeds": (RAMPS[1:2], some(SOFT, "joint, T", "banded, 3"), SEEDS),
+    "soft, large": (RAMPS[1:2], some(SOFT, "joint, T", "banded, 3"), [{"size": 4 * AREA}]),
 }
 
 

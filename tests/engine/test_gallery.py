@@ -142,18 +142,18 @@ def test_every_picture_carries_the_settings_of_its_figure(made: Path) -> None:
     ways = {name[2:]: (job["method"], job["guidance"], job["grow"], job["bands"])
             for name, job in {**jobs("9"), **jobs("10")}.items()}  # fmt: skip
     assert ways == {
-        "receptive": ("joint", "receptive", 0, 5),
-        "squared": ("joint", "squared", 0, 5),
+        "receptive": ("joint", "receptive", 0, 3),
+        "squared": ("joint", "squared", 0, 3),
         "banded-3": ("banded", "receptive", 0, 3),
         "banded-5": ("banded", "receptive", 0, 5),
         "banded-7": ("banded", "receptive", 0, 7),
-        "gradient": ("gradient", "receptive", 0, 5),
-        "stitch": ("stitch", "receptive", 0, 5),
-        "pinned": ("pinned", "receptive", 0, 5),
-        "cutout": ("cutout", "auto", 0, 5),
-        "inside": ("joint", "inside", 0, 5),
-        "inside-grow-3": ("joint", "inside", 3, 5),
-        "resize": ("joint", "resize", 0, 5),
+        "gradient": ("gradient", "receptive", 0, 3),
+        "stitch": ("stitch", "receptive", 0, 3),
+        "pinned": ("pinned", "receptive", 0, 3),
+        "cutout": ("cutout", "auto", 0, 3),
+        "inside": ("joint", "inside", 0, 3),
+        "inside-grow-3": ("joint", "inside", 3, 3),
+        "resize": ("joint", "resize", 0, 3),
     }
     left, right = jobs("9")["1-receptive"]["regions"]
     assert (left["mask"], Path(right["mask"]).name) == ("rest", "mask-sigmoid-42x28.png")
