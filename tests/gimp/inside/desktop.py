@@ -195,6 +195,7 @@ def saved_aside(desktop: Desktop) -> Path:
     desktop.window(WATCH)
     gone = "The layer is gone. The painting will be saved in a file of its own."
     desktop.widget(text=gone)
+    wait(lambda: desktop.step() >= 3, "a picture that differs from the photograph")
     desktop.shot("watch-gone")
     desktop.key("alt+s")
     desktop.gone(WATCH)

@@ -6,7 +6,6 @@ Run beside GIMP, not in it; tests/gimp/pictures.py starts it. An assertion that 
 from __future__ import annotations
 
 import json
-import re
 import sys
 
 from mouse import STYLE, enter
@@ -84,21 +83,12 @@ def paint(desktop: Desktop, shot: str) -> None:
     watch = desktop.window(WATCH)
     if shot:
         desktop.do("windowmove", watch, "700", "330")
-        wait(lambda: step(desktop) >= SHOWN_STEP, "the painting to grow", PAINTING_SECONDS)
+        wait(lambda: desktop.step() >= SHOWN_STEP, "the painting to grow", PAINTING_SECONDS)
         desktop.shot(shot)
     wait(lambda: desktop.layers() > before, "the painting", PAINTING_SECONDS)
     desktop.gone(WATCH)
     assert not desktop.find(MESSAGE)
     desktop.focus(desktop.main)
-
-
-def step(desktop: Desktop) -> int:
-    """Return which step the window shows."""
-    for each in desktop.look():
-        found = re.search(r"Step (\d+) of", each["text"])
-        if found:
-            return int(found[1])
-    return 0
 
 
 if __name__ == "__main__":

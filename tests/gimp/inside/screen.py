@@ -249,6 +249,14 @@ class Desktop:
         self.wait_for_steps()
         return watch
 
+    def step(self) -> int:
+        """Return which step the window with the growing picture shows; 0 before the first."""
+        for each in self.look():
+            found = re.search(r"Step (\d+) of", each["text"])
+            if found:
+                return int(found[1])
+        return 0
+
     def wait_for_steps(self) -> None:
         wait(lambda: list(TMP.glob("scumble-run-*/preview-*.png")), "the first preview")
 
