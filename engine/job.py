@@ -243,8 +243,7 @@ class Job:
         0, "Seed of the noise, reported with every result.", low=0, high=2**32 - 1, label="Seed"
     )
     separate: bool = setting(
-        False,
-        "With stitch, cutout and auto, also write each style's own picture beside the output.",
+        False, "With the method stitch, also write each style's whole picture beside the output."
     )
     report: str = setting(
         "",

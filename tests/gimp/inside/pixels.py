@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from typing import Any
+from typing import Callable, Any
 
 import kit
 from gi.repository import Babl, Gegl, Gimp, GLib
@@ -265,7 +265,7 @@ def check_beyond_srgb() -> None:
 SOME = ("rgba", "grey", "indexed", "16 bit", "float linear", "16 bit, Adobe RGB", "group")
 """Enough for a second GIMP, since each takes a second."""
 
-CHECKS = {}
+CHECKS: dict[str, Callable[..., None]] = {}
 for _kind in KINDS if Gimp.MINOR_VERSION == 0 else SOME:
     CHECKS[f"received: {_kind}"] = lambda kind=_kind: check_received(kind)
     CHECKS[f"placed: {_kind}"] = lambda kind=_kind: check_placed(kind)
