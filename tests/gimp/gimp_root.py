@@ -229,7 +229,7 @@ def make_gimp(version: str, tmp: Path) -> Gimp:
     shutil.rmtree(gimp.profile / "plug-in-settings", ignore_errors=True)
     weights = "/weights" if root else str(weights_folder())
     installer = f"{gimp.checkout_inside}/install.py"
-    gimp.run("python3", installer, "--weights", f"{weights}/vgg16.npz", seconds=900)
+    gimp.run("python3", installer, "--plots", "--weights", f"{weights}/vgg16.npz", seconds=900)
     return gimp
 
 
