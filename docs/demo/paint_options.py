@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 DEMO = Path(__file__).resolve().parent
 CHECKOUT = DEMO.parents[1]
 PANELS = DEMO.parent / "options"
-SPEED = ("--size", "60000", "--iterations", "80", "--quiet")
+SPEED = ("--size", "40000", "--iterations", "60", "--quiet")
 CELL = (360, 240)
 MOST = 120_000
 """Bytes of one panel."""
