@@ -2,8 +2,8 @@
 
     python docs/spatial-control/make_sheets.py GALLERY EXPERIMENTS
 
-GALLERY is the folder of `scumble gallery`, EXPERIMENTS that of `tests.bench.spatial_control`. Pillow
-is needed.
+GALLERY is the folder of `scumble gallery`, EXPERIMENTS that of `tests.bench.spatial_control`.
+Pillow is needed.
 """
 
 from __future__ import annotations
