@@ -21,7 +21,7 @@ from engine.events import Event, Notice, Preview, Progress
 from engine.failures import Failure, describe
 from engine.job import JobError
 from engine.lines import Lines
-from engine.report import check_report, remove_partial, try_report
+from engine.report.folder import check_report, remove_partial, try_report
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,7 +17,7 @@ from engine.events import Notice, Progress
 from engine.failures import Failure, describe
 from engine.job import Job, JobError
 from engine.lines import Lines
-from engine.report import check_report, try_report
+from engine.report.folder import check_report, try_report
 
 if TYPE_CHECKING:
     import threading

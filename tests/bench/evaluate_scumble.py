@@ -13,8 +13,10 @@ limit_blas()
 
 import numpy as np
 
+from engine.bands import mask_bands
 from engine.guidance import propagate
 from engine.home import model_file
+from engine.job import Job
 from engine.losses import masked_gram
 from engine.network import Network
 from engine.objective import ContentTerm, Objective, StyleTerm
@@ -43,11 +45,14 @@ def main(side: int, regions: str) -> None:
     }
     del features
     styles = []
-    for index, mask in enumerate(masks(side, regions)):
-        guidance = propagate(mask, STYLE_LAYERS)
+    carried = [propagate(mask, STYLE_LAYERS) for mask in masks(side, regions)]
+    for layer in STYLE_LAYERS:
+        parts = [guidance[layer] for guidance in carried]
+        if regions == "banded":
+            parts = [band for band, _ in mask_bands([part.ravel() for part in parts], Job().bands)]
         styles += [
-            StyleTerm(layer, Mask.of(guidance[layer]), grams[layer], STYLE_WEIGHT, index)
-            for layer in STYLE_LAYERS
+            StyleTerm(layer, Mask.of(part), grams[layer], STYLE_WEIGHT, index)
+            for index, part in enumerate(parts)
         ]
     layers = (*STYLE_LAYERS, CONTENT_LAYER)
     objective = Objective(

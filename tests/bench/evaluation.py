@@ -74,6 +74,7 @@ def main() -> None:
             ("Scumble, one region", str(options.side), "one"),
             ("Scumble, two regions, hard edge", str(options.side), "hard"),
             ("Scumble, two regions, sigmoid", str(options.side), "soft"),
+            ("Scumble, two regions, sigmoid, banded", str(options.side), "banded"),
         ]
     ]
     eager = [options.torch, "-m", "tests.bench.evaluate_torch", str(options.side)]

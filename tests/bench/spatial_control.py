@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
+from scipy import ndimage
 
 from engine.home import model_file
 from engine.job import Job, Region
@@ -49,14 +50,23 @@ CHINA, FLOWER, COFFEE = PICTURES / "china.jpg", PICTURES / "flower.jpg", DEMO / 
 SKY, DAHLIA, CUP = PICTURES / "sky.png", PICTURES / "flower-mask.png", DEMO / "cup.png"
 
 
+LINES = Path("lines of 6 pixels")
+"""Not a file: every 24 columns 6 of them, a region that no deep layer sees alone."""
+
+
 class Scene(NamedTuple):
-    """A content, its mask and the styles: one inside the mask, a second one outside."""
+    """A content, its mask and the styles: one inside the mask, a second one outside.
+
+    The mask is a file, or the share of the width over which a horizontal sigmoid rises from 0.1 to
+    0.9. A file's border may be feathered: `feather` is the Gaussian's sigma in pixels.
+    """
 
     name: str
     content: Path
     mask: Path | float
     inverse: bool
     styles: tuple[Path, ...]
+    feather: float = 0.0
 
 
 ONE_STYLE = (
@@ -69,6 +79,15 @@ TWO_STYLES = (
     Scene("sky Hokusai, land Van Gogh", CHINA, SKY, False, (HOKUSAI, VAN_GOGH)),
     Scene("dahlia Kandinsky, leaves Cassatt", FLOWER, DAHLIA, False, (KANDINSKY, CASSATT)),
     Scene("cup woodcut, table oil", COFFEE, CUP, False, (WOODCUT, OIL)),
+)
+THIN = (
+    Scene("lines in Van Gogh", FLOWER, LINES, False, (VAN_GOGH,)),
+    Scene("lines in Kandinsky", COFFEE, LINES, False, (KANDINSKY,)),
+)
+FEATHERED = tuple(
+    each._replace(name=f"{each.name}, feathered by {feather:g}", feather=feather)
+    for each in (ONE_STYLE[1], ONE_STYLE[3])
+    for feather in (1.0, 3.0, 6.0)
 )
 ALONE = tuple(
     Scene(f"{each.name}, {style.stem} alone", each.content, each.mask, inverse, (style,))
@@ -115,6 +134,12 @@ STUDIES: dict[str, tuple[tuple[Scene, ...], dict[str, dict[str, Any]], list[dict
     "one": (ONE_STYLE, METHODS, [{}]),
     "two": (TWO_STYLES, some(METHODS, *FEW), [{}]),
     "alone": (ALONE, some(METHODS, "cutout"), [{}]),
+    "thin": (THIN, some(METHODS, "stitch", "joint", "pinned", "cutout"), [{}]),
+    "feathered": (
+        FEATHERED,
+        {**some(METHODS, "joint", "cutout"), **some(SOFT, "banded, 3")},
+        [{}],
+    ),
     "soft, wide": (RAMPS[1::2], SOFT, [{}]),
     "soft, narrow": (RAMPS[::2], some(SOFT, "joint, T", "banded, 3"), [{}]),
     "seeds": (ONE_STYLE[:1], some(METHODS, "stitch", "joint", "cutout"), SEEDS),
@@ -125,9 +150,12 @@ STUDIES: dict[str, tuple[tuple[Scene, ...], dict[str, dict[str, Any]], list[dict
 
 def mask_of(scene: Scene, size: tuple[int, int]) -> np.ndarray:
     """Return a scene's mask, hard or a horizontal sigmoid, shape `size`."""
+    if scene.mask == LINES:
+        return np.tile((np.arange(size[1]) % 24 < 6).astype(np.float32), (size[0], 1))
     if isinstance(scene.mask, Path):
         mask = (resized_mask(read_mask(scene.mask), size) > 0.5).astype(np.float32)
-        return 1 - mask if scene.inverse else mask
+        mask = 1 - mask if scene.inverse else mask
+        return ndimage.gaussian_filter(mask, scene.feather) if scene.feather else mask
     # From 0.1 to 0.9 over the scene's share of the width.
     at = (np.arange(size[1]) + 0.5) / size[1] - 0.5
     ramp = 1 / (1 + np.exp(at * 2 * math.log(9) / scene.mask))

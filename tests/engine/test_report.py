@@ -352,10 +352,10 @@ def test_an_earlier_report_outlives_one_that_fails(home: Path, pictures: Path) -
     painted(home, pictures, "--style", "waves.png")
     before = {each.name: each.read_bytes() for each in (pictures / "report").iterdir()}
     broken = """
-from engine import report_guidance
+from engine.report import guidance
 def no_memory(*given):
     raise MemoryError
-report_guidance.draw_sheet = no_memory
+guidance.draw_sheet = no_memory
 """
     done = scumble("stylize", "content.png", "out.png", "--style", "oil.png", "--iterations", "1",
                    "--report", "report", home=home, folder=pictures, before=broken)  # fmt: skip

@@ -13,7 +13,7 @@ from engine.guidance import propagate, steepen
 from engine.job import Job
 from engine.pictures import read_picture
 from engine.regions import LoadedRegion
-from engine.report_guidance import MOST_BANDS, draw_sheet, guidance_rows, in_numbers, keep_row
+from engine.report.guidance import MOST_BANDS, draw_sheet, guidance_rows, in_numbers, keep_row
 from engine.targets import Targets, layers_of, region_terms
 
 SIZE = (60, 88)

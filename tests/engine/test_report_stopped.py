@@ -31,8 +31,8 @@ BASE = ("stylize", "content.png", "out.png", "--report", "report", "--style", "w
 
 SLOW = """
 import time
-from engine import report_guidance
-report_guidance.draw_sheet = lambda *given: time.sleep(600)
+from engine.report import guidance
+guidance.draw_sheet = lambda *given: time.sleep(600)
 """
 
 
@@ -175,10 +175,10 @@ def test_a_report_that_fails_is_a_warning_of_the_worker(
     start: Any, run_folder: Path, tmp_path: Path
 ) -> None:
     broken = """
-from engine import report_guidance
+from engine.report import guidance
 def broken(*given):
     raise OSError(28, "No space left on device")
-report_guidance.draw_sheet = broken
+guidance.draw_sheet = broken
 """
     worker = start(tmp_path / "report", broken, iterations=1)
     done = worker.wait_for("done")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from typing import Callable, Any
+from typing import Any, Callable
 
 import kit
 from gi.repository import Babl, Gegl, Gimp, GLib

@@ -22,7 +22,7 @@ from engine.metrics import is_soft, soft_share
 from engine.network import Network
 from engine.pictures import Picture, read_picture
 from engine.regions import LoadedRegion, keep_mask, load_regions, planar, resized_mask
-from engine.report_guidance import Row, guidance_rows, in_numbers, keep_row
+from engine.report.guidance import Row, guidance_rows, in_numbers, keep_row
 from engine.setup.machine import DISTRIBUTIONS
 from models.kernels import Kernels
 from models.weights import Weights

@@ -20,7 +20,7 @@ from engine.job import Job, JobError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.report_numbers import Findings
+    from engine.report.numbers import Findings
     from engine.stylize import Result
 
 PAGE, NUMBERS, SHEET = "report.html", "report.json", "guidance.png"
@@ -104,7 +104,7 @@ def write_report(job: Job, result: Result, files: Sequence[Path], writing: float
     """
     from engine.memory import peak
     from engine.pictures import PictureError
-    from engine.report_numbers import find
+    from engine.report.numbers import find
 
     findings = find(job, result, files, writing, peak())
     folder, partial = _folder(job), _partial(job)
@@ -154,9 +154,9 @@ def remove_partial(job: Job) -> None:
 
 def _fill(folder: Path, job: Job, result: Result, findings: Findings) -> None:
     """Write all of a report's files."""
-    from engine.report_guidance import draw_sheet
-    from engine.report_page import page
-    from engine.report_pictures import copies
+    from engine.report.guidance import draw_sheet
+    from engine.report.page import page
+    from engine.report.pictures import copies
 
     names = [region.name for region in findings.regions]
     pictures = copies(folder, findings)

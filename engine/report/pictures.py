@@ -12,7 +12,7 @@ from engine.regions import interleaved, planar, resized, resized_mask
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.report_numbers import Findings
+    from engine.report.numbers import Findings
 
 SIDE = 480
 """Pixels; the longer side of a copy."""

@@ -1,0 +1,1 @@
+"""The report on a run: what one attaches to a question."""
