@@ -12,6 +12,9 @@ SOFT_RAMP = 12.0
 """Pixels at the working size. Where masks change more slowly than this, strokes have room to change
 from one style to another; docs/spatial-control.md shows both sides of it."""
 
+COVERED = 0.95
+"""Where the masks add up to more than this, nothing is left of the content."""
+
 
 def suited_method(masks: Sequence[np.ndarray]) -> str:
     """Return the method that paints these masks best.
@@ -24,12 +27,14 @@ def suited_method(masks: Sequence[np.ndarray]) -> str:
     Returns
     -------
     {'joint', 'banded', 'cutout'}
-        'joint' where every mask is the whole picture, 'banded' where one has a soft ramp, and
-        'cutout' where all their borders are hard.
+        'joint' where every mask is the whole picture, 'banded' where they cover all of it and one
+        has a soft ramp, else 'cutout'. Where a part has no style, 'banded' would paint beyond the
+        ramp's end; 'cutout' leaves it as it is.
     """
     if all((mask == 1).all() for mask in masks):
         return "joint"
-    if any(ramp_width(mask) > SOFT_RAMP for mask in masks):
+    covered = (sum(masks, np.zeros_like(masks[0])) > COVERED).all()
+    if covered and any(ramp_width(mask) > SOFT_RAMP for mask in masks):
         return "banded"
     return "cutout"
 

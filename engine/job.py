@@ -116,7 +116,7 @@ class Job:
     regions: tuple[Region, ...] = setting((), "The styles and where they go.")
     method: str = setting(
         "auto",
-        "auto: banded for soft masks, cutout for hard ones; joint: one picture, masked Gram "
+        "auto: banded for soft masks over all of it, else cutout; joint: one picture, masked Gram "
         "losses; banded: joint, with full style all along soft ramps; cutout: joint, painted "
         "beyond the borders and cut out; pinned: joint, with everything outside the masks fixed; "
         "gradient: masked gradients; stitch: one picture per style, then put together.",

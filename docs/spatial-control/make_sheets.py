@@ -107,7 +107,17 @@ def bands(experiments: Path) -> None:
     sheet(HERE / "bands.jpg", rows)
 
 
+def thin(experiments: Path) -> None:
+    """Show a region of thin lines by four methods."""
+    pictures = [
+        (method, opened(experiments / f"thin--lines-in-Van-Gogh--{method}.png", 300))
+        for method in ("stitch", "joint", "pinned", "cutout")
+    ]
+    sheet(HERE / "thin.jpg", broken(pictures, 2))
+
+
 if __name__ == "__main__":
     from_gallery(Path(sys.argv[1]))
     borders(Path(sys.argv[2]))
     bands(Path(sys.argv[2]))
+    thin(Path(sys.argv[2]))

@@ -86,8 +86,8 @@ THIN = (
 )
 FEATHERED = tuple(
     each._replace(name=f"{each.name}, feathered by {feather:g}", feather=feather)
-    for each in (ONE_STYLE[1], ONE_STYLE[3])
-    for feather in (1.0, 3.0, 6.0)
+    for each in ONE_STYLE[1:2]
+    for feather in (1.0, 3.0)
 )
 ALONE = tuple(
     Scene(f"{each.name}, {style.stem} alone", each.content, each.mask, inverse, (style,))
