@@ -18,91 +18,40 @@ import statistics
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from engine.home import model_file
 from engine.job import Job, Region
 from engine.metrics import evenness, fringe, leak, reach, region_style_loss, seam, signed_distance
 from engine.network import Network
-from engine.pictures import Picture, read_mask, read_picture, write_picture
-from engine.regions import interleaved, planar, resized, resized_mask
+from engine.pictures import Picture, read_picture, write_picture
+from engine.regions import interleaved, planar, resized
 from engine.stylize import stylize
 from engine.targets import working_size
 from models.kernels import Kernels
 from models.weights import Weights
+from tests.bench.scenes import (
+    HELD_OUT_ONE,
+    HELD_OUT_SLOPES,
+    HELD_OUT_TWO,
+    ONE_STYLE,
+    SLOPES,
+    THIN,
+    TWO_STYLES,
+    Scene,
+    alone,
+    feathered,
+    mask_of,
+    ramps,
+)
 
-ROOT = Path(__file__).resolve().parents[2]
-PICTURES = ROOT / "engine" / "gallery" / "pictures"
-DEMO = ROOT / "docs" / "demo"
 AREA = 30_000
 ITERATIONS = 60
 BORDER = 14
 """Pixels on either side of a border between two styles, whose own style loss is measured."""
-
-VAN_GOGH, HOKUSAI = PICTURES / "vangogh.jpg", PICTURES / "hokusai.jpg"
-CASSATT, KANDINSKY = PICTURES / "cassatt.jpg", PICTURES / "kandinsky.jpg"
-OIL, WOODCUT = DEMO / "style-oil.jpg", DEMO / "style-woodcut.jpg"
-CHINA, FLOWER, COFFEE = PICTURES / "china.jpg", PICTURES / "flower.jpg", DEMO / "photo.jpg"
-SKY, DAHLIA, CUP = PICTURES / "sky.png", PICTURES / "flower-mask.png", DEMO / "cup.png"
-
-
-LINES = Path("lines of 6 pixels")
-"""Not a file: every 24 columns 6 of them, a region that no deep layer sees alone."""
-
-
-class Scene(NamedTuple):
-    """A content, its mask and the styles: one inside the mask, a second one outside.
-
-    The mask is a file, or the share of the width over which a horizontal sigmoid rises from 0.1 to
-    0.9. A file's border may be feathered: `feather` is the Gaussian's sigma in pixels.
-    """
-
-    name: str
-    content: Path
-    mask: Path | float
-    inverse: bool
-    styles: tuple[Path, ...]
-    feather: float = 0.0
-
-
-ONE_STYLE = (
-    Scene("sky in Van Gogh", CHINA, SKY, False, (VAN_GOGH,)),
-    Scene("behind the dahlia, Hokusai", FLOWER, DAHLIA, True, (HOKUSAI,)),
-    Scene("dahlia in Kandinsky", FLOWER, DAHLIA, False, (KANDINSKY,)),
-    Scene("table in Cassatt", COFFEE, CUP, True, (CASSATT,)),
-)
-TWO_STYLES = (
-    Scene("sky Hokusai, land Van Gogh", CHINA, SKY, False, (HOKUSAI, VAN_GOGH)),
-    Scene("dahlia Kandinsky, leaves Cassatt", FLOWER, DAHLIA, False, (KANDINSKY, CASSATT)),
-    Scene("cup woodcut, table oil", COFFEE, CUP, False, (WOODCUT, OIL)),
-)
-THIN = (
-    Scene("lines in Van Gogh", FLOWER, LINES, False, (VAN_GOGH,)),
-    Scene("lines in Kandinsky", COFFEE, LINES, False, (KANDINSKY,)),
-)
-FEATHERED = tuple(
-    each._replace(name=f"{each.name}, feathered by {feather:g}", feather=feather)
-    for each in ONE_STYLE[1:2]
-    for feather in (1.0, 3.0)
-)
-ALONE = tuple(
-    Scene(f"{each.name}, {style.stem} alone", each.content, each.mask, inverse, (style,))
-    for each in TWO_STYLES
-    for style, inverse in zip(each.styles, (False, True))
-)
-RAMPS = tuple(
-    Scene(f"{name}, ramp {width:g}", content, width, False, styles)
-    for name, content, styles in (
-        ("pagoda, Van Gogh to Hokusai", CHINA, (VAN_GOGH, HOKUSAI)),
-        ("dahlia, Kandinsky to Cassatt", FLOWER, (KANDINSKY, CASSATT)),
-        ("coffee, woodcut to oil", COFFEE, (WOODCUT, OIL)),
-    )
-    for width in (0.2, 0.5)
-)
 
 METHODS: dict[str, dict[str, Any]] = {
     "gradient": {"method": "gradient"},
@@ -127,39 +76,55 @@ def some(methods: dict[str, dict[str, Any]], *names: str) -> dict[str, dict[str,
     return {name: methods[name] for name in names}
 
 
-NOISE = {"init": "noise"}
+Settings = dict[str, Any]
 FEW = ("gradient", "stitch", "joint", "cutout, receptive", "cutout")
-SEEDS = [{"init": "noise", "seed": seed} for seed in (1, 2)]
-STUDIES: dict[str, tuple[tuple[Scene, ...], dict[str, dict[str, Any]], list[dict[str, Any]]]] = {
+SEEDS: list[Settings] = [{"init": "noise", "seed": seed} for seed in (1, 2)]
+LARGE: list[Settings] = [{"size": 4 * AREA}]
+T_AND_BANDED = some(SOFT, "joint, T", "banded, 3")
+EITHER = {**some(METHODS, "cutout"), **some(SOFT, "banded, 3")}
+"""What `auto` chooses between where the masks cover everything."""
+
+STUDIES: dict[str, tuple[tuple[Scene, ...], dict[str, Settings], list[Settings]]] = {
     "one": (ONE_STYLE, METHODS, [{}]),
     "two": (TWO_STYLES, some(METHODS, *FEW), [{}]),
-    "alone": (ALONE, some(METHODS, "cutout"), [{}]),
+    "alone": (alone(TWO_STYLES), some(METHODS, "cutout"), [{}]),
     "thin": (THIN, some(METHODS, "stitch", "joint", "pinned", "cutout"), [{}]),
     "feathered": (
-        FEATHERED,
+        feathered(ONE_STYLE[1:2], 1, 3),
         {**some(METHODS, "joint", "cutout"), **some(SOFT, "banded, 3")},
         [{}],
     ),
-    "soft, wide": (RAMPS[1::2], SOFT, [{}]),
-    "soft, narrow": (RAMPS[::2], some(SOFT, "joint, T", "banded, 3"), [{}]),
+    "soft, wide": (ramps(SLOPES, 0.5), SOFT, [{}]),
+    "soft, narrow": (ramps(SLOPES, 0.2), T_AND_BANDED, [{}]),
     "seeds": (ONE_STYLE[:1], some(METHODS, "stitch", "joint", "cutout"), SEEDS),
-    "soft, seeds": (RAMPS[1:2], some(SOFT, "joint, T", "banded, 3"), SEEDS),
-    "soft, large": (RAMPS[1:2], some(SOFT, "joint, T", "banded, 3"), [{"size": 4 * AREA}]),
+    "soft, seeds": (ramps(SLOPES[:1], 0.5), T_AND_BANDED, SEEDS),
+    "soft, large": (ramps(SLOPES[:1], 0.5), T_AND_BANDED, LARGE),
+    "held out, one": (
+        HELD_OUT_ONE,
+        some(METHODS, "gradient", "stitch", "joint", "pinned", "cutout"),
+        [{}],
+    ),
+    "held out, two": (HELD_OUT_TWO, some(METHODS, *FEW), [{}]),
+    "held out, alone": (alone(HELD_OUT_TWO), some(METHODS, "cutout"), [{}]),
+    "held out, wide": (
+        ramps(HELD_OUT_SLOPES, 0.5),
+        some(SOFT, "joint, T", "joint, T squared", "banded, 3", "banded, 5"),
+        [{}],
+    ),
+    "held out, narrow": (ramps(HELD_OUT_SLOPES, 0.2), T_AND_BANDED, [{}]),
+    "held out, feathered": (feathered(HELD_OUT_TWO, 10), T_AND_BANDED, [{}]),
+    "held out, soft, seeds": (ramps(HELD_OUT_SLOPES[1:3], 0.5), T_AND_BANDED, SEEDS),
+    "held out, soft, large": (ramps(HELD_OUT_SLOPES[:3], 0.5), T_AND_BANDED, LARGE),
+    "held out, one, large": (
+        HELD_OUT_ONE[:4],
+        some(METHODS, "stitch", "joint", "cutout"),
+        LARGE,
+    ),
+    **{
+        f"held out, ramp {width:g}": (ramps(HELD_OUT_SLOPES[::2], width), EITHER, [{}])
+        for width in (0.02, 0.04, 0.08, 0.16)
+    },
 }
-
-
-def mask_of(scene: Scene, size: tuple[int, int]) -> np.ndarray:
-    """Return a scene's mask, hard or a horizontal sigmoid, shape `size`."""
-    if scene.mask == LINES:
-        return np.tile((np.arange(size[1]) % 24 < 6).astype(np.float32), (size[0], 1))
-    if isinstance(scene.mask, Path):
-        mask = (resized_mask(read_mask(scene.mask), size) > 0.5).astype(np.float32)
-        mask = 1 - mask if scene.inverse else mask
-        return ndimage.gaussian_filter(mask, scene.feather) if scene.feather else mask
-    # From 0.1 to 0.9 over the scene's share of the width.
-    at = (np.arange(size[1]) + 0.5) / size[1] - 0.5
-    ramp = 1 / (1 + np.exp(at * 2 * math.log(9) / scene.mask))
-    return np.broadcast_to(ramp.astype(np.float32), size).copy()
 
 
 class Study:
@@ -223,10 +188,9 @@ class Study:
         for number, (style, side) in enumerate(zip(styles, sides), 1):
             value = region_style_loss(network, painted, style, side).value
             figures[f"region style loss {number}"] = value
-        if not isinstance(self.scene.mask, Path):
+        if self.scene.ramp:
             figures["evenness"] = evenness(painted, mask)
             figures["evenness of the content"] = evenness(content, mask)
-            return figures
         figures["seam"] = seam(painted, mask)
         figures["seam of the content"] = seam(content, mask)
         figures["fringe"] = fringe(painted, mask)
