@@ -23,7 +23,7 @@ h2 { margin-top: 3rem; border-top: 1px solid #ccc; padding-top: 1.5rem; }
 .inputs { grid-template-columns: repeat(auto-fill, minmax(9rem, 11rem)); }
 .curves { grid-template-columns: repeat(auto-fill, minmax(26rem, 1fr)); }
 figure { margin: 0; }
-figure img { width: 100%; height: auto; display: block; }
+figure img { width: 100%; height: auto; display: block; outline: 1px solid #ddd; }
 figcaption { font-size: 0.875rem; color: #444; margin-top: 0.25rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.875rem; margin: 1rem 0; }
@@ -177,6 +177,6 @@ def _image(file: str, caption: str) -> str:
     link = escape(quote(file))
     text = escape(caption)
     return (
-        f'<figure><a href="{link}"><img src="{link}" alt="{text}" loading="lazy"></a>'
+        f'<figure><a href="{link}"><img src="{link}" alt="{text}"></a>'
         f"<figcaption>{text}</figcaption></figure>"
     )

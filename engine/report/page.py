@@ -19,7 +19,7 @@ table { border-collapse: collapse; margin: 0.6em 0; }
 th, td { text-align: left; vertical-align: top; padding: 0.15em 1em 0.15em 0;
          border-bottom: 1px solid #ddd; }
 th { font-weight: 600; } td.number { text-align: right; font-variant-numeric: tabular-nums; }
-img { max-width: 100%; height: auto; }
+img { max-width: 100%; height: auto; outline: 1px solid #ddd; }
 figure { display: inline-block; margin: 0 1em 1em 0; vertical-align: top; }
 figcaption { color: #444; font-size: 0.9em; }
 .note { color: #444; }
