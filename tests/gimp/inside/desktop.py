@@ -14,9 +14,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-from screen import CANCEL_BUTTON, DIALOG, MESSAGE, TMP, WATCH, Desktop, all_gone, engines, wait
-
-CHOOSER = "^Choose a style$"
+from screen import (
+    CANCEL_BUTTON,
+    CHOOSER,
+    DIALOG,
+    MESSAGE,
+    TMP,
+    WATCH,
+    Desktop,
+    all_gone,
+    engines,
+    wait,
+)
 
 
 def main(version: str, file: str, style: str) -> dict[str, Any]:
@@ -70,23 +79,12 @@ def fill_by_keyboard(desktop: Desktop, style: str) -> None:
     desktop.widget(text="Choose a picture file…", menu=True)
     desktop.shot("dialog-styles")
     desktop.key("End", "Return")
-    desktop.window(CHOOSER)
-    desktop.type(style[:1])  # a slash opens the field for paths
-    wait(lambda: field(desktop) == style[:1], "the field for a path")
-    desktop.type(style[1:])
-    wait(lambda: field(desktop) == style, "the path")
-    desktop.key("Return")
-    desktop.gone(CHOOSER)
+    desktop.type_path(style, CHOOSER)
     desktop.window(DIALOG)
     desktop.key("alt+i", "ctrl+a")
     desktop.type("4000")
     desktop.key("Tab")
     desktop.shot("dialog-filled")
-
-
-def field(desktop: Desktop) -> Any:
-    """Return what is in the field that has the keyboard."""
-    return next((each["value"] for each in desktop.widgets(focus=True)), None)
 
 
 def stop_and_undo(desktop: Desktop, before: int) -> None:

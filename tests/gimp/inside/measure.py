@@ -15,6 +15,7 @@ from pathlib import Path
 
 TMP = Path(os.environ["TMPDIR"])
 WIDTH, HEIGHT = 4000, 3000
+"""Of the layer that scenes.make_large saves."""
 
 STAND_IN = """#!/usr/bin/python3
 import json, os, shutil, sys, time
@@ -30,14 +31,12 @@ shutil.rmtree(folder)
 SCRIPT = """
 import json, sys, time
 sys.path.insert(0, {inside!r})
-import kit
+import kit, scenes
 from gi.repository import Gimp
 place = kit.PLUGIN / "engine.json"
 text = place.read_text()
-image = Gimp.Image.new({width}, {height}, Gimp.ImageBaseType.RGB)
-layer = kit.add_layer(image, "Photo", size=({width}, {height}), place=(0, 0))
-image.select_ellipse(Gimp.ChannelOps.REPLACE, 500, 500, 2000, 1500)
-Gimp.Selection.feather(image, 100)
+image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, scenes.file_of("large"))
+(layer,) = image.get_layers()
 place.write_text(json.dumps({{**json.loads(text), "python": {stand_in!r}}}))
 try:
     began = time.time()
@@ -56,7 +55,7 @@ def main(version: str, inside: str) -> None:
     stand_in.chmod(0o755)
     flags = ["-idf", "--batch-interpreter=python-fu-eval", "-b", "-", "--quit"]
     command = [f"gimp-console-{version}", *flags]
-    text = SCRIPT.format(inside=inside, width=WIDTH, height=HEIGHT, stand_in=str(stand_in))
+    text = SCRIPT.format(inside=inside, stand_in=str(stand_in))
     with (TMP / "gimp.log").open("w") as log:
         gimp = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
     assert gimp.stdin is not None

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from screen import DIALOG, MESSAGE, TMP, WATCH, Desktop, all_gone, engines, wait
+from screen import CHOOSER, DIALOG, MESSAGE, TMP, WATCH, Desktop, all_gone, engines, wait
 
 HELP = "^Neural Style: help$"
 
@@ -135,6 +135,26 @@ def fill(desktop: Desktop) -> None:
     wait_for(desktop, WEIGHT, 1.3, 1.0)
     wait_for(desktop, STYLE_SIZE, 1.0, 0.9)
     assert desktop.widget(text="Paint")["able"]
+
+
+def choose_file(desktop: Desktop, row: int, path: str) -> None:
+    """Choose a picture file as a region's style."""
+    desktop.choose(STYLE, "Choose a picture file…", row)
+    desktop.type_path(path, CHOOSER)
+    desktop.window(DIALOG)
+
+
+def choose_beside(desktop: Desktop, label: str, first: str) -> None:
+    """Choose the entry that begins so, in the list beside a label."""
+    down = desktop.widget(text=label)["at"][1]
+    lists = [each for each in desktop.widgets(type="ToggleButton") if each["at"][1] == down]
+    desktop.press(*lists[0]["at"])
+    wait(lambda: desktop.widgets(menu=True), "the list")
+    (entry,) = {
+        each["text"] for each in desktop.widgets(menu=True) if each["text"].startswith(first)
+    }
+    desktop.click(text=entry, menu=True)
+    wait(lambda: not desktop.widgets(menu=True), "the list's end")
 
 
 def turn(desktop: Desktop, row: int, wanted: dict[str, Any], up: int) -> None:

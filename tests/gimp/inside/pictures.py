@@ -8,11 +8,10 @@ from __future__ import annotations
 import json
 import sys
 
-from mouse import STYLE, enter
+from mouse import STYLE, choose_beside, choose_file, enter
 from screen import DIALOG, MESSAGE, WATCH, Desktop, wait
 
 PAINTING_SECONDS = 3000.0
-CHOOSER = "^Choose a style$"
 SHOWN_STEP = 40
 
 
@@ -43,37 +42,6 @@ def main(version: str, photo: str, sky: str, ground: str) -> list[str]:
     finally:
         desktop.close()
     return ["gimp-selection", "gimp-dialog", "gimp-painting", "gimp-result", "gimp-group"]
-
-
-def choose_file(desktop: Desktop, row: int, path: str) -> None:
-    """Choose a picture file as a style."""
-    desktop.choose(STYLE, "Choose a picture file…", row)
-    desktop.window(CHOOSER)
-    desktop.type(path[:1])  # a slash opens the field for paths
-    wait(lambda: field(desktop) == path[:1], "the field for a path")
-    desktop.type(path[1:])
-    wait(lambda: field(desktop) == path, "the path")
-    desktop.key("Return")
-    desktop.gone(CHOOSER)
-    desktop.window(DIALOG)
-
-
-def field(desktop: Desktop) -> object:
-    """Return what is in the field that has the keyboard."""
-    return next((each["value"] for each in desktop.widgets(focus=True)), None)
-
-
-def choose_beside(desktop: Desktop, label: str, first: str) -> None:
-    """Choose the entry that begins so, in the list beside a label."""
-    down = desktop.widget(text=label)["at"][1]
-    lists = [each for each in desktop.widgets(type="ToggleButton") if each["at"][1] == down]
-    desktop.press(*lists[0]["at"])
-    wait(lambda: desktop.widgets(menu=True), "the list")
-    (entry,) = {
-        each["text"] for each in desktop.widgets(menu=True) if each["text"].startswith(first)
-    }
-    desktop.click(text=entry, menu=True)
-    wait(lambda: not desktop.widgets(menu=True), "the list's end")
 
 
 def paint(desktop: Desktop, shot: str) -> None:

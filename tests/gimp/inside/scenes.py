@@ -68,6 +68,16 @@ def make_example(photo: str) -> None:
     save(image, "pagoda")
 
 
+def make_large() -> None:
+    """Save a layer of 4000x3000 pixels with alpha under a feathered selection."""
+    width, height = 4000, 3000
+    image = Gimp.Image.new(width, height, Gimp.ImageBaseType.RGB)
+    kit.add_layer(image, "Photo", size=(width, height), place=(0, 0))
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, 500, 500, 2000, 1500)
+    Gimp.Selection.feather(image, 100)
+    save(image, "large")
+
+
 def make_refused() -> None:
     image, layer = kit.photo()
     image.set_selected_layers([layer, kit.add_layer(image, "Other")])

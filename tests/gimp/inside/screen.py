@@ -20,6 +20,7 @@ TMP = Path(os.environ["TMPDIR"])
 EYES = Path(__file__).resolve().parent / "eyes"
 PATIENCE = 120.0
 DIALOG, WATCH = "^Neural Style$", "^Neural Style: painting$"
+CHOOSER = "^Choose a style$"
 MAIN = r"^{}.* layers?\).* GIMP$"
 MESSAGE = "^GIMP Message$"
 CANCEL_BUTTON = ("990", "862")
@@ -213,6 +214,20 @@ class Desktop:
         """Choose an entry of a list with the mouse."""
         self.click(number, **combo)
         self.click(text=text, menu=True)
+
+    def field(self) -> Any:
+        """Return what is in the field that has the keyboard."""
+        return next((each["value"] for each in self.widgets(focus=True)), None)
+
+    def type_path(self, path: str, chooser: str) -> None:
+        """Type a path into a window that chooses a file."""
+        self.window(chooser)
+        self.type(path[:1])  # a slash opens the field for paths
+        wait(lambda: self.field() == path[:1], "the field for a path")
+        self.type(path[1:])
+        wait(lambda: self.field() == path, "the path")
+        self.key("Return")
+        self.gone(chooser)
 
     # GIMP
 

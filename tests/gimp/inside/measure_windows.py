@@ -1,0 +1,83 @@
+"""What the plug-in costs with its windows, on a large layer; run beside GIMP, not in it.
+
+The real engine paints a sketch. Prints one JSON object: seconds and bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from measure import peak_memory
+from mouse import choose_beside, choose_file, enter
+from screen import DIALOG, WATCH, Desktop, all_gone, wait
+
+SHORTCUT = "ctrl+alt+j"
+PAINTING_SECONDS = 600.0
+
+
+def main(version: str, photo: str, style: str) -> None:
+    desktop = Desktop(version, photo)
+    try:
+        times = {"to the dialog": time_to_dialog(desktop)}
+        choose_file(desktop, 0, style)
+        choose_beside(desktop, "Working size", "Sketch")
+        enter(desktop, "Iterations", "400")
+        dialog = peak_memory()
+        times["from Cancel to the engine's end"] = time_to_cancel(desktop)
+        desktop.open_filter()
+        enter(desktop, "Iterations", "20")
+        peak = paint(desktop)
+    finally:
+        desktop.close()
+    seen = {
+        **{f"seconds {name}": round(took, 2) for name, took in times.items()},
+        "peak memory with the dialog, bytes": dialog,
+        "peak memory with the growing picture and the result, bytes": peak,
+    }
+    print("SEEN " + json.dumps(seen))
+
+
+def time_to_dialog(desktop: Desktop) -> float:
+    """Return the seconds from the filter's shortcut to the dialog, the second time.
+
+    At the first time the menu is built, and the plug-in's files may have to come from the disk.
+    """
+    desktop.open_filter()
+    desktop.key("Escape")
+    desktop.gone(DIALOG)
+    desktop.focus(desktop.main)
+    desktop.do("key", "--clearmodifiers", SHORTCUT)
+    took = wait(lambda: desktop.find(DIALOG), "the dialog")
+    desktop.window(DIALOG)
+    return took
+
+
+def time_to_cancel(desktop: Desktop) -> float:
+    """Return the seconds from Cancel to the end of the engine's process."""
+    watch = desktop.start()
+    desktop.focus(watch)
+    desktop.do("key", "--clearmodifiers", "alt+c")
+    took = wait(all_gone, "the engine's end")
+    desktop.gone(WATCH)
+    return took
+
+
+def paint(desktop: Desktop) -> int:
+    """Paint to the end; return the largest memory of the plug-in's process meanwhile."""
+    before = desktop.layers()
+    most = 0
+
+    def painted() -> bool:
+        nonlocal most
+        most = max(most, peak_memory())
+        return desktop.layers() > before
+
+    desktop.click(text="Paint")
+    wait(painted, "the painting", PAINTING_SECONDS)
+    wait(all_gone, "the engine's end")
+    return most
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
