@@ -222,7 +222,9 @@ def run_tests(run, arguments):
     """Run pytest over the tests, or over those that the arguments name."""
     tests = CHECKOUT / "tests"
     named = [CHECKOUT / argument.split("::")[0] for argument in arguments]
-    command = [str(run.python), "-X", "utf8", "-m", "pytest"]
+    # Not in the checkout, which may be on a medium that cannot be written to.
+    cache = "cache_dir={}".format(run.home / "cache" / "pytest")
+    command = [str(run.python), "-X", "utf8", "-m", "pytest", "-o", cache]
     if not any(path == tests or tests in path.parents for path in named if path.exists()):
         command.append("tests")
     return follow(command + arguments, installation.variables(run))

@@ -243,7 +243,8 @@ class Job:
         0, "Seed of the noise, reported with every result.", low=0, high=2**32 - 1, label="Seed"
     )
     separate: bool = setting(
-        False, "With the method stitch, also write each style's whole picture beside the output."
+        False,
+        "Also write what was painted before the masks cut it out; with stitch one for each style.",
     )
     report: str = setting(
         "",
@@ -318,8 +319,8 @@ def check(job: Job) -> None:
     if job.grow and job.guidance not in ("inside", "all"):
         message = f"grow: {job.grow} goes with guidance 'inside' or 'all', not {job.guidance!r}."
         raise JobError(message)
-    if job.separate and job.method != "stitch":
-        message = f"separate: goes with the method 'stitch' only, not with '{job.method}'."
+    if job.separate and job.method not in ("auto", "cutout", "stitch"):
+        message = f"separate: goes with 'auto', 'cutout' and 'stitch', not with {job.method!r}."
         raise JobError(message)
 
 

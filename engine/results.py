@@ -30,11 +30,11 @@ def inputs(job: Job) -> tuple[str, ...]:
 
 
 def outputs(job: Job) -> tuple[Path, ...]:
-    """Return the files that the job writes: its output, then each style's own picture."""
+    """Return the files that the job writes: its output, then what the masks cut it out of."""
     output = Path(job.output)
     if not job.separate:
         return (output,)
-    numbers = range(1, len(job.regions) + 1)
+    numbers = range(1, len(job.regions) + 1 if job.method == "stitch" else 2)
     return (output, *(output.with_name(f"{output.stem}-{n}{output.suffix}") for n in numbers))
 
 

@@ -46,7 +46,8 @@ class Result:
     picture : Picture
         Of the content's size, with the content's alpha.
     separate : tuple of Picture
-        With the job's `separate`, each style's whole picture.
+        With the job's `separate`, what was painted before the masks cut it out: with the method
+        stitch each style's whole picture, else one picture.
     loss : float
         Of the last scale's picture; for the method stitch the sum over its pictures.
     steps, evaluations : int

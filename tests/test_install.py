@@ -302,11 +302,12 @@ def test_the_packages_for_the_tests_and_the_arguments_for_pytest(
     done = made_up.install("test", "-k", "this or that", "-x", **places)
     assert done.returncode == 5, done.stderr
     (home,) = tmp_path.rglob("scumble-tests")
-    said = f"pytest tests -k this or that -x in {made_up.checkout} with {home}"
+    cache = f"-o cache_dir={home / 'cache' / 'pytest'}"
+    said = f"pytest {cache} tests -k this or that -x in {made_up.checkout} with {home}"
     assert done.stdout.splitlines()[-1] == said
     assert not (home / "app").exists()
     done = made_up.install("test", "tests/test_some.py::test_one", "--lf", **places)
-    assert "pytest tests/test_some.py::test_one --lf in " in done.stdout.splitlines()[-1]
+    assert f"pytest {cache} tests/test_some.py::test_one --lf in " in done.stdout.splitlines()[-1]
     assert "for the tests; name another folder" in one_sentence(made_up.install("--home", home))
 
 

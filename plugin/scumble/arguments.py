@@ -15,10 +15,6 @@ import job
 import wording
 from gi.repository import Gimp, Gio, GObject
 
-DEFAULTS = {"separate": True}
-"""Where GIMP departs from the contract: a group of layers loses nothing, shows the same, and can be
-merged, while files beside the output would be a surprise."""
-
 FILES = ("init_picture", "report")
 """Options that are a file or a folder."""
 
@@ -43,7 +39,7 @@ def property_name(field: str) -> str:
 
 def default_of(described: dataclasses.Field) -> Any:
     """Return an option's default as its argument holds it."""
-    default = DEFAULTS.get(described.name, described.default)
+    default = described.default
     return layers_text(default) if described.name in LAYERS else default
 
 

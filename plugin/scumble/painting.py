@@ -134,7 +134,10 @@ class Painting:
                 message = f"The engine's picture is damaged: {error}\nThe log is {self.painter.log}"
                 raise painter.PainterError(message) from error
         parts: tuple[results.Part, ...] = ()
-        if self.job.separate and len(outcome.files) == len(self.plans) + 1:
+        pictures = outcome.files[1:]
+        if len(pictures) == 1:  # of what was painted in one go there is one picture for all styles
+            pictures *= len(self.plans)
+        if self.job.separate and len(pictures) == len(self.plans):
             parts = tuple(
                 results.Part(
                     name=plan.name,
@@ -142,7 +145,7 @@ class Painting:
                     mask=self.folder / region.mask if region.mask.endswith(".npy") else None,
                     rest=region.mask == regions.REST,
                 )
-                for plan, region, path in zip(self.plans, self.job.regions, outcome.files[1:])
+                for plan, region, path in zip(self.plans, self.job.regions, pictures)
             )
         settings = arguments.to_text(
             self.wish.options, regions.to_json(self.wish.regions), self.place.version

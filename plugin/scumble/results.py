@@ -19,14 +19,14 @@ MASK_VALUES = 2**20
 
 @dataclass(frozen=True)
 class Part:
-    """One style's own picture and where its region's mask is.
+    """One style's picture before its region was cut out, and where the region's mask is.
 
     Attributes
     ----------
     name : str
         What its layer is called.
     picture : Path
-        The whole picture in this style.
+        The picture that the mask is for.
     mask : Path or None
         The mask, as the engine got it; None for the whole layer.
     rest : bool
@@ -81,8 +81,11 @@ def place(
     position = image.get_item_position(content)
     image.undo_group_start()
     try:
-        made = _insert(image, result, (x, y), size, parent, position, content.has_alpha(), told)
-        if content.get_mask() is not None and content.get_apply_mask():
+        masked = content.get_mask() is not None and content.get_apply_mask()
+        made = _insert(
+            image, result, (x, y), size, parent, position, content.has_alpha(), told, masked
+        )
+        if masked:
             canvas.copy_mask(content, made[0])
         image.set_selected_layers([made[0]])
     finally:
@@ -131,15 +134,24 @@ def _insert(
     position: int,
     alpha: bool,
     told: canvas.Told,
+    to_mask: bool = False,
 ) -> list[Gimp.Layer]:
-    if not result.parts:
-        layer = _layer(image, result.name, result.picture, place_, size, alpha, told)
+    """Insert one layer, with a mask if there is one part, or a group with a layer for each part.
+
+    With `to_mask` another mask is to follow, so that a single part, too, is put into a group. The
+    engine puts its pictures together as sRGB's values, not as light, and so do masked layers here.
+    """
+    if len(result.parts) <= 1 and not (result.parts and to_mask):
+        picture = result.parts[0].picture if result.parts else result.picture
+        layer = _layer(image, result.name, picture, place_, size, alpha, told)
         _attach(layer, result.settings)
         image.insert_layer(layer, parent, position)
+        if result.parts and result.parts[0].mask:
+            layer.set_composite_space(Gimp.LayerColorSpace.RGB_NON_LINEAR)
+            canvas.write_mask_into(layer, _shares(result.parts, 0, size))
         return [layer]
     group = Gimp.GroupLayer.new(image, result.name)
     _attach(group, result.settings)
-    # The engine puts its pictures together as sRGB's values, not as light.
     group.set_composite_space(Gimp.LayerColorSpace.RGB_NON_LINEAR)
     image.insert_layer(group, parent, position)
     made = []

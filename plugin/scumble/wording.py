@@ -46,7 +46,7 @@ LETTERS = {**OWN, **{name: each for each, names in SHARED.items() for name in na
 
 LABELS = {
     "keep_strength": "how firmly",
-    "separate": "One layer per style",
+    "separate": "Layers with masks",
     "grow": "Grow by",
     "scales": "Number of scales",
     "init": "Begin from",
@@ -66,9 +66,9 @@ TEXTS = {
     "keep": "What is to be kept of the content, such as a face: selection, outside, channel:NAME, "
     "mask:NAME, alpha:NAME, grey:NAME, or the path of a grey picture, white where the content is "
     "kept; empty for nothing.",
-    "separate": "Gives a group with one layer per style, each with its region as a layer mask that "
-    "can be repainted, if the method makes a picture for each style, as stitch does; auto may take "
-    "one that does. Otherwise there is one layer.",
+    "separate": "Gives what was painted before the masks cut it out: a layer for each style, with "
+    "its region as a layer mask that can be repainted. With stitch each is all in its style; with "
+    "cutout and auto all show one painting, which goes on beyond the regions.",
 }
 """Help where GIMP has or makes something else than the command line."""
 

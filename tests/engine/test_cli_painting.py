@@ -160,6 +160,18 @@ def test_a_job_file_and_each_styles_own_picture(pictures, model_home):
     assert last["settings"] == read_settings(written[0])
 
 
+def test_what_was_painted_before_it_was_cut_out(pictures, model_home):
+    asked = [*BASE, "ramp.png", "--iterations", "1", "--separate"]
+    done = scumble(*asked, home=model_home, folder=pictures)
+    assert done.returncode == 0, done.stderr
+    assert sorted(each.name for each in pictures.glob("out*")) == ["out-1.png", "out.png"]
+    again = scumble("job", "out.png", "--output", "again.png", home=model_home, folder=pictures)
+    assert again.returncode == 0, again.stderr
+    np.testing.assert_allclose(
+        read_picture(pictures / "again-1.png").rgb, read_picture(pictures / "out-1.png").rgb, atol=1
+    )
+
+
 def test_an_output_that_would_overwrite_an_input_later(pictures):
     (pictures / "waves.png").rename(pictures / "out-1.png")
     done = scumble("stylize", "content.png", "out.png", "--style", "out-1.png", "--method",

@@ -75,7 +75,7 @@ def consistent(job: Job) -> Job:
         content_layers=(*job.content_layers[:-1], (job.content_layers[-1][0], 1.0)),
         optimizer="auto" if job.method == "gradient" else job.optimizer,
         grow=job.grow if job.guidance in ("inside", "all") else 0,
-        separate=job.separate and job.method == "stitch",
+        separate=job.separate and job.method in ("auto", "cutout", "stitch"),
     )
 
 
@@ -202,7 +202,7 @@ def test_layers_as_an_object():
         ({"init": "picture"}, ["init_picture", "empty"]),
         ({"method": "gradient", "optimizer": "lbfgs"}, ["optimizer", "'lbfgs'", "'adam'"]),
         ({"grow": 2}, ["grow", "2", "'auto'", "'inside'", "'all'"]),
-        ({"separate": True}, ["separate", "'stitch'", "'auto'"]),
+        ({"separate": True, "method": "joint"}, ["separate", "'stitch'", "'auto'", "'joint'"]),
     ],
 )
 def test_what_does_not_go_together(changes, words):

@@ -369,3 +369,26 @@ def test_stitching_is_the_masked_sum_of_whole_pictures(folder: Path) -> None:
     np.testing.assert_array_equal(result.separate[0].alpha, result.picture.alpha)
     alone = paint(job(folder, regions[0], method="stitch", separate=True))
     np.testing.assert_array_equal(alone.separate[0].rgb, result.separate[0].rgb)
+
+
+@pytest.mark.parametrize("method", ["auto", "cutout"])
+def test_cutout_is_one_picture_under_the_masks(folder: Path, method: str) -> None:
+    regions = Region("one.png", "middle.png"), Region("other.png", "ramp.png")
+    result = paint(job(folder, *regions, method=method, separate=True))
+    assert result.method == "cutout"
+    (free,) = result.separate
+    content = original(folder).astype(np.float64)
+    masks = (np.asarray(Image.open(folder / each.mask), float) / 255 for each in regions)
+    covered = np.minimum(sum(masks), 1)[..., None]
+    expected = covered * free.rgb + (1 - covered) * content
+    np.testing.assert_allclose(result.picture.rgb, expected, rtol=0, atol=0.01)
+    faint = (covered < 0.5)[..., 0]
+    assert np.abs(free.rgb - result.picture.rgb)[faint].mean() > 1
+
+
+def test_where_masks_cover_everything_nothing_is_cut_out(folder: Path) -> None:
+    regions = Region("one.png", "ramp.png"), Region("other.png", "rest")
+    result = paint(job(folder, *regions, separate=True))
+    assert result.method == "banded"
+    (free,) = result.separate
+    np.testing.assert_allclose(free.rgb, result.picture.rgb, rtol=0, atol=0.01)

@@ -16,15 +16,16 @@ def results(gimp: Gimp, module: str) -> dict[str, str]:
     return run_checks(gimp, module)
 
 
-@pytest.mark.parametrize("name", check_names("behaviour"))
-def test_behaviour(gimp: Gimp, name: str) -> None:
-    failure = results(gimp, "behaviour")[name]
-    assert not failure, failure
-
-
-@pytest.mark.parametrize("name", check_names("refusals"))
-def test_refusals(gimp: Gimp, name: str) -> None:
-    failure = results(gimp, "refusals")[name]
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (module, name)
+        for module in ("behaviour", "layers", "refusals")
+        for name in check_names(module)
+    ],
+)
+def test_in_gimp(gimp: Gimp, module: str, name: str) -> None:
+    failure = results(gimp, module)[name]
     assert not failure, failure
 
 

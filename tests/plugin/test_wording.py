@@ -52,8 +52,8 @@ def test_the_overrides_are_for_options(wording):
 
 
 def test_layers_are_for_methods_that_make_them(wording):
-    assert wording.makes_layers("stitch")
-    assert not wording.makes_layers("joint")
+    made = [method for method in wording.job.METHODS if wording.makes_layers(method)]
+    assert made == ["auto", "cutout", "stitch"]
 
 
 def test_the_help_page_names_what_the_dialog_has(wording):

@@ -100,59 +100,6 @@ def check_start_from_settings() -> None:
     assert regions.from_json(config.get_property("regions"))[0].style == str(kit.picture())
 
 
-def check_group() -> None:
-    """The method stitch gives a group whose look is the stitched picture."""
-    image, layer = photo()
-    layer.add_alpha()
-    image.select_ellipse(Gimp.ChannelOps.REPLACE, 20, -5, 50, 40)
-    Gimp.Selection.feather(image, 25)
-    other = kit.TMP / "dark.png"
-    dark = kit.new_image()
-    kit.add_layer(dark, "Dark", alpha=False).invert(False)
-    kit_file = Gio.File.new_for_path(str(other))
-    assert Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, dark, kit_file, None)
-    regions = json.dumps(
-        [kit.region(mask="selection", name="A"), kit.region(other, mask="rest", name="B")]
-    )
-    options = {"regions": regions, "method": "stitch", "iterations": 3, "strength": 10.0, "size": 0}
-    group = kit.paint(image, layer, **options)
-    assert group.is_group()
-    assert names(group.get_children()) == ["A", "B"]
-    assert group.get_offsets()[1:] == PLACE
-    assert names(image.get_layers()) == [group.get_name(), "Photo"]
-    for child in group.get_children():
-        assert child.get_parasite("scumble-settings")
-    first, second = (child.get_mask() for child in group.get_children())
-    single = kit.paint(image, layer, separate=False, **options)
-    assert not single.is_group()
-    soft = 0
-    for x, y in kit.samples():
-        desired = kit.selected(image, x + PLACE[0], y + PLACE[1]) if y >= -PLACE[1] else 0.0
-        kit.near(kit.pixel(first, x, y, "Y float")[0], desired, 0.003, f"mask A {x},{y}")
-        kit.near(kit.pixel(second, x, y, "Y float")[0], 1 - desired, 0.005, f"mask B {x},{y}")
-        soft += 0.1 < desired < 0.9
-        shown, stitched = kit.pixel(group, x, y), kit.pixel(single, x, y)
-        if stitched[3] > 0.1:
-            for plane in range(4):
-                kit.near(shown[plane] * 255, stitched[plane] * 255, 4.0, f"look {x},{y}")
-    assert soft > 10, soft
-
-
-def check_overlap() -> None:
-    """Overlapping masks add up to one, and what none covers stays clear."""
-    image, layer = photo()
-    image.select_rectangle(Gimp.ChannelOps.REPLACE, 13, 0, 40, 70)
-    left = Gimp.Selection.save(image)
-    left.set_name("left")
-    image.select_rectangle(Gimp.ChannelOps.REPLACE, 33, 0, 30, 70)
-    regions = json.dumps([kit.region(mask="channel:left"), kit.region(mask="selection")])
-    group = kit.paint(image, layer, regions=regions, method="stitch")
-    first, second = (child.get_mask() for child in group.get_children())
-    for x, wanted in ((5, (1, 0)), (30, (0.5, 0.5)), (45, (0, 1)), (60, (0, 0))):
-        kit.near(kit.pixel(first, x, 30, "Y float")[0], wanted[0], 0.01, f"A {x}")
-        kit.near(kit.pixel(second, x, 30, "Y float")[0], wanted[1], 0.01, f"B {x}")
-
-
 def check_prepared_layers() -> None:
     """Layers with masks are styles with regions at once; results of ours are not."""
     image, layer = photo()
@@ -190,13 +137,13 @@ def check_simple_mask() -> None:
 
 
 def check_mask_file() -> None:
-    """A grey picture is a mask, for the method stitch too, which makes it a layer mask."""
+    """A grey picture is a mask, and becomes a layer mask where layers with masks are wanted."""
     image, layer = photo()
     regions = json.dumps([kit.region(mask=str(kit.picture()))])
     kit.paint(image, layer, regions=regions)
     assert kit.recorded_job()["regions"][0]["mask"] == str(kit.picture())
-    group = kit.paint(image, layer, regions=regions, method="stitch")
-    mask = group.get_children()[0].get_mask()
+    masked = kit.paint(image, layer, regions=regions, method="stitch", separate=True)
+    mask = masked.get_mask()
     values = [kit.pixel(mask, x, y, "Y float")[0] for x, y in kit.samples(7)]
     assert min(values) < 0.6 < 0.9 < max(values), (min(values), max(values))
 
@@ -274,17 +221,6 @@ def check_last_values() -> None:
     assert job["regions"][0]["mask"] == "rest"
 
 
-def check_separate_goes_with_stitch() -> None:
-    """With another method it is no mistake: there is one layer, and the engine is not asked."""
-    image, layer = photo()
-    new = kit.paint(image, layer, style=kit.style_file(), method="joint", separate=True)
-    assert not new.is_group()
-    assert kit.recorded_job()["separate"] is False
-    group = kit.paint(image, layer, style=kit.style_file(), method="stitch")
-    assert group.is_group()
-    assert kit.recorded_job()["separate"] is True
-
-
 def check_style_of_another_image() -> None:
     image, layer = photo()
     other = kit.new_image(Gimp.ImageBaseType.GRAY)
@@ -318,6 +254,7 @@ def check_script_fu_gets_all_layers() -> None:
     script = f"""
         (let* ((paint (lambda (method)
                  (cadr (plug-in-scumble #:run-mode RUN-NONINTERACTIVE #:image {image.get_id()}
+                          #:separate TRUE
                           #:drawables (vector {layer.get_id()}) #:regions {json.dumps(regions)}
                           #:iterations 1 #:method method))))
                (one (paint "joint"))
@@ -339,16 +276,19 @@ def check_script_fu_gets_all_layers() -> None:
 def check_python_gets_all_layers() -> None:
     image, layer = photo()
     procedure = Gimp.get_pdb().lookup_procedure("plug-in-scumble")
-    for method in ("joint", "stitch"):
+    regions = json.dumps([kit.region(mask="selection"), kit.region(mask="rest")])
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 2, 30, 30)
+    for method in ("joint", "stitch", "cutout"):
         config = procedure.create_config()
         config.set_property("image", image)
         config.set_core_object_array("drawables", [layer])
-        config.set_property("style", kit.style_file())
+        config.set_property("regions", regions)
         config.set_property("iterations", 1)
         config.set_property("method", method)
+        config.set_property("separate", True)
         values = procedure.run(config)
         made = values.index(1)
-        assert made.is_group() == (method == "stitch")
+        assert made.is_group() == (method != "joint")
         painted = made.get_children() if made.is_group() else [made]
         assert values.get_core_object_array(2) == painted, values.get_core_object_array(2)
 

@@ -19,6 +19,7 @@ def main(version: str, photo: str, sky: str, ground: str) -> list[str]:
     desktop = Desktop(version, photo)
     try:
         desktop.focus(desktop.main)
+        desktop.key("u")
         desktop.shot("gimp-selection", desktop.main)
         desktop.open_filter()
         choose_file(desktop, 0, sky)
@@ -36,6 +37,7 @@ def main(version: str, photo: str, sky: str, ground: str) -> list[str]:
         wait(lambda: desktop.layers() == 1, "the layer's end")
         desktop.open_filter()
         choose_beside(desktop, "Method", "stitch")
+        desktop.click(text="Layers with masks")
         enter(desktop, "Iterations", "50")
         paint(desktop, "")
         desktop.shot("gimp-group", desktop.main)

@@ -63,6 +63,7 @@ def make_example(photo: str) -> None:
     Gimp.context_set_defaults()
     Gimp.context_set_sample_threshold_int(45)
     image.select_contiguous_color(Gimp.ChannelOps.REPLACE, layer, 450, 60)
+    image.select_contiguous_color(Gimp.ChannelOps.ADD, layer, 5, 5)
     image.select_rectangle(Gimp.ChannelOps.SUBTRACT, 0, 205, width, height - 205)
     Gimp.Selection.feather(image, 15)
     save(image, "pagoda")
