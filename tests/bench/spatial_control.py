@@ -19,6 +19,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from PIL import Image
@@ -27,12 +28,14 @@ from engine.home import model_file
 from engine.job import Job, Region
 from engine.metrics import evenness, fringe, leak, reach, region_style_loss, seam, signed_distance
 from engine.network import Network
+from engine.painting import Painting
 from engine.pictures import Picture, read_picture, write_picture
 from engine.regions import interleaved, planar, resized
-from engine.stylize import stylize
+from engine.stylize import Result, stylize
 from engine.targets import working_size
 from models.kernels import Kernels
 from models.weights import Weights
+from tests.bench.routed import Routed
 from tests.bench.scenes import (
     HELD_OUT_ONE,
     HELD_OUT_SLOPES,
@@ -64,6 +67,14 @@ METHODS: dict[str, dict[str, Any]] = {
     "cutout, receptive": {"method": "cutout", "guidance": "receptive"},
     "cutout": {"method": "cutout"},
 }
+POLISH_STEPS = 20
+OTHERS: dict[str, dict[str, Any]] = {
+    "stitch, then joint": {"method": "stitch", "polish": True},
+    "routed": {"method": "gradient", "routed": True},
+    "cutout": {"method": "cutout"},
+}
+"""Ways that were weighed and not taken, beside the one that was."""
+
 SOFT: dict[str, dict[str, Any]] = {
     "joint, T": {"method": "joint"},
     "joint, T squared": {"method": "joint", "guidance": "squared"},
@@ -88,6 +99,8 @@ STUDIES: dict[str, tuple[tuple[Scene, ...], dict[str, Settings], list[Settings]]
     "one": (ONE_STYLE, METHODS, [{}]),
     "two": (TWO_STYLES, some(METHODS, *FEW), [{}]),
     "alone": (alone(TWO_STYLES), some(METHODS, "cutout"), [{}]),
+    "others, one": (ONE_STYLE, OTHERS, [{}]),
+    "others, two": (TWO_STYLES, OTHERS, [{}]),
     "thin": (THIN, some(METHODS, "stitch", "joint", "pinned", "cutout"), [{}]),
     "feathered": (
         feathered(ONE_STYLE[1:2], 1, 3),
@@ -167,7 +180,7 @@ class Study:
         if len(self.scene.styles) > 1:
             regions.append(Region(style=str(self.scene.styles[1]), mask="rest"))
         job = Job(content=files[0], output="-", regions=tuple(regions), threads=threads)
-        result = stylize(replace(job, **self.options), lambda event: None, threading.Event())
+        result = self.paint(job)
         painted = np.round(planar(result.picture.rgb))
         write_picture(self.picture, Picture(interleaved(painted), None), None)
         figures = self.measure(network, content, painted, mask)
@@ -177,6 +190,21 @@ class Study:
         self.figures.write_text(text, encoding="utf-8")
         for file in files:
             Path(file).unlink()
+
+    def paint(self, job: Job) -> Result:
+        """Paint by the method, and by what else belongs to it."""
+        options = dict(self.options)
+        polish, routed = options.pop("polish", False), options.pop("routed", False)
+        job = replace(job, **options)
+        with patch("engine.stylize.Painting", Routed if routed else Painting):
+            result = stylize(job, lambda event: None, threading.Event())
+        if not polish:
+            return result
+        # One region's borders are polished by cutout, which is joint with the rest put back.
+        write_picture(self.picture, result.picture, None)
+        start: dict[str, Any] = {"init": "picture", "init_picture": str(self.picture)}
+        job = replace(job, method="cutout", iterations=POLISH_STEPS, scales=1, **start)
+        return stylize(job, lambda event: None, threading.Event())
 
     def measure(
         self, network: Network, content: np.ndarray, painted: np.ndarray, mask: np.ndarray
