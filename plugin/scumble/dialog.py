@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 import arguments
+import beginning
 import canvas
 import gi
 import job
@@ -71,40 +72,19 @@ def run(
     painter.read_place(painting.HERE)  # no use filling in a form without an engine
     scene = canvas.scene_of(image, content)
     small = thumbnails.Thumbnails(image, content, SIDE)
-    start_from(config, scene, canvas.settings_of(content))
+    beginning.start_from(config, scene, content)
     dialog = Dialog(procedure, config, scene, small)
     agreed = dialog.run()
     dialog.destroy()
     if not agreed:
         return None
     options = arguments.read(config)
-    chosen = regions.from_json(config.get_property("regions"))
-    return _paint(painting.Wish(image, content, options, chosen), small)
-
-
-def start_from(config: Gimp.ProcedureConfig, scene: regions.Scene, carried: str) -> None:
-    """Fill the arguments: from the settings that the layer carries, or else from last time."""
-    style, _ = arguments.simple_style(config)
-    chosen = config.get_property("regions")
-    config.set_property("style", None)
-    config.set_property("mask", None)
-    if carried:
-        try:
-            values, chosen = arguments.from_text(carried)
-        except (ValueError, job.JobError):
-            Gimp.message("The settings that this layer carries cannot be read.")
-        else:
-            arguments.write(config, values)
-            config.set_property("regions", chosen)
-            return
-    config.set_property("keep", regions.still_kept(config.get_property("keep") or "", scene))
-    try:
-        last = regions.from_json(chosen)
-    except regions.RegionError:
-        last = ()
-    if style and not last:
-        last = (job.Region(style=style),)
-    config.set_property("regions", regions.to_json(regions.adapt(last, scene)))
+    text = config.get_property("regions")
+    beginning.keep(content, arguments.to_text(options, text, ""))
+    layers = _paint(painting.Wish(image, content, options, regions.from_json(text)), small)
+    if layers is not None:
+        beginning.forget()
+    return layers
 
 
 def _paint(wish: painting.Wish, small: thumbnails.Thumbnails) -> list[Gimp.Layer] | None:

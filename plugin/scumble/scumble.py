@@ -29,7 +29,7 @@ TITLE = "Neural Style"
 ABOUT = (
     "Paints the active layer in the style of one or more pictures, each in its own region, which "
     "the selection, a channel, a layer mask or a layer's transparency marks. The result is a new "
-    "layer above it, or a group with one masked layer per style; nothing else is touched. "
+    "layer above it or, where asked for, layers with masks; nothing else is touched. "
     "Run with the last values, it paints with those of the last dialog: what is given besides the "
     "image and its layer counts only where no dialog has been used yet."
 )

@@ -86,18 +86,53 @@ def check_parasite() -> None:
 
 def check_start_from_settings() -> None:
     """Run on a result, the dialog starts from what the result carries."""
+    import beginning
     import canvas
-    import dialog
     import regions
 
     image, layer = photo()
     new = kit.paint(image, layer, style=kit.style_file(), strength=7.0, method="banded")
     config = Gimp.get_pdb().lookup_procedure("plug-in-scumble").create_config()
     scene = canvas.scene_of(image, new)
-    dialog.start_from(config, scene, canvas.settings_of(new))
+    beginning.start_from(config, scene, new)
     assert config.get_property("strength") == 7.0
     assert config.get_property("method") == "banded"
     assert regions.from_json(config.get_property("regions"))[0].style == str(kit.picture())
+
+
+def check_start_from_what_was_not_finished() -> None:
+    """On its own layer it goes before all else, elsewhere it takes the place of last time's."""
+    import arguments
+    import beginning
+    import canvas
+    import regions
+
+    image, layer = photo()
+    carrying = kit.paint(image, layer, style=kit.style_file(), strength=7.0)
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 2, 30, 30)
+    other = kit.new_image()
+    plain = kit.add_layer(other, "Plain")
+
+    def start(layer_: Any) -> tuple[float, list[str]]:
+        config = Gimp.get_pdb().lookup_procedure("plug-in-scumble").create_config()
+        config.set_property("style", kit.style_file())
+        scene = canvas.scene_of(layer_.get_image(), layer_)
+        beginning.start_from(config, scene, layer_)
+        masks = [each.mask for each in regions.from_json(config.get_property("regions"))]
+        return config.get_property("strength"), masks
+
+    assert start(layer)[0] == 1.0
+    wished = json.dumps([kit.region(mask="selection"), kit.region(mask="rest")])
+    text = arguments.to_text({"strength": 3.0}, wished, "")
+    beginning.keep(layer, text)
+    assert start(layer) == (3.0, ["selection", "rest"])
+    assert start(carrying)[0] == 7.0
+    assert start(plain)[0] == 3.0
+    beginning.keep(carrying, text)
+    assert start(carrying) == (3.0, ["selection", "rest"])
+    beginning.forget()
+    assert start(layer)[0] == 1.0
+    assert start(carrying)[0] == 7.0
 
 
 def check_prepared_layers() -> None:

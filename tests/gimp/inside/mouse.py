@@ -58,6 +58,7 @@ def main(version: str, *files: str) -> dict[str, Any]:
             assert desktop.layers() == before
         before = show("scene")
         fill(desktop)
+        cancel(desktop, before)
         asked = paint(desktop, before)
         desktop.open_filter()
         presets(desktop)
@@ -179,6 +180,23 @@ def number(desktop: Desktop, label: str) -> float:
     down = desktop.widget(text=label)["at"][1]
     spins = [each for each in desktop.widgets(type="SpinButton") if each["at"][1] == down]
     return float(spins[0]["value"])
+
+
+def cancel(desktop: Desktop, before: int) -> None:
+    """Who cancels a painting finds all that was chosen in the dialog again."""
+    enter(desktop, "Iterations", "900")
+    desktop.click(text="Paint")
+    desktop.window(WATCH)
+    desktop.wait_for_steps()
+    desktop.click(text="Cancel", window="Neural Style: painting")
+    desktop.gone(WATCH)
+    wait(all_gone, "the engine's end")
+    assert desktop.layers() == before
+    desktop.open_filter()
+    wait(lambda: words(desktop, MASK) == ["selection", "rest"], "the regions of before")
+    assert words(desktop, STYLE) == ["Oil", "Wood"]
+    wait_for(desktop, WEIGHT, 1.3, 1.0)
+    assert number(desktop, "Iterations") == 900.0
 
 
 def paint(desktop: Desktop, before: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import arguments
+import beginning
 import cairo
 import canvas
 import dialog
@@ -34,7 +35,7 @@ class Panel:
         for name, value in arguments_.items():
             self.config.set_property(arguments.property_name(name), value)
         scene = canvas.scene_of(self.image, self.layer)
-        dialog.start_from(self.config, scene, "")
+        beginning.start_from(self.config, scene, self.layer)
         self.small = thumbnails.Thumbnails(self.image, self.layer, dialog.SIDE)
         self.dialog = dialog.Dialog(procedure, self.config, scene, self.small)
         self.window = self.dialog._window
