@@ -6,16 +6,33 @@ from pathlib import Path
 
 import pytest
 
+from models.published import Layer
 from tests.engine.programs import FullDisk
 
 
 @pytest.fixture
 def model_home(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a data folder of the test's own, with the real weights in it."""
+    return _data_folder(model, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def home(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a data folder of the module's own, with the real weights in it."""
+    return _data_folder(model, tmp_path_factory)
+
+
+def _data_folder(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("data")
     (home / "models").mkdir()
     (home / "models" / model.name).symlink_to(model)
     return home
+
+
+@pytest.fixture
+def weights_checked_once(weights: dict[str, Layer], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every run in this process take the weights that were read for all tests."""
+    monkeypatch.setattr("engine.stylize.Weights", lambda path: weights)
 
 
 @pytest.fixture

@@ -34,14 +34,6 @@ NO_MATPLOTLIB = "import sys\nsys.modules['matplotlib'] = None\n"
 
 
 @pytest.fixture(scope="module")
-def home(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    (folder / "models").mkdir()
-    (folder / "models" / model.name).symlink_to(model)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def made(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a gallery of all figures."""
     folder = tmp_path_factory.mktemp("galleries") / "made for all" / "gallery"

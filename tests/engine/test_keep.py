@@ -15,7 +15,6 @@ from engine.job import Job, JobError, Region
 from engine.pictures import PictureError, read_picture
 from engine.regions import keep_mask
 from engine.stylize import Result, stylize
-from models.published import Layer
 from tests.engine.programs import QUICK, check_sentence, make_pictures, scumble
 
 HEIGHT, WIDTH = 48, 64
@@ -23,10 +22,7 @@ INSIDE = np.s_[8:40, 4:24]
 OUTSIDE = np.s_[:, 40:]
 
 
-@pytest.fixture(autouse=True)
-def loaded_weights(weights: dict[str, Layer], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Check the weights once for all tests."""
-    monkeypatch.setattr("engine.stylize.Weights", lambda path: weights)
+pytestmark = pytest.mark.usefixtures("weights_checked_once")
 
 
 @pytest.fixture(scope="module")

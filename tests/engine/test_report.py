@@ -27,14 +27,6 @@ def pictures(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def home(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    (folder / "models").mkdir()
-    (folder / "models" / model.name).symlink_to(model)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with pictures wide enough for every metric, a hard and a soft mask."""
     folder = make_pictures(tmp_path_factory.mktemp("wide"))

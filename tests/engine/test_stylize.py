@@ -18,17 +18,13 @@ from engine.job import METHODS, REST, Job, JobError, Region
 from engine.optimizers import Course
 from engine.pictures import read_picture
 from engine.stylize import Result, pyramid, stylize
-from models.published import Layer
 
 SIZE = (45, 62)
 STEPS = 3
 LAYERS = (("conv1_1", 0.4), ("conv2_1", 0.3), ("conv3_1", 0.3))
 
 
-@pytest.fixture(autouse=True)
-def loaded_weights(weights: dict[str, Layer], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Check the weights once for all tests."""
-    monkeypatch.setattr("engine.stylize.Weights", lambda path: weights)
+pytestmark = pytest.mark.usefixtures("weights_checked_once")
 
 
 @pytest.fixture(scope="module")
