@@ -45,6 +45,7 @@ PAINTINGS = {
     "weak": f"{OIL} --strength 0.1",
     "strong": f"{OIL} --strength 10",
     "scales": f"{WOODCUT} --scales 3",
+    "cutout": f"{OIL} cup.png --separate",
 }
 
 # What stands side by side: files in FOLDER and what is written on them.
@@ -86,6 +87,11 @@ SHOWN = {
         ("strong.png", "--strength 10"),
     ],
     "scales": [("woodcut.png", "--scales 1"), ("scales.png", "--scales 3")],
+    "separate": [
+        ("cup.png", "cup.png, the mask"),
+        ("cutout.png", "cutout.png"),
+        ("cutout-1.png", "cutout-1.png, with --separate"),
+    ],
 }
 
 
