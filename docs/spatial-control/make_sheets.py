@@ -116,8 +116,34 @@ def thin(experiments: Path) -> None:
     sheet(HERE / "thin.jpg", broken(pictures, 2))
 
 
+def held_out(experiments: Path) -> None:
+    """Show pictures that played no part in choosing the methods: hard borders, then ramps."""
+    rows = []
+    for scene in (
+        "one--castle-s-sky--Bridge",
+        "one--rock--Arcimboldo",
+        "one--arena--Poppies",
+        "one--cat-in-an-ellipse--Durer",
+        "two--Petra-Hiroshige--around-it-Durer",
+    ):
+        names = ("stitch", "joint", "pinned", "cutout")
+        files = {name: experiments / f"held-out--{scene}--{name}.png" for name in names}
+        rows.append([(name, opened(file, 225)) for name, file in files.items() if file.exists()])
+    for scene in ("rock--Poppies-to-Bruegel", "cat--Bazille-to-Durer", "castle--Bridge-to-Renoir"):
+        names = ("joint--T", "joint--T-squared", "banded--3", "banded--5")
+        stem = f"held-out--wide--{scene}--ramp-0-5"
+        rows.append(
+            [
+                (name.replace("--", ", "), opened(experiments / f"{stem}--{name}.png", 225))
+                for name in names
+            ]
+        )
+    sheet(HERE / "held-out.jpg", rows)
+
+
 if __name__ == "__main__":
     from_gallery(Path(sys.argv[1]))
     borders(Path(sys.argv[2]))
     bands(Path(sys.argv[2]))
     thin(Path(sys.argv[2]))
+    held_out(Path(sys.argv[2]))

@@ -21,6 +21,10 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from engine.threads import limit_blas
+
+limit_blas()
+
 import numpy as np
 from PIL import Image
 
@@ -71,9 +75,8 @@ POLISH_STEPS = 20
 OTHERS: dict[str, dict[str, Any]] = {
     "stitch, then joint": {"method": "stitch", "polish": True},
     "routed": {"method": "gradient", "routed": True},
-    "cutout": {"method": "cutout"},
 }
-"""Ways that were weighed and not taken, beside the one that was."""
+"""Ways that were weighed and not taken; "one" and "two" have what to compare them with."""
 
 SOFT: dict[str, dict[str, Any]] = {
     "joint, T": {"method": "joint"},
