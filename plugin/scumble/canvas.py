@@ -227,6 +227,8 @@ def write_mask_into(layer: Gimp.Layer, strips: Iterator[array[float]]) -> None:
         y += rows
     buffer.flush()
     mask.update(0, 0, width, y)
+    # GIMP chooses a new mask for editing: the filter would refuse it, a brush would change it.
+    layer.set_edit_mask(False)
 
 
 def copy_mask(source: Gimp.Layer, target: Gimp.Layer) -> None:

@@ -85,6 +85,7 @@ def check_a_masked_layer_looks_like_one_without() -> None:
     masked = kit.paint(image, layer, size=0, separate=True, **options)
     assert masked.get_parasite("scumble-settings")
     assert masked.get_offsets()[1:] == PLACE
+    assert not masked.get_edit_mask(), "the layer is chosen, not its mask"
     beyond = soft = 0
     look = Gimp.Layer.new_from_visible(image, image, "Look")
     image.insert_layer(look, None, 0)
@@ -111,6 +112,8 @@ def check_a_content_with_a_mask_of_its_own() -> None:
     options = {"style": kit.style_file(), "mask": image.get_selection()}
     group = kit.paint(image, layer, separate=True, **options)
     (child,) = group.get_children()
+    assert not group.get_edit_mask()
+    assert not child.get_edit_mask()
     kit.near(kit.pixel(group.get_mask(), 2, 40, "Y float")[0], 1.0, 0.01, "the content's")
     kit.near(kit.pixel(child.get_mask(), 2, 40, "Y float")[0], 0.0, 0.01, "the region's")
 
