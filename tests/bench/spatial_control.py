@@ -75,6 +75,7 @@ POLISH_STEPS = 20
 OTHERS: dict[str, dict[str, Any]] = {
     "stitch, then joint": {"method": "stitch", "polish": True},
     "routed": {"method": "gradient", "routed": True},
+    **{f"cutout, held {k:g} times": {"method": "cutout", "outside": k} for k in (3.0, 30.0)},
 }
 """Ways that were weighed and not taken; "one" and "two" have what to compare them with."""
 
@@ -103,7 +104,7 @@ STUDIES: dict[str, tuple[tuple[Scene, ...], dict[str, Settings], list[Settings]]
     "two": (TWO_STYLES, some(METHODS, *FEW), [{}]),
     "alone": (alone(TWO_STYLES), some(METHODS, "cutout"), [{}]),
     "others, one": (ONE_STYLE, OTHERS, [{}]),
-    "others, two": (TWO_STYLES, OTHERS, [{}]),
+    "others, two": (TWO_STYLES, some(OTHERS, "stitch, then joint", "routed"), [{}]),
     "thin": (THIN, some(METHODS, "stitch", "joint", "pinned", "cutout"), [{}]),
     "feathered": (
         feathered(ONE_STYLE[1:2], 1, 3),
@@ -176,14 +177,15 @@ class Study:
         content = np.round(resized(full, size))
         mask = mask_of(self.scene, size)
         stem = self.picture.with_suffix("")
-        files = [f"{stem}.content.png", f"{stem}.mask.png"]
+        files = [f"{stem}.content.png", f"{stem}.mask.png", f"{stem}.outside.png"]
         write_picture(files[0], Picture(interleaved(content), None), None)
-        Image.fromarray(np.round(mask * 65535).astype(np.uint16)).save(files[1])
+        for file, values in zip(files[1:], (mask, 1 - mask)):
+            Image.fromarray(np.round(values * 65535).astype(np.uint16)).save(file)
         regions = [Region(style=str(self.scene.styles[0]), mask=files[1])]
         if len(self.scene.styles) > 1:
             regions.append(Region(style=str(self.scene.styles[1]), mask="rest"))
         job = Job(content=files[0], output="-", regions=tuple(regions), threads=threads)
-        result = self.paint(job)
+        result = self.paint(job, files[2])
         painted = np.round(planar(result.picture.rgb))
         write_picture(self.picture, Picture(interleaved(painted), None), None)
         figures = self.measure(network, content, painted, mask)
@@ -194,10 +196,12 @@ class Study:
         for file in files:
             Path(file).unlink()
 
-    def paint(self, job: Job) -> Result:
-        """Paint by the method, and by what else belongs to it."""
+    def paint(self, job: Job, outside: str) -> Result:
+        """Paint by the method, and by what else belongs to it; `outside` is a mask."""
         options = dict(self.options)
         polish, routed = options.pop("polish", False), options.pop("routed", False)
+        if "outside" in options:
+            options.update(keep=outside, keep_strength=options.pop("outside"))
         job = replace(job, **options)
         with patch("engine.stylize.Painting", Routed if routed else Painting):
             result = stylize(job, lambda event: None, threading.Event())
