@@ -29,8 +29,8 @@ MAX_HEADER = 65_535
 
 DAMAGES = (
     *(ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, struct.error),
-    # What zipfile says of encrypted members and of newer versions of the format.
-    *(RuntimeError, NotImplementedError),
+    # What zipfile says of encrypted members; of newer versions of the format, a kind of it.
+    RuntimeError,
 )
 """What reading a damaged archive can end in."""
 

@@ -39,8 +39,8 @@ def property_name(field: str) -> str:
 
 def default_of(described: dataclasses.Field) -> Any:
     """Return an option's default as its argument holds it."""
-    default = described.default
-    return layers_text(default) if described.name in LAYERS else default
+    value = described.default
+    return layers_text(value) if described.name in LAYERS else value
 
 
 def declare(procedure: Gimp.Procedure) -> None:

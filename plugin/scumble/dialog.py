@@ -82,8 +82,8 @@ def run(
     text = config.get_property("regions")
     beginning.keep(content, arguments.to_text(options, text, ""))
     layers = _paint(painting.Wish(image, content, options, regions.from_json(text)), small)
-    if layers is not None:
-        beginning.forget()
+    if layers is not None and image.is_valid():
+        beginning.forget()  # GIMP keeps them now; of an image that was closed it keeps nothing
     return layers
 
 

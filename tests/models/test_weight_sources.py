@@ -167,6 +167,15 @@ def encrypted(path: Path) -> None:
     path.write_bytes(content)
 
 
+def of_a_later_format(path: Path) -> None:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as writer:
+        writer.writestr("model.onnx", b"x" * 100)
+    content = bytearray(archive.getvalue())
+    content[content.index(b"PK\x01\x02") + 6] = 99
+    path.write_bytes(content)
+
+
 def other_archive(path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "hello")
@@ -182,6 +191,7 @@ def other_archive(path: Path) -> None:
         ("vgg16.npy", pickled_npy, "single NumPy array or a pickle"),
         ("a.whl", other_archive, "neither an ONNX file nor NumPy arrays"),
         ("a.whl", encrypted, "cut off or damaged"),
+        ("a.whl", of_a_later_format, "cut off or damaged"),
         ("a.onnx", lambda path: path.write_bytes(to_onnx({})), "none of VGG-16's convolutions"),
         (
             "text.onnx",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import patch
 
 import arguments
 import beginning
@@ -187,6 +188,42 @@ def check_layers_only_where_the_method_makes_them() -> None:
         able = panel.dialog._separate.is_sensitive()
         assert able == wording.makes_layers(method), method
     panel.close()
+
+
+def check_the_choices_are_kept_until_they_are_painted() -> None:
+    """Cancelled, failed, or the image closed: GIMP keeps nothing then."""
+
+    class Agreed:
+        """A dialog whose button Paint is pressed at once."""
+
+        def __init__(self, *_: Any) -> None:
+            self.run, self.destroy = lambda: True, lambda: None
+
+    def close(wish: Any, small: Any) -> list:
+        wish.image.delete()
+        return []
+
+    def fail(wish: Any, small: Any) -> list:
+        raise dialog.painter.PainterError("no memory")
+
+    def kept(paint: Any) -> bool:
+        beginning.forget()
+        image, layer = photo()
+        procedure = Gimp.get_pdb().lookup_procedure("plug-in-scumble")
+        config = procedure.create_config()
+        config.set_property("style", kit.style_file())
+        with patch.object(dialog, "Dialog", Agreed), patch.object(dialog, "_paint", paint):
+            try:
+                dialog.run(procedure, config, image, layer)
+            except dialog.painter.PainterError:
+                assert paint is fail
+        return Gimp.get_parasite(beginning.UNFINISHED) is not None
+
+    assert kept(lambda wish, small: None)
+    assert kept(close)
+    assert kept(fail)
+    assert not kept(lambda wish, small: [wish.content])
+    assert not kept(lambda wish, small: []), "the layer was lost, the image is there"
 
 
 def check_the_report_goes_into_a_folder() -> None:
