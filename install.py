@@ -28,12 +28,12 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent
 sys.path.insert(0, str(CHECKOUT))
 
-from engine.home import home
-from engine.setup import installation, interpreter, trial
+from engine.paths import home
+from engine.setup import installation, interpreter, smoke_test
 from engine.setup.datafolder import check_free, explain_os_error, locked, tests_home, uninstall
 from engine.setup.environment import SetupError
 from engine.setup.machine import CHOICES, MachineError
-from plugin import setup as plugin
+from plugin import install_steps as plugin
 
 STEPS = (
     ("Folder", installation.begin),
@@ -42,7 +42,7 @@ STEPS = (
     ("Engine", installation.put_engine),
     ("Model", installation.put_model),
     ("Command", installation.put_launcher),
-    ("Check", trial.check),
+    ("Check", smoke_test.check),
     ("GIMP", plugin.put),
     ("Ready", installation.finish),
 )

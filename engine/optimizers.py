@@ -8,15 +8,15 @@ from typing import Callable, Union
 import numpy as np
 from scipy import optimize
 
-from engine.objective import Evaluation
+from engine.loss.objective import Evaluation
 
 Evaluate = Callable[[np.ndarray], Evaluation]
 Bounds = tuple[Union[np.ndarray, float], Union[np.ndarray, float]]
-OnStep = Callable[[int, "Course"], bool]
+OnStep = Callable[[int, "Trace"], bool]
 
 
 @dataclass
-class Course:
+class Trace:
     """How a run has gone so far.
 
     Attributes
@@ -74,7 +74,7 @@ def lbfgs(
     steps: int,
     history: int,
     on_step: OnStep,
-) -> Course:
+) -> Trace:
     """Minimise with SciPy's L-BFGS-B and return the best picture seen.
 
     Parameters
@@ -94,7 +94,7 @@ def lbfgs(
         stops.
     """
     shape = start.shape
-    course = Course(np.clip(start, *bounds).astype(np.float32))
+    course = Trace(np.clip(start, *bounds).astype(np.float32))
 
     def function(flat: np.ndarray) -> tuple[float, np.ndarray]:
         picture = flat.reshape(shape).astype(np.float32)
@@ -138,7 +138,7 @@ def adam(
     learning_rate: float,
     on_step: OnStep,
     keep_best: bool = True,
-) -> Course:
+) -> Trace:
     """Descend with Adam (Kingma and Ba 2014), clipped to the bounds after every step.
 
     Parameters
@@ -152,7 +152,7 @@ def adam(
         gradient has no best.
     """
     picture = np.clip(start, *bounds).astype(np.float32)
-    course = Course(picture)
+    course = Trace(picture)
     mean = np.zeros_like(picture)
     square = np.zeros_like(picture)
     decay, square_decay = 0.9, 0.999

@@ -2,7 +2,7 @@
 
 onnxruntime and numpy's BLAS each bring a pool of threads that spins while it waits; on the same
 cores the two slow each other down more than either gains. So BLAS keeps to one thread, and the
-losses are spread over a pool of plain threads (`objective.py`), which sleep while they wait.
+losses are spread over a pool of plain threads (`loss/blocks.py`), which sleep while they wait.
 """
 
 from __future__ import annotations

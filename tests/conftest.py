@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from engine.home import model_file
+from engine.paths import model_file
 from engine.threads import limit_blas
 
 if TYPE_CHECKING:
     from models.kernels import Kernels
-    from models.published import Layer
+    from models.reference_weights import Layer
 
 # As the engine does it: before anything imports numpy, hence the imports inside the fixtures.
 limit_blas()

@@ -123,7 +123,7 @@ def make(folder: Path) -> MadeUp:
     shutil.copy(CHECKOUT / "install.py", made_up.checkout)
     shutil.copytree(CHECKOUT / "plugin", made_up.checkout / "plugin")
     shutil.copytree(CHECKOUT / "engine" / "setup", made_up.checkout / "engine" / "setup")
-    for name in ("__init__.py", "home.py", "job.py", "requirements.txt", "requirements-plots.txt"):
+    for name in ("__init__.py", "paths.py", "job.py", "requirements.txt", "requirements-plots.txt"):
         shutil.copy(CHECKOUT / "engine" / name, made_up.checkout / "engine")
     write = {
         "engine/__main__.py": ENGINE,

@@ -9,21 +9,21 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Callable
 
-from engine import results
+from engine import output_files
 from engine.cli.interrupts import Interrupts
 from engine.cli.options import build_parser, job_from_options, wish_from_options
 from engine.cli.terminal import Terminal, result_text, to_standard_output
+from engine.errors import Failure, describe
 from engine.events import Notice, Progress
-from engine.failures import Failure, describe
 from engine.job import Job, JobError
-from engine.lines import Lines
+from engine.protocol import Lines
 from engine.report.folder import check_report, try_report
 
 if TYPE_CHECKING:
     import threading
     from pathlib import Path
 
-    from engine.stylize import Result
+    from engine.run import Result
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
@@ -91,7 +91,7 @@ def _paint(options: argparse.Namespace) -> int:
 
     try:
         job = job_from_options(options) if options.command == "stylize" else _loaded(options)
-        results.check_files(job)
+        output_files.check_files(job)
         if job.report:
             check_report(job)
     except JobError as error:
@@ -106,7 +106,7 @@ def _paint(options: argparse.Namespace) -> int:
         with Interrupts(terminal) as interrupts:
             result = interrupts.run(lambda: _stylized(job, report, interrupts.stop))
             began = time.perf_counter()
-            files, notices = results.write(job, result)
+            files, notices = output_files.write(job, result)
             result = dataclasses.replace(result, notices=(*result.notices, *notices))
             if job.report:
                 report(Progress("write", 1, 2))
@@ -127,7 +127,7 @@ def _paint(options: argparse.Namespace) -> int:
     if lines is None:
         to_standard_output(result_text(files, result))
     else:
-        lines.done([str(each) for each in files], result, results.settings(job, result))
+        lines.done([str(each) for each in files], result, output_files.settings(job, result))
     if unreported:
         _show_failure(unreported, f"scumble {options.command}")
         if lines is not None:
@@ -138,7 +138,7 @@ def _paint(options: argparse.Namespace) -> int:
 
 def _loaded(options: argparse.Namespace) -> Job:
     """Return the job of `scumble job`, with its output."""
-    job = results.load(options.job)
+    job = output_files.load(options.job)
     if options.output:
         job = dataclasses.replace(job, output=options.output)
     if os.path.exists(job.output) and os.path.samefile(job.output, options.job):
@@ -148,7 +148,7 @@ def _loaded(options: argparse.Namespace) -> Job:
 
 
 def _stylized(job: Job, report: Callable[[Any], None], stop: threading.Event) -> Result:
-    from engine.stylize import stylize
+    from engine.run import stylize
 
     return stylize(job, report, stop)
 

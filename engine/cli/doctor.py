@@ -17,12 +17,12 @@ from typing import Any, Callable
 
 import engine
 from engine.cli.terminal import to_standard_output
-from engine.curves import check_plotting
-from engine.failures import log_file, record
-from engine.home import MARKER, home, model_file
+from engine.errors import log_file, record
+from engine.estimate import memory
 from engine.job import JobError
-from engine.memory import memory
-from engine.setup import selfcontained
+from engine.loss_plot import check_plotting
+from engine.paths import MARKER, home, model_file
+from engine.setup import relocatable_python
 from engine.setup.datafolder import read_record
 from engine.setup.environment import SetupError
 from engine.setup.machine import DISTRIBUTIONS
@@ -79,10 +79,10 @@ def _scumble() -> Finding:
 
 def _python() -> Finding:
     value = f"{platform.python_version()} in {sys.executable}"
-    if not selfcontained.in_use(home(), Path(sys.prefix)):
+    if not relocatable_python.in_use(home(), Path(sys.prefix)):
         return Finding("python", value)
     value += ", a copy that needs no file outside of the data folder"
-    if selfcontained.find(home()) is None:
+    if relocatable_python.find(home()) is None:
         return Finding("python", value, f"The copy of Python is not whole; {REPAIR}.")
     return Finding("python", value)
 

@@ -11,12 +11,12 @@ import numpy as np
 
 from engine.cli.terminal import Terminal, to_standard_output
 from engine.events import Notice
-from engine.home import model_file
 from engine.job import Job
-from engine.measuring import Figure, border_figures, style_figure
-from engine.metrics import SOFT, SOFT_SHARE, is_soft, soft_share
-from engine.pictures import Picture, PictureError, read_mask, read_picture
-from engine.regions import planar, resized_mask
+from engine.metrics.borders import SOFT, SOFT_SHARE, is_soft, soft_share
+from engine.metrics.table import Figure, border_figures, style_figure
+from engine.paths import model_file
+from engine.pictures.picture import Picture, PictureError, read_mask, read_picture
+from engine.sizes import planar, resized_mask
 
 if TYPE_CHECKING:
     from pathlib import Path

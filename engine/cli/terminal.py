@@ -13,7 +13,7 @@ from engine.events import Device, Event, Notice, Progress
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.stylize import Result
+    from engine.run import Result
 
 STAGES = {
     "model": "loading the network",

@@ -9,14 +9,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
-from engine import __version__, results
-from engine.curves import check_plotting, loss_curves
+from engine import __version__, output_files
 from engine.events import Device, Event, Notice
 from engine.gallery.figures import Panel, Wish, figures, with_own
+from engine.gallery.gallery_page import write_page
 from engine.gallery.inputs import FOLDER as INPUTS
 from engine.gallery.inputs import Inputs, PanelFiles, checksum
-from engine.gallery.numbers import measured
-from engine.gallery.page import write_page
+from engine.gallery.metric_rows import measured
 from engine.gallery.tasks import (
     Task,
     finished,
@@ -26,11 +25,12 @@ from engine.gallery.tasks import (
     wanted,
     write_json,
 )
-from engine.home import model_file
 from engine.job import Job, JobError
-from engine.painting import Curve
-from engine.pictures import PictureError
-from engine.regions import region_name
+from engine.loss_plot import check_plotting, loss_curves
+from engine.masks.regions import region_name
+from engine.paths import model_file
+from engine.pictures.picture import PictureError
+from engine.scales import Curve
 
 if TYPE_CHECKING:
     import threading
@@ -79,7 +79,7 @@ def paint_gallery(
     Raises
     ------
     JobError, PictureError, WeightsError, FloatingPointError
-        As `engine.stylize.stylize`; or if the folder holds other things.
+        As `engine.run.stylize`; or if the folder holds other things.
     """
     folder = _opened(Path(folder))
     with_curves = _curves_can_be_drawn(report)
@@ -185,7 +185,7 @@ def _paint(
     network: Callable[[], Network],
 ) -> bool:
     """Paint a picture, measure it and write its record; return whether it was finished."""
-    from engine.stylize import stylize
+    from engine.run import stylize
 
     try:
         task.output.parent.mkdir(exist_ok=True)
@@ -194,11 +194,11 @@ def _paint(
     except OSError as error:
         message = f"{task.output.parent} cannot be written to: {error.strerror or error}."
         raise PictureError(message) from error
-    results.check_files(task.job)
+    output_files.check_files(task.job)
     result = stylize(task.job, report, stop)
     if result.stopped:
         return False
-    results.write(task.job, result)
+    output_files.write(task.job, result)
     numbers, notes = measured(task.panel.layout, task.job, task.output, task.files, network)
     record = {
         "wanted": wanted(task),
@@ -214,7 +214,7 @@ def _paint(
         "threads": result.threads,
         "size": [result.working_size[1], result.working_size[0]],
         "names": [region_name(task.job, index) for index in range(len(task.job.regions))],
-        "job": results.settings(task.job, result)["job"],
+        "job": output_files.settings(task.job, result)["job"],
         "curves": [dataclasses.asdict(curve) for curve in result.curves],
     }
     write_json(task.record, record)

@@ -14,9 +14,9 @@ from scipy.special import expit
 
 from engine.gallery.figures import RAMP, SIGMOID, WHOLE, Panel
 from engine.job import JobError
-from engine.metrics import is_soft
-from engine.pictures import Picture, PictureError, read_mask, read_picture, resize, write_picture
-from engine.targets import working_size
+from engine.metrics.borders import is_soft
+from engine.pictures.picture import Picture, PictureError, read_mask, read_picture, write_picture
+from engine.sizes import resize, working_size
 
 FOLDER = "inputs"
 

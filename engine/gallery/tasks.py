@@ -12,7 +12,7 @@ from typing import Any
 from engine.gallery.figures import RAMP, REGION, Panel, Variant, Wish
 from engine.gallery.inputs import PanelFiles, checksum
 from engine.job import REST, Job, Region
-from engine.pictures import PictureError
+from engine.pictures.picture import PictureError
 
 NOT_OF_THE_PICTURE = ("threads", "device", "output")
 """Fields of a job that a finished picture is not painted again for."""

@@ -12,16 +12,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine import results
-from engine.curves import check_plotting, loss_curves
-from engine.failures import Failure, describe
+from engine import output_files
+from engine.errors import Failure, describe
 from engine.job import Job, JobError
+from engine.loss_plot import check_plotting, loss_curves
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.report.numbers import Findings
-    from engine.stylize import Result
+    from engine.report.measurements import Findings
+    from engine.run import Result
 
 PAGE, NUMBERS, SHEET = "report.html", "report.json", "guidance.png"
 
@@ -46,14 +46,14 @@ def check_report(job: Job) -> None:
     PictureError
         If the folder cannot be made.
     """
-    from engine.pictures import PictureError
+    from engine.pictures.picture import PictureError
 
     if "\0" in job.report:
         message = "The name of the report's folder holds a null character."
         raise JobError(message)
     check_plotting()
     folder = _folder(job)
-    for each in (*map(Path, results.inputs(job)), *results.outputs(job)):
+    for each in (*map(Path, output_files.inputs(job)), *output_files.outputs(job)):
         if folder == Path(os.path.realpath(each)).parent:
             message = f"{each} lies in the report's folder {folder}; name another one."
             raise JobError(message)
@@ -102,9 +102,9 @@ def write_report(job: Job, result: Result, files: Sequence[Path], writing: float
     PictureError
         If it cannot be written, or a picture of the job is no longer there.
     """
-    from engine.memory import peak
-    from engine.pictures import PictureError
-    from engine.report.numbers import find
+    from engine.estimate import peak
+    from engine.pictures.picture import PictureError
+    from engine.report.measurements import find
 
     findings = find(job, result, files, writing, peak())
     folder, partial = _folder(job), _partial(job)
@@ -154,9 +154,9 @@ def remove_partial(job: Job) -> None:
 
 def _fill(folder: Path, job: Job, result: Result, findings: Findings) -> None:
     """Write all of a report's files."""
-    from engine.report.guidance import draw_sheet
-    from engine.report.page import page
-    from engine.report.pictures import copies
+    from engine.report.guidance_maps import draw_sheet
+    from engine.report.report_page import page
+    from engine.report.report_pictures import copies
 
     names = [region.name for region in findings.regions]
     pictures = copies(folder, findings)

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Callable
 
-from engine.home import MARKER, default_home
+from engine.paths import MARKER, default_home
 from engine.setup.environment import SetupError
 
 LOCK = "install.lock"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import engine
-from engine.setup import selfcontained
+from engine.setup import relocatable_python
 from engine.setup.datafolder import (
     program_files,
     read_record,
@@ -177,11 +177,11 @@ def put_packages(installation: Installation) -> str:
     """Install the packages, with exactly one onnxruntime, and what a copied Python needs for it."""
     did = _install_packages(installation)
     home, environment = installation.home, installation.environment
-    if not selfcontained.in_use(home, environment):
+    if not relocatable_python.in_use(home, environment):
         return did
     installation.show("looking for the libraries that they need")
     try:
-        outside = selfcontained.complete(home, environment, installation.python)
+        outside = relocatable_python.complete(home, environment, installation.python)
     except SetupError as error:
         (environment / STAMP).unlink(missing_ok=True)
         message = f"The packages cannot be loaded: {error}. Run this again to make them anew."

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from engine.setup import selfcontained
+from engine.setup import relocatable_python
 from engine.setup.datafolder import remove
 from engine.setup.environment import (
     WANTED,
@@ -31,7 +31,7 @@ def make_python(installation: Installation) -> str:
     if not (environment / STAMP).is_file():
         present = None  # an interrupted run left it
     apart = bool(installation.self_contained or installation.record.get("self_contained"))
-    copy = selfcontained.find(installation.home) if apart else None
+    copy = relocatable_python.find(installation.home) if apart else None
     settled = not apart or (copy is not None and _stands_alone(installation))
     if present and settled and WANTED <= present.version[:2] <= newest:
         return _already(installation, present)
@@ -44,10 +44,10 @@ def make_python(installation: Installation) -> str:
         try:
             if copy is None or copy.version[:2] < chosen.version[:2]:
                 installation.show(f"copying {chosen.name}")
-                copy = selfcontained.make(chosen, installation.home)
-                where += f", copied into {installation.home / selfcontained.FOLDER}"
+                copy = relocatable_python.make(chosen, installation.home)
+                where += f", copied into {installation.home / relocatable_python.FOLDER}"
             else:
-                where = f"the copy in {installation.home / selfcontained.FOLDER}"
+                where = f"the copy in {installation.home / relocatable_python.FOLDER}"
             if not copy.venv:
                 message = "its module ensurepip is missing (Debian's package is python3-venv)"
                 raise SetupError(message)
@@ -88,7 +88,7 @@ def _choose(newest: tuple[int, int]) -> tuple[Python, str]:
 
 
 def _stands_alone(installation: Installation) -> bool:
-    return selfcontained.in_use(installation.home, installation.environment)
+    return relocatable_python.in_use(installation.home, installation.environment)
 
 
 def _exchange(installation: Installation, base: Python) -> None:

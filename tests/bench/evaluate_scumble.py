@@ -13,14 +13,14 @@ limit_blas()
 
 import numpy as np
 
-from engine.bands import mask_bands
-from engine.guidance import propagate
-from engine.home import model_file
 from engine.job import Job
-from engine.losses import masked_gram
+from engine.loss.blocks import BlockedLosses, LayerGuidance
+from engine.loss.definition import masked_gram
+from engine.loss.objective import ContentTerm, Objective, StyleTerm
+from engine.masks.bands import mask_bands
+from engine.masks.propagation import propagate
 from engine.network import Network
-from engine.objective import ContentTerm, Objective, StyleTerm
-from engine.sums import Mask, Sums
+from engine.paths import model_file
 from models.kernels import Kernels
 from models.weights import Weights
 from tests.bench.setting import (
@@ -51,12 +51,16 @@ def main(side: int, regions: str) -> None:
         if regions == "banded":
             parts = [band for band, _ in mask_bands([part.ravel() for part in parts], Job().bands)]
         styles += [
-            StyleTerm(layer, Mask.of(part), grams[layer], STYLE_WEIGHT, index)
+            StyleTerm(layer, LayerGuidance.of(part), grams[layer], STYLE_WEIGHT, index)
             for index, part in enumerate(parts)
         ]
     layers = (*STYLE_LAYERS, CONTENT_LAYER)
     objective = Objective(
-        network.differentiable(side, side, layers), contents, styles, 0.0, Sums(network.threads)
+        network.differentiable(side, side, layers),
+        contents,
+        styles,
+        0.0,
+        BlockedLosses(network.threads),
     )
     for _ in sys.stdin:
         began = time.perf_counter()

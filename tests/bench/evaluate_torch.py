@@ -10,7 +10,7 @@ import time
 import torch
 from torch.nn import functional
 
-from engine.home import model_file
+from engine.paths import model_file
 from models.vgg16 import MEAN_BGR, Conv, operations_through
 from models.weights import load_weights
 from tests.bench.setting import (

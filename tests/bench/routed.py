@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from engine.objective import MaskedGradient, Objective
-from engine.painting import Painting
-from engine.targets import region_terms
+from engine.loss.objective import MaskedGradient, Objective
+from engine.loss.targets import region_terms
+from engine.scales import ScaleLoop
 
 
-class Routed(Painting):
+class Routed(ScaleLoop):
     """Each style's masked loss, as in cutout, moves the pixels of its own region only.
 
     In place of the method gradient, whose losses are unmasked. The field is no function's gradient

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from engine.pictures import read_mask
-from engine.regions import resized_mask
+from engine.pictures.picture import read_mask
+from engine.sizes import resized_mask
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "engine" / "gallery" / "pictures"

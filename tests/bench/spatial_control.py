@@ -28,15 +28,22 @@ limit_blas()
 import numpy as np
 from PIL import Image
 
-from engine.home import model_file
 from engine.job import Job, Region
-from engine.metrics import evenness, fringe, leak, reach, region_style_loss, seam, signed_distance
+from engine.metrics.borders import (
+    evenness,
+    fringe,
+    leak,
+    reach,
+    region_style_loss,
+    seam,
+    signed_distance,
+)
 from engine.network import Network
-from engine.painting import Painting
-from engine.pictures import Picture, read_picture, write_picture
-from engine.regions import interleaved, planar, resized
-from engine.stylize import Result, stylize
-from engine.targets import working_size
+from engine.paths import model_file
+from engine.pictures.picture import Picture, read_picture, write_picture
+from engine.run import Result, stylize
+from engine.scales import ScaleLoop
+from engine.sizes import interleaved, planar, resized, working_size
 from models.kernels import Kernels
 from models.weights import Weights
 from tests.bench.routed import Routed
@@ -203,7 +210,7 @@ class Study:
         if "outside" in options:
             options.update(keep=outside, keep_strength=options.pop("outside"))
         job = replace(job, **options)
-        with patch("engine.stylize.Painting", Routed if routed else Painting):
+        with patch("engine.run.ScaleLoop", Routed if routed else ScaleLoop):
             result = stylize(job, lambda event: None, threading.Event())
         if not polish:
             return result

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from engine.pictures import Picture, write_picture
+from engine.pictures.picture import Picture, write_picture
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HEIGHT, WIDTH = 48, 64

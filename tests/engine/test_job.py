@@ -23,7 +23,7 @@ from engine.job import (
     check_value,
 )
 from engine.jobfile import job_from_dict, load_job, resolve_paths
-from engine.regions import region_name
+from engine.masks.regions import region_name
 
 JOB_FIELDS = {each.name: each for each in dataclasses.fields(Job)}
 REGION_FIELDS = {each.name: each for each in dataclasses.fields(Region)}

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from engine.job import Job, JobError, Region
-from engine.pictures import PictureError, read_picture
-from engine.regions import keep_mask
-from engine.stylize import Result, stylize
+from engine.masks.regions import keep_mask
+from engine.pictures.picture import PictureError, read_picture
+from engine.run import Result, stylize
 from tests.engine.programs import QUICK, check_sentence, make_pictures, scumble
 
 HEIGHT, WIDTH = 48, 64

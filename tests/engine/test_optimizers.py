@@ -8,24 +8,24 @@ from typing import Callable
 import numpy as np
 import pytest
 
-from engine.objective import Evaluation
-from engine.optimizers import Course, Evaluate, adam, lbfgs
+from engine.loss.objective import Evaluation
+from engine.optimizers import Evaluate, Trace, adam, lbfgs
 
 SHAPE = (3, 4, 5)
-Optimize = Callable[..., Course]
+Optimize = Callable[..., Trace]
 
 
-def with_lbfgs(evaluate: Evaluate, start: np.ndarray, bounds, steps=60, **options) -> Course:
+def with_lbfgs(evaluate: Evaluate, start: np.ndarray, bounds, steps=60, **options) -> Trace:
     options = {"on_step": going_on, **options}
     return lbfgs(evaluate, start, bounds, steps=steps, history=5, **options)
 
 
-def with_adam(evaluate: Evaluate, start: np.ndarray, bounds, steps=400, **options) -> Course:
+def with_adam(evaluate: Evaluate, start: np.ndarray, bounds, steps=400, **options) -> Trace:
     options = {"on_step": going_on, "learning_rate": 3.0, **options}
     return adam(evaluate, start, bounds, steps=steps, **options)
 
 
-def going_on(step: int, course: Course) -> bool:
+def going_on(step: int, course: Trace) -> bool:
     return False
 
 
@@ -124,7 +124,7 @@ def test_it_stops_after_the_evaluation_at_which_it_is_told_to(
 ) -> None:
     told = []
 
-    def on_step(step: int, course: Course) -> bool:
+    def on_step(step: int, course: Trace) -> bool:
         told.append((step, course.evaluations))
         return course.evaluations == 4
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.cli.options import build_parser, job_from_options
-from engine.results import inputs
+from engine.output_files import inputs
 from tests.engine.programs import CHECKOUT
 
 DEMO = CHECKOUT / "docs" / "demo"

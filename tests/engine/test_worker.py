@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from engine import __version__
-from engine.failures import CODES
+from engine.errors import CODES
 from engine.jobfile import job_from_dict
 from engine.worker import PREFIX, PREVIEW_NAMES
 from tests.engine.programs import HEIGHT, PATIENCE, WIDTH, command, environment, noise
@@ -187,13 +187,13 @@ def test_killed_half_way(start, run_folder):
 def test_what_libraries_print_is_not_in_the_way(start):
     before = """
 import os
-from engine import stylize
-really = stylize.stylize
+from engine import run
+really = run.stylize
 def chatty(*arguments):
     os.write(1, b"a library says hello\\n")
     print("and so does Python", flush=True)
     return really(*arguments)
-stylize.stylize = chatty
+run.stylize = chatty
 """
     worker = start({"iterations": 1}, before=before)
     worker.wait_for("done")
@@ -300,10 +300,10 @@ def test_missing_weights(start, tmp_path):
 )
 def test_what_only_shows_on_the_way(start, model_home, raised, code):
     before = f"""
-from engine import stylize
+from engine import run
 def broken(*arguments):
     raise {raised}
-stylize.stylize = broken
+run.stylize = broken
 """
     error = failure(start({"iterations": 1}, before=before))
     assert error["code"] == code

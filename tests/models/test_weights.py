@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from models import fetch
-from models.published import SHA256
+from models.reference_weights import SHA256
 from models.vgg16 import CONVOLUTIONS, LAYERS
 from models.weights import WeightsError, check_cache, load_weights
 from tests.models.weight_tools import (

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.setup import selfcontained
+from engine.setup import relocatable_python
 from plugin.flatpak import applications
-from plugin.installation import Machine
+from plugin.gimp_profiles import Machine
 from tests.made_up import MadeUp, make
 
 FLATPAK = """#!/bin/sh
@@ -93,7 +93,7 @@ def test_it_gets_an_engine_on_a_copy_of_python(painter: Painter) -> None:
     assert (mended.returncode, mended.stderr) == (0, "")
     assert f", copied into {copy}" in mended.stdout
     assert packages.stat().st_mtime_ns == made
-    assert selfcontained.find(painter.home) is not None
+    assert relocatable_python.find(painter.home) is not None
 
     # Where the sandbox sees nothing of it, that is said, with what to do.
     said = painter.line(mended.stdout)
@@ -104,7 +104,7 @@ def test_it_gets_an_engine_on_a_copy_of_python(painter: Painter) -> None:
     shutil.rmtree(painter.user / ".local")
     kept = painter.install()
     assert "is there already." in kept.stdout
-    assert selfcontained.find(painter.home) is not None
+    assert relocatable_python.find(painter.home) is not None
     assert painter.install("--uninstall").returncode == 0
     assert not painter.home.exists()
 
@@ -119,7 +119,7 @@ def test_an_installation_on_the_systems_python_is_put_on_a_copy(painter: Painter
     (painter.user / "aside").rename(flatpaks)
     done = painter.install(tool=False, PATH=f"{painter.made_up.commands}:/usr/bin:/bin")
     assert (done.returncode, done.stderr) == (0, "")
-    assert selfcontained.in_use(painter.home, painter.home / "env")
+    assert relocatable_python.in_use(painter.home, painter.home / "env")
     assert packages.stat().st_mtime_ns == made
     assert "are there already" in done.stdout
     done = painter.install(mood="absent")
@@ -153,10 +153,10 @@ def test_it_can_be_asked_for_without_flatpak(made_up: MadeUp, tmp_path: Path) ->
     done = made_up.install("--home", home, "--self-contained")
     assert (done.returncode, done.stderr) == (0, "")
     assert "Flatpak" not in done.stdout
-    assert selfcontained.in_use(home, home / "env")
+    assert relocatable_python.in_use(home, home / "env")
     record = json.loads((home / "scumble.json").read_text(encoding="utf-8"))
     assert record["self_contained"] is True
-    assert record["looks"] == {"gimp": "plugin.setup:gimps"}
+    assert record["looks"] == {"gimp": "plugin.install_steps:gimps"}
 
 
 def test_flatpaks_gimps_are_found_wherever_flatpak_keeps_them(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_the_doctor_looks_at_gimps_because_the_installer_says_so(
     checkout = Path(__file__).resolve().parents[2]
     home = tmp_path / "home"
     home.mkdir()
-    record = {"program": "scumble", "looks": {"gimp": "plugin.setup:gimps"}}
+    record = {"program": "scumble", "looks": {"gimp": "plugin.install_steps:gimps"}}
     (home / "scumble.json").write_text(json.dumps(record))
     variables = {**os.environ, "SCUMBLE_HOME": str(home), "HOME": str(painter.user)}
     for name in ("XDG_CONFIG_HOME", "GIMP3_DIRECTORY"):

@@ -1,0 +1,106 @@
+"""Every error becomes one sentence for the user; what nobody expected goes to a log as well."""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine import __version__
+from engine.job import JobError
+from engine.paths import home
+
+CODES = ("job", "picture", "weights", "memory", "disk", "internal")
+LOG_BYTES = 1_000_000
+"""A longer log is put aside, and the one put aside before it is dropped."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why there is no result.
+
+    Attributes
+    ----------
+    code : str
+        One of `CODES`.
+    message : str
+        One sentence for the user.
+    hint : str
+        What can be done about it; may be empty.
+    log : str
+        The log file with the details; empty where there is none.
+    """
+
+    code: str
+    message: str
+    hint: str = ""
+    log: str = ""
+
+
+def describe(error: BaseException) -> Failure:
+    """Return the failure that an exception stands for; unexpected ones are written to the log."""
+    text = str(error)
+    if isinstance(error, JobError):
+        return Failure("job", text)
+    if isinstance(error, MemoryError) or _out_of_memory(text):
+        message = "There is not enough memory for a picture of this size."
+        return Failure("memory", message, "Choose a smaller working size (--size).")
+    if isinstance(error, FloatingPointError):
+        hint = "Try a smaller strength, or weights nearer to the defaults."
+        return Failure("job", f"The painting went astray: {text}.", hint)
+    cause = error if isinstance(error, OSError) else error.__cause__
+    if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        message = text if isinstance(error, ValueError) else f"The disk is full: {text}."
+        return Failure("disk", message, "Make room on the disk, or write somewhere else.")
+    # By name, so that a wrong command line need not wait for numpy.
+    kind = type(error).__name__
+    if kind == "PictureError":
+        return Failure("picture", text)
+    if kind == "WeightsError":
+        return Failure("weights", text if text.endswith(".") else text + ".")
+    log = record(error)
+    message = f"Something went wrong that should not have ({kind}: {_first_line(text)})."
+    return Failure("internal", message, "Please report it with the log.", str(log or ""))
+
+
+def log_file() -> Path:
+    """Return the file that unexpected errors are written to, whether or not it exists."""
+    return home() / "logs" / "engine.log"
+
+
+def record(error: BaseException) -> Path | None:
+    """Append a traceback to the log file and return the file.
+
+    Where it cannot be written, the traceback goes to standard error if `SCUMBLE_DEBUG` is 1.
+    """
+    details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    path = log_file()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.stat().st_size > LOG_BYTES:
+            path.replace(path.with_name("engine-before.log"))
+        when = time.strftime("%Y-%m-%d %H:%M:%S")
+        machine = f"scumble {__version__}, Python {platform.python_version()}, {sys.platform}"
+        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"{when} {machine}\n{details}\n")
+    except OSError:
+        if os.environ.get("SCUMBLE_DEBUG") == "1":
+            sys.stderr.write(details)
+        return None
+    return path
+
+
+def _out_of_memory(text: str) -> bool:
+    """Say whether onnxruntime ran out of memory, which it tells in words only."""
+    words = ("Failed to allocate memory", "bad allocation", "bad_alloc", "out of memory")
+    return any(each.lower() in text.lower() for each in words)
+
+
+def _first_line(text: str) -> str:
+    line = text.strip().partition("\n")[0]
+    return line if len(line) <= 200 else line[:197] + "..."

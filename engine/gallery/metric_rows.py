@@ -1,0 +1,81 @@
+"""The numbers of a gallery's table, measured on the picture files."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Callable
+
+import numpy as np
+
+from engine.gallery.figures import RAMP, WHOLE
+from engine.loss.targets import layers_of
+from engine.metrics.table import border_figures, style_figure
+from engine.pictures.picture import read_mask, read_picture
+from engine.sizes import planar
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.gallery.inputs import PanelFiles
+    from engine.job import Job
+    from engine.network import Network
+
+CHANGE = ("change", "change from the content")
+"""Name and label of the mean of |picture - content|, 0..255."""
+
+Numbers = dict[str, tuple[str, "float | None"]]
+"""Label and value by name; None where there is nothing to measure it on."""
+
+
+def measured(
+    layout: str, job: Job, result: Path, files: PanelFiles, network: Callable[[], Network]
+) -> tuple[Numbers, list[str]]:
+    """Measure a picture.
+
+    Parameters
+    ----------
+    layout : str
+        How the styles lie, as a `Panel` has it.
+    job : Job
+    result : Path
+        The picture, of the content's size.
+    files : PanelFiles
+    network : callable
+        Returns the network; it is called for style losses only.
+
+    Returns
+    -------
+    numbers : dict
+        Change from the content and style loss as far as the job asks for content and style; with a
+        mask what `engine.metrics.table` gives, and each region's style loss.
+    notes : list of str
+        Sentences about what a number leaves out.
+    """
+    after, before = (planar(read_picture(file).rgb) for file in (result, files.content))
+    numbers: Numbers = {}
+    notes: list[str] = []
+    contents, style_layers = layers_of(job)
+
+    def add(name: str, label: str, value: float) -> None:
+        numbers[name] = (label, value if math.isfinite(value) else None)
+
+    if files.mask is None:
+        region = np.ones(before.shape[1:], np.float32)
+        if contents:
+            add(*CHANGE, float(np.abs(after - before).mean(dtype=np.float64)))
+    else:
+        region = read_mask(files.mask)
+        figures, notes = border_figures(before, after, region)
+        for each in figures:
+            add(each.name, each.label, each.value)
+    sides = [("", region)]
+    if layout == RAMP:
+        sides = [("left", 1 - region), ("right", region)]
+    for (side, where), file in zip(sides if style_layers else [], files.styles):
+        style = read_picture(file)
+        loss, more = style_figure(network(), after, planar(style.rgb), where, style.alpha)
+        label = "style loss" if layout == WHOLE else loss.label
+        add("_".join(filter(None, (loss.name, side))), ", ".join(filter(None, (label, side))),
+            loss.value)  # fmt: skip
+        notes += [f"{file.name}: {each}" for each in more]
+    return numbers, notes

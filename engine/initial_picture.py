@@ -1,0 +1,62 @@
+"""What a painting starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.job import Job
+from engine.masks.regions import LoadedRegion
+from engine.pictures.colors import match_colors
+from engine.pictures.picture import read_picture
+from engine.sizes import planar, resized
+
+NOISE = (127.5, 50.0)
+"""Mean and standard deviation of the Gaussian noise."""
+
+
+def start_picture(
+    job: Job, content: np.ndarray, regions: Sequence[LoadedRegion], masks: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Return the picture that the job's `init` asks for.
+
+    Parameters
+    ----------
+    job : Job
+    content : ndarray, shape (3, height, width)
+        0..255, at the size to paint at.
+    regions : sequence of LoadedRegion
+    masks : sequence of ndarray, shape (height, width)
+        The regions' masks at that size.
+
+    Returns
+    -------
+    ndarray, shape (3, height, width)
+        float32, 0..255.
+
+    Raises
+    ------
+    PictureError
+        If the picture to start from cannot be read.
+    """
+    if job.init == "noise":
+        noise = np.random.default_rng(job.seed).normal(*NOISE, content.shape)
+        return np.clip(noise, 0, 255).astype(np.float32)
+    if job.init == "picture":
+        return resized(planar(read_picture(job.init_picture).rgb), content.shape[1:])
+    if job.init == "colors":
+        return _in_style_colors(content, regions, masks)
+    return content
+
+
+def _in_style_colors(
+    content: np.ndarray, regions: Sequence[LoadedRegion], masks: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Return the content, in each region with the colours of its style."""
+    total = np.maximum(sum(masks, np.zeros_like(masks[0])), 1)
+    start = content.copy()
+    for region, mask in zip(regions, masks):
+        moved = match_colors(content, mask, region.style, region.style_mask)
+        start += mask / total * (moved - content)
+    return start

@@ -1,0 +1,248 @@
+"""Loss curves as pictures: the one place that draws with matplotlib, which is optional."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from engine.job import JobError
+from engine.paths import home
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.scales import Curve
+
+MISSING = (
+    "Loss curves are drawn by matplotlib, which is not installed; "
+    "'python3 install.py --plots' in Scumble's folder adds it."
+)
+
+WIDTH, HEIGHT = 8.0, 3.6
+"""Inches of one picture's curves."""
+
+DPI = 120
+
+FONT = "DejaVu Sans"
+
+# Okabe and Ito's colours, which colour-blind people tell apart; those too pale on white are left
+# out, and the regions beyond the fourth are dashed as well.
+_STYLE_COLORS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00")
+_COLORS = {"content": "#0072B2", "tv": "#56B4E9"}
+_OTHER_COLOR = "#777777"
+
+_DECADES_BELOW = 2
+"""Of the smallest last loss: what starts as the rounding of 0 need not be seen whole."""
+
+
+def check_plotting() -> None:
+    """Make sure, before anything is painted, that curves can be drawn.
+
+    Raises
+    ------
+    JobError
+        If matplotlib is missing or cannot be imported; the message names the command that adds it.
+    """
+    try:
+        _matplotlib()
+    except ImportError as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "matplotlib":
+            raise JobError(MISSING) from error
+        message = (
+            f"Loss curves are drawn by matplotlib, which cannot be imported ({error}); "
+            "'python3 install.py --plots' in Scumble's folder may mend it."
+        )
+        raise JobError(message) from error
+
+
+def loss_curves(
+    path: str | Path, curves: Sequence[Curve], names: Sequence[str], title: str = ""
+) -> None:
+    """Draw how the loss has gone, term by term, as a PNG file of 960 pixels' width.
+
+    The weighted terms of the loss and their sum over the evaluations, on a logarithmic axis: the
+    scales one after the other, each marked with its size. What a line search has tried and found
+    much worse than the start goes beyond the top. A run of the method stitch has several pictures;
+    each gets a panel of its own below the other.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write.
+    curves : sequence of Curve
+        `Result.curves`, or some of them.
+    names : sequence of str
+        What to call each region of the job, in order, as `engine.masks.regions.region_name` does.
+    title : str
+        What to write above.
+
+    Raises
+    ------
+    JobError
+        If matplotlib is not there.
+    OSError
+        If the file cannot be written.
+    """
+    check_plotting()
+    matplotlib, figures = _matplotlib()
+    pictures = list(dict.fromkeys(curve.region for curve in curves))
+    # Whatever a user has set for matplotlib, these curves look the same.
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams["font.size"] = 9
+        size = (WIDTH, HEIGHT * max(len(pictures), 1))
+        figure = figures.Figure(figsize=size, dpi=DPI, layout="constrained")
+        panels = figure.subplots(max(len(pictures), 1), 1, squeeze=False)[:, 0]
+        for panel, picture in zip(panels, pictures):
+            own = [curve for curve in curves if curve.region == picture]
+            _draw(panel, own, [_drawable(name) for name in names])
+            if len(pictures) > 1 and picture is not None:
+                panel.set_title(
+                    _drawable(f"Picture in the style {names[picture]}", 100), fontsize=9, pad=16
+                )
+        if title:
+            figure.suptitle(_drawable(title, 100), fontsize=10)
+        figure.savefig(path, format="png", metadata={"Software": None})
+
+
+def font_file() -> str:
+    """Return the font that comes with matplotlib, for other drawings of a report."""
+    _matplotlib()
+    from matplotlib.font_manager import findfont
+
+    return findfont(FONT)
+
+
+def in_font(text: str) -> str:
+    """Return a text in characters that the font has; others become question marks."""
+    _matplotlib()
+    from matplotlib.font_manager import get_font
+
+    known = get_font(font_file()).get_charmap()
+    return "".join(each if ord(each) in known else "?" for each in text)
+
+
+def part_label(part: str, names: Sequence[str]) -> str:
+    """Return what to call a part of the loss: 'style 0' by its region's name.
+
+    Examples
+    --------
+    >>> part_label("style 1", ["sky", "2 (oil.jpg)"])
+    'style 2 (oil.jpg)'
+    """
+    kind, _, number = part.partition(" ")
+    if kind == "style" and number.isdigit() and int(number) < len(names):
+        return f"style {names[int(number)]}"
+    return {"tv": "total variation"}.get(part, part)
+
+
+def parts_of(curves: Sequence[Curve]) -> list[str]:
+    """Return the parts that the losses have: content, the styles by number, then the others."""
+    found = {part for curve in curves for parts in curve.history for part in parts}
+
+    def place(part: str) -> tuple[int, int, str]:
+        kind, _, number = part.partition(" ")
+        if kind == "style" and number.isdigit():
+            return 1, int(number), part
+        return (0 if part == "content" else 2), 0, part
+
+    return sorted(found, key=place)
+
+
+def _matplotlib() -> tuple[Any, Any]:
+    """Return the modules matplotlib and matplotlib.figure."""
+    # That it looks for fonts, or in vain for a folder to keep the list in, is no news to users.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    own = "MPLCONFIGDIR" not in os.environ
+    if own:
+        # Its list of fonts goes to our own caches, which an installation and its removal clear.
+        os.environ["MPLCONFIGDIR"] = str(home() / "cache" / "matplotlib")
+    try:
+        import matplotlib
+        from matplotlib import figure
+        from matplotlib.backends import backend_agg  # noqa: F401 - to find a broken one now
+    finally:
+        if own:
+            del os.environ["MPLCONFIGDIR"]
+    return matplotlib, figure
+
+
+def _draw(panel: Any, curves: Sequence[Curve], names: Sequence[str]) -> None:
+    """Draw one picture's curves, scale after scale."""
+    parts = parts_of(curves)
+    series: dict[str, list[float]] = {part: [] for part in parts}
+    totals: list[float] = []
+    starts: list[int] = []
+    for curve in curves:
+        starts.append(len(totals) + 1)
+        for values in curve.history:
+            for part in parts:
+                series[part].append(values.get(part, math.nan))
+            totals.append(sum(values.values()))
+    ends = [start - 1 for start in starts[1:]] + [len(totals)]
+    positive = [value for values in series.values() for value in _above_zero(values)]
+    top = math.inf
+    if positive:
+        last = [value for values in series.values() for value in _above_zero(values)[-1:]]
+        bottom = max(min(positive) / 1.5, min(last) / 10**_DECADES_BELOW)
+        # A line search's trial may be a thousand times worse; such peaks go beyond the top.
+        top = 3 * max(totals[start - 1] for start, end in zip(starts, ends) if start <= end)
+        if top <= bottom:
+            top = 3 * max(positive)
+        panel.set_yscale("log")
+        panel.set_ylim(bottom, top)
+
+    def line(values: list[float], label: str, **look: Any) -> None:
+        # A logarithm has no 0, where the content's loss starts; and no line joins two scales.
+        shown = [min(value, 100 * top) if value > 0 else math.nan for value in values]
+        for start, end in zip(starts, ends):
+            numbers = range(start, end + 1)
+            # A stopped run's single evaluation is a point, which a line alone would not show.
+            marker = "o" if end - start < 1 else None
+            panel.plot(numbers, shown[start - 1 : end], label=label, marker=marker, ms=3, **look)
+            label = "_"  # the legend names each line once
+
+    line(totals, "sum", color="black", linewidth=0.9)
+    for part in parts:
+        line(series[part], part_label(part, names), linewidth=1.5, **_look(part))
+    panel.set_xlim(0.5, max(len(totals), 1) + 0.5)
+    panel.xaxis.get_major_locator().set_params(integer=True)
+    panel.set_xlabel("evaluation")
+    panel.set_ylabel("weighted loss")
+    panel.grid(color="#DDDDDD", linewidth=0.6)
+    panel.set_axisbelow(True)
+    for curve, start in zip(curves, starts):
+        height, width = curve.size
+        if start > 1:
+            panel.axvline(start - 0.5, color="#999999", linewidth=0.8, linestyle=":")
+        panel.annotate(
+            f"{width} x {height}",
+            (start, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            fontsize=8,
+            color="#555555",
+        )
+    panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=8)
+
+
+def _above_zero(values: list[float]) -> list[float]:
+    return [value for value in values if value > 0]
+
+
+def _look(part: str) -> dict[str, str]:
+    kind, _, number = part.partition(" ")
+    if kind == "style" and number.isdigit():
+        rounds, place = divmod(int(number), len(_STYLE_COLORS))
+        return {"color": _STYLE_COLORS[place], "linestyle": "--" if rounds else "-"}
+    return {"color": _COLORS.get(part, _OTHER_COLOR), "linestyle": "-"}
+
+
+def _drawable(text: str, most: int = 40) -> str:
+    """Return a short text that is drawn as it is: between dollar signs stood a formula."""
+    short = text if len(text) <= most else text[: most - 3] + "..."
+    return in_font(short).replace("$", r"\$")

@@ -1,0 +1,1 @@
+"""Masks: the regions of a picture, and how they reach the layers of the network."""

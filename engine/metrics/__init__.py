@@ -1,0 +1,1 @@
+"""Metrics: figures that say how good a result is."""

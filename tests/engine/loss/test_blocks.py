@@ -1,0 +1,118 @@
+"""The block sums against the definition in `losses`, at block boundaries and on any threads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from engine.loss import blocks
+from engine.loss.blocks import BlockedLosses, LayerGuidance
+from engine.loss.definition import content_loss, gram_loss, masked_gram
+
+BLOCK = 64  # positions in a block of 8 channels, below
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "BLOCK_VALUES", 8 * BLOCK)
+
+
+def make_mask(random: np.random.Generator, positions: int, kind: str) -> np.ndarray:
+    mask = {
+        "ones": np.ones(positions),
+        "soft": np.clip(random.uniform(-0.5, 1.5, positions), 0, 1),
+        "half": (np.arange(positions) < positions / 2) * 1.0,
+        "one position": (np.arange(positions) == positions - 1) * 1.0,
+        "zero": np.zeros(positions),
+    }[kind]
+    return mask.astype(np.float32)
+
+
+def assert_like(found: np.ndarray, expected: np.ndarray) -> None:
+    np.testing.assert_allclose(found, expected, rtol=0, atol=3e-6 * np.abs(expected).max())
+
+
+@settings(max_examples=60)
+@given(
+    positions=st.sampled_from([1, 7, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK, 5 * BLOCK + 2]),
+    channels=st.sampled_from([8, 5, 8 * BLOCK + 3]),
+    kinds=st.lists(st.sampled_from(["ones", "soft", "half", "one position"]), max_size=3),
+    with_content=st.booleans(),
+    kept=st.booleans(),
+    threads=st.sampled_from([1, 2, 5]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_blocks_add_up_to_the_definition(
+    positions: int,
+    channels: int,
+    kinds: list[str],
+    with_content: bool,
+    kept: bool,
+    threads: int,
+    seed: int,
+) -> None:
+    positions = min(positions, 80) if channels > 8 else positions
+    random = np.random.default_rng(seed)
+    F, P = random.normal(size=(2, channels, positions)).astype(np.float32)
+    masks = [LayerGuidance.of(make_mask(random, positions, kind)) for kind in kinds]
+    assume(all(mask.total for mask in masks))  # one soft position may be 0
+    exact = F.astype(np.float64)
+    adder = BlockedLosses(threads)
+
+    grams = adder.masked_grams({"layer": F}, {"layer": masks})["layer"]
+    D = []
+    expected = np.zeros(F.shape)
+    for gram, mask in zip(grams, masks):
+        assert_like(gram, masked_gram(exact, mask.values))
+        A = masked_gram(random.normal(size=F.shape), np.ones(positions)).astype(np.float32)
+        D.append(gram_loss(gram, A, mask.area)[1])
+        expected += D[-1].astype(np.float64) @ exact * mask.values / positions
+    contents = {}
+    if with_content:
+        K = random.uniform(1, 30, positions).astype(np.float32) if kept else None
+        contents["layer"] = P, 0.3, K
+        value, gradient = content_loss(exact, P.astype(np.float64), K)
+        expected += 0.3 * gradient
+
+    out = {"layer": np.full(F.shape, np.nan, np.float32)}
+    pairs = {"layer": list(zip(D, masks))}
+    values = adder.feature_gradients({"layer": F}, pairs, contents, out)
+    scale = max(np.abs(expected).max(), 1e-3 / positions)
+    np.testing.assert_allclose(out["layer"], expected, rtol=0, atol=3e-6 * scale)
+    assert set(values) == set(contents)
+    if with_content:
+        np.testing.assert_allclose(values["layer"], value, rtol=1e-5)
+
+
+def test_a_layer_without_terms_has_no_gradient() -> None:
+    F = np.ones((8, 3 * BLOCK), np.float32)
+    zero = LayerGuidance.of(make_mask(np.random.default_rng(0), 3 * BLOCK, "zero"))
+    one_block = LayerGuidance.of(np.arange(3 * BLOCK) // BLOCK == 1)
+    D = np.eye(8, dtype=np.float32)
+    out = {name: np.full(F.shape, np.nan, np.float32) for name in ("none", "zero", "middle")}
+    features = dict.fromkeys(out, F)
+    terms = {"zero": [(D, zero)], "middle": [(D, zero), (D, one_block)]}
+    assert BlockedLosses(2).feature_gradients(features, terms, {}, out) == {}
+    assert not out["none"].any()
+    assert not out["zero"].any()
+    expected = (np.arange(3 * BLOCK) // BLOCK == 1) / (3 * BLOCK)
+    np.testing.assert_allclose(out["middle"], np.tile(expected, (8, 1)), rtol=1e-6)
+
+
+def test_the_number_of_threads_changes_no_bit() -> None:
+    random = np.random.default_rng(1)
+    F = random.normal(size=(8, 20 * BLOCK + 5)).astype(np.float32)
+    mask = LayerGuidance.of(make_mask(random, F.shape[1], "soft"))
+    found = [BlockedLosses(n).masked_grams({"a": F}, {"a": [mask]})["a"][0] for n in (1, 2, 7, 7)]
+    for other in found[1:]:
+        np.testing.assert_array_equal(found[0], other)
+
+
+def test_a_mask_knows_its_sum_and_share() -> None:
+    mask = LayerGuidance.of(np.array([[0, 0.25], [1, 0.25]]))
+    assert mask.values.shape == (4,)
+    assert mask.total == 1.5
+    assert mask.area == 0.375
+    np.testing.assert_allclose(mask.root**2, mask.values, rtol=1e-6)

@@ -1,0 +1,191 @@
+"""Sizes, the styles' Gram matrices, and what is said of regions that vanish."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.job import Job
+from engine.loss.definition import masked_gram
+from engine.loss.objective import StyleTerm
+from engine.loss.targets import Targets, layers_of, prepare, region_terms, whole_picture_terms
+from engine.masks.propagation import propagate
+from engine.masks.regions import LoadedRegion
+from engine.network import Network
+from engine.sizes import resized, style_size, working_size
+from models.kernels import Kernels
+from models.vgg16 import layer_size
+
+SIDES = st.integers(16, 3000)
+SIZE = (48, 64)
+JOB = Job(
+    content="content",
+    content_layers=(("conv2_2", 0.5), ("conv3_1", 0.0)),
+    style_layers=(("conv1_1", 0.25), ("conv2_1", 0.0), ("conv4_1", 0.75)),
+)
+
+
+@given(SIDES, SIDES, st.one_of(st.just(0), st.integers(256, 4_000_000)))
+def test_the_working_size_keeps_the_aspect_and_never_enlarges(
+    height: int, width: int, area: int
+) -> None:
+    rows, columns = working_size(height, width, area)
+    assert 16 <= rows <= height
+    assert 16 <= columns <= width
+    if area == 0 or area >= height * width:
+        assert (rows, columns) == (height, width)
+        return
+    factor = max((area / (height * width)) ** 0.5, 16 / min(height, width))
+    assert abs(rows - height * factor) <= 0.5 + 1e-9
+    assert abs(columns - width * factor) <= 0.5 + 1e-9
+
+
+@given(SIDES, SIDES, st.integers(256, 1_000_000), st.floats(0.25, 4))
+def test_a_style_gets_as_many_pixels_as_the_content_times_its_scale(
+    height: int, width: int, area: int, scale: float
+) -> None:
+    rows, columns = style_size(np.empty((3, height, width), np.uint8), area, scale)
+    assert min(rows, columns) >= 16
+    if min(rows, columns) > 16:  # not held by the smallest side
+        assert abs(rows / columns * width / height - 1) <= 0.6 / rows + 0.6 / columns
+        assert abs((rows * columns / area) ** 0.5 / scale - 1) <= 1 / min(rows, columns)
+
+
+def region(name: str, mask: np.ndarray, **more: object) -> LoadedRegion:
+    random = np.random.default_rng(len(name))
+    style = random.uniform(0, 255, (3, 40, 60)).astype(np.float32)
+    given = {"style_mask": np.ones((40, 60), np.float32), "weight": 1.0, "scale": 1.0, **more}
+    return LoadedRegion(name, style, mask=mask, **given)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def network(kernels: Kernels) -> Network:
+    return Network(kernels, device="cpu", threads=2)
+
+
+CONTENT = np.random.default_rng(1).uniform(0, 255, (3, *SIZE)).astype(np.float32)
+EVERYWHERE = np.ones(SIZE, np.float32)
+
+
+def test_layers_of_weight_0_are_not_looked_at(network: Network) -> None:
+    assert layers_of(JOB) == (("conv2_2",), ("conv1_1", "conv4_1"))
+    seen: list[int] = []
+    regions = [region("one", EVERYWHERE), region("other", EVERYWHERE)]
+    targets = prepare(JOB, network, CONTENT, regions, seen.append, pytest.fail)
+    assert seen == [0, 1]
+    (content,) = targets.contents
+    assert content.layer == "conv2_2"
+    assert content.weight == 0.05 * 0.5  # at strength 1
+    expected = network.features(CONTENT, ("conv2_2",))["conv2_2"]
+    np.testing.assert_array_equal(content.target, expected)
+    assert [set(grams) for grams in targets.grams] == [{"conv1_1", "conv4_1"}] * 2
+
+
+def test_a_target_is_the_gram_matrix_of_the_style_at_its_size(network: Network) -> None:
+    mask = np.zeros((40, 60), np.float32)
+    mask[:, :30] = 1
+    large = region("large", EVERYWHERE, style_mask=mask, scale=1.5)
+    targets = prepare(JOB, network, CONTENT, [large], lambda index: None, pytest.fail)
+    size = (68, 102)  # 1.5 times the sides of 3072 pixels in the shape of 40 x 60
+    layers = ("conv1_1", "conv4_1")
+    features = network.features(resized(large.style, size), layers)
+    half = np.zeros(size, np.float32)
+    half[:, :51] = 1
+    guidance = propagate(half, layers)
+    for layer in layers:
+        expected = masked_gram(features[layer], guidance[layer].ravel())
+        away = np.linalg.norm(targets.grams[0][layer] - expected)
+        assert away <= 0.02 * np.linalg.norm(expected)  # Lanczos leaves the mask's edge soft
+
+
+def test_only_the_style_mask_is_seen_of_a_style(network: Network) -> None:
+    job = replace(JOB, guidance="inside")
+    mask = np.zeros((40, 60), np.float32)
+    mask[:, :34] = 1
+    one = region("region", EVERYWHERE, style_mask=mask)
+    other = replace(one, style=one.style.copy())
+    other.style[:, :, 40:] = 9
+    grams = [
+        prepare(job, network, CONTENT, [each], lambda index: None, pytest.fail).grams[0]
+        for each in (one, other)
+    ]
+    for layer in grams[0]:
+        np.testing.assert_allclose(grams[1][layer], grams[0][layer], rtol=1e-3, atol=1e-3)
+
+
+def made_targets(regions: int) -> Targets:
+    grams = [
+        {layer: np.full((2, 2), float(index)) for layer in ("conv1_1", "conv4_1")}
+        for index in range(regions)
+    ]
+    return Targets([], grams)
+
+
+def test_a_region_that_vanishes_at_a_deep_layer_is_skipped_there_with_a_word() -> None:
+    small = np.zeros(SIZE, np.float32)
+    small[20:26, 20:26] = 1
+    regions = [region("dot", small), region("all", EVERYWHERE)]
+    masks = [each.mask for each in regions]
+    told: list[str] = []
+    job = replace(JOB, guidance="inside")
+    terms = region_terms(job, made_targets(2), regions, masks, told.append)
+    assert told == ["Region dot covers 0 of 48 positions at conv4_1, which is skipped for it."]
+    assert [(each.layer, each.region) for each in terms] == [
+        ("conv1_1", 0),
+        ("conv1_1", 1),
+        ("conv4_1", 1),
+    ]
+
+
+def test_a_style_mask_that_vanishes_at_a_deep_layer_is_skipped_there_with_a_word(
+    network: Network,
+) -> None:
+    dot = np.zeros((40, 60), np.float32)
+    dot[10:16, 10:16] = 1
+    given = [region("dotted", EVERYWHERE, style_mask=dot)]
+    told: list[str] = []
+    job = replace(JOB, guidance="inside")
+    targets = prepare(job, network, CONTENT, given, lambda index: None, told.append)
+    assert told == [
+        "Region dotted: nothing of the style mask is left at conv4_1, which is skipped."
+    ]
+    assert set(targets.grams[0]) == {"conv1_1"}
+    terms = region_terms(job, targets, given, [EVERYWHERE], pytest.fail)
+    assert [each.layer for each in terms] == ["conv1_1"]
+    whole = whole_picture_terms(job, targets, 0, 1.0, SIZE)
+    assert [each.layer for each in whole] == ["conv1_1"]
+
+
+def test_whole_picture_terms_have_masks_of_ones() -> None:
+    terms = whole_picture_terms(JOB, made_targets(2), 1, 2.0, SIZE)
+    assert [(each.layer, each.weight, each.region) for each in terms] == [
+        ("conv1_1", 0.5, 1),
+        ("conv4_1", 1.5, 1),
+    ]
+    for each in terms:
+        rows, columns = layer_size(each.layer, *SIZE)
+        np.testing.assert_array_equal(each.mask.values, np.ones(rows * columns))
+
+
+def test_banded_targets_are_the_mixture_of_the_styles_at_the_bands_centre() -> None:
+    ramp = np.tile(np.clip(np.linspace(-0.5, 1.5, SIZE[1], dtype=np.float32), 0, 1), (SIZE[0], 1))
+    regions = [region("one", ramp, weight=3.0), region("other", 1 - ramp)]
+    job = replace(JOB, method="banded", bands=5)
+    masks = [each.mask for each in regions]
+    terms = region_terms(job, made_targets(2), regions, masks, pytest.fail)
+    first: list[StyleTerm] = [each for each in terms if each.layer == "conv1_1"]
+    centers = [0, 0.25, 0.5, 0.75, 1]
+    assert len(first) == len(centers)
+    guidance = propagate(ramp, ("conv1_1",))["conv1_1"].ravel()
+    for center in centers:
+        hat = np.clip(1 - np.abs(guidance - center) * 4, 0, 1)
+        (term,) = [each for each in first if np.allclose(each.mask.values, hat, atol=1e-5)]
+        weight = 3 * center + (1 - center)
+        np.testing.assert_allclose(term.weight, 0.25 * weight)
+        # The styles' Gram matrices are full of 0 and of 1.
+        np.testing.assert_allclose(term.target, (1 - center) / weight)
+        assert term.region == (0 if 3 * center >= 1 - center else 1)
