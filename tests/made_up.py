@@ -53,11 +53,20 @@ import os, sys
 print("pytest", *sys.argv[1:], "in", os.getcwd(), "with", os.environ["SCUMBLE_HOME"])
 sys.exit(5)
 """
+TEST_GROUP = """
+[dependency-groups]
+test = [
+    "pytest>=9",
+]
+"""
 PACKAGES = {
     ("numpy", "2.1.0"): {"numpy/__init__.py": ""},
     ("scipy", "1.15.0"): {"scipy/__init__.py": ""},
     ("pillow", "12.0.0"): {"PIL/__init__.py": "", "PIL/Image.py": IMAGE},
     ("protobuf", "6.33.0"): {"google/protobuf/__init__.py": ""},
+    ("psutil", "7.1.0"): {"psutil/__init__.py": ""},
+    ("threadpoolctl", "3.6.0"): {"threadpoolctl/__init__.py": ""},
+    ("tifffile", "2025.1.10"): {"tifffile/__init__.py": ""},
     ("matplotlib", "3.10.0"): {"matplotlib/__init__.py": ""},
     ("onnxruntime", "1.23.2"): {"onnxruntime/__init__.py": "build = 'cpu'"},
     ("onnxruntime_gpu", "1.24.0"): {"onnxruntime/__init__.py": "build = 'gpu'"},
@@ -123,15 +132,18 @@ def make(folder: Path) -> MadeUp:
     shutil.copy(CHECKOUT / "install.py", made_up.checkout)
     shutil.copytree(CHECKOUT / "plugin", made_up.checkout / "plugin")
     shutil.copytree(CHECKOUT / "engine" / "setup", made_up.checkout / "engine" / "setup")
-    for name in ("__init__.py", "paths.py", "job.py", "requirements.txt", "requirements-plots.txt"):
+    for name in ("__init__.py", "paths.py", "job.py"):
         shutil.copy(CHECKOUT / "engine" / name, made_up.checkout / "engine")
+    # All of the project's own, but for the tests' packages: only one of them is made up.
+    pyproject = (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
+    pyproject = pyproject.split("[dependency-groups]")[0] + TEST_GROUP
     write = {
         "engine/__main__.py": ENGINE,
         "models/__init__.py": "",
         "models/__main__.py": MODEL,
         "models/LICENSE": "made up\n",
         "models/__pycache__/left.pyc": "",
-        "tests/requirements.txt": "pytest>=9  # the made-up one\n",
+        "pyproject.toml": pyproject,
     }
     for name, text in write.items():
         path = made_up.checkout / name

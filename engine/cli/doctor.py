@@ -28,7 +28,15 @@ from engine.setup.environment import SetupError
 from engine.setup.machine import DISTRIBUTIONS
 from engine.threads import thread_count
 
-PACKAGES = {"numpy": "numpy", "scipy": "scipy", "pillow": "PIL", "protobuf": "google.protobuf"}
+PACKAGES = {
+    "numpy": "numpy",
+    "scipy": "scipy",
+    "pillow": "PIL",
+    "protobuf": "google.protobuf",
+    "psutil": "psutil",
+    "threadpoolctl": "threadpoolctl",
+    "tifffile": "tifffile",
+}
 """The distributions the engine needs besides onnxruntime, and what they are imported as."""
 
 REPAIR = "run install.py again"

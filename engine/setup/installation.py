@@ -38,6 +38,7 @@ from engine.setup.machine import (
     Machine,
     choose_onnxruntime,
 )
+from engine.setup.requirements import ENGINE, PLOTS, TESTS, distribution_name, read_requirements
 
 PROGRAM = ("engine", "models", "plugin")
 """The packages that are copied into the data folder."""
@@ -218,7 +219,7 @@ def _install_packages(installation: Installation) -> str:
         "" if chosen.name == "onnxruntime" else " --onnxruntime cpu asks for less.",
     )
     present = installed_packages(installation.python) or {}
-    names = {_plain_name(requirement) for requirement in wanted}
+    names = {distribution_name(requirement) for requirement in wanted}
     text = json.dumps(
         {"requirements": wanted, "packages": {name: present.get(name) for name in sorted(names)}}
     )
@@ -297,20 +298,14 @@ def variables(installation: Installation) -> dict[str, str]:
 
 
 def _requirements(installation: Installation, chosen: Distribution) -> list[str]:
-    engine_folder = installation.checkout / "engine"
-    files = [engine_folder / "requirements.txt"]
+    lists = [ENGINE]
     if installation.plots or installation.for_tests or installation.record.get("plots"):
-        files.append(engine_folder / "requirements-plots.txt")
+        lists.append(PLOTS)
     if installation.for_tests:
-        files.append(installation.checkout / "tests" / "requirements.txt")
-    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
-    bare = [line.split("#")[0].strip() for line in lines]
-    return [*filter(None, bare), chosen.requirement]
-
-
-def _plain_name(requirement: str) -> str:
-    end = next((i for i, c in enumerate(requirement) if c in "[<>=!~; "), len(requirement))
-    return requirement[:end].lower()
+        lists.append(TESTS)
+    pyproject = installation.checkout / "pyproject.toml"
+    wanted = [each for place in lists for each in read_requirements(pyproject, *place)]
+    return [*wanted, chosen.requirement]
 
 
 def _names(present: dict[str, str], chosen: Distribution) -> str:

@@ -44,7 +44,7 @@ print(json.dumps({
 
 # Prints the files that a process with the packages in it has mapped as program code.
 _MAPPED = """
-import numpy, scipy, PIL.Image, google.protobuf, onnxruntime
+import numpy, scipy, PIL.Image, google.protobuf, psutil, onnxruntime
 with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
     rows = [line.rstrip("\\n").split(None, 5) for line in maps]
 print(*sorted({row[5] for row in rows if len(row) > 5 and "x" in row[1]}), sep="\\n")

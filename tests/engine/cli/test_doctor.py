@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from importlib import metadata
 
 import pytest
@@ -23,7 +24,7 @@ def test_a_machine_that_works(model_home, tmp_path):
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     assert lines[-1] == "Everything works."
-    found = {line[:13].strip(): line[13:] for line in lines[: lines.index("")]}
+    found = dict(re.split(r"  +", line, maxsplit=1) for line in lines[: lines.index("")])
     assert found["scumble"].startswith(__version__)
     assert found["python"].startswith(platform.python_version())
     for name in ("numpy", "scipy", "pillow", "protobuf"):

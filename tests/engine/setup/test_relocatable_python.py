@@ -141,7 +141,7 @@ def test_what_packages_load_is_added(copied: Path, tmp_path: Path) -> None:
     copy = relocatable_python.make(starting(), home)
     bare_environment(copy, home / "env")
     packages = next((home / "env").rglob("site-packages"))
-    for name in ("scipy", "PIL", "google/protobuf", "onnxruntime"):
+    for name in ("scipy", "PIL", "google/protobuf", "psutil", "onnxruntime"):
         (packages / name).mkdir(parents=True)
         (packages / name / "__init__.py").write_text("")
     (packages / "PIL" / "Image.py").write_text("")

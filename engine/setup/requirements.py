@@ -1,0 +1,67 @@
+"""The lists of requirements in pyproject.toml, for Pythons without a TOML reader.
+
+Standard library only, since install.py runs this before there is anything else.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from engine.setup.environment import SetupError
+
+ENGINE = ("project", "dependencies")
+PLOTS = ("project.optional-dependencies", "plots")
+TESTS = ("dependency-groups", "test")
+
+IMPORT_NAMES = {"pillow": "PIL", "protobuf": "google.protobuf"}
+"""How distributions are imported that have another name than their package."""
+
+
+def read_requirements(file: Path, table: str, key: str) -> list[str]:
+    """Return one list of requirements.
+
+    Parameters
+    ----------
+    file : Path
+        pyproject.toml.
+    table, key : str
+        One of `ENGINE`, `PLOTS` and `TESTS`. The list has one quoted requirement per line.
+
+    Raises
+    ------
+    SetupError
+        If the file cannot be read, or has no such list in this form.
+    """
+    try:
+        lines = iter(file.read_text(encoding="utf-8").splitlines())
+    except OSError as error:
+        message = f"{file} cannot be read ({error.strerror}); get a complete copy of Scumble."
+        raise SetupError(message) from error
+    found: list[str] = []
+    if f"[{table}]" in lines:  # the search leaves the iterator behind what it found
+        for line in lines:
+            if line.startswith("["):
+                break
+            if line != f"{key} = [":
+                continue
+            for entry in lines:
+                if entry == "]":
+                    return found
+                match = re.fullmatch(r'\s*"([^"\\]+)",', entry)
+                if not match:
+                    message = f"{file} has a line in '{key}' that is no requirement: {entry!r}."
+                    raise SetupError(message)
+                found.append(match[1])
+    message = f"{file} has no list '{key}' in [{table}]; get a complete copy of Scumble."
+    raise SetupError(message)
+
+
+def distribution_name(requirement: str) -> str:
+    """Return the name of the package that a requirement asks for, in small letters."""
+    return re.split(r"[\[<>=!~; ]", requirement, maxsplit=1)[0].lower()
+
+
+def import_name(distribution: str) -> str:
+    """Return the name under which a distribution is imported."""
+    return IMPORT_NAMES.get(distribution, distribution)
