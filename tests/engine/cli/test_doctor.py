@@ -39,8 +39,8 @@ def test_a_machine_that_works(model_home, tmp_path):
     assert found["blas"].endswith("threads: 1")
     assert "usable of" in found["cores"]
     # All values begin in the same column.
-    assert len({len(line) - len(line[13:]) for line in lines[: lines.index("")]}) == 1
-    assert all(line[12] == " " and line[13] != " " for line in lines[: lines.index("")])
+    starts = {len(line) - len(re.split(r"  +", line, maxsplit=1)[1]) for line in lines[:8]}
+    assert len(starts) == 1
 
 
 def test_json(model_home, tmp_path):
