@@ -13,7 +13,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-METHODS = ("auto", "joint", "banded", "cutout", "pinned", "gradient", "stitch")
+from engine.methods import METHODS
+
 GUIDANCES = ("receptive", "inside", "all", "resize", "squared")
 COLORS = ("style", "luminance", "match")
 INITS = ("content", "colors", "noise", "picture")
@@ -116,11 +117,10 @@ class Job:
     regions: tuple[Region, ...] = setting((), "The styles and where they go.")
     method: str = setting(
         "auto",
-        "auto: banded for soft masks over all of it, else cutout; joint: one picture, masked Gram "
-        "losses; banded: joint, with full style all along soft ramps; cutout: joint, painted "
-        "beyond the borders and cut out; pinned: joint, with everything outside the masks fixed; "
-        "gradient: masked gradients; stitch: one picture per style, then put together.",
-        choices=METHODS,
+        "auto: banded for soft masks over all of it, else cutout; "
+        + "; ".join(f"{each.name}: {each.help}" for each in METHODS.values())
+        + ".",
+        choices=("auto", *METHODS),
         label="Method",
     )
     guidance: str = setting(
@@ -266,18 +266,6 @@ class Job:
         """Return the job as JSON's own types; `jobfile.job_from_dict` is its inverse."""
         return dataclasses.asdict(self)
 
-    @property
-    def guidance_used(self) -> str:
-        """The guidance that `auto` stands for."""
-        usual = "resize" if self.method == "cutout" else "receptive"
-        return usual if self.guidance == "auto" else self.guidance
-
-    @property
-    def optimizer_used(self) -> str:
-        """The optimiser that `auto` stands for: 'lbfgs' or 'adam'."""
-        usual = "adam" if self.method == "gradient" else "lbfgs"
-        return usual if self.optimizer == "auto" else self.optimizer
-
 
 def check(job: Job) -> None:
     """Check every value, and those that only make sense together.
@@ -310,17 +298,23 @@ def check(job: Job) -> None:
     if job.init == "picture" and not job.init_picture:
         message = "init_picture is empty; init 'picture' needs the picture to start from."
         raise JobError(message)
-    if job.method == "gradient" and job.optimizer == "lbfgs":
+    method = METHODS.get(job.method)  # auto takes whatever goes with the rest
+    if method and job.optimizer not in ("auto", *method.optimizers):
         message = (
-            "optimizer: 'lbfgs' cannot be used with the method 'gradient', whose masked gradient "
-            "is no function's gradient; allowed are 'adam' and 'auto'."
+            f"optimizer: {job.optimizer!r} cannot be used with the method {job.method!r}, whose "
+            "gradient is no function's gradient; allowed are "
+            f"{' and '.join(repr(each) for each in (*method.optimizers, 'auto'))}."
         )
         raise JobError(message)
     if job.grow and job.guidance not in ("inside", "all"):
         message = f"grow: {job.grow} goes with guidance 'inside' or 'all', not {job.guidance!r}."
         raise JobError(message)
-    if job.separate and job.method not in ("auto", "cutout", "stitch"):
-        message = f"separate: goes with 'auto', 'cutout' and 'stitch', not with {job.method!r}."
+    if job.separate and method and not method.paints_past_masks:
+        fitting = [f"{each.name!r}" for each in METHODS.values() if each.paints_past_masks]
+        fitting = ["'auto'", *fitting]
+        message = (
+            f"separate: allowed with the methods {', '.join(fitting)}, not with {job.method!r}."
+        )
         raise JobError(message)
 
 

@@ -14,6 +14,7 @@ from engine.paths import home
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from engine.loss.terms import Part
     from engine.scales import Curve
 
 MISSING = (
@@ -31,7 +32,7 @@ FONT = "DejaVu Sans"
 # Okabe and Ito's colours, which colour-blind people tell apart; those too pale on white are left
 # out, and the regions beyond the fourth are dashed as well.
 _STYLE_COLORS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00")
-_COLORS = {"content": "#0072B2", "tv": "#56B4E9"}
+_COLORS = {"content": "#0072B2", "smoothing": "#56B4E9"}
 _OTHER_COLOR = "#777777"
 
 _DECADES_BELOW = 2
@@ -125,31 +126,11 @@ def in_font(text: str) -> str:
     return "".join(each if ord(each) in known else "?" for each in text)
 
 
-def part_label(part: str, names: Sequence[str]) -> str:
-    """Return what to call a part of the loss: 'style 0' by its region's name.
-
-    Examples
-    --------
-    >>> part_label("style 1", ["sky", "2 (oil.jpg)"])
-    'style 2 (oil.jpg)'
-    """
-    kind, _, number = part.partition(" ")
-    if kind == "style" and number.isdigit() and int(number) < len(names):
-        return f"style {names[int(number)]}"
-    return {"tv": "total variation"}.get(part, part)
-
-
-def parts_of(curves: Sequence[Curve]) -> list[str]:
+def parts_of(curves: Sequence[Curve]) -> list[Part]:
     """Return the parts that the losses have: content, the styles by number, then the others."""
     found = {part for curve in curves for parts in curve.history for part in parts}
-
-    def place(part: str) -> tuple[int, int, str]:
-        kind, _, number = part.partition(" ")
-        if kind == "style" and number.isdigit():
-            return 1, int(number), part
-        return (0 if part == "content" else 2), 0, part
-
-    return sorted(found, key=place)
+    order = {"content": 0, "style": 1}
+    return sorted(found, key=lambda part: (order.get(part.kind, 2), part.region or 0))
 
 
 def _matplotlib() -> tuple[Any, Any]:
@@ -173,7 +154,7 @@ def _matplotlib() -> tuple[Any, Any]:
 def _draw(panel: Any, curves: Sequence[Curve], names: Sequence[str]) -> None:
     """Draw one picture's curves, scale after scale."""
     parts = parts_of(curves)
-    series: dict[str, list[float]] = {part: [] for part in parts}
+    series: dict[Part, list[float]] = {part: [] for part in parts}
     totals: list[float] = []
     starts: list[int] = []
     for curve in curves:
@@ -207,7 +188,7 @@ def _draw(panel: Any, curves: Sequence[Curve], names: Sequence[str]) -> None:
 
     line(totals, "sum", color="black", linewidth=0.9)
     for part in parts:
-        line(series[part], part_label(part, names), linewidth=1.5, **_look(part))
+        line(series[part], part.label(names), linewidth=1.5, **_look(part))
     panel.set_xlim(0.5, max(len(totals), 1) + 0.5)
     panel.xaxis.get_major_locator().set_params(integer=True)
     panel.set_xlabel("evaluation")
@@ -234,12 +215,11 @@ def _above_zero(values: list[float]) -> list[float]:
     return [value for value in values if value > 0]
 
 
-def _look(part: str) -> dict[str, str]:
-    kind, _, number = part.partition(" ")
-    if kind == "style" and number.isdigit():
-        rounds, place = divmod(int(number), len(_STYLE_COLORS))
+def _look(part: Part) -> dict[str, str]:
+    if part.region is not None:
+        rounds, place = divmod(part.region, len(_STYLE_COLORS))
         return {"color": _STYLE_COLORS[place], "linestyle": "--" if rounds else "-"}
-    return {"color": _COLORS.get(part, _OTHER_COLOR), "linestyle": "-"}
+    return {"color": _COLORS.get(part.kind, _OTHER_COLOR), "linestyle": "-"}
 
 
 def _drawable(text: str, most: int = 40) -> str:

@@ -1,63 +1,166 @@
-"""Which method suits the masks: what the method auto stands for."""
+"""Methods: one entry for each way to paint several regions, and the rule of `auto`.
+
+An entry names its ingredients. Each ingredient is a function in a table of the room that it belongs
+to: `engine.loss.objective.OBJECTIVES`, `engine.loss.make_terms.STYLE_TERMS`,
+`engine.masks.propagation.STEEPENINGS` and `engine.pictures.compositing.COMPOSITES`. No other file
+compares a method's name. Standard library only: the plug-in carries a copy of this file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Callable
 
-import numpy as np
-
-from engine.metrics.borders import SOFT
+if TYPE_CHECKING:
+    from engine.job import Job
+    from engine.masks.softness import MaskSurvey
 
 SOFT_RAMP = 12.0
 """Pixels at the working size. Where masks change more slowly than this, strokes have room to change
 from one style to another; docs/spatial-control.md shows both sides of it."""
 
-COVERED = 0.95
-"""Where the masks add up to more than this, nothing is left of the content."""
+
+@dataclass(frozen=True)
+class Method:
+    """A way to paint several regions.
+
+    Attributes
+    ----------
+    name : str
+    help : str
+        Half a sentence for the help of the option.
+    objective : str
+        What is minimized or followed: a key of `OBJECTIVES`.
+    style_terms : str
+        How masks and styles make terms of the loss: a key of `STYLE_TERMS`.
+    composite : str
+        How the result is put together at the content's size: a key of `COMPOSITES`.
+    steepening : str
+        How the guidance is steepened: a key of `STEEPENINGS`; empty for not at all.
+    propagation : str
+        How masks are carried to the layers unless the job says otherwise.
+    optimizers : tuple of str
+        The optimizers that it can use; the first one is its default.
+    picture_per_region : bool
+        Whether each region has a picture of its own, to be put together at the end.
+    pins_outside : bool
+        Whether pixels outside of all regions are held at the content by equal bounds.
+    has_best : bool
+        Whether losses of two pictures can be compared, so that the best one is kept.
+    paints_past_masks : bool
+        Whether there is paint past the masks' edges, which the option `uncut` keeps.
+    suits : callable, optional
+        Whether `auto` takes this method for such masks; the first entry that suits is taken.
+    """
+
+    name: str
+    help: str
+    objective: str
+    style_terms: str
+    composite: str
+    steepening: str = ""
+    propagation: str = "receptive"
+    optimizers: tuple[str, ...] = ("lbfgs", "adam")
+    picture_per_region: bool = False
+    pins_outside: bool = False
+    has_best: bool = True
+    paints_past_masks: bool = False
+    suits: Callable[[MaskSurvey], bool] | None = None
+
+    @property
+    def masks_layers(self) -> bool:
+        """Whether masks are carried to the layers; else they are used at picture size only."""
+        return self.style_terms != "whole"
+
+    def propagation_for(self, job: Job) -> str:
+        """Return how the masks of a job are carried to the layers."""
+        return self.propagation if job.guidance == "auto" else job.guidance
+
+    def optimizer_for(self, job: Job) -> str:
+        """Return the optimizer of a job: 'lbfgs' or 'adam'."""
+        return self.optimizers[0] if job.optimizer == "auto" else job.optimizer
+
+    def pictures(self, regions: int) -> int:
+        """Return how many pictures are painted for so many regions."""
+        return regions if self.picture_per_region else 1
 
 
-def choose_method(masks: Sequence[np.ndarray]) -> str:
-    """Return the method that paints these masks best.
+METHODS = {
+    each.name: each
+    for each in (
+        Method(
+            "joint",
+            "one picture, masked Gram losses",
+            objective="joint",
+            style_terms="masked",
+            composite="blend",
+            suits=lambda masks: masks.everywhere,
+        ),
+        Method(
+            "banded",
+            "joint, with full style all along soft ramps",
+            objective="joint",
+            style_terms="banded",
+            composite="blend",
+            # Where a part has no style it would paint beyond the ramp's end; cutout does not.
+            suits=lambda masks: masks.covered and masks.widest_ramp > SOFT_RAMP,
+        ),
+        Method(
+            "cutout",
+            "joint, painted past the masks' edges and trimmed to them",
+            objective="joint",
+            style_terms="masked",
+            composite="cut out",
+            steepening="relative",
+            propagation="resize",
+            paints_past_masks=True,
+            suits=lambda masks: True,
+        ),
+        Method(
+            "pinned",
+            "joint, with everything outside the masks fixed",
+            objective="joint",
+            style_terms="masked",
+            composite="pinned",
+            steepening="absolute",
+            pins_outside=True,
+        ),
+        Method(
+            "gradient",
+            "each style's gradient is masked (section 4.1 of the paper)",
+            objective="masked gradients",
+            style_terms="whole",
+            composite="blend",
+            # The masked field is no function's gradient, so a line search does not apply.
+            optimizers=("adam",),
+            has_best=False,
+        ),
+        Method(
+            "stitch",
+            "one picture for each style, then put together (section 4.2)",
+            objective="each region",
+            style_terms="whole",
+            composite="stitch",
+            picture_per_region=True,
+            paints_past_masks=True,
+        ),
+    )
+}
+"""Every method by its name, in the order in which `auto` tries them."""
+
+
+def choose_method(masks: MaskSurvey) -> Method:
+    """Return the method that `auto` stands for.
 
     Parameters
     ----------
-    masks : sequence of ndarray, shape (height, width)
-        One per region, at the working size, from 0 to 1.
+    masks : MaskSurvey
+        Of the regions' masks at the working size.
 
     Returns
     -------
-    {'joint', 'banded', 'cutout'}
-        'joint' where every mask is the whole picture, 'banded' where they cover all of it and one
-        has a soft ramp, else 'cutout'. Where a part has no style, 'banded' would paint beyond the
-        ramp's end; 'cutout' leaves it as it is.
+    Method
+        'joint' where every mask is the whole picture, 'banded' where the masks cover all of it and
+        one has a soft ramp, else 'cutout'.
     """
-    if all((mask == 1).all() for mask in masks):
-        return "joint"
-    covered = (sum(masks, np.zeros_like(masks[0])) > COVERED).all()
-    if covered and any(ramp_width(mask) > SOFT_RAMP for mask in masks):
-        return "banded"
-    return "cutout"
-
-
-def ramp_width(mask: np.ndarray) -> float:
-    """Return the mean width of a mask's ramps.
-
-    The pixels that lie between 0.05 and 0.95 are shared out over the length of the line where the
-    mask passes 0.5, counted in pixels' edges.
-
-    Parameters
-    ----------
-    mask : ndarray, shape (height, width)
-        From 0 to 1.
-
-    Returns
-    -------
-    float
-        Pixels; 0 for a hard mask, infinite for one that is soft and never passes 0.5.
-    """
-    between = np.count_nonzero((mask > SOFT[0]) & (mask < SOFT[1]))
-    if not between:
-        return 0.0
-    inside = mask >= 0.5
-    length = sum(np.count_nonzero(np.diff(inside, axis=axis)) for axis in (0, 1))
-    return between / length if length else float("inf")
+    return next(each for each in METHODS.values() if each.suits and each.suits(masks))

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import optimize
 
 from engine.loss.objective import Evaluation
+from engine.loss.terms import Part
 
 Evaluate = Callable[[np.ndarray], Evaluation]
 Bounds = tuple[Union[np.ndarray, float], Union[np.ndarray, float]]
@@ -31,8 +32,8 @@ class Trace:
         Whether `on_step` asked to stop.
     losses : list of float
         Of every evaluation.
-    history : list of dict of str to float
-        The parts of the loss at every evaluation, as `objective.Evaluation` has them.
+    history : list of dict of Part to float
+        The parts of the loss at every evaluation.
     """
 
     picture: np.ndarray
@@ -41,7 +42,7 @@ class Trace:
     evaluations: int = 0
     stopped: bool = False
     losses: list[float] = field(default_factory=list)
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[dict[Part, float]] = field(default_factory=list)
 
     def take(self, picture: np.ndarray, evaluation: Evaluation, keep_best: bool) -> None:
         """Note one evaluation.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from engine import __version__
 from engine.job import REST, Job, JobError
 from engine.jobfile import job_from_dict, load_job, resolve_paths
+from engine.methods import METHODS
 from engine.paths import home
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def outputs(job: Job) -> tuple[Path, ...]:
     output = Path(job.output)
     if not job.separate:
         return (output,)
-    numbers = range(1, len(job.regions) + 1 if job.method == "stitch" else 2)
+    method = METHODS.get(job.method)  # auto takes none that has a picture per region
+    numbers = range(1, 1 + (method.pictures(len(job.regions)) if method else 1))
     return (output, *(output.with_name(f"{output.stem}-{n}{output.suffix}") for n in numbers))
 
 

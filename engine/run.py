@@ -1,4 +1,4 @@
-"""From job to result: the pictures in, the scales one after the other, the full size back."""
+"""A run: from a job to its result."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from engine.estimate import memory, needed
 from engine.events import Device, Notice, Preview, Progress, Report
 from engine.job import Job, JobError, check
 from engine.masks.regions import LoadedRegion, keep_mask, load_regions
-from engine.methods import choose_method
+from engine.masks.softness import survey
+from engine.methods import METHODS, Method, choose_method
 from engine.network import Network
 from engine.paths import model_file
 from engine.pictures.colors import apply_color_mode, restore_chroma
-from engine.pictures.compositing import composite
+from engine.pictures.compositing import COMPOSITES, uncut
 from engine.pictures.picture import Picture, read_picture
 from engine.scales import Curve, ScaleLoop
 from engine.sizes import interleaved, planar, pyramid, resized, resized_mask, style_size
@@ -82,16 +83,20 @@ class Result:
     stages: dict[str, float]
 
 
-def stylize(job: Job, report: Report, stop: threading.Event) -> Result:
+def stylize(
+    job: Job, on_event: Report, stop: threading.Event, *, method: Method | None = None
+) -> Result:
     """Paint a picture.
 
     Parameters
     ----------
     job : Job
-    report : callable
+    on_event : callable
         Is called with every event of `engine.events`, from the calling thread.
     stop : threading.Event
         When it is set, the picture is finished after the evaluation at hand.
+    method : Method, optional
+        A method to try, in place of the one that the job names.
 
     Raises
     ------
@@ -113,7 +118,7 @@ def stylize(job: Job, report: Report, stop: threading.Event) -> Result:
             if event.text in notices:
                 return
             notices.append(event.text)
-        report(event)
+        on_event(event)
 
     check(job)
     tell(Progress("model", 0, 1))
@@ -142,9 +147,11 @@ def stylize(job: Job, report: Report, stop: threading.Event) -> Result:
                 f"{sizes[-1][1]} x {sizes[-1][0]} and then enlarged."
             )
         )
-    if job.method == "auto":
-        masks = [resized_mask(region.mask, sizes[-1]) for region in regions]
-        job = replace(job, method=choose_method(masks))
+    if method is None:
+        method = METHODS.get(job.method) or choose_method(
+            survey([resized_mask(region.mask, sizes[-1]) for region in regions])
+        )
+    job = replace(job, method=method.name)
     _check_memory(job, sizes[-1], regions)
     whole = planar(content.rgb)
     canvas, regions = apply_color_mode(job.colors, whole, regions)
@@ -160,41 +167,40 @@ def stylize(job: Job, report: Report, stop: threading.Event) -> Result:
             event = Preview(np.round(interleaved(shown)).astype(np.uint8))
         tell(event)
 
-    painting = ScaleLoop(job, network, canvas, regions, sizes, tell_colored, stop, keep)
-    pictures = painting.paint()
+    loop = ScaleLoop(job, method, network, canvas, regions, sizes, tell_colored, stop, keep)
+    pictures = loop.paint()
     painted = time.perf_counter()
     tell(Progress("write", 0, 1))
     kept = 0.0 if keep is None else 1 - np.power(np.float32(job.keep_strength), -keep)
 
-    def finished(method: str, parts: list[np.ndarray], masks: list[np.ndarray]) -> Picture:
-        whole_painted = colored(composite(method, parts, canvas, masks, kept))
-        return Picture(interleaved(whole_painted), content.alpha)
+    def finished(painted: np.ndarray) -> Picture:
+        return Picture(interleaved(colored(painted)), content.alpha)
 
-    everywhere = [np.ones((height, width), np.float32)]
-    picture = finished(job.method, pictures, [region.mask for region in regions])
-    separate = tuple(finished("joint", [each], everywhere) for each in pictures if job.separate)
-    minimising = sum(curve.seconds for curve in painting.curves)
+    masks = [region.mask for region in regions]
+    picture = finished(COMPOSITES[method.composite](pictures, canvas, masks, kept))
+    separate = tuple(finished(uncut(each, canvas, kept)) for each in pictures if job.separate)
+    minimizing = sum(curve.seconds for curve in loop.curves)
     ended = time.perf_counter()
     return Result(
         picture=picture,
         separate=separate,
-        loss=painting.loss,
-        steps=painting.steps,
-        evaluations=painting.evaluations,
+        loss=loop.loss,
+        steps=loop.steps,
+        evaluations=loop.evaluations,
         seconds=ended - started,
-        stopped=painting.stopped,
+        stopped=loop.stopped,
         notices=tuple(notices),
         device=network.device,
         threads=network.threads,
         working_size=(pictures[0].shape[1], pictures[0].shape[2]),
         coverage=tuple(region.coverage for region in regions),
-        curves=tuple(painting.curves),
+        curves=tuple(loop.curves),
         method=job.method,
         stages={
             "reading": read - started,
             "model": opened - read,
-            "styles": painted - opened - minimising,
-            "painting": minimising,
+            "styles": painted - opened - minimizing,
+            "painting": minimizing,
             "finishing": ended - painted,
         },
     )

@@ -1,4 +1,4 @@
-"""The methods at work: each scale's objective, its optimiser, and news of how it goes."""
+"""The loop over scales: targets, objectives, optimizer, progress and previews."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from engine.events import Notice, Preview, Progress, Report
 from engine.initial_picture import start_picture
 from engine.job import Job
 from engine.loss.blocks import BlockedLosses
-from engine.loss.objective import MaskedGradient, Objective, StyleTerm
-from engine.loss.targets import Targets, layers_of, prepare, region_terms, whole_picture_terms
+from engine.loss.make_terms import ScaleInputs, layers_of
+from engine.loss.objective import OBJECTIVES, BlockEvaluator, Groups, Objective
+from engine.loss.targets import compute_targets
+from engine.loss.terms import Part
 from engine.masks.regions import LoadedRegion
+from engine.methods import Method
 from engine.optimizers import Bounds, Trace, adam, lbfgs
-from engine.pictures.compositing import cut_out, stitched
+from engine.pictures.compositing import COMPOSITES
 from engine.sizes import interleaved, resized, resized_mask
 
 if TYPE_CHECKING:
     import threading
 
-    from engine.network import DifferentiableNetwork, Network
+    from engine.network import Network
 
 PREVIEW_SECONDS = 1.0
 
@@ -36,19 +39,19 @@ class Curve:
     scale : int
         From 1.
     region : int or None
-        Whose picture it is with the method stitch, else None.
+        The region that the picture belongs to, where each has its own; else None.
     size : (int, int)
         Height and width.
-    history : tuple of dict of str to float
-        The parts of the loss at every evaluation, as `objective.Evaluation` has them.
+    history : tuple of dict of Part to float
+        The parts of the loss at every evaluation.
     seconds : float
-        What all of that took.
+        The time that all of that took.
     """
 
     scale: int
     region: int | None
     size: tuple[int, int]
-    history: tuple[dict[str, float], ...]
+    history: tuple[dict[Part, float], ...]
     seconds: float = 0.0
 
 
@@ -65,18 +68,17 @@ class _Scale:
     content : ndarray, shape (3, height, width)
     masks : list of ndarray, shape (height, width)
         One per region.
-    targets : Targets
-    network : DifferentiableNetwork
+    objectives : list of Objective
+        One per picture.
     pictures : list of ndarray, shape (3, height, width)
-        How far each picture has come.
+        Each picture as it is so far.
     """
 
     number: int
     size: tuple[int, int]
     content: np.ndarray
     masks: list[np.ndarray]
-    targets: Targets
-    network: DifferentiableNetwork
+    objectives: list[Objective]
     pictures: list[np.ndarray]
 
 
@@ -86,17 +88,18 @@ class ScaleLoop:
     Parameters
     ----------
     job : Job
+    method : Method
     network : Network
     content : ndarray, shape (3, height, width)
-        0..255, of its own size, in the colours that are painted.
+        0..255, of its own size, in the colors that are painted.
     regions : list of LoadedRegion
     sizes : list of (int, int)
         Height and width of each scale.
-    tell : callable
+    on_event : callable
         Is called with events.
     stop : threading.Event
-    keep : ndarray, shape (height, width), optional
-        Where the content is kept, from 0 to 1, of the content's own size.
+    protect : ndarray, shape (height, width), optional
+        Where the content is protected, from 0 to 1, of the content's own size.
 
     Attributes
     ----------
@@ -112,149 +115,145 @@ class ScaleLoop:
     def __init__(
         self,
         job: Job,
+        method: Method,
         network: Network,
         content: np.ndarray,
         regions: list[LoadedRegion],
         sizes: list[tuple[int, int]],
-        tell: Report,
+        on_event: Report,
         stop: threading.Event,
-        keep: np.ndarray | None = None,
+        protect: np.ndarray | None = None,
     ) -> None:
         self._job = job
+        self._method = method
         self._network = network
         self._content = content
         self._regions = regions
         self._sizes = sizes
-        self._tell = tell
+        self._on_event = on_event
         self._stop = stop
-        self._keep = keep
-        self._sums = BlockedLosses(network.threads)
+        self._protect = protect
         self.loss = 0.0
         self.steps = 0
         self.evaluations = 0
         self.stopped = False
         self.curves: list[Curve] = []
-        self._runs = len(regions) if job.method == "stitch" else 1
-        # Work is counted in pixel steps, so that the time left knows small scales as quick ones.
-        self._work = sum(rows * columns for rows, columns in sizes) * job.iterations * self._runs
+        self._pictures_count = method.pictures(len(regions))
+        # Work is counted in pixel steps, so that the time left takes small scales as quick ones.
+        pixels = sum(rows * columns for rows, columns in sizes)
+        self._work = pixels * job.iterations * self._pictures_count
         self._worked = 0
         self._seconds = 0.0
         self._shown = 0.0
 
     def paint(self) -> list[np.ndarray]:
-        """Paint all scales; return the last one's pictures, shape (3, rows, columns), 0..255.
+        """Paint all scales.
 
-        With the method stitch there is one per region, else one.
+        Returns
+        -------
+        list of ndarray, shape (3, rows, columns)
+            The last scale's pictures, 0..255: one per region or one in all, as the method has it.
         """
         pictures: list[np.ndarray] = []
-        for number in range(1, len(self._sizes) + 1):
-            pictures = self._paint_scale(number, pictures)
-            if self.stopped:
-                break
+        with BlockedLosses(self._network.threads) as losses:
+            for number in range(1, len(self._sizes) + 1):
+                pictures = self._paint_scale(number, pictures, losses)
+                if self.stopped:
+                    break
         return pictures
 
-    def _paint_scale(self, number: int, before: list[np.ndarray]) -> list[np.ndarray]:
+    def _paint_scale(
+        self, number: int, before: list[np.ndarray], losses: BlockedLosses
+    ) -> list[np.ndarray]:
         size = self._sizes[number - 1]
         content = resized(self._content, size)
         masks = [resized_mask(region.mask, size) for region in self._regions]
-        targets = self._prepare(content, number)
-        layers = tuple(dict.fromkeys(sum(layers_of(self._job), ())))
+        inputs = self._inputs(content, masks, number)
         pictures = [resized(picture, size) for picture in before]
         if not pictures:
-            pictures = [start_picture(self._job, content, self._regions, masks)] * self._runs
+            first = start_picture(self._job, content, self._regions, masks)
+            pictures = [first] * self._pictures_count
+        layers = tuple(dict.fromkeys(sum(layers_of(self._job), ())))
         network = self._network.differentiable(*size, layers)
-        scale = _Scale(number, size, content, masks, targets, network, pictures)
+
+        def make(groups: Groups) -> BlockEvaluator:
+            return BlockEvaluator(network, groups, losses)
+
+        objectives = OBJECTIVES[self._method.objective](inputs, make)
+        scale = _Scale(number, size, content, masks, objectives, pictures)
         self.loss = 0.0
-        for run in range(self._runs):
+        for index in range(self._pictures_count):
             began = time.perf_counter()
-            course = self._minimise(scale, run)
+            trace = self._minimize(scale, index)
             seconds = time.perf_counter() - began
-            pictures[run] = course.picture
-            self.loss += course.loss
-            self.steps += course.steps
-            self.evaluations += course.evaluations
-            region = run if self._job.method == "stitch" else None
-            self.curves.append(Curve(number, region, size, tuple(course.history), seconds))
-            if course.stopped:
+            pictures[index] = trace.picture
+            self.loss += trace.loss
+            self.steps += trace.steps
+            self.evaluations += trace.evaluations
+            region = index if self._method.picture_per_region else None
+            self.curves.append(Curve(number, region, size, tuple(trace.history), seconds))
+            if trace.stopped:
                 self.stopped = True
                 break
         return pictures
 
-    def _prepare(self, content: np.ndarray, number: int) -> Targets:
-        scales = len(self._sizes)
-        styles = len(self._regions)
-        self._tell(Progress("content", 0, 1, number, scales))
-        targets = prepare(
+    def _inputs(self, content: np.ndarray, masks: list[np.ndarray], number: int) -> ScaleInputs:
+        """Compute the targets of a scale and say so."""
+        scales, styles, size = len(self._sizes), len(self._regions), content.shape[1:]
+        self._on_event(Progress("content", 0, 1, number, scales))
+        targets = compute_targets(
             self._job,
             self._network,
             content,
             self._regions,
-            on_style=lambda index: self._tell(Progress("style", index, styles, number, scales)),
+            on_style=lambda index: self._on_event(Progress("style", index, styles, number, scales)),
             on_notice=self._notice,
-            keep=None if self._keep is None else resized_mask(self._keep, content.shape[1:]),
+            protect=None if self._protect is None else resized_mask(self._protect, size),
         )
-        self._tell(Progress("style", styles, styles, number, scales))
-        return targets
+        self._on_event(Progress("style", styles, styles, number, scales))
+        return ScaleInputs(
+            self._job, self._method, size, self._regions, masks, targets, self._notice
+        )
 
-    def _objective(self, scale: _Scale, run: int) -> Objective | MaskedGradient:
-        """Return what the job's method minimises, or the field that it follows."""
-        job, network, targets = self._job, scale.network, scale.targets
-
-        def whole(region: int) -> list[StyleTerm]:
-            weight = self._regions[region].weight
-            return whole_picture_terms(job, targets, region, weight, scale.size)
-
-        if job.method == "stitch":
-            return Objective(network, targets.contents, whole(run), job.tv, self._sums)
-        if job.method == "gradient":
-            plain = Objective(network, targets.contents, [], job.tv, self._sums)
-            styles = [
-                (Objective(network, [], whole(region), 0.0, self._sums), mask)
-                for region, mask in enumerate(scale.masks)
-            ]
-            return MaskedGradient(network, plain, styles)
-        terms = region_terms(job, targets, self._regions, scale.masks, self._notice)
-        return Objective(network, targets.contents, terms, job.tv, self._sums)
-
-    def _minimise(self, scale: _Scale, run: int) -> Trace:
+    def _minimize(self, scale: _Scale, index: int) -> Trace:
         job = self._job
         began = time.perf_counter()
         worked, seconds = self._worked, self._seconds
         pixels = scale.size[0] * scale.size[1]
-        total = job.iterations * self._runs
+        total = job.iterations * self._pictures_count
 
-        def tell(step: int, loss: float | None, left: float | None) -> None:
-            done = job.iterations * run + step
+        def progress(step: int, loss: float | None, left: float | None) -> None:
+            done = job.iterations * index + step
             scales = len(self._sizes)
-            self._tell(Progress("paint", done, total, scale.number, scales, loss, left))
+            self._on_event(Progress("paint", done, total, scale.number, scales, loss, left))
 
-        def on_step(step: int, course: Trace) -> bool:
+        def on_step(step: int, trace: Trace) -> bool:
             now = time.perf_counter()
             self._worked = worked + step * pixels
             self._seconds = seconds + now - began
             left = self._seconds * (self._work / self._worked - 1) if self._worked else None
-            tell(step, course.loss, left)
+            progress(step, trace.loss, left)
             if now - self._shown > PREVIEW_SECONDS:
                 self._shown = now
-                scale.pictures[run] = course.picture
+                scale.pictures[index] = trace.picture
                 self._show(scale)
             return self._stop.is_set()
 
-        tell(0, None, None)
-        evaluate = self._objective(scale, run)
-        start, bounds = scale.pictures[run], self._bounds(scale)
-        if job.optimizer_used == "adam":
-            course = adam(
+        progress(0, None, None)
+        evaluate = scale.objectives[index]
+        start, bounds = scale.pictures[index], self._bounds(scale)
+        if self._method.optimizer_for(job) == "adam":
+            trace = adam(
                 evaluate,
                 start,
                 bounds,
                 steps=job.iterations,
                 learning_rate=job.learning_rate,
                 on_step=on_step,
-                keep_best=job.method != "gradient",
+                keep_best=self._method.has_best,
             )
         else:
-            course = lbfgs(
+            trace = lbfgs(
                 evaluate,
                 start,
                 bounds,
@@ -262,27 +261,24 @@ class ScaleLoop:
                 history=job.history,
                 on_step=on_step,
             )
-        # An optimiser that has converged early leaves no work behind.
+        # An optimizer that has converged early leaves no work behind.
         self._worked = worked + job.iterations * pixels
         left = self._seconds * (self._work / self._worked - 1)
-        tell(course.steps, course.loss, None if course.stopped else left)
-        return course
+        progress(trace.steps, trace.loss, None if trace.stopped else left)
+        return trace
 
     def _bounds(self, scale: _Scale) -> Bounds:
         """Return 0 and 255, or the content itself where the method pins it."""
-        if self._job.method != "pinned":
+        if not self._method.pins_outside:
             return 0.0, 255.0
         free = sum(scale.masks, np.zeros(scale.size, np.float32)) > 0
         low, high = np.float32(0), np.float32(255)
         return np.where(free, low, scale.content), np.where(free, high, scale.content)
 
     def _show(self, scale: _Scale) -> None:
-        shown = scale.pictures[0]
-        if self._job.method == "stitch":
-            shown = stitched(scale.pictures, scale.content, scale.masks)
-        elif self._job.method == "cutout":
-            shown = cut_out(shown, scale.content, scale.masks)
-        self._tell(Preview(np.round(interleaved(shown)).astype(np.uint8)))
+        composite = COMPOSITES[self._method.composite]
+        shown = composite(scale.pictures, scale.content, scale.masks, 0.0)
+        self._on_event(Preview(np.round(interleaved(shown)).astype(np.uint8)))
 
     def _notice(self, text: str) -> None:
-        self._tell(Notice(text))
+        self._on_event(Notice(text))

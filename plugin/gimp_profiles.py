@@ -223,7 +223,7 @@ def install(profile: Profile, place: Place, job: Path, source: Path = SOURCE) ->
     place : Place
         Where the engine is.
     job : Path
-        The contract, job.py, of which the plug-in carries a copy.
+        The contract, job.py, of which the plug-in carries a copy, with the methods beside it.
     source : Path
         The plug-in's folder.
 
@@ -246,6 +246,10 @@ def install(profile: Profile, place: Place, job: Path, source: Path = SOURCE) ->
             shutil.copyfile(file, new / file.name)
         shutil.copytree(source / HELP, new / HELP)
         shutil.copyfile(job, new / "job.py")
+        # job.py imports the methods from where they are in the engine.
+        (new / "engine").mkdir()
+        for name in ("__init__.py", "methods.py"):
+            shutil.copyfile(job.with_name(name), new / "engine" / name)
         (new / PLACE).write_text(place.text(), encoding="utf-8")
         # Without the run bit GIMP does not see it, and says nothing.
         (new / f"{NAME}.py").chmod(0o755)

@@ -12,7 +12,7 @@ import numpy as np
 from engine.cli.terminal import Terminal, to_standard_output
 from engine.events import Notice
 from engine.job import Job
-from engine.metrics.borders import SOFT, SOFT_SHARE, is_soft, soft_share
+from engine.masks.softness import SOFT, SOFT_SHARE, is_soft, soft_share
 from engine.metrics.table import Figure, border_figures, style_figure
 from engine.paths import model_file
 from engine.pictures.picture import Picture, PictureError, read_mask, read_picture

@@ -14,7 +14,7 @@ from scipy.special import expit
 
 from engine.gallery.figures import RAMP, SIGMOID, WHOLE, Panel
 from engine.job import JobError
-from engine.metrics.borders import is_soft
+from engine.masks.softness import is_soft
 from engine.pictures.picture import Picture, PictureError, read_mask, read_picture, write_picture
 from engine.sizes import resize, working_size
 

@@ -1,54 +1,28 @@
-"""Masked Gram matrices and feature gradients, block by block, on several threads.
+"""Sums and gradients of terms, block by block, on several threads.
 
-The losses of `definition.py`, computed over blocks of positions that stay in a core's cache. Blocks
-where a mask is 0 are left out: two regions that share a picture cost little more than one.
+The terms of `terms.py` are evaluated over blocks of positions that stay in a core's cache. Blocks
+where a guidance is 0 are left out: two regions that share a picture cost little more than one.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from engine.loss.terms import LayerTerm
 
 BLOCK_VALUES = 1 << 19
 """Values of one block: 2 MB of float32, about one core's second-level cache."""
 
 
-@dataclass(frozen=True)
-class LayerGuidance:
-    """A region's guidance at one layer, with what the blocks need to know of it.
-
-    Attributes
-    ----------
-    values : ndarray, shape (M,)
-        float32, from 0 up.
-    root : ndarray, shape (M,)
-        Its square root: ``F diag(T) F'`` is the product of one matrix with its own transpose,
-        which takes half the multiplications.
-    total : float
-        The sum.
-    """
-
-    values: np.ndarray
-    root: np.ndarray
-    total: float
-
-    @classmethod
-    def of(cls, values: np.ndarray) -> LayerGuidance:
-        """Describe a guidance of any shape."""
-        flat = np.ascontiguousarray(values, np.float32).ravel()
-        return cls(flat, np.sqrt(flat), float(flat.sum(dtype=np.float64)))
-
-    @property
-    def area(self) -> float:
-        """The area share, from 0 to 1."""
-        return self.total / self.values.size
-
-
 class BlockedLosses:
-    """Runs the block sums of all layers on a pool of threads.
+    """A pool of threads that adds up terms' sums and writes their feature gradients.
+
+    A context manager; at its end the threads are gone.
 
     Parameters
     ----------
@@ -56,81 +30,67 @@ class BlockedLosses:
     """
 
     def __init__(self, threads: int) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="sums")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="losses")
 
-    def masked_grams(
-        self, features: Mapping[str, np.ndarray], masks: Mapping[str, Sequence[LayerGuidance]]
-    ) -> dict[str, list[np.ndarray]]:
-        """Return the masked Gram matrices, in mean form, of every mask at every layer.
+    def __enter__(self) -> BlockedLosses:
+        """Return the pool."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End the threads."""
+        self._pool.shutdown()
+
+    def sums(self, features: Mapping[str, np.ndarray], terms: Sequence[LayerTerm]) -> list[Any]:
+        """Return each term's sums over all positions of the features.
 
         Parameters
         ----------
-        features : dict of str to ndarray, shape (N, M)
-        masks : dict of str to sequence of LayerGuidance
-            None of them 0 everywhere.
+        features : mapping of str to ndarray, shape (N, positions)
+        terms : sequence of LayerTerm
+            With as many positions as the features.
 
         Returns
         -------
-        dict of str to list of ndarray, shape (N, N)
-            As `definition.masked_gram` gives them.
+        list
+            For each term the sum of what its `sums` returns; None where all of it is 0.
         """
-        jobs: dict[str, list[list[Future]]] = {}
-        for layer, layer_masks in masks.items():
-            F = features[layer]
-            blocks = list(_blocks(F))
-            jobs[layer] = [
-                [
-                    self._pool.submit(_gram_of_block, F, mask, block)
-                    for block in blocks
-                    if mask.values[block].any()
-                ]
-                for mask in layer_masks
+        jobs = [
+            [
+                self._pool.submit(term.sums, features[term.layer][:, block], block)
+                for block in _blocks(features[term.layer])
             ]
-        return {
-            layer: [
-                _added(parts) / np.float32(mask.total)
-                for parts, mask in zip(jobs[layer], layer_masks)
-            ]
-            for layer, layer_masks in masks.items()
-        }
+            for term in terms
+        ]
+        return [_added(parts) for parts in jobs]
 
-    def feature_gradients(
+    def gradients(
         self,
         features: Mapping[str, np.ndarray],
-        styles: Mapping[str, Sequence[tuple[np.ndarray, LayerGuidance]]],
-        contents: Mapping[str, tuple[np.ndarray, float, np.ndarray | None]],
+        terms: Sequence[LayerTerm],
+        slopes: Sequence[Any],
         out: Mapping[str, np.ndarray],
-    ) -> dict[str, float]:
-        """Write each layer's gradient and return the content losses.
+    ) -> None:
+        """Write the gradient with respect to each layer's features.
 
         Parameters
         ----------
-        features : dict of str to ndarray, shape (N, M)
-        styles : dict of str to sequence of (ndarray, LayerGuidance)
-            The matrices ``D``, shape (N, N), of `definition.gram_loss`, weighted, with their masks:
-            each adds ``D F diag(T) / M``.
-        contents : dict of str to (ndarray, float, ndarray or None)
-            The content picture's features, shape (N, M), a weight, and how many times each
-            position counts, shape (M,), or None: each adds ``weight K (F - P) / M``.
-        out : dict of str to ndarray, shape (N, M)
-            Where the gradients go; it may not overlap with `features`.
-
-        Returns
-        -------
-        dict of str to float
-            The content loss of each layer of `contents`, without its weight.
+        features, terms
+            As for `sums`.
+        slopes : sequence
+            What each term's `loss` returned.
+        out : mapping of str to ndarray, shape (N, positions)
+            Where the gradients go: 0 for a layer without terms. It may not overlap with `features`.
         """
-        jobs = {}
-        for layer, target in out.items():
-            F = features[layer]
-            content = contents.get(layer)
-            pairs = styles.get(layer, ())
-            jobs[layer] = [
-                self._pool.submit(_gradient_of_block, F, pairs, content, target, block)
-                for block in _blocks(F)
-            ]
-        squares = {layer: sum(part.result() for part in parts) for layer, parts in jobs.items()}
-        return {layer: squares[layer] / (2 * features[layer].shape[1]) for layer in contents}
+        by_layer: dict[str, list[tuple[LayerTerm, Any]]] = defaultdict(list)
+        for term, slope in zip(terms, slopes):
+            by_layer[term.layer].append((term, slope))
+        jobs = [
+            self._pool.submit(_write_block, features[layer], by_layer[layer], target, block)
+            for layer, target in out.items()
+            for block in _blocks(features[layer])
+        ]
+        for each in jobs:
+            each.result()
 
 
 def _blocks(F: np.ndarray) -> Iterator[slice]:
@@ -140,59 +100,22 @@ def _blocks(F: np.ndarray) -> Iterator[slice]:
         yield slice(start, min(start + length, positions))
 
 
-def _gram_of_block(F: np.ndarray, mask: LayerGuidance, block: slice) -> np.ndarray:
-    part = F[:, block]
-    root = mask.root[block]
-    if not (root == 1).all():
-        part = part * root
-    # numpy hands a matrix times its own transpose to BLAS's syrk.
-    return part @ part.T
-
-
-def _added(parts: list[Future]) -> np.ndarray:
-    """Add the blocks up in their order, so that a run can be repeated to the last bit."""
-    total = parts[0].result()
-    for part in parts[1:]:
-        total += part.result()
+def _added(parts: list[Future]) -> Any:
+    """Add the blocks up in their order, so that a run can be repeated bit for bit."""
+    total = None
+    for part in parts:
+        value = part.result()
+        if value is not None:
+            total = value if total is None else total + value
     return total
 
 
-def _gradient_of_block(
-    F: np.ndarray,
-    pairs: Sequence[tuple[np.ndarray, LayerGuidance]],
-    content: tuple[np.ndarray, float, np.ndarray | None] | None,
-    out: np.ndarray,
-    block: slice,
-) -> float:
-    """Write one block of the gradient; return its squared content differences, times `K`."""
+def _write_block(
+    F: np.ndarray, terms: Sequence[tuple[LayerTerm, Any]], out: np.ndarray, block: slice
+) -> None:
     part, target = F[:, block], out[:, block]
-    positions = F.shape[1]
-    squares = 0.0
     written = False
-    if content is not None:
-        P, weight, keep = content
-        np.subtract(part, P[:, block], out=target)
-        if keep is None:
-            squares = float(np.einsum("ij,ij->i", target, target).sum(dtype=np.float64))
-        else:
-            each = np.einsum("ij,ij->j", target, target)
-            squares = float(np.dot(each.astype(np.float64), keep[block]))
-            target *= keep[block]
-        target *= np.float32(weight / positions)
-        written = True
-    for D, mask in pairs:
-        values = mask.values[block]
-        if not values.any():
-            continue
-        scaled = values / np.float32(positions)
-        if written:
-            product = D @ part
-            product *= scaled
-            target += product
-        else:
-            np.matmul(D, part, out=target)
-            target *= scaled
-            written = True
+    for term, slope in terms:
+        written = term.add_gradient(part, block, slope, target, written)
     if not written:
         target[...] = 0
-    return squares

@@ -25,7 +25,7 @@ def content_loss(
     ----------
     F, P : ndarray, shape (N, M)
     K : ndarray, shape (M,), optional
-        How many times each position counts, as `keep_factors` gives it; without it, once.
+        How many times each position counts, as `protect_factors` gives it; without it, once.
     """
     difference = F - P
     positions = F.shape[1]
@@ -35,18 +35,18 @@ def content_loss(
     return 0.5 / positions * squares, difference * (K / positions)
 
 
-def keep_factors(g: np.ndarray, strength: float) -> np.ndarray:
-    """Return how many times the content counts more, and the styles less, where it is kept.
+def protect_factors(g: np.ndarray, strength: float) -> np.ndarray:
+    """Return how many times the content counts more, and the styles less, where it is protected.
 
     ``strength ** (g / 2)``: the content loss takes it as `K`, and the guidance `T` of every style
     is divided by it, so that the one counts ``strength ** g`` times as much against the other. The
-    content loss alone, made `strength` times as strong, leaves coloured grain: the kept positions
-    still have their full say in the Gram matrices then.
+    content loss alone, made `strength` times as strong, leaves colored grain, since
+    the protected positions would still count fully in the Gram matrices.
 
     Parameters
     ----------
     g : ndarray
-        The mask of what is kept, carried to the layer, from 0 to 1.
+        The mask of what is protected, carried to the layer, from 0 to 1.
     strength : float
         From 1 up.
     """

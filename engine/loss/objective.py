@@ -1,63 +1,29 @@
-"""From a picture to its loss and gradient: joins the network, the losses and the regions."""
+"""Objectives: from a picture to its loss and gradient, for an optimizer.
+
+An evaluator computes losses and gradients of groups of terms, an objective says which groups there
+are and how they are joined.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Callable, NamedTuple, Protocol, cast
 
 import numpy as np
 
-from engine.loss.blocks import BlockedLosses, LayerGuidance
-from engine.loss.definition import gram_loss, total_variation
+from engine.loss.make_terms import (
+    ScaleInputs,
+    all_terms,
+    content_terms,
+    smoothing_terms,
+    style_terms,
+)
+from engine.loss.terms import LayerTerm, Part, PictureTerm, StyleTerm, Term
 
 if TYPE_CHECKING:
+    from engine.loss.blocks import BlockedLosses
     from engine.network import DifferentiableNetwork
-
-
-@dataclass(frozen=True)
-class StyleTerm:
-    """One masked Gram loss at one layer.
-
-    Attributes
-    ----------
-    layer : str
-    mask : LayerGuidance
-        The guidance, M positions; it is not 0 everywhere.
-    target : ndarray, shape (N, N)
-        The Gram matrix to reach.
-    weight : float
-        The region's weight times the layer's weight.
-    region : int
-        Whose term it is.
-    """
-
-    layer: str
-    mask: LayerGuidance
-    target: np.ndarray
-    weight: float
-    region: int
-
-
-@dataclass(frozen=True)
-class ContentTerm:
-    """The content loss at one layer.
-
-    Attributes
-    ----------
-    layer : str
-    target : ndarray, shape (N, M)
-        The content's features.
-    weight : float
-    keep : ndarray, shape (M,), or None
-        How many times each position counts, float32; None for once.
-    """
-
-    layer: str
-    target: np.ndarray
-    weight: float
-    keep: np.ndarray | None = None
 
 
 class Evaluation(NamedTuple):
@@ -67,116 +33,150 @@ class Evaluation(NamedTuple):
     ----------
     loss : float
     gradient : ndarray, shape (3, height, width)
-        float32.
-    parts : dict of str to float
-        The loss term by term, weighted: 'content', 'tv', and 'style 0', 'style 1', ... by region.
+        float32; valid until the next evaluation.
+    parts : dict of Part to float
+        The weighted loss, part by part.
     """
 
     loss: float
     gradient: np.ndarray
-    parts: dict[str, float]
+    parts: dict[Part, float]
 
 
-class Objective:
-    """The total loss of equation 6, ``alpha content + beta style + gamma tv``.
+Objective = Callable[[np.ndarray], Evaluation]
+"""From a picture, shape (3, height, width), R, G, B from 0 to 255, to its evaluation."""
+
+Groups = Sequence[Sequence[Term]]
+
+
+class Evaluator(Protocol):
+    """The losses and gradients of groups of terms."""
+
+    def __call__(self, picture: np.ndarray) -> Iterator[Evaluation]:
+        """Evaluate each group; a gradient is valid until the next one is taken."""
+
+
+MakeEvaluator = Callable[[Groups], Evaluator]
+"""Makes an evaluator of one scale for the groups of an objective."""
+
+
+class BlockEvaluator:
+    """The evaluator in numpy, of a whole picture at once, block by block.
 
     Parameters
     ----------
     network : DifferentiableNetwork
         For the picture's size, with the layers of all terms.
-    contents : sequence of ContentTerm
-    styles : sequence of StyleTerm
-    tv : float
-        Weight of the total variation.
-    sums : BlockedLosses
+    groups : sequence of sequence of Term
+    losses : BlockedLosses
     """
 
     def __init__(
-        self,
-        network: DifferentiableNetwork,
-        contents: Sequence[ContentTerm],
-        styles: Sequence[StyleTerm],
-        tv: float,
-        sums: BlockedLosses,
+        self, network: DifferentiableNetwork, groups: Groups, losses: BlockedLosses
     ) -> None:
         self._network = network
-        self._contents = {term.layer: (term.target, term.weight, term.keep) for term in contents}
-        self._styles: dict[str, list[StyleTerm]] = defaultdict(list)
-        for term in styles:
-            self._styles[term.layer].append(term)
-        self._tv = tv
-        self._sums = sums
+        self._groups = [split_terms(group) for group in groups]
+        self._losses = losses
         self._out = network.gradient_arrays()
 
-    def __call__(self, picture: np.ndarray) -> Evaluation:
-        """Evaluate a picture, shape (3, height, width), R, G, B from 0 to 255."""
-        return self.from_features(self._network.forward(picture), picture)
-
-    def from_features(self, features: dict[str, np.ndarray], picture: np.ndarray) -> Evaluation:
-        """Evaluate a picture whose features the network has just computed."""
-        parts, pairs = self._style_losses(features)
-        squares = self._sums.feature_gradients(features, pairs, self._contents, self._out)
-        for layer, value in squares.items():
-            parts["content"] += self._contents[layer][1] * value
-        gradient = self._network.backward(self._out)
-        if self._tv:
-            value, slope = total_variation(picture)
-            parts["tv"] = self._tv * value
-            gradient = gradient + np.float32(self._tv) * slope
-        return Evaluation(sum(parts.values()), gradient, dict(parts))
-
-    def _style_losses(
-        self, features: dict[str, np.ndarray]
-    ) -> tuple[dict[str, float], dict[str, list[tuple[np.ndarray, LayerGuidance]]]]:
-        """Return the losses by part, and each layer's weighted matrices D with their masks."""
-        masks = {layer: [term.mask for term in terms] for layer, terms in self._styles.items()}
-        grams = self._sums.masked_grams(features, masks)
-        parts: dict[str, float] = defaultdict(float)
-        pairs: dict[str, list[tuple[np.ndarray, LayerGuidance]]] = {}
-        for layer, terms in self._styles.items():
-            pairs[layer] = []
-            for term, gram in zip(terms, grams[layer]):
-                value, D = gram_loss(gram, term.target, term.mask.area)
-                parts[f"style {term.region}"] += term.weight * value
-                D *= np.float32(term.weight)
-                pairs[layer].append((D, term.mask))
-        return parts, pairs
+    def __call__(self, picture: np.ndarray) -> Iterator[Evaluation]:
+        """Evaluate each group."""
+        features = self._network.forward(picture)
+        for layer_terms, picture_terms in self._groups:
+            parts: dict[Part, float] = defaultdict(float)
+            slopes = []
+            for term, sums in zip(layer_terms, self._losses.sums(features, layer_terms)):
+                value, slope = term.loss(sums)
+                parts[term.part] += value
+                slopes.append(slope)
+            self._losses.gradients(features, layer_terms, slopes, self._out)
+            gradient = self._network.backward(self._out)
+            yield with_picture_terms(picture, parts, gradient, picture_terms)
 
 
-class MaskedGradient:
-    """Gradient masking (section 4.1): each style's own picture gradient, times its mask.
+def split_terms(group: Sequence[Term]) -> tuple[list[LayerTerm], list[PictureTerm]]:
+    """Part the terms of layers and those of the picture."""
+    of_layers = [term for term in group if hasattr(term, "layer")]
+    of_picture = [term for term in group if not hasattr(term, "layer")]
+    return cast("list[LayerTerm]", of_layers), of_picture
 
-    The styles' losses are unmasked; the content's gradient is not masked. The field that comes out
-    is no function's gradient, so it suits Adam and no line search.
+
+def with_picture_terms(
+    picture: np.ndarray,
+    parts: dict[Part, float],
+    gradient: np.ndarray,
+    terms: Sequence[PictureTerm],
+) -> Evaluation:
+    """Return the evaluation of layer terms with the terms of the picture itself added."""
+    for term in terms:
+        value, slope = term.loss_and_gradient(picture)
+        parts[term.part] += value
+        gradient = gradient + slope
+    return Evaluation(sum(parts.values()), gradient, dict(parts))
+
+
+def _joint(inputs: ScaleInputs, make: MakeEvaluator) -> list[Objective]:
+    """Return the total loss of all terms."""
+    return [_single(make([all_terms(inputs)]))]
+
+
+def _each_region(inputs: ScaleInputs, make: MakeEvaluator) -> list[Objective]:
+    """Return one objective for each region: its style, the content and the smoothing."""
+    common = [*content_terms(inputs), *smoothing_terms(inputs)]
+    return [_single(make([[*styles, *common]])) for styles in styles_by_region(inputs)]
+
+
+def _masked_gradients(inputs: ScaleInputs, make: MakeEvaluator) -> list[Objective]:
+    """Return gradient masking (section 4.1): each style's own picture gradient, times its mask."""
+    return [masked_gradients(inputs, make, styles_by_region(inputs))]
+
+
+def masked_gradients(
+    inputs: ScaleInputs, make: MakeEvaluator, styles: Sequence[Sequence[Term]]
+) -> Objective:
+    """Return the sum of picture gradients, each multiplied by its region's mask.
+
+    The gradient of content and smoothing is not masked. The field that comes out is no function's
+    gradient, so it suits Adam and no line search.
 
     Parameters
     ----------
-    network : DifferentiableNetwork
-        The network of all the objectives.
-    plain : Objective
-        Content and total variation alone.
-    styles : sequence of (Objective, ndarray)
-        Each style's loss alone, and its mask at picture size, shape (height, width).
+    inputs : ScaleInputs
+    make : callable
+    styles : sequence of sequence of Term
+        Each region's terms.
     """
+    evaluator = make([[*content_terms(inputs), *smoothing_terms(inputs)], *styles])
 
-    def __init__(
-        self,
-        network: DifferentiableNetwork,
-        plain: Objective,
-        styles: Sequence[tuple[Objective, np.ndarray]],
-    ) -> None:
-        self._network = network
-        self._plain = plain
-        self._styles = styles
-
-    def __call__(self, picture: np.ndarray) -> Evaluation:
-        """Return the unmasked losses' sum, and the masked gradients' sum."""
-        features = self._network.forward(picture)
-        loss, gradient, parts = self._plain.from_features(features, picture)
+    def evaluate(picture: np.ndarray) -> Evaluation:
+        evaluations = evaluator(picture)
+        loss, gradient, parts = next(evaluations)
         gradient = gradient.copy()
-        for objective, mask in self._styles:
-            evaluation = objective.from_features(features, picture)
+        for evaluation, mask in zip(evaluations, inputs.masks):
             loss += evaluation.loss
             gradient += mask * evaluation.gradient
             parts.update(evaluation.parts)
         return Evaluation(loss, gradient, parts)
+
+    return evaluate
+
+
+def styles_by_region(inputs: ScaleInputs) -> list[list[Term]]:
+    """Return the style terms, region by region."""
+    terms = [term for term in style_terms(inputs) if isinstance(term, StyleTerm)]
+    return [
+        [term for term in terms if term.region == region] for region in range(len(inputs.regions))
+    ]
+
+
+def _single(evaluator: Evaluator) -> Objective:
+    return lambda picture: next(iter(evaluator(picture)))
+
+
+OBJECTIVES: dict[str, Callable[[ScaleInputs, MakeEvaluator], list[Objective]]] = {
+    "joint": _joint,
+    "each region": _each_region,
+    "masked gradients": _masked_gradients,
+}
+"""What is minimized or followed; the names are those of `methods.Method.objective`. Each makes one
+objective for every picture that the method paints."""

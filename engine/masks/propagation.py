@@ -75,6 +75,14 @@ def steepen_relative(guidance: np.ndarray) -> np.ndarray:
     return steepen(guidance / highest) if highest > 0 else guidance
 
 
+STEEPENINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "": lambda guidance: guidance,
+    "absolute": steepen,
+    "relative": steepen_relative,
+}
+"""How a guidance is steepened; the names are those of `methods.Method.steepening`."""
+
+
 def _through_network(mask: np.ndarray, layers: tuple[str, ...], kind: str) -> dict[str, np.ndarray]:
     window = _WINDOWS[kind]
     deepest = max(layers, key=lambda layer: len(operations_through(layer)))

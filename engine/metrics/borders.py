@@ -53,9 +53,6 @@ MIDDLE, LOW, HIGH = (0.4, 0.6), 0.1, 0.9
 NOTHING = 1e-6
 """Less than this is what rounding leaves of 0."""
 
-SOFT, SOFT_SHARE = (0.05, 0.95), 0.05
-"""A mask is soft where this share of its pixels lies between these values."""
-
 
 class RegionStyleLoss(NamedTuple):
     """A region's style loss under the one yardstick of `region_style_loss`.
@@ -71,19 +68,6 @@ class RegionStyleLoss(NamedTuple):
 
     value: float
     left_out: tuple[str, ...]
-
-
-def soft_share(mask: np.ndarray) -> float:
-    """Return the share of the pixels, 0..1, whose mask lies strictly between 0.05 and 0.95."""
-    return float(np.mean((mask > SOFT[0]) & (mask < SOFT[1])))
-
-
-def is_soft(mask: np.ndarray) -> bool:
-    """Say whether a mask is to be measured as a soft ramp; else it has a hard border.
-
-    A hard mask's border may be smoothed over a pixel or two; so few pixels make no ramp.
-    """
-    return soft_share(mask) >= SOFT_SHARE
 
 
 def signed_distance(mask: np.ndarray) -> np.ndarray:

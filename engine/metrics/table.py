@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.job import Job
+from engine.masks.softness import is_soft
 from engine.metrics.borders import (
     FAR,
     FRINGE_SIDES,
@@ -19,7 +20,6 @@ from engine.metrics.borders import (
     SEAM_SIDES,
     evenness,
     fringe,
-    is_soft,
     leak,
     reach,
     region_style_loss,

@@ -1,55 +1,90 @@
-"""What was painted comes together and back to the content's own size."""
+"""Compositing: painted pictures are put together and brought to the content's size."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Callable, Union
 
 import numpy as np
 
 from engine.sizes import resized, resized_unclipped
 
+Composite = Callable[
+    [Sequence[np.ndarray], np.ndarray, Sequence[np.ndarray], Union[np.ndarray, float]], np.ndarray
+]
+"""Brings painted pictures to the content's size.
 
-def composite(
-    method: str,
-    pictures: list[np.ndarray],
+Parameters: the pictures, shape (3, rows, columns), 0..255, of the working size, one for each mask
+or one in all; the content, shape (3, height, width), 0..255; the masks, shape (height, width), from
+0 to 1; how far the content is protected within the masks, shape (height, width) or a number, from 0
+to 1. Returns a picture of the content's size, 0..255. Where the working size is smaller, parts
+without style get the content's own detail back.
+"""
+
+
+def _blend(
+    pictures: Sequence[np.ndarray],
     content: np.ndarray,
-    masks: list[np.ndarray],
-    kept: np.ndarray | float = 0.0,
+    masks: Sequence[np.ndarray],
+    protected: np.ndarray | float,
 ) -> np.ndarray:
-    """Bring what was painted to the content's size.
+    """Return the one picture."""
+    covered = np.minimum(_total(masks), 1)
+    return _enlarged(pictures[0], content, 1 - covered * (1 - protected))
 
-    Parameters
-    ----------
-    method : str
-        For 'stitch' there is one picture per mask, else one in all.
-    pictures : list of ndarray, shape (3, rows, columns)
-        0..255, of the working size.
-    content : ndarray, shape (3, height, width)
-        0..255, of its own size.
-    masks : list of ndarray, shape (height, width)
-        From 0 to 1.
-    kept : ndarray, shape (height, width)
-        How far the content is kept within the masks, from 0 to 1.
 
-    Returns
-    -------
-    ndarray, shape (3, height, width)
-        0..255. Where the masks leave the content alone, and where it is kept, it has the content's
-        own detail back; where no mask is it is the content with 'stitch', 'cutout' and
-        'pinned'.
-    """
-    size = content.shape[1:]
-    total = sum(masks, np.zeros(size, np.float32))
-    covered = np.minimum(total, 1)
-    if method == "stitch":
-        whole = [_enlarged(picture, content, kept) for picture in pictures]
-        return stitched(whole, content, masks)
-    if method == "cutout":
-        return cut_out(_enlarged(pictures[0], content, kept), content, masks)
-    painted = _enlarged(pictures[0], content, 1 - covered * (1 - kept))
-    if method == "pinned" and pictures[0].shape[1:] != size:
-        painted = np.where(total == 0, content, painted)
-    return painted
+def _pinned(
+    pictures: Sequence[np.ndarray],
+    content: np.ndarray,
+    masks: Sequence[np.ndarray],
+    protected: np.ndarray | float,
+) -> np.ndarray:
+    """Return the one picture; where no mask is it is the content, bit for bit."""
+    painted = _blend(pictures, content, masks, protected)
+    if pictures[0].shape == content.shape:
+        return painted  # its bounds have held it
+    return np.where(_total(masks) == 0, content, painted)
+
+
+def _cut_out(
+    pictures: Sequence[np.ndarray],
+    content: np.ndarray,
+    masks: Sequence[np.ndarray],
+    protected: np.ndarray | float,
+) -> np.ndarray:
+    """Return ``T X + (1 - T) content``, where T is the masks' sum, at most 1."""
+    covered = np.minimum(_total(masks), 1)
+    return stitched([_enlarged(pictures[0], content, protected)], content, [covered])
+
+
+def _stitch(
+    pictures: Sequence[np.ndarray],
+    content: np.ndarray,
+    masks: Sequence[np.ndarray],
+    protected: np.ndarray | float,
+) -> np.ndarray:
+    """Return ``sum T_r X_r + (1 - sum T_r) content``."""
+    return stitched([_enlarged(each, content, protected) for each in pictures], content, masks)
+
+
+COMPOSITES: dict[str, Composite] = {
+    "blend": _blend,
+    "pinned": _pinned,
+    "cut out": _cut_out,
+    "stitch": _stitch,
+}
+"""How a result is put together; the names are those of `methods.Method.composite`."""
+
+
+def uncut(
+    picture: np.ndarray, content: np.ndarray, protected: np.ndarray | float = 0.0
+) -> np.ndarray:
+    """Bring one painted picture to the content's size without masks."""
+    return _blend([picture], content, [np.ones(content.shape[1:], np.float32)], protected)
+
+
+def _total(masks: Sequence[np.ndarray]) -> np.ndarray:
+    return sum(masks, np.zeros_like(masks[0]))
 
 
 def _enlarged(picture: np.ndarray, content: np.ndarray, share: np.ndarray | float) -> np.ndarray:
@@ -62,19 +97,6 @@ def _enlarged(picture: np.ndarray, content: np.ndarray, share: np.ndarray | floa
         small = resized(content, picture.shape[1:])
         enlarged += share * (content - resized_unclipped(small, size))
     return np.clip(enlarged, 0, 255)
-
-
-def cut_out(picture: np.ndarray, content: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:
-    """Return ``T X + (1 - T) content``, where T is the masks' sum, at most 1.
-
-    Parameters
-    ----------
-    picture, content : ndarray, shape (3, height, width)
-    masks : sequence of ndarray, shape (height, width)
-        From 0 to 1.
-    """
-    covered = np.minimum(sum(masks, np.zeros_like(masks[0])), 1)
-    return stitched([picture], content, [covered])
 
 
 def stitched(
@@ -92,7 +114,7 @@ def stitched(
     masks : sequence of ndarray, shape (height, width)
         From 0 to 1.
     """
-    total = sum(masks, np.zeros_like(masks[0]))
+    total = _total(masks)
     painted = (1 - np.minimum(total, 1)) * content
     for mask, picture in zip(masks, pictures):
         painted += mask / np.maximum(total, 1) * picture

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from engine.job import Job
-from engine.loss.targets import MIN_COVERED_POSITIONS, STEEPENING, layers_of
+from engine.loss.make_terms import MIN_COVERED_POSITIONS, layers_of
 from engine.loss_plot import font_file, in_font
 from engine.masks.bands import mask_bands
-from engine.masks.propagation import propagate
+from engine.masks.propagation import STEEPENINGS, propagate
+from engine.methods import METHODS
 from engine.pictures.picture import Picture, write_picture
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def guidance_rows(
     notes : list of str
         What is not shown, a sentence each.
     """
-    if method in ("stitch", "gradient"):
+    if not METHODS[method].masks_layers:
         note = f"The method {method} uses the masks at picture size only."
         rows = [
             Row("guidance", name, index, mask, {})
@@ -88,16 +89,17 @@ def guidance_rows(
         ]
         return rows, [note]
     _, layers = layers_of(job)
-    kind = replace(job, method=method).guidance_used
+    kind = METHODS[method].propagation_for(job)
+    steepening = METHODS[method].steepening
     carried = [propagate(mask, layers, kind, job.grow) for mask in masks]
     rows = []
     for index, (name, mask) in enumerate(zip(names, masks)):
         rows.append(Row("guidance", name, index, mask, carried[index]))
-        if method in STEEPENING:
-            steepened = STEEPENING[method]
-            steep = {layer: steepened(values) for layer, values in carried[index].items()}
+        if steepening:
+            steepen = STEEPENINGS[steepening]
+            steep = {layer: steepen(values) for layer, values in carried[index].items()}
             rows.append(Row("steepened", f"{name}, steepened", index, None, steep))
-    if method != "banded":
+    if METHODS[method].style_terms != "banded":
         return rows, []
     bands = _band_rows(job, names, carried, layers)
     notes = []

@@ -16,7 +16,8 @@ from engine.estimate import memory
 from engine.job import Job
 from engine.loss_plot import parts_of
 from engine.masks.regions import LoadedRegion, keep_mask, load_regions
-from engine.metrics.borders import is_soft, soft_share
+from engine.masks.softness import is_soft, soft_share
+from engine.methods import METHODS
 from engine.metrics.table import Figure, border_figures, style_figure
 from engine.network import Network
 from engine.paths import model_file
@@ -95,12 +96,12 @@ def find(job: Job, result: Result, files: Sequence[Path], writing: float, peak: 
         "report": 1,
         "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "method": result.method,
-        "optimizer": job.optimizer_used,
+        "optimizer": METHODS[result.method].optimizer_for(job),
         "content_size": list(content.rgb.shape[:2]),
         "regions": _regions(job, regions, content, painted),
         "guidance": in_numbers(rows),
         "guidance_notes": unseen,
-        "losses": [_losses(curve, keeps_best=result.method != "gradient")
+        "losses": [_losses(curve, keeps_best=METHODS[result.method].has_best)
                    for curve in result.curves],
         "evaluations": result.evaluations,
         "seconds_per_evaluation": minimising / result.evaluations,
@@ -136,8 +137,8 @@ def _losses(curve: Curve, *, keeps_best: bool) -> dict[str, Any]:
         "evaluations": len(history),
         "seconds": curve.seconds,
         "seconds_per_evaluation": curve.seconds / len(history),
-        "start": {part: history[0].get(part, 0.0) for part in parts},
-        "end": {part: last.get(part, 0.0) for part in parts},
+        "start": {str(part): history[0].get(part, 0.0) for part in parts},
+        "end": {str(part): last.get(part, 0.0) for part in parts},
     }
 
 

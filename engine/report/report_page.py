@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.cli.terminal import duration
 from engine.job import REST, Job
-from engine.loss_plot import part_label
+from engine.loss.terms import Part
 
 _STYLE = """
 body { font: 15px/1.45 sans-serif; color: #111; background: #fff; margin: 2em auto;
@@ -146,7 +146,8 @@ def _losses(losses: list[dict[str, Any]], names: list[str]) -> str:
             about.append(names[each["picture_of_region"] - 1])
         about += [each["evaluations"], each["seconds_per_evaluation"]]
         for part in each["start"]:
-            rows.append([*about, part_label(part, names), each["start"][part], each["end"][part]])
+            name = Part.parse(part).label(names)
+            rows.append([*about, name, each["start"][part], each["end"][part]])
             about = [""] * len(about)
         sums = [sum(each[when].values()) for when in ("start", "end")]
         rows.append([*[""] * len(about), "sum", *sums])

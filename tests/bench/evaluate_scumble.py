@@ -14,9 +14,10 @@ limit_blas()
 import numpy as np
 
 from engine.job import Job
-from engine.loss.blocks import BlockedLosses, LayerGuidance
+from engine.loss.blocks import BlockedLosses
 from engine.loss.definition import masked_gram
-from engine.loss.objective import ContentTerm, Objective, StyleTerm
+from engine.loss.objective import BlockEvaluator
+from engine.loss.terms import ContentTerm, LayerGuidance, StyleTerm, Term
 from engine.masks.bands import mask_bands
 from engine.masks.propagation import propagate
 from engine.network import Network
@@ -37,34 +38,32 @@ def main(side: int, regions: str) -> None:
     network = Network(Kernels(Weights(model_file())))
     content, style, picture = pictures(side)
     features = network.features(content, (CONTENT_LAYER,))
-    contents = [ContentTerm(CONTENT_LAYER, features[CONTENT_LAYER], CONTENT_WEIGHT)]
+    P = features[CONTENT_LAYER]
+    content_term = ContentTerm(CONTENT_LAYER, P, CONTENT_WEIGHT, P.shape[1])
     features = network.features(style, STYLE_LAYERS)
     grams = {
         layer: masked_gram(values, np.ones(values.shape[1], np.float32))
         for layer, values in features.items()
     }
     del features
-    styles = []
+    terms: list[Term] = []
     carried = [propagate(mask, STYLE_LAYERS) for mask in masks(side, regions)]
     for layer in STYLE_LAYERS:
         parts = [guidance[layer] for guidance in carried]
         if regions == "banded":
             parts = [band for band, _ in mask_bands([part.ravel() for part in parts], Job().bands)]
-        styles += [
+        terms += [
             StyleTerm(layer, LayerGuidance.of(part), grams[layer], STYLE_WEIGHT, index)
             for index, part in enumerate(parts)
         ]
     layers = (*STYLE_LAYERS, CONTENT_LAYER)
-    objective = Objective(
-        network.differentiable(side, side, layers),
-        contents,
-        styles,
-        0.0,
-        BlockedLosses(network.threads),
+    differentiable = network.differentiable(side, side, layers)
+    evaluate = BlockEvaluator(
+        differentiable, [[*terms, content_term]], BlockedLosses(network.threads)
     )
     for _ in sys.stdin:
         began = time.perf_counter()
-        evaluation = objective(picture)
+        evaluation = next(evaluate(picture))
         seconds = time.perf_counter() - began
         norm = float(np.linalg.norm(evaluation.gradient.astype(np.float64)))
         answer = {"seconds": seconds, "loss": evaluation.loss, "gradient": norm}

@@ -1,32 +1,36 @@
-"""Hard per-pixel routing, a way that was weighed and not taken: see docs/spatial-control.md."""
+"""Hard per-pixel routing, a method that was tried and not taken: see docs/spatial-control.md."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-from engine.loss.objective import MaskedGradient, Objective
-from engine.loss.targets import region_terms
-from engine.scales import ScaleLoop
+from engine.loss.make_terms import ScaleInputs
+from engine.loss.objective import (
+    OBJECTIVES,
+    MakeEvaluator,
+    Objective,
+    masked_gradients,
+    styles_by_region,
+)
+from engine.methods import METHODS
 
 
-class Routed(ScaleLoop):
-    """Each style's masked loss, as in cutout, moves the pixels of its own region only.
+def _routed(inputs: ScaleInputs, make: MakeEvaluator) -> list[Objective]:
+    """Return a field in which each style's masked loss moves its own region's pixels only."""
+    return [masked_gradients(inputs, make, styles_by_region(inputs))]
 
-    In place of the method gradient, whose losses are unmasked. The field is no function's gradient
-    here either, so Adam follows it.
-    """
 
-    def _objective(self, scale: Any, run: int) -> MaskedGradient:
-        job, network, targets = self._job, scale.network, scale.targets
-        guided = replace(job, method="cutout", optimizer="auto")
-        terms = region_terms(guided, targets, self._regions, scale.masks, self._notice)
-        plain = Objective(network, targets.contents, [], job.tv, self._sums)
-        styles = [
-            (
-                Objective(network, [], [e for e in terms if e.region == region], 0.0, self._sums),
-                mask,
-            )
-            for region, mask in enumerate(scale.masks)
-        ]
-        return MaskedGradient(network, plain, styles)
+OBJECTIVES["routed"] = _routed
+
+ROUTED = replace(
+    METHODS["cutout"],
+    name="routed",
+    help="cutout, with each style's gradient kept to its own region",
+    objective="routed",
+    optimizers=("adam",),
+    has_best=False,
+    composite="blend",
+    suits=None,
+)
+"""In place of the method gradient, whose losses are unmasked. The field is no function's gradient
+either, so Adam follows it."""

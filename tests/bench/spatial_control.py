@@ -19,7 +19,6 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from engine.threads import limit_blas
 
@@ -42,11 +41,10 @@ from engine.network import Network
 from engine.paths import model_file
 from engine.pictures.picture import Picture, read_picture, write_picture
 from engine.run import Result, stylize
-from engine.scales import ScaleLoop
 from engine.sizes import interleaved, planar, resized, working_size
 from models.kernels import Kernels
 from models.weights import Weights
-from tests.bench.routed import Routed
+from tests.bench.routed import ROUTED
 from tests.bench.scenes import (
     HELD_OUT_ONE,
     HELD_OUT_SLOPES,
@@ -210,8 +208,8 @@ class Study:
         if "outside" in options:
             options.update(keep=outside, keep_strength=options.pop("outside"))
         job = replace(job, **options)
-        with patch("engine.run.ScaleLoop", Routed if routed else ScaleLoop):
-            result = stylize(job, lambda event: None, threading.Event())
+        method = ROUTED if routed else None
+        result = stylize(job, lambda event: None, threading.Event(), method=method)
         if not polish:
             return result
         # One region's borders are polished by cutout, which is joint with the rest put back.

@@ -24,6 +24,7 @@ from engine.job import (
 )
 from engine.jobfile import job_from_dict, load_job, resolve_paths
 from engine.masks.regions import region_name
+from engine.methods import METHODS
 
 JOB_FIELDS = {each.name: each for each in dataclasses.fields(Job)}
 REGION_FIELDS = {each.name: each for each in dataclasses.fields(Region)}
@@ -273,9 +274,9 @@ def test_regions_have_names():
     "method, optimizer, used",
     [("joint", "auto", "lbfgs"), ("gradient", "auto", "adam"), ("joint", "adam", "adam")],
 )
-def test_the_optimiser_that_auto_stands_for(method, optimizer, used):
+def test_the_optimizer_that_auto_stands_for(method, optimizer, used):
     job = dataclasses.replace(JOB, method=method, optimizer=optimizer)
-    assert job.optimizer_used == used
+    assert METHODS[method].optimizer_for(job) == used
 
 
 @pytest.mark.parametrize(
@@ -288,4 +289,5 @@ def test_the_optimiser_that_auto_stands_for(method, optimizer, used):
     ],
 )
 def test_the_guidance_that_auto_stands_for(method, guidance, used):
-    assert dataclasses.replace(JOB, method=method, guidance=guidance).guidance_used == used
+    job = dataclasses.replace(JOB, method=method, guidance=guidance)
+    assert METHODS[method].propagation_for(job) == used

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.loss_plot import DPI, HEIGHT, WIDTH, in_font, loss_curves, part_label, parts_of
+from engine.loss.terms import CONTENT, SMOOTHING, Part
+from engine.loss_plot import DPI, HEIGHT, WIDTH, in_font, loss_curves, parts_of
 from engine.scales import Curve
 from tests.engine.programs import check_sentence, make_pictures, scumble
 
@@ -32,7 +33,7 @@ def curve(evaluations: int, scale: int = 1, region: int | None = None, **more: f
         return {"content": 0.0 if number == 0 else 1e4, **falling}
 
     named = [
-        {name.replace("_", " "): value for name, value in parts(number).items()}
+        {Part.parse(name.replace("_", " ")): value for name, value in parts(number).items()}
         for number in range(evaluations)
     ]
     return Curve(scale, region, (30 * scale, 40 * scale), tuple(named))
@@ -53,7 +54,7 @@ def test_every_part_has_a_line_of_its_own(tmp_path: Path) -> None:
     one, two, three = (tmp_path / f"{n}.png" for n in (1, 2, 3))
     loss_curves(one, [curve(20, style_0=1e6)], ["sky"])
     loss_curves(two, [curve(20, style_0=1e6, style_1=1e5)], ["sky", "water"])
-    loss_curves(three, [curve(20, style_0=1e6, style_1=1e5, tv=100.0)], ["sky", "water"])
+    loss_curves(three, [curve(20, style_0=1e6, style_1=1e5, smoothing=100.0)], ["sky", "water"])
     for file, present in ((one, 2), (two, 3), (three, 4)):
         wanted = (BLUE, VERMILION, GREEN, SKY)
         assert {each for each in wanted if each in colors(file)} == set(wanted[:present])
@@ -63,8 +64,8 @@ def test_every_part_has_a_line_of_its_own(tmp_path: Path) -> None:
 def test_a_line_is_where_its_values_are(tmp_path: Path) -> None:
     """A loss that falls by a factor is a straight line, and 100 lies halfway from 1 to 10,000."""
     file = tmp_path / "curves.png"
-    steady = {"content": 1.0, "tv": 100.0}
-    falling = tuple({"style 0": 10.0 ** (4 - n / 25), **steady} for n in range(101))
+    steady = {CONTENT: 1.0, SMOOTHING: 100.0}
+    falling = tuple({Part("style", 0): 10.0 ** (4 - n / 25), **steady} for n in range(101))
     loss_curves(file, [Curve(1, None, (30, 40), falling)], ["sky"])
     values = np.asarray(Image.open(file).convert("RGB"))
 
@@ -85,7 +86,7 @@ def test_a_line_is_where_its_values_are(tmp_path: Path) -> None:
 def test_each_picture_of_a_stitched_run_has_a_panel(tmp_path: Path) -> None:
     file = tmp_path / "curves.png"
     curves = [
-        Curve(scale, region, (30 * scale, 40 * scale), ({f"style {region}": 1e5},) * 5)
+        Curve(scale, region, (30 * scale, 40 * scale), ({Part("style", region): 1e5},) * 5)
         for scale in (1, 2)
         for region in (0, 1)
     ]
@@ -104,10 +105,10 @@ def test_each_picture_of_a_stitched_run_has_a_panel(tmp_path: Path) -> None:
     "history",
     [
         (),
-        ({"content": 0.0},),
-        ({"content": 0.0, "style 0": 5.0},),
-        ({"content": 1.0}, {"content": 1e300}),
-        ({"content": 5.0, "something else": 2.0}, {"content": 4.0}),
+        ({CONTENT: 0.0},),
+        ({CONTENT: 0.0, Part("style", 0): 5.0},),
+        ({CONTENT: 1.0}, {CONTENT: 1e300}),
+        ({CONTENT: 5.0, Part("something else"): 2.0}, {CONTENT: 4.0}),
     ],
 )
 def test_odd_losses_are_drawn_too(tmp_path: Path, history: tuple) -> None:
@@ -117,18 +118,19 @@ def test_odd_losses_are_drawn_too(tmp_path: Path, history: tuple) -> None:
 
 def test_names_are_no_formulas_and_need_no_other_font(tmp_path: Path) -> None:
     names = ["$\\frac{1$ and _x^{", "空の色 \U0001f3a8", "", "x" * 200, "<b>&\udce9"]
-    parts = {f"style {n}": 1e4 for n in range(len(names))}
+    parts = {Part("style", n): 1e4 for n in range(len(names))}
     curves = [Curve(1, None, (30, 40), (parts, parts))]
     loss_curves(tmp_path / "curves.png", curves, names, "$x$ 空")
     assert in_font("Gogh: é $5 空") == "Gogh: é $5 ?"
 
 
 def test_the_order_and_the_labels_of_the_parts() -> None:
-    curves = [curve(2, style_10=1.0, style_2=1.0, tv=1.0, style_0=1.0)]
-    assert parts_of(curves) == ["content", "style 0", "style 2", "style 10", "tv"]
-    names = ["sky", "water"]
-    labels = [part_label(each, names) for each in ("content", "style 1", "style 2", "tv")]
-    assert labels == ["content", "style water", "style 2", "total variation"]
+    curves = [curve(2, style_10=1.0, style_2=1.0, smoothing=1.0, style_0=1.0)]
+    parts = ["content", "style 0", "style 2", "style 10", "smoothing"]
+    assert [str(part) for part in parts_of(curves)] == parts
+    assert [Part.parse(part) for part in parts] == parts_of(curves)
+    labels = [Part.parse(each).label(["sky", "water"]) for each in ("content", "style 1")]
+    assert labels == ["content", "style water"]
 
 
 def test_a_users_own_settings_change_nothing(tmp_path: Path) -> None:
@@ -136,8 +138,9 @@ def test_a_users_own_settings_change_nothing(tmp_path: Path) -> None:
     code = """
 import sys
 from engine.loss_plot import loss_curves
+from engine.loss.terms import CONTENT
 from engine.scales import Curve
-loss_curves(sys.argv[2], [Curve(1, None, (30, 40), ({"content": 2.0}, {"content": 1.0}))], ["a"])
+loss_curves(sys.argv[2], [Curve(1, None, (30, 40), ({CONTENT: 2.0}, {CONTENT: 1.0}))], ["a"])
 sys.exit()
 """
     files = []

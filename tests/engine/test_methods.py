@@ -12,7 +12,8 @@ from PIL import Image
 from scipy import ndimage
 
 from engine.job import Job, Region
-from engine.methods import SOFT_RAMP, choose_method, ramp_width
+from engine.masks.softness import ramp_width, survey
+from engine.methods import SOFT_RAMP, choose_method
 from engine.run import stylize
 from models.reference_weights import Layer
 
@@ -74,7 +75,7 @@ def test_an_edge_smoothed_over_two_pixels_is_hard():
     ],
 )
 def test_the_masks_choose(masks, method):
-    assert choose_method(masks) == method
+    assert choose_method(survey(masks)).name == method
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def plugin_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("plug-in")
     for name in MODULES[1:]:
         shutil.copy(CHECKOUT / "plugin" / "scumble" / f"{name}.py", folder)
-    shutil.copy(CHECKOUT / "engine" / "job.py", folder)
+    shutil.copy(CHECKOUT / "engine" / "job.py", folder)  # its methods are imported from here
     sys.path.insert(0, str(folder))
     yield folder
     sys.path.remove(str(folder))

@@ -124,8 +124,11 @@ def test_the_copy_is_whole_and_can_be_started(tmp_path, profile):
     assert said == f"GIMP 3.0: the plug-in is in {profile.plugin}"
     names = {path.name for path in profile.plugin.iterdir()}
     sources = {path.name for path in (CHECKOUT / "plugin" / "scumble").glob("*.py")}
-    assert names == sources | {"job.py", "engine.json", "help"}
+    assert names == sources | {"job.py", "engine", "engine.json", "help"}
     assert (profile.plugin / "job.py").read_bytes() == JOB.read_bytes()
+    copied = {path.name: path.read_bytes() for path in (profile.plugin / "engine").iterdir()}
+    contract = ("__init__.py", "methods.py")
+    assert copied == {name: (JOB.parent / name).read_bytes() for name in contract}
     if os.name != "nt":
         assert os.access(profile.plugin / "scumble.py", os.X_OK)
     data = json.loads((profile.plugin / "engine.json").read_text(encoding="utf-8"))
@@ -138,8 +141,8 @@ def test_the_copy_is_whole_and_can_be_started(tmp_path, profile):
 def test_what_gimp_imports_is_there(tmp_path, profile):
     """Every module that one of ours imports is the standard library's, GIMP's or beside it."""
     install(profile, place(user(tmp_path, versions=[])), JOB)
-    beside = {path.stem for path in profile.plugin.glob("*.py")}
-    for path in profile.plugin.glob("*.py"):
+    beside = {path.stem for path in profile.plugin.glob("*.py")} | {"engine"}
+    for path in profile.plugin.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = []
             if isinstance(node, ast.Import):

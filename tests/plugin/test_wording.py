@@ -52,7 +52,7 @@ def test_the_overrides_are_for_options(wording):
 
 
 def test_layers_are_for_methods_that_make_them(wording):
-    made = [method for method in wording.job.METHODS if wording.makes_layers(method)]
+    made = [method for method in ("auto", *wording.job.METHODS) if wording.makes_layers(method)]
     assert made == ["auto", "cutout", "stitch"]
 
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from engine.job import Job
+from engine.methods import METHODS
 from tests.reference import receptive_field
 from tests.reference.vgg import ReferenceNetwork
 
@@ -75,7 +76,7 @@ class ReferenceLoss:
             self.A.append({layer: gram(S[layer], U[layer]) for layer in self.styles})
 
     def guidances(self, mask: np.ndarray) -> Mapping[str, np.ndarray]:
-        kind = self.job.guidance_used
+        kind = METHODS[self.job.method].propagation_for(self.job)
         return {layer: guidance(mask, layer, kind) for layer in self.styles}
 
     def kept(self, layer: str) -> np.ndarray | float:

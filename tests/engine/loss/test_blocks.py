@@ -1,6 +1,8 @@
-"""The block sums against the definition in `losses`, at block boundaries and on any threads."""
+"""Block sums against the definition of the losses, at block boundaries and on any threads."""
 
 from __future__ import annotations
+
+import threading
 
 import numpy as np
 import pytest
@@ -8,8 +10,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from engine.loss import blocks
-from engine.loss.blocks import BlockedLosses, LayerGuidance
-from engine.loss.definition import content_loss, gram_loss, masked_gram
+from engine.loss.blocks import BlockedLosses
+from engine.loss.definition import content_loss, masked_gram, style_loss
+from engine.loss.terms import ContentTerm, LayerGuidance, LayerTerm, StyleTerm
 
 BLOCK = 64  # positions in a block of 8 channels, below
 
@@ -59,42 +62,48 @@ def test_blocks_add_up_to_the_definition(
     masks = [LayerGuidance.of(make_mask(random, positions, kind)) for kind in kinds]
     assume(all(mask.total for mask in masks))  # one soft position may be 0
     exact = F.astype(np.float64)
-    adder = BlockedLosses(threads)
-
-    grams = adder.masked_grams({"layer": F}, {"layer": masks})["layer"]
-    D = []
+    terms: list[LayerTerm] = []
     expected = np.zeros(F.shape)
-    for gram, mask in zip(grams, masks):
-        assert_like(gram, masked_gram(exact, mask.values))
+    losses = []
+    for mask in masks:
         A = masked_gram(random.normal(size=F.shape), np.ones(positions)).astype(np.float32)
-        D.append(gram_loss(gram, A, mask.area)[1])
-        expected += D[-1].astype(np.float64) @ exact * mask.values / positions
-    contents = {}
+        terms.append(StyleTerm("layer", mask, A, 1.7, 0))
+        value, gradient = style_loss(exact, mask.values, A.astype(np.float64))
+        losses.append(1.7 * value)
+        expected += 1.7 * gradient
     if with_content:
         K = random.uniform(1, 30, positions).astype(np.float32) if kept else None
-        contents["layer"] = P, 0.3, K
+        terms.append(ContentTerm("layer", P, 0.3, positions, K))
         value, gradient = content_loss(exact, P.astype(np.float64), K)
+        losses.append(0.3 * value)
         expected += 0.3 * gradient
 
     out = {"layer": np.full(F.shape, np.nan, np.float32)}
-    pairs = {"layer": list(zip(D, masks))}
-    values = adder.feature_gradients({"layer": F}, pairs, contents, out)
+    with BlockedLosses(threads) as blocked:
+        sums = blocked.sums({"layer": F}, terms)
+        found = [term.loss(each) for term, each in zip(terms, sums)]
+        blocked.gradients({"layer": F}, terms, [slope for _, slope in found], out)
+    np.testing.assert_allclose([value for value, _ in found], losses, rtol=2e-5)
     scale = max(np.abs(expected).max(), 1e-3 / positions)
-    np.testing.assert_allclose(out["layer"], expected, rtol=0, atol=3e-6 * scale)
-    assert set(values) == set(contents)
-    if with_content:
-        np.testing.assert_allclose(values["layer"], value, rtol=1e-5)
+    np.testing.assert_allclose(out["layer"], expected, rtol=0, atol=6e-6 * scale)
 
 
 def test_a_layer_without_terms_has_no_gradient() -> None:
     F = np.ones((8, 3 * BLOCK), np.float32)
     zero = LayerGuidance.of(make_mask(np.random.default_rng(0), 3 * BLOCK, "zero"))
     one_block = LayerGuidance.of(np.arange(3 * BLOCK) // BLOCK == 1)
-    D = np.eye(8, dtype=np.float32)
+    A = np.zeros((8, 8), np.float32)
     out = {name: np.full(F.shape, np.nan, np.float32) for name in ("none", "zero", "middle")}
     features = dict.fromkeys(out, F)
-    terms = {"zero": [(D, zero)], "middle": [(D, zero), (D, one_block)]}
-    assert BlockedLosses(2).feature_gradients(features, terms, {}, out) == {}
+    terms = [
+        StyleTerm("zero", zero, A, 1.0, 0),
+        StyleTerm("middle", zero, A, 1.0, 0),
+        StyleTerm("middle", one_block, A, 1.0, 0),
+    ]
+    slopes = [np.eye(8, dtype=np.float32)] * 3
+    with BlockedLosses(2) as blocked:
+        blocked.gradients(features, terms, slopes, out)
+        assert [each is None for each in blocked.sums(features, terms)] == [True, True, False]
     assert not out["none"].any()
     assert not out["zero"].any()
     expected = (np.arange(3 * BLOCK) // BLOCK == 1) / (3 * BLOCK)
@@ -105,9 +114,20 @@ def test_the_number_of_threads_changes_no_bit() -> None:
     random = np.random.default_rng(1)
     F = random.normal(size=(8, 20 * BLOCK + 5)).astype(np.float32)
     mask = LayerGuidance.of(make_mask(random, F.shape[1], "soft"))
-    found = [BlockedLosses(n).masked_grams({"a": F}, {"a": [mask]})["a"][0] for n in (1, 2, 7, 7)]
+    term = StyleTerm("a", mask, np.zeros((8, 8), np.float32), 1.0, 0)
+    found = []
+    for threads in (1, 2, 7, 7):
+        with BlockedLosses(threads) as blocked:
+            found.append(blocked.sums({"a": F}, [term])[0])
     for other in found[1:]:
         np.testing.assert_array_equal(found[0], other)
+
+
+def test_the_threads_end_with_the_pool() -> None:
+    before = threading.active_count()
+    with BlockedLosses(3) as blocked:
+        blocked.sums({"a": np.ones((2, 9), np.float32)}, [])
+    assert threading.active_count() == before
 
 
 def test_a_mask_knows_its_sum_and_share() -> None:

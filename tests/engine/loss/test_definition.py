@@ -11,8 +11,8 @@ import pytest
 from engine.loss.definition import (
     content_loss,
     gram_loss,
-    keep_factors,
     masked_gram,
+    protect_factors,
     style_loss,
     total_variation,
 )
@@ -79,8 +79,8 @@ def test_a_position_of_the_content_loss_counts_as_often_as_it_is_said(
 def test_the_factors_of_what_is_kept_are_mixed_as_factors() -> None:
     g = np.array([0, 0.25, 0.5, 1], np.float32)
     # Content over style: once, and where g is a quarter, a half and 1, so many times.
-    np.testing.assert_allclose(keep_factors(g, 81.0) ** 2, [1, 3, 9, 81], rtol=1e-6)
-    np.testing.assert_array_equal(keep_factors(g, 1.0), 1)
+    np.testing.assert_allclose(protect_factors(g, 81.0) ** 2, [1, 3, 9, 81], rtol=1e-6)
+    np.testing.assert_array_equal(protect_factors(g, 1.0), 1)
 
 
 def test_style_loss_is_the_looped_definition(random: np.random.Generator) -> None:

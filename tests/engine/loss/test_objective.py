@@ -1,27 +1,32 @@
-"""The whole loss and its gradient, for every method, as `painting` hands it to an optimiser."""
+"""The whole loss and its gradient, for every method, as an optimizer gets it."""
 
 from __future__ import annotations
 
 import itertools
-import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Callable
 
 import numpy as np
 import pytest
 
-from engine.job import GUIDANCES, METHODS, POOLINGS, Job
-from engine.loss.objective import Evaluation
+from engine.job import GUIDANCES, POOLINGS, Job
+from engine.loss.blocks import BlockedLosses
+from engine.loss.make_terms import ScaleInputs, layers_of
+from engine.loss.objective import OBJECTIVES, BlockEvaluator, Evaluation
+from engine.loss.targets import compute_targets
+from engine.loss.terms import CONTENT as CONTENT_PART
+from engine.loss.terms import SMOOTHING
+from engine.loss.terms import Part as LossPart
 from engine.masks.regions import LoadedRegion
+from engine.methods import METHODS
 from engine.network import Network
-from engine.optimizers import Trace
-from engine.scales import ScaleLoop
 from models.kernels import Kernels
 from tests.reference.objective import Part, ReferenceLoss
 from tests.reference.vgg import ReferenceNetwork, Weights
 
 SIZE = (32, 40)
-BASE = Job(content="content", strength=2.0, tv=0.5, device="cpu", threads=2)
+BASE = Job(content="content", method="joint", strength=2.0, tv=0.5, device="cpu", threads=2)
 Evaluate = Callable[[np.ndarray], Evaluation]
 
 
@@ -71,33 +76,33 @@ def references(weights: Weights) -> dict[str, ReferenceNetwork]:
 
 
 @pytest.fixture
-def objectives(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Evaluate]]:
-    """Return a function that paints a job but catches what would have been minimised."""
-    caught: list[Evaluate] = []
+def objectives() -> Iterator[Callable[..., list[Evaluate]]]:
+    """Return a function that makes what a job minimizes, as a painting makes it."""
+    with BlockedLosses(2) as losses:
 
-    def catch(evaluate: Evaluate, start: np.ndarray, bounds: object, **options: object) -> Trace:
-        caught.append(evaluate)
-        return Trace(start, 0.0)
+        def make(
+            job: Job,
+            network,
+            parts: list[Part],
+            content: np.ndarray = CONTENT,
+            protect: np.ndarray | None = None,
+        ) -> list[Evaluate]:
+            regions, size = loaded(parts), content.shape[1:]
+            method = METHODS[job.method]
+            targets = compute_targets(
+                job, network, content, regions, lambda index: None, lambda text: None, protect
+            )
+            masks = [region.mask for region in regions]
+            inputs = ScaleInputs(job, method, size, regions, masks, targets, lambda text: None)
+            layers = tuple(dict.fromkeys(sum(layers_of(job), ())))
+            differentiable = network.differentiable(*size, layers)
+            made = OBJECTIVES[method.objective](
+                inputs, lambda groups: BlockEvaluator(differentiable, groups, losses)
+            )
+            assert len(made) == method.pictures(len(parts))
+            return made
 
-    monkeypatch.setattr("engine.scales.lbfgs", catch)
-    monkeypatch.setattr("engine.scales.adam", catch)
-
-    def paint(
-        job: Job,
-        network,
-        parts: list[Part],
-        content: np.ndarray = CONTENT,
-        keep: np.ndarray | None = None,
-    ) -> list[Evaluate]:
-        caught.clear()
-        regions = loaded(parts)
-        sizes = [content.shape[1:]]
-        stop = threading.Event()
-        ScaleLoop(job, network, content, regions, sizes, lambda event: None, stop, keep).paint()
-        assert len(caught) == (len(parts) if job.method == "stitch" else 1)
-        return list(caught)
-
-    return paint
+        yield make
 
 
 def difference(loss: Callable[[np.ndarray], float], x: np.ndarray, v: np.ndarray) -> float:
@@ -176,7 +181,7 @@ def test_what_is_kept_counts_more_as_content_and_less_as_style(
         parts = [replace(part, mask=np.maximum(part.mask, np.float32(0.2))) for part in parts]
     reference = ReferenceLoss(job, references["average"], CONTENT, parts, FACE)
     x, v = PICTURE.astype(np.float64), direction(9)
-    evaluate = objectives(job, references["average"], parts, keep=FACE)
+    evaluate = objectives(job, references["average"], parts, protect=FACE)
     for region, each in enumerate(evaluate):
         found, expected = each(x), reference.smooth_content(x)
         if method == "gradient":
@@ -199,7 +204,7 @@ def test_what_is_kept_counts_more_as_content_and_less_as_style(
 def test_keeping_everything_is_a_smaller_strength(objectives, references, method: str) -> None:
     job = replace(BASE, method=method, tv=0.0, keep_strength=9.0)
     x, everything = PICTURE.astype(np.float64), np.ones(SIZE, np.float32)
-    kept = objectives(job, references["average"], LOOSE, keep=everything)
+    kept = objectives(job, references["average"], LOOSE, protect=everything)
     weak = objectives(replace(job, strength=job.strength / 9), references["average"], LOOSE)
     for one, other in zip(kept, weak):
         found, expected = one(x), other(x)
@@ -254,9 +259,9 @@ def test_each_loss_alone_has_its_own_gradient(objectives, references, only: str)
 
     np.testing.assert_allclose(found.loss, loss(x), rtol=1e-6)
     np.testing.assert_allclose((found.gradient * v).sum(), difference(loss, x, v), rtol=1e-4)
-    wanted = {"content": {"content"}, "tv": {"tv", "style 0", "style 1", "style 2"}}
+    wanted = {"content": {"content"}, "tv": {"smoothing", "style 0", "style 1", "style 2"}}
     if only in wanted:
-        assert set(found.parts) == wanted[only]
+        assert {str(part) for part in found.parts} == wanted[only]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -307,10 +312,10 @@ def test_strength_divides_the_content_and_weights_multiply_the_styles(
     before = objectives(BASE, network, LOOSE)[0](x).parts
     doubled = [replace(part, weight=2 * part.weight) for part in LOOSE]
     after = objectives(replace(BASE, strength=10 * BASE.strength), network, doubled)[0](x).parts
-    np.testing.assert_allclose(after["content"], before["content"] / 10, rtol=1e-9)
-    np.testing.assert_allclose(after["tv"], before["tv"], rtol=1e-9)
+    np.testing.assert_allclose(after[CONTENT_PART], before[CONTENT_PART] / 10, rtol=1e-9)
+    np.testing.assert_allclose(after[SMOOTHING], before[SMOOTHING], rtol=1e-9)
     for region in range(len(LOOSE)):
-        part = f"style {region}"
+        part = LossPart("style", region)
         np.testing.assert_allclose(after[part], 2 * before[part], rtol=1e-6)
 
 
@@ -353,8 +358,8 @@ def test_the_same_settings_weigh_content_and_style_alike_at_every_size(
         found.append(evaluate(picture).parts)
         scenes = [np.concatenate([scene, scene[:, :, ::-1]], axis=2) for scene in scenes]
         scenes = [np.concatenate([scene, scene[:, ::-1]], axis=1) for scene in scenes]
-    assert found[0].keys() == {"content", "style 0", "tv"}
+    assert found[0].keys() == {CONTENT_PART, LossPart("style", 0), SMOOTHING}
     for name, value in found[0].items():
         np.testing.assert_allclose(found[1][name], value, rtol=0.1)
-    balance = [each["content"] / each["style 0"] for each in found]
+    balance = [each[CONTENT_PART] / each[LossPart("style", 0)] for each in found]
     np.testing.assert_allclose(balance[1], balance[0], rtol=0.1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,10 +12,12 @@ from hypothesis import strategies as st
 
 from engine.job import Job
 from engine.loss.definition import masked_gram
-from engine.loss.objective import StyleTerm
-from engine.loss.targets import Targets, layers_of, prepare, region_terms, whole_picture_terms
+from engine.loss.make_terms import ScaleInputs, layers_of, style_terms
+from engine.loss.targets import Targets, compute_targets
+from engine.loss.terms import StyleTerm, Term
 from engine.masks.propagation import propagate
 from engine.masks.regions import LoadedRegion
+from engine.methods import METHODS
 from engine.network import Network
 from engine.sizes import resized, style_size, working_size
 from models.kernels import Kernels
@@ -24,6 +27,7 @@ SIDES = st.integers(16, 3000)
 SIZE = (48, 64)
 JOB = Job(
     content="content",
+    method="joint",
     content_layers=(("conv2_2", 0.5), ("conv3_1", 0.0)),
     style_layers=(("conv1_1", 0.25), ("conv2_1", 0.0), ("conv4_1", 0.75)),
 )
@@ -75,13 +79,13 @@ def test_layers_of_weight_0_are_not_looked_at(network: Network) -> None:
     assert layers_of(JOB) == (("conv2_2",), ("conv1_1", "conv4_1"))
     seen: list[int] = []
     regions = [region("one", EVERYWHERE), region("other", EVERYWHERE)]
-    targets = prepare(JOB, network, CONTENT, regions, seen.append, pytest.fail)
+    targets = compute_targets(JOB, network, CONTENT, regions, seen.append, pytest.fail)
     assert seen == [0, 1]
-    (content,) = targets.contents
-    assert content.layer == "conv2_2"
-    assert content.weight == 0.05 * 0.5  # at strength 1
+    ((layer, (features, weight)),) = targets.contents.items()
+    assert layer == "conv2_2"
+    assert weight == 0.05 * 0.5  # at strength 1
     expected = network.features(CONTENT, ("conv2_2",))["conv2_2"]
-    np.testing.assert_array_equal(content.target, expected)
+    np.testing.assert_array_equal(features, expected)
     assert [set(grams) for grams in targets.grams] == [{"conv1_1", "conv4_1"}] * 2
 
 
@@ -89,7 +93,7 @@ def test_a_target_is_the_gram_matrix_of_the_style_at_its_size(network: Network) 
     mask = np.zeros((40, 60), np.float32)
     mask[:, :30] = 1
     large = region("large", EVERYWHERE, style_mask=mask, scale=1.5)
-    targets = prepare(JOB, network, CONTENT, [large], lambda index: None, pytest.fail)
+    targets = compute_targets(JOB, network, CONTENT, [large], lambda index: None, pytest.fail)
     size = (68, 102)  # 1.5 times the sides of 3072 pixels in the shape of 40 x 60
     layers = ("conv1_1", "conv4_1")
     features = network.features(resized(large.style, size), layers)
@@ -110,7 +114,7 @@ def test_only_the_style_mask_is_seen_of_a_style(network: Network) -> None:
     other = replace(one, style=one.style.copy())
     other.style[:, :, 40:] = 9
     grams = [
-        prepare(job, network, CONTENT, [each], lambda index: None, pytest.fail).grams[0]
+        compute_targets(job, network, CONTENT, [each], lambda index: None, pytest.fail).grams[0]
         for each in (one, other)
     ]
     for layer in grams[0]:
@@ -122,17 +126,25 @@ def made_targets(regions: int) -> Targets:
         {layer: np.full((2, 2), float(index)) for layer in ("conv1_1", "conv4_1")}
         for index in range(regions)
     ]
-    return Targets([], grams)
+    return Targets({}, grams)
+
+
+def terms_of(
+    job: Job, targets: Targets, regions: list[LoadedRegion], on_notice: Callable[[str], None]
+) -> list[StyleTerm]:
+    masks = [each.mask for each in regions]
+    inputs = ScaleInputs(job, METHODS[job.method], SIZE, regions, masks, targets, on_notice)
+    terms: list[Term] = style_terms(inputs)
+    return [each for each in terms if isinstance(each, StyleTerm)]
 
 
 def test_a_region_that_vanishes_at_a_deep_layer_is_skipped_there_with_a_word() -> None:
     small = np.zeros(SIZE, np.float32)
     small[20:26, 20:26] = 1
     regions = [region("dot", small), region("all", EVERYWHERE)]
-    masks = [each.mask for each in regions]
     told: list[str] = []
     job = replace(JOB, guidance="inside")
-    terms = region_terms(job, made_targets(2), regions, masks, told.append)
+    terms = terms_of(job, made_targets(2), regions, told.append)
     assert told == ["Region dot covers 0 of 48 positions at conv4_1, which is skipped for it."]
     assert [(each.layer, each.region) for each in terms] == [
         ("conv1_1", 0),
@@ -149,41 +161,42 @@ def test_a_style_mask_that_vanishes_at_a_deep_layer_is_skipped_there_with_a_word
     given = [region("dotted", EVERYWHERE, style_mask=dot)]
     told: list[str] = []
     job = replace(JOB, guidance="inside")
-    targets = prepare(job, network, CONTENT, given, lambda index: None, told.append)
+    targets = compute_targets(job, network, CONTENT, given, lambda index: None, told.append)
     assert told == [
         "Region dotted: nothing of the style mask is left at conv4_1, which is skipped."
     ]
     assert set(targets.grams[0]) == {"conv1_1"}
-    terms = region_terms(job, targets, given, [EVERYWHERE], pytest.fail)
-    assert [each.layer for each in terms] == ["conv1_1"]
-    whole = whole_picture_terms(job, targets, 0, 1.0, SIZE)
-    assert [each.layer for each in whole] == ["conv1_1"]
+    for method in ("joint", "stitch"):
+        terms = terms_of(replace(job, method=method), targets, given, pytest.fail)
+        assert [each.layer for each in terms] == ["conv1_1"]
 
 
 def test_whole_picture_terms_have_masks_of_ones() -> None:
-    terms = whole_picture_terms(JOB, made_targets(2), 1, 2.0, SIZE)
+    regions = [region("one", EVERYWHERE), region("other", EVERYWHERE, weight=2.0)]
+    terms = terms_of(replace(JOB, method="stitch"), made_targets(2), regions, pytest.fail)
     assert [(each.layer, each.weight, each.region) for each in terms] == [
+        ("conv1_1", 0.25, 0),
+        ("conv4_1", 0.75, 0),
         ("conv1_1", 0.5, 1),
         ("conv4_1", 1.5, 1),
     ]
     for each in terms:
         rows, columns = layer_size(each.layer, *SIZE)
-        np.testing.assert_array_equal(each.mask.values, np.ones(rows * columns))
+        np.testing.assert_array_equal(each.guidance.values, np.ones(rows * columns))
 
 
 def test_banded_targets_are_the_mixture_of_the_styles_at_the_bands_centre() -> None:
     ramp = np.tile(np.clip(np.linspace(-0.5, 1.5, SIZE[1], dtype=np.float32), 0, 1), (SIZE[0], 1))
     regions = [region("one", ramp, weight=3.0), region("other", 1 - ramp)]
     job = replace(JOB, method="banded", bands=5)
-    masks = [each.mask for each in regions]
-    terms = region_terms(job, made_targets(2), regions, masks, pytest.fail)
-    first: list[StyleTerm] = [each for each in terms if each.layer == "conv1_1"]
+    terms = terms_of(job, made_targets(2), regions, pytest.fail)
+    first = [each for each in terms if each.layer == "conv1_1"]
     centers = [0, 0.25, 0.5, 0.75, 1]
     assert len(first) == len(centers)
     guidance = propagate(ramp, ("conv1_1",))["conv1_1"].ravel()
     for center in centers:
         hat = np.clip(1 - np.abs(guidance - center) * 4, 0, 1)
-        (term,) = [each for each in first if np.allclose(each.mask.values, hat, atol=1e-5)]
+        (term,) = [each for each in first if np.allclose(each.guidance.values, hat, atol=1e-5)]
         weight = 3 * center + (1 - center)
         np.testing.assert_allclose(term.weight, 0.25 * weight)
         # The styles' Gram matrices are full of 0 and of 1.

@@ -8,16 +8,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from engine.metrics.borders import (
-    evenness,
-    fringe,
-    is_soft,
-    leak,
-    reach,
-    seam,
-    signed_distance,
-    soft_share,
-)
+from engine.masks.softness import is_soft, soft_share
+from engine.metrics.borders import evenness, fringe, leak, reach, seam, signed_distance
 from engine.pictures.picture import LUMA
 
 HEIGHT, WIDTH = 90, 140

@@ -6,12 +6,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.job import METHODS
-from engine.pictures.compositing import composite, stitched
+from engine.methods import METHODS
+from engine.pictures.compositing import COMPOSITES, stitched
 from engine.sizes import resized
 
 SIZE = (45, 62)
 SMALL = (27, 37)
+
+
+def composite(
+    method: str,
+    pictures: list[np.ndarray],
+    content: np.ndarray,
+    masks: list[np.ndarray],
+    protected: np.ndarray | float = 0.0,
+) -> np.ndarray:
+    return COMPOSITES[METHODS[method].composite](pictures, content, masks, protected)
 
 
 @pytest.fixture

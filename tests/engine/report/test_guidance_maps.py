@@ -10,9 +10,12 @@ import pytest
 from PIL import Image
 
 from engine.job import Job
-from engine.loss.targets import Targets, layers_of, region_terms
+from engine.loss.make_terms import ScaleInputs, layers_of, style_terms
+from engine.loss.targets import Targets
+from engine.loss.terms import StyleTerm
 from engine.masks.propagation import propagate, steepen
 from engine.masks.regions import LoadedRegion
+from engine.methods import METHODS
 from engine.pictures.picture import read_picture
 from engine.report.guidance_maps import MOST_BANDS, draw_sheet, guidance_rows, in_numbers, keep_row
 
@@ -32,17 +35,15 @@ def hard() -> np.ndarray:
 
 def painted(job: Job, method: str, masks: Sequence[np.ndarray]) -> list[tuple[str, np.ndarray]]:
     """Return the guidance of every term that the painting has, with its layer."""
-    from dataclasses import replace
-
     picture = np.zeros((3, 32, 32), np.float32)
     regions = [LoadedRegion(str(n), picture, picture[0] + 1, mask, 1.0, 1.0)
                for n, mask in enumerate(masks)]  # fmt: skip
     _, layers = layers_of(job)
-    targets = Targets([], [{layer: np.eye(2) for layer in layers} for _ in masks])
+    targets = Targets({}, [{layer: np.eye(2) for layer in layers} for _ in masks])
     notices: list[str] = []
-    used = replace(job, method=method)
-    terms = region_terms(used, targets, regions, list(masks), notices.append)
-    return [(term.layer, term.mask.values) for term in terms]
+    inputs = ScaleInputs(job, METHODS[method], SIZE, regions, list(masks), targets, notices.append)
+    terms = [term for term in style_terms(inputs) if isinstance(term, StyleTerm)]
+    return [(term.layer, term.guidance.values) for term in terms]
 
 
 @pytest.mark.parametrize("method", ["joint", "pinned", "banded", "cutout"])

@@ -116,7 +116,7 @@ def test_a_hard_mask(home: Path, wide: Path, kernels) -> None:
 
     (losses,) = numbers["losses"]
     assert losses["size"] == [HEIGHT, WIDTH]
-    assert losses["start"].keys() == losses["end"].keys() == {"content", "style 0", "tv"}
+    assert losses["start"].keys() == losses["end"].keys() == {"content", "style 0", "smoothing"}
     assert losses["start"]["content"] == 0
     assert sum(losses["end"].values()) == pytest.approx(numbers["loss"])
     assert losses["end"]["style 0"] < losses["start"]["style 0"]

@@ -1,0 +1,189 @@
+"""Terms made from a job: which losses one scale of a job has, as its method combines them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Callable
+
+import numpy as np
+
+from engine.loss.terms import ContentTerm, LayerGuidance, SmoothingTerm, StyleTerm, Term
+from engine.masks.bands import mask_bands
+from engine.masks.propagation import STEEPENINGS, propagate
+from models.vgg16 import layer_size
+
+if TYPE_CHECKING:
+    from engine.job import Job
+    from engine.loss.targets import Targets
+    from engine.masks.regions import LoadedRegion
+    from engine.methods import Method
+
+MIN_COVERED_POSITIONS = 1e-3
+"""A region whose guidance adds up to less than this at a layer is skipped there."""
+
+
+@dataclass(frozen=True)
+class ScaleInputs:
+    """One scale of a job, from which the terms are made.
+
+    Attributes
+    ----------
+    job : Job
+    method : Method
+    size : (int, int)
+        Height and width.
+    regions : sequence of LoadedRegion
+    masks : sequence of ndarray, shape (height, width)
+        One per region.
+    targets : Targets
+    on_notice : callable
+        Called with a sentence when a layer is skipped.
+    """
+
+    job: Job
+    method: Method
+    size: tuple[int, int]
+    regions: Sequence[LoadedRegion]
+    masks: Sequence[np.ndarray]
+    targets: Targets
+    on_notice: Callable[[str], None]
+
+
+def content_terms(inputs: ScaleInputs) -> list[Term]:
+    """Return the content terms, one for each content layer."""
+    return [
+        ContentTerm(layer, features, weight, features.shape[1], inputs.targets.protect.get(layer))
+        for layer, (features, weight) in inputs.targets.contents.items()
+    ]
+
+
+def smoothing_terms(inputs: ScaleInputs) -> list[Term]:
+    """Return the squared total variation, where the job asks for it."""
+    return [SmoothingTerm(inputs.job.tv)] if inputs.job.tv else []
+
+
+def style_terms(inputs: ScaleInputs) -> list[Term]:
+    """Return the style terms of every region and layer, as the job's method makes them."""
+    return list(STYLE_TERMS[inputs.method.style_terms](inputs))
+
+
+TERMS: tuple[Callable[[ScaleInputs], list[Term]], ...] = (
+    style_terms,
+    content_terms,
+    smoothing_terms,
+)
+"""Every kind of term, made from a scale of a job."""
+
+
+def all_terms(inputs: ScaleInputs) -> list[Term]:
+    """Return all terms of equation 6, ``alpha content + beta style + gamma tv``."""
+    return [term for make in TERMS for term in make(inputs)]
+
+
+def weighted_layers(weights: Sequence[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
+    """Return the layers whose weight is not 0."""
+    return tuple((layer, weight) for layer, weight in weights if weight)
+
+
+def layers_of(job: Job) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the content and the style layers that have a weight."""
+    contents = tuple(layer for layer, _ in weighted_layers(job.content_layers))
+    styles = tuple(layer for layer, _ in weighted_layers(job.style_layers))
+    return contents, styles
+
+
+def _whole_picture_terms(inputs: ScaleInputs) -> list[StyleTerm]:
+    """Return every style's terms without a mask (equations 2 to 5 of the paper)."""
+    layers = weighted_layers(inputs.job.style_layers)
+    everywhere = {
+        layer: _weakened(
+            LayerGuidance.of(np.ones(layer_size(layer, *inputs.size), np.float32)),
+            inputs.targets,
+            layer,
+        )
+        for layer, _ in layers
+    }
+    return [
+        StyleTerm(layer, everywhere[layer], grams[layer], region.weight * layer_weight, index)
+        for index, (region, grams) in enumerate(zip(inputs.regions, inputs.targets.grams))
+        for layer, layer_weight in layers
+        if layer in grams
+    ]
+
+
+def _masked_terms(inputs: ScaleInputs) -> list[StyleTerm]:
+    """Return one term for every region and layer."""
+    terms = []
+    for layer, layer_weight, guidance, present in _covered_layers(inputs):
+        for index in present:
+            carried = _weakened(LayerGuidance.of(guidance[index]), inputs.targets, layer)
+            weight = inputs.regions[index].weight * layer_weight
+            target = inputs.targets.grams[index][layer]
+            terms.append(StyleTerm(layer, carried, target, weight, index))
+    return terms
+
+
+def _banded_terms(inputs: ScaleInputs) -> list[StyleTerm]:
+    """Return a term for every band; its target is the mixture of the styles at its center."""
+    terms: list[StyleTerm] = []
+    for layer, layer_weight, guidance, present in _covered_layers(inputs):
+        if not present:
+            continue
+        grams = {index: inputs.targets.grams[index][layer] for index in present}
+        region_weights = np.array([inputs.regions[index].weight for index in present])
+        for values, shares in mask_bands([guidance[index] for index in present], inputs.job.bands):
+            weights = region_weights * shares
+            if not weights.any() or values.sum(dtype=np.float64) < MIN_COVERED_POSITIONS:
+                continue
+            target = sum(
+                float(weight) / float(weights.sum()) * grams[index]
+                for index, weight in zip(present, weights)
+                if weight
+            )
+            region = present[int(np.argmax(weights))]
+            weight = float(weights.sum()) * layer_weight
+            carried = _weakened(LayerGuidance.of(values), inputs.targets, layer)
+            terms.append(StyleTerm(layer, carried, np.asarray(target), weight, region))
+    return terms
+
+
+STYLE_TERMS: dict[str, Callable[[ScaleInputs], list[StyleTerm]]] = {
+    "whole": _whole_picture_terms,
+    "masked": _masked_terms,
+    "banded": _banded_terms,
+}
+"""How masks and styles make terms; the names are those of `methods.Method.style_terms`."""
+
+
+def _covered_layers(
+    inputs: ScaleInputs,
+) -> list[tuple[str, float, list[np.ndarray], list[int]]]:
+    """Return each style layer with its weight, all guidances, and the regions present there."""
+    job, method = inputs.job, inputs.method
+    _, layers = layers_of(job)
+    kind = method.propagation_for(job)
+    steepen = STEEPENINGS[method.steepening]
+    carried = [propagate(mask, layers, kind, job.grow) for mask in inputs.masks]
+    found = []
+    for layer, layer_weight in weighted_layers(job.style_layers):
+        guidance = [steepen(each[layer]) for each in carried]
+        present = []
+        for index, region in enumerate(inputs.regions):
+            if guidance[index].sum(dtype=np.float64) >= MIN_COVERED_POSITIONS:
+                present.append(index)
+            else:
+                inputs.on_notice(
+                    f"Region {region.name} covers 0 of {guidance[index].size} positions at "
+                    f"{layer}, which is skipped for it."
+                )
+        present = [index for index in present if layer in inputs.targets.grams[index]]
+        found.append((layer, layer_weight, guidance, present))
+    return found
+
+
+def _weakened(guidance: LayerGuidance, targets: Targets, layer: str) -> LayerGuidance:
+    """Return the guidance, divided where the content is protected."""
+    if not targets.protect:
+        return guidance
+    return LayerGuidance.of(guidance.values / targets.protect[layer])

@@ -1,0 +1,324 @@
+"""Terms of the loss: what is minimized, as data, each with its own sums, loss and gradient.
+
+A term of a layer is a function of sums over the layer's positions, and its gradient at a position
+needs the features there and what the sums gave. So every evaluator works the same way: add up
+`sums` over blocks or tiles of positions, hand the total to `loss`, and hand the slope that comes
+back to `add_gradient`, block by block. The equations are those of `definition.py`.
+
+To add a term: define it in `definition.py`, write its class here, and add the function that makes
+it from a job to `make_terms.TERMS`. `in_graph.py` needs its nodes, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol, Union
+
+import numpy as np
+
+from engine.loss.definition import gram_loss, total_variation
+
+Where = Union[slice, np.ndarray]
+"""Positions of a layer: a slice of them or an array of indices."""
+
+
+class Part(NamedTuple):
+    """The name of a part of the loss.
+
+    Attributes
+    ----------
+    kind : str
+        'content', 'style' or 'smoothing'.
+    region : int or None
+        Of a style, the index of its region.
+
+    Examples
+    --------
+    >>> str(Part("style", 1))
+    'style 1'
+    """
+
+    kind: str
+    region: int | None = None
+
+    def __str__(self) -> str:
+        """Return the kind, and the region's index where there is one."""
+        return self.kind if self.region is None else f"{self.kind} {self.region}"
+
+    @classmethod
+    def parse(cls, text: str) -> Part:
+        """Return the part that a text stands for; `str` is the inverse."""
+        kind, _, region = text.partition(" ")
+        return cls(kind, int(region) if region else None)
+
+    def label(self, names: Sequence[str]) -> str:
+        """Return what to call it, with the region's name in place of its index.
+
+        Examples
+        --------
+        >>> Part("style", 1).label(["sky", "2 (oil.jpg)"])
+        'style 2 (oil.jpg)'
+        """
+        return self.kind if self.region is None else f"{self.kind} {names[self.region]}"
+
+
+CONTENT, SMOOTHING = Part("content"), Part("smoothing")
+
+
+@dataclass(frozen=True)
+class LayerGuidance:
+    """A region's guidance at one layer, or a piece of it.
+
+    Attributes
+    ----------
+    values : ndarray, shape (positions of the piece,)
+        float32, from 0 up.
+    root : ndarray, shape (positions of the piece,)
+        Its square root: ``F diag(T) F'`` is the product of one matrix with its own transpose,
+        which takes half the multiplications.
+    total : float
+        The sum over the whole layer.
+    positions : int
+        Of the whole layer.
+    """
+
+    values: np.ndarray
+    root: np.ndarray
+    total: float
+    positions: int
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> LayerGuidance:
+        """Describe a guidance of any shape."""
+        flat = np.ascontiguousarray(values, np.float32).ravel()
+        return cls(flat, np.sqrt(flat), float(flat.sum(dtype=np.float64)), flat.size)
+
+    @property
+    def area(self) -> float:
+        """The area share, from 0 to 1."""
+        return self.total / self.positions
+
+    def piece(self, where: Where) -> LayerGuidance:
+        """Return some positions of it; sum and area stay those of the whole layer."""
+        return replace(self, values=self.values[where], root=self.root[where])
+
+
+class LayerTerm(Protocol):
+    """A term that is a function of sums over one layer's positions.
+
+    Attributes
+    ----------
+    layer : str
+    part : Part
+    """
+
+    @property
+    def layer(self) -> str:
+        """The layer of the network."""
+
+    @property
+    def part(self) -> Part:
+        """The part of the loss that it counts for."""
+
+    def sums(self, F: np.ndarray, where: slice) -> Any:
+        """Return the sums over some positions, to be added up, or None where they are 0.
+
+        Parameters
+        ----------
+        F : ndarray, shape (N, positions)
+            The features at these positions.
+        where : slice
+            The positions among those of the term.
+        """
+
+    def loss(self, sums: Any) -> tuple[float, Any]:
+        """Return the weighted loss, and the slope for `add_gradient`, from the whole sums."""
+
+    def add_gradient(
+        self, F: np.ndarray, where: slice, slope: Any, out: np.ndarray, written: bool
+    ) -> bool:
+        """Add the gradient with respect to the features at some positions.
+
+        Parameters
+        ----------
+        F, where
+            As for `sums`.
+        slope : any
+            From `loss`.
+        out : ndarray, shape (N, positions)
+            Where it goes; its values count only if `written`.
+        written : bool
+
+        Returns
+        -------
+        bool
+            Whether `out` holds a gradient now.
+        """
+
+    def piece(self, where: Where) -> LayerTerm:
+        """Return the term at some of its positions; losses and weights stay those of all."""
+
+
+class PictureTerm(Protocol):
+    """A term that is a function of the picture itself."""
+
+    @property
+    def part(self) -> Part:
+        """The part of the loss that it counts for."""
+
+    def loss_and_gradient(self, picture: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the weighted loss and its gradient for a picture, shape (3, height, width)."""
+
+
+Term = Union[LayerTerm, PictureTerm]
+
+
+@dataclass(frozen=True)
+class StyleTerm:
+    """One masked Gram loss at one layer (equation 7 of the paper).
+
+    Attributes
+    ----------
+    layer : str
+    guidance : LayerGuidance
+        It is not 0 everywhere.
+    target : ndarray, shape (N, N)
+        The Gram matrix to reach.
+    weight : float
+        The region's weight times the layer's weight.
+    region : int
+        The index of its region.
+    """
+
+    layer: str
+    guidance: LayerGuidance
+    target: np.ndarray
+    weight: float
+    region: int
+
+    @property
+    def part(self) -> Part:
+        """The part of the loss that it counts for."""
+        return Part("style", self.region)
+
+    def sums(self, F: np.ndarray, where: slice) -> np.ndarray | None:
+        """Return ``F diag(T) F'``, shape (N, N)."""
+        root = self.guidance.root[where]
+        if not root.any():
+            return None
+        if not (root == 1).all():
+            F = F * root
+        # numpy hands a matrix times its own transpose to BLAS's syrk.
+        return F @ F.T
+
+    def loss(self, sums: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the weighted loss and the weighted matrix D of `definition.gram_loss`."""
+        gram = sums / np.float32(self.guidance.total)
+        value, D = gram_loss(gram, self.target, self.guidance.area)
+        D *= np.float32(self.weight)
+        return self.weight * value, D
+
+    def add_gradient(
+        self, F: np.ndarray, where: slice, slope: np.ndarray, out: np.ndarray, written: bool
+    ) -> bool:
+        """Add ``D F diag(T) / M``."""
+        values = self.guidance.values[where]
+        if not values.any():
+            return written
+        scaled = values / np.float32(self.guidance.positions)
+        if written:
+            product = slope @ F
+            product *= scaled
+            out += product
+        else:
+            np.matmul(slope, F, out=out)
+            out *= scaled
+        return True
+
+    def piece(self, where: Where) -> StyleTerm:
+        """Return the term at some of its positions."""
+        return replace(self, guidance=self.guidance.piece(where))
+
+
+@dataclass(frozen=True)
+class ContentTerm:
+    """The content loss at one layer (equation 1 of the paper, as a mean over positions).
+
+    Attributes
+    ----------
+    layer : str
+    target : ndarray, shape (N, positions)
+        The content's features.
+    weight : float
+    positions : int
+        M, of the whole layer.
+    protect : ndarray, shape (positions,), or None
+        How many times each position counts, float32; None for once.
+    """
+
+    layer: str
+    target: np.ndarray
+    weight: float
+    positions: int
+    protect: np.ndarray | None = None
+
+    @property
+    def part(self) -> Part:
+        """The part of the loss that it counts for."""
+        return CONTENT
+
+    def sums(self, F: np.ndarray, where: slice) -> float:
+        """Return ``sum K (F - P)^2``."""
+        difference = F - self.target[:, where]
+        if self.protect is None:
+            squares = np.einsum("ij,ij->i", difference, difference)
+            return float(squares.sum(dtype=np.float64))
+        squares = np.einsum("ij,ij->j", difference, difference)
+        return float(np.dot(squares.astype(np.float64), self.protect[where]))
+
+    def loss(self, sums: float) -> tuple[float, None]:
+        """Return the weighted loss; the gradient needs no sums."""
+        return self.weight * (sums / (2 * self.positions)), None
+
+    def add_gradient(
+        self, F: np.ndarray, where: slice, slope: None, out: np.ndarray, written: bool
+    ) -> bool:
+        """Add ``weight K (F - P) / M``."""
+        if written:
+            difference = F - self.target[:, where]
+        else:
+            difference = np.subtract(F, self.target[:, where], out=out)
+        if self.protect is not None:
+            difference *= self.protect[where]
+        difference *= np.float32(self.weight / self.positions)
+        if written:
+            out += difference
+        return True
+
+    def piece(self, where: Where) -> ContentTerm:
+        """Return the term at some of its positions."""
+        protect = None if self.protect is None else self.protect[where]
+        return replace(self, target=self.target[:, where], protect=protect)
+
+
+@dataclass(frozen=True)
+class SmoothingTerm:
+    """The squared total variation of the picture.
+
+    Attributes
+    ----------
+    weight : float
+    """
+
+    weight: float
+
+    @property
+    def part(self) -> Part:
+        """The part of the loss that it counts for."""
+        return SMOOTHING
+
+    def loss_and_gradient(self, picture: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the weighted loss and its gradient."""
+        value, slope = total_variation(picture)
+        return self.weight * value, np.float32(self.weight) * slope
