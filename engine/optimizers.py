@@ -1,9 +1,15 @@
-"""L-BFGS-B and Adam behind one small interface."""
+"""Optimizers: SciPy's L-BFGS-B and Adam behind one small interface.
+
+An optimizer is a small object that holds its options. Its `minimize` moves a picture within bounds
+and returns a `Trace`, which holds the picture and the course of the loss.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Callable, Union
+from typing import Any, Callable, Protocol, Union
 
 import numpy as np
 from scipy import optimize
@@ -16,24 +22,72 @@ Bounds = tuple[Union[np.ndarray, float], Union[np.ndarray, float]]
 OnStep = Callable[[int, "Trace"], bool]
 
 
+class InterruptedEvaluation(Exception):  # noqa: N818 - a request of the user, not an error
+    """Raised by an evaluation that gave up halfway because the user asked to stop."""
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """A stopping rule: the loss has stopped falling.
+
+    Attributes
+    ----------
+    window : int
+        Evaluations that are compared with all those before them.
+    tolerance : float
+        The run ends when the lowest loss fell within the window by less than this share of itself.
+    """
+
+    window: int
+    tolerance: float
+
+    def reached(self, losses: Sequence[float]) -> bool:
+        """Return whether the losses, one per evaluation, have stopped falling."""
+        if len(losses) <= self.window:
+            return False
+        before = min(losses[: -self.window])
+        return before - min(losses[-self.window :]) < self.tolerance * abs(before)
+
+
+@dataclass(frozen=True)
+class State:
+    """All that an optimizer needs to continue a run as if it had never been interrupted.
+
+    Attributes
+    ----------
+    numbers : dict of str to int, float, str or list
+        Values that JSON can hold; a float that is written and read with `repr` is the same float.
+    arrays : dict of str to ndarray
+        Views of the optimizer's own arrays, valid until the next evaluation.
+    """
+
+    numbers: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+
+
 @dataclass
 class Trace:
-    """How a run has gone so far.
+    """The course of a run so far.
 
     Attributes
     ----------
     picture : ndarray, shape (3, height, width)
-        The picture to show and to keep: the best one seen, or for `adam` without `keep_best` the
-        latest one. float32, 0..255.
+        The picture to show and to keep: the best one seen, or for Adam without `keep_best` the
+        latest one. float32, 0..255. Later evaluations write to the same array.
     loss : float
         The loss of that picture.
     steps, evaluations : int
     stopped : bool
-        Whether `on_step` asked to stop.
+        Whether the user stopped the run.
+    leveled : bool
+        Whether the run ended because its `Plateau` was reached.
     losses : list of float
-        Of every evaluation.
-    history : list of dict of Part to float
-        The parts of the loss at every evaluation.
+        The loss of every evaluation.
+    parts : list of dict of Part to float
+        The parts of every loss.
+    state : callable or None
+        Returns the optimizer's `State` after the latest evaluation; None where the optimizer
+        cannot continue an interrupted run.
     """
 
     picture: np.ndarray
@@ -41,136 +95,220 @@ class Trace:
     steps: int = 0
     evaluations: int = 0
     stopped: bool = False
+    leveled: bool = False
     losses: list[float] = field(default_factory=list)
-    history: list[dict[Part, float]] = field(default_factory=list)
+    parts: list[dict[Part, float]] = field(default_factory=list)
+    state: Callable[[], State] | None = None
 
-    def take(self, picture: np.ndarray, evaluation: Evaluation, keep_best: bool) -> None:
-        """Note one evaluation.
+    def record(self, picture: np.ndarray, evaluation: Evaluation, keep_best: bool) -> None:
+        """Add one evaluation.
 
         Raises
         ------
         FloatingPointError
-            If the loss is not finite.
+            If the loss or a value of the gradient is not finite.
         """
         self.evaluations += 1
         if not np.isfinite(evaluation.loss):
             message = f"the loss became {evaluation.loss} at evaluation {self.evaluations}"
             raise FloatingPointError(message)
+        with np.errstate(invalid="ignore", over="ignore"):
+            finite = np.isfinite(np.sum(evaluation.gradient, dtype=np.float64))
+        if not finite:
+            message = f"the gradient is no longer finite at evaluation {self.evaluations}"
+            raise FloatingPointError(message)
         if evaluation.loss < self.loss or not keep_best:
             self.loss = evaluation.loss
-            self.picture = picture.copy()
+            np.copyto(self.picture, picture)
         self.losses.append(evaluation.loss)
-        self.history.append(evaluation.parts)
+        self.parts.append(evaluation.parts)
 
 
-class _StopError(Exception):
-    """Raised inside SciPy's loop when the user has asked to stop."""
+class Optimizer(Protocol):
+    """An optimizer and its options."""
+
+    def minimize(
+        self,
+        evaluate: Evaluate,
+        start: np.ndarray,
+        bounds: Bounds,
+        *,
+        steps: int,
+        on_step: OnStep,
+        plateau: Plateau | None = None,
+    ) -> Trace:
+        """Minimize a loss over pictures within bounds.
+
+        Parameters
+        ----------
+        evaluate : callable
+            Loss and gradient of a float32 picture. It may raise `InterruptedEvaluation`, which
+            stops the run as `on_step` does.
+        start : ndarray, shape (3, height, width)
+        bounds : (ndarray or float, ndarray or float)
+            The smallest and largest values; equal ones pin a pixel. The picture never leaves
+            them, so nothing is clipped at the end.
+        steps : int
+            The most steps to take.
+        on_step : callable
+            Called after every evaluation with the number of steps taken and the trace; a true
+            answer stops the run.
+        plateau : Plateau, optional
+            When to end the run before all steps are taken.
+
+        Raises
+        ------
+        FloatingPointError
+            If the loss or the gradient is no longer finite.
+        """
 
 
-def lbfgs(
-    evaluate: Evaluate,
-    start: np.ndarray,
-    bounds: Bounds,
-    *,
-    steps: int,
-    history: int,
-    on_step: OnStep,
-) -> Trace:
-    """Minimise with SciPy's L-BFGS-B and return the best picture seen.
+class _EndRunError(Exception):
+    """Raised by `_Recorder` to leave an optimizer's loop."""
 
-    Parameters
+
+class _Recorder:
+    """The evaluations of one run: each is recorded, announced, and may end the run."""
+
+    def __init__(
+        self,
+        evaluate: Evaluate,
+        trace: Trace,
+        on_step: OnStep,
+        plateau: Plateau | None,
+        keep_best: bool = True,
+    ) -> None:
+        self._evaluate = evaluate
+        self._trace = trace
+        self._on_step = on_step
+        self._plateau = plateau
+        self._keep_best = keep_best
+
+    def evaluate(self, picture: np.ndarray) -> Evaluation:
+        """Evaluate and record a picture."""
+        try:
+            evaluation = self._evaluate(picture)
+        except InterruptedEvaluation:
+            self._trace.stopped = True
+            raise _EndRunError from None
+        self._trace.record(picture, evaluation, self._keep_best)
+        return evaluation
+
+    def announce(self) -> None:
+        """Call `on_step`, and leave the run if it or the plateau ends it."""
+        if self._on_step(self._trace.steps, self._trace):
+            self._trace.stopped = True
+            raise _EndRunError
+        if self._plateau and self._plateau.reached(self._trace.losses):
+            self._trace.leveled = True
+            raise _EndRunError
+
+
+@dataclass(frozen=True)
+class LbfgsB:
+    """SciPy's L-BFGS-B, in float64 (Byrd, Lu, Nocedal and Zhu 1995).
+
+    Attributes
     ----------
-    evaluate : callable
-        Loss and gradient of a float32 picture.
-    start : ndarray, shape (3, height, width)
-    bounds : (ndarray or float, ndarray or float)
-        The smallest and largest values; equal ones pin a pixel. The picture never leaves them, so
-        nothing is clipped at the end.
-    steps : int
-        The most steps to make.
-    history : int
-        How many steps the estimate of the curvature remembers.
-    on_step : callable
-        Called after every evaluation with the number of steps done and the course; a true answer
-        stops.
+    memory : int
+        Steps that the estimate of the curvature is made of.
     """
-    shape = start.shape
-    course = Trace(np.clip(start, *bounds).astype(np.float32))
 
-    def function(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        picture = flat.reshape(shape).astype(np.float32)
-        evaluation = evaluate(picture)
-        course.take(picture, evaluation, keep_best=True)
-        if on_step(course.steps, course):
-            raise _StopError
-        return evaluation.loss, evaluation.gradient.astype(np.float64).ravel()
+    memory: int
 
-    def callback(intermediate_result: optimize.OptimizeResult) -> None:
-        course.steps += 1
+    def minimize(
+        self,
+        evaluate: Evaluate,
+        start: np.ndarray,
+        bounds: Bounds,
+        *,
+        steps: int,
+        on_step: OnStep,
+        plateau: Plateau | None = None,
+    ) -> Trace:
+        """Minimize a loss; see `Optimizer.minimize`."""
+        shape = start.shape
+        trace = Trace(_within(start, bounds))
+        recorder = _Recorder(evaluate, trace, on_step, plateau)
 
-    low, high = (np.broadcast_to(bound, shape).ravel() for bound in bounds)
-    try:
-        optimize.minimize(
-            function,
-            course.picture.astype(np.float64).ravel(),
-            method="L-BFGS-B",
-            jac=True,
-            bounds=optimize.Bounds(low, high),
-            callback=callback,
-            options={
-                "maxiter": steps,
-                "maxfun": 20 * steps,
-                "maxcor": history,
-                "ftol": 1e-12,
-                "gtol": 0.0,
-            },
-        )
-    except _StopError:
-        course.stopped = True
-    return course
+        def function(flat: np.ndarray) -> tuple[float, np.ndarray]:
+            evaluation = recorder.evaluate(flat.reshape(shape).astype(np.float32))
+            recorder.announce()
+            return evaluation.loss, evaluation.gradient.astype(np.float64).ravel()
+
+        def callback(intermediate_result: optimize.OptimizeResult) -> None:
+            trace.steps += 1
+
+        low, high = (np.broadcast_to(bound, shape).ravel() for bound in bounds)
+        with suppress(_EndRunError):  # the trace says why it ended
+            optimize.minimize(
+                function,
+                trace.picture.astype(np.float64).ravel(),
+                method="L-BFGS-B",
+                jac=True,
+                bounds=optimize.Bounds(low, high),
+                callback=callback,
+                options={
+                    "maxiter": steps,
+                    "maxfun": 20 * steps,
+                    "maxcor": self.memory,
+                    "ftol": 1e-12,
+                    "gtol": 0.0,
+                },
+            )
+        return trace
 
 
-def adam(
-    evaluate: Evaluate,
-    start: np.ndarray,
-    bounds: Bounds,
-    *,
-    steps: int,
-    learning_rate: float,
-    on_step: OnStep,
-    keep_best: bool = True,
-) -> Trace:
-    """Descend with Adam (Kingma and Ba 2014), clipped to the bounds after every step.
+@dataclass(frozen=True)
+class Adam:
+    """Adam (Kingma and Ba 2014, algorithm 1), clipped to the bounds after every step.
 
-    Parameters
+    Attributes
     ----------
-    evaluate, start, bounds, steps, on_step
-        As for `lbfgs`.
     learning_rate : float
         The step, in units of 0..255.
     keep_best : bool
         Whether to return the best picture seen or the latest one: a field that is no function's
         gradient has no best.
     """
-    picture = np.clip(start, *bounds).astype(np.float32)
-    course = Trace(picture)
-    mean = np.zeros_like(picture)
-    square = np.zeros_like(picture)
-    decay, square_decay = 0.9, 0.999
-    # The evaluation after the last step judges what that step made.
-    for step in range(steps + 1):
-        evaluation = evaluate(picture)
-        course.take(picture, evaluation, keep_best)
-        course.steps = step
-        if on_step(step, course):
-            course.stopped = True
-            break
-        if step == steps:
-            break
-        gradient = evaluation.gradient
-        mean += (1 - decay) * (gradient - mean)
-        square += (1 - square_decay) * (gradient**2 - square)
-        size = mean / (1 - decay ** (step + 1))
-        size /= np.sqrt(square / (1 - square_decay ** (step + 1))) + 1e-8
-        picture = np.clip(picture - learning_rate * size, *bounds).astype(np.float32)
-    return course
+
+    learning_rate: float
+    keep_best: bool = True
+
+    def minimize(
+        self,
+        evaluate: Evaluate,
+        start: np.ndarray,
+        bounds: Bounds,
+        *,
+        steps: int,
+        on_step: OnStep,
+        plateau: Plateau | None = None,
+    ) -> Trace:
+        """Minimize a loss, or follow a field of gradients; see `Optimizer.minimize`."""
+        picture = _within(start, bounds)
+        trace = Trace(picture.copy())
+        recorder = _Recorder(evaluate, trace, on_step, plateau, self.keep_best)
+        mean = np.zeros_like(picture)
+        square = np.zeros_like(picture)
+        decay, square_decay = 0.9, 0.999
+        with suppress(_EndRunError):  # the trace says why it ended
+            # The evaluation after the last step judges what that step made.
+            for step in range(steps + 1):
+                trace.steps = step
+                evaluation = recorder.evaluate(picture)
+                recorder.announce()
+                if step == steps:
+                    break
+                gradient = evaluation.gradient
+                mean += (1 - decay) * (gradient - mean)
+                square += (1 - square_decay) * (gradient**2 - square)
+                size = mean / (1 - decay ** (step + 1))
+                size /= np.sqrt(square / (1 - square_decay ** (step + 1))) + 1e-8
+                np.clip(picture - self.learning_rate * size, *bounds, out=picture)
+        return trace
+
+
+def _within(start: np.ndarray, bounds: Bounds) -> np.ndarray:
+    """Return a float32 copy of a picture, clipped to the bounds."""
+    return np.clip(start, *bounds).astype(np.float32)

@@ -18,7 +18,7 @@ from engine.loss.targets import compute_targets
 from engine.loss.terms import Part
 from engine.masks.regions import LoadedRegion
 from engine.methods import Method
-from engine.optimizers import Bounds, Trace, adam, lbfgs
+from engine.optimizers import Adam, Bounds, LbfgsB, Optimizer, Trace
 from engine.pictures.compositing import COMPOSITES
 from engine.sizes import interleaved, resized, resized_mask
 
@@ -191,7 +191,7 @@ class ScaleLoop:
             self.steps += trace.steps
             self.evaluations += trace.evaluations
             region = index if self._method.picture_per_region else None
-            self.curves.append(Curve(number, region, size, tuple(trace.history), seconds))
+            self.curves.append(Curve(number, region, size, tuple(trace.parts), seconds))
             if trace.stopped:
                 self.stopped = True
                 break
@@ -242,30 +242,20 @@ class ScaleLoop:
         progress(0, None, None)
         evaluate = scale.objectives[index]
         start, bounds = scale.pictures[index], self._bounds(scale)
-        if self._method.optimizer_for(job) == "adam":
-            trace = adam(
-                evaluate,
-                start,
-                bounds,
-                steps=job.iterations,
-                learning_rate=job.learning_rate,
-                on_step=on_step,
-                keep_best=self._method.has_best,
-            )
-        else:
-            trace = lbfgs(
-                evaluate,
-                start,
-                bounds,
-                steps=job.iterations,
-                history=job.history,
-                on_step=on_step,
-            )
+        trace = self._optimizer().minimize(
+            evaluate, start, bounds, steps=job.iterations, on_step=on_step
+        )
         # An optimizer that has converged early leaves no work behind.
         self._worked = worked + job.iterations * pixels
         left = self._seconds * (self._work / self._worked - 1)
         progress(trace.steps, trace.loss, None if trace.stopped else left)
         return trace
+
+    def _optimizer(self) -> Optimizer:
+        job = self._job
+        if self._method.optimizer_for(job) == "adam":
+            return Adam(job.learning_rate, keep_best=self._method.has_best)
+        return LbfgsB(job.history)
 
     def _bounds(self, scale: _Scale) -> Bounds:
         """Return 0 and 255, or the content itself where the method pins it."""

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine import scales
 from engine.events import Device, Event, Notice, Preview, Progress
 from engine.job import METHODS, REST, Job, JobError, Region
-from engine.optimizers import Trace
+from engine.optimizers import LbfgsB, Trace
 from engine.pictures.picture import read_picture
 from engine.run import Result, stylize
 from engine.sizes import pyramid
@@ -244,13 +243,13 @@ def test_events_tell_the_whole_course(folder: Path) -> None:
 def starts(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
     """Return a list that every picture that L-BFGS-B starts from is added to."""
     caught: list[np.ndarray] = []
-    real = scales.lbfgs
+    real = LbfgsB.minimize
 
-    def spy(evaluate: Any, start: np.ndarray, bounds: Any, **options: Any) -> Trace:
+    def spy(self: LbfgsB, evaluate: Any, start: np.ndarray, bounds: Any, **options: Any) -> Trace:
         caught.append(start.transpose(1, 2, 0).copy())
-        return real(evaluate, start, bounds, **options)
+        return real(self, evaluate, start, bounds, **options)
 
-    monkeypatch.setattr(scales, "lbfgs", spy)
+    monkeypatch.setattr(LbfgsB, "minimize", spy)
     return caught
 
 
