@@ -1,4 +1,4 @@
-"""A mask at picture size becomes one soft mask per layer of the network.
+"""Propagation: a mask at picture size becomes one soft mask, a guidance, per layer.
 
 Gatys et al. 2016 (*Controlling perceptual factors*) call these guidance channels; `receptive` is
 the receptive averaging of Henighan, section 3.2.
@@ -139,16 +139,29 @@ def _pooled(value: np.ndarray, kind: str) -> np.ndarray:
 
 def _resized(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Average over the area that each position of the smaller grid covers."""
-    rows, columns = (_area_weights(*lengths) for lengths in zip(mask.shape, size))
-    return np.clip(rows @ mask @ columns.T, mask.min(), mask.max()).astype(np.float32)
+    if mask.shape == tuple(size):
+        return mask
+    averaged = mask
+    for axis, length in enumerate(size):
+        averaged = _averaged(averaged, length, axis)
+    return np.clip(averaged, mask.min(), mask.max()).astype(np.float32)
 
 
-def _area_weights(length: int, shorter: int) -> np.ndarray:
-    """Return the matrix, shape (shorter, length), that averages over equal parts of `length`."""
+def _averaged(values: np.ndarray, shorter: int, axis: int) -> np.ndarray:
+    """Average over equal parts of an axis, by differences of its running sum.
+
+    Time and memory grow with the number of values. A part's edge may lie inside of a pixel, which
+    then counts in both parts by its shares: the running sum is linear within a pixel.
+    """
+    values = np.moveaxis(values, axis, 0)
+    length = values.shape[0]
+    sums = np.zeros((length + 1, *values.shape[1:]))
+    np.cumsum(values, axis=0, dtype=np.float64, out=sums[1:])
     edges = np.linspace(0, length, shorter + 1)
-    starts = np.arange(length)
-    overlap = np.minimum(edges[1:, None], starts + 1) - np.maximum(edges[:-1, None], starts)
-    return np.clip(overlap, 0, None) * (shorter / length)
+    whole = np.minimum(edges.astype(np.int64), length - 1)
+    share = (edges - whole)[:, None]
+    at_edges = (1 - share) * sums[whole] + share * sums[whole + 1]
+    return np.moveaxis(np.diff(at_edges, axis=0) * (shorter / length), 0, axis)
 
 
 def _grown(values: np.ndarray, grow: int) -> np.ndarray:
