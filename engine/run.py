@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.estimate import memory, needed
+from engine.estimate import needed
 from engine.events import Device, Notice, Preview, Progress, Report
 from engine.job import Job, JobError, check
 from engine.masks.regions import LoadedRegion, keep_mask, load_regions
 from engine.masks.softness import survey
+from engine.memory import memory
 from engine.methods import METHODS, Method, choose_method
 from engine.network import Network
 from engine.paths import model_file

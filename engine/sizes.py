@@ -71,7 +71,9 @@ def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def resized_unclipped(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resize (3, height, width); sharp edges may go beyond its range."""
-    return planar(resize(interleaved(picture), size))
+    if picture.shape[1:] == tuple(size):
+        return np.ascontiguousarray(picture, np.float32)
+    return np.stack([resize(plane, size) for plane in picture])
 
 
 def resized_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -18,9 +18,9 @@ from typing import Any, Callable
 import engine
 from engine.cli.terminal import to_standard_output
 from engine.errors import log_file, record
-from engine.estimate import memory
 from engine.job import JobError
 from engine.loss_plot import check_plotting
+from engine.memory import memory
 from engine.paths import MARKER, home, model_file
 from engine.setup import relocatable_python
 from engine.setup.datafolder import read_record

@@ -102,7 +102,7 @@ def write_report(job: Job, result: Result, files: Sequence[Path], writing: float
     PictureError
         If it cannot be written, or a picture of the job is no longer there.
     """
-    from engine.estimate import peak
+    from engine.memory import peak
     from engine.pictures.picture import PictureError
     from engine.report.measurements import find
 

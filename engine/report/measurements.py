@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine import __version__, output_files
-from engine.estimate import memory
 from engine.job import Job
 from engine.loss_plot import parts_of
 from engine.masks.regions import LoadedRegion, keep_mask, load_regions
 from engine.masks.softness import is_soft, soft_share
+from engine.memory import memory
 from engine.methods import METHODS
 from engine.metrics.table import Figure, border_figures, style_figure
 from engine.network import Network

@@ -10,7 +10,7 @@ from importlib import metadata
 import pytest
 
 from engine import __version__
-from engine.estimate import memory
+from engine.memory import memory
 from tests.engine.programs import scumble
 
 

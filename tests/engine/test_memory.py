@@ -1,0 +1,77 @@
+"""Memory of the machine, of a container and of a process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine import memory as memory_module
+from engine.memory import memory, peak
+from tests.engine.programs import CHECKOUT
+
+GB = 10**9
+
+
+def test_memory_is_positive_and_free_is_a_part_of_it() -> None:
+    total, free = memory()
+    assert 0 < free < total
+
+
+def test_the_peak_stays_when_the_memory_is_given_back() -> None:
+    """In a process of its own, since the peak of this one is anybody's guess."""
+    code = """
+from engine.memory import memory, peak
+before = peak()
+block = bytearray(b"x") * 200_000_000
+while_there = peak()
+del block
+print(before, while_there, peak(), memory()[0])
+"""
+    own = bytearray(b"x") * 300_000_000  # which the new process must not count as its own
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=CHECKOUT
+    )
+    before, there, after, total = map(int, done.stdout.split())
+    assert len(own) < peak() < total
+    assert 0 < before < 100_000_000
+    assert before + 190_000_000 < there < total
+    assert after > there - 10_000_000  # the kernel counts in steps
+
+
+@pytest.fixture
+def groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a made-up folder of control groups, in which this process is in /house/room."""
+    real = memory_module._read
+
+    def read(file: Path) -> str:
+        return "0::/house/room\n" if file == Path("/proc/self/cgroup") else real(file)
+
+    monkeypatch.setattr(memory_module, "_read", read)
+    (tmp_path / "house" / "room").mkdir(parents=True)
+    return tmp_path
+
+
+def limit(folder: Path, most: str, used: int, cached: int = 0) -> None:
+    (folder / "memory.max").write_text(f"{most}\n")
+    (folder / "memory.current").write_text(f"{used}\n")
+    (folder / "memory.stat").write_text(f"anon 5\ninactive_file {cached}\n")
+
+
+def test_the_limits_of_all_groups_around_a_process_count(groups: Path) -> None:
+    limit(groups / "house", str(4 * GB), GB, cached=GB // 2)
+    limit(groups / "house" / "room", "max", GB)
+    assert memory_module._control_groups(groups) == [(4 * GB, GB // 2)]
+    limit(groups / "house" / "room", str(2 * GB), GB)
+    assert memory_module._control_groups(groups) == [(2 * GB, GB), (4 * GB, GB // 2)]
+
+
+def test_a_limit_below_the_machines_memory_is_what_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory_module, "_control_groups", lambda: [(GB, GB // 4)])
+    assert memory() == (GB, min(3 * GB // 4, memory().free))
+    monkeypatch.setattr(memory_module, "_control_groups", lambda: [(GB, 2 * GB)])
+    assert memory() == (GB, 0)
