@@ -52,7 +52,7 @@ class BlockedLosses:
         Returns
         -------
         list
-            For each term the sum of what its `sums` returns; None where all of it is 0.
+            For each term the sum of what its `sums` returns, float64; None where all of it is 0.
         """
         jobs = [
             [
@@ -93,6 +93,16 @@ class BlockedLosses:
             each.result()
 
 
+def added(total: Any, value: Any) -> Any:
+    """Return the sum of two terms' sums, in float64; None is 0."""
+    if value is None:
+        return total
+    # A float32 sum of the hundreds of blocks of a large picture would lose digits.
+    if total is None:
+        return value.astype(np.float64) if isinstance(value, np.ndarray) else value
+    return total + value
+
+
 def _blocks(F: np.ndarray) -> Iterator[slice]:
     channels, positions = F.shape
     length = max(BLOCK_VALUES // channels, 1)
@@ -102,11 +112,9 @@ def _blocks(F: np.ndarray) -> Iterator[slice]:
 
 def _added(parts: list[Future]) -> Any:
     """Add the blocks up in their order, so that a run can be repeated bit for bit."""
-    total = None
+    total: Any = None
     for part in parts:
-        value = part.result()
-        if value is not None:
-            total = value if total is None else total + value
+        total = added(total, part.result())
     return total
 
 

@@ -74,9 +74,6 @@ class LayerGuidance:
     ----------
     values : ndarray, shape (positions of the piece,)
         float32, from 0 up.
-    root : ndarray, shape (positions of the piece,)
-        Its square root: ``F diag(T) F'`` is the product of one matrix with its own transpose,
-        which takes half the multiplications.
     total : float
         The sum over the whole layer.
     positions : int
@@ -84,7 +81,6 @@ class LayerGuidance:
     """
 
     values: np.ndarray
-    root: np.ndarray
     total: float
     positions: int
 
@@ -92,7 +88,7 @@ class LayerGuidance:
     def of(cls, values: np.ndarray) -> LayerGuidance:
         """Describe a guidance of any shape."""
         flat = np.ascontiguousarray(values, np.float32).ravel()
-        return cls(flat, np.sqrt(flat), float(flat.sum(dtype=np.float64)), flat.size)
+        return cls(flat, float(flat.sum(dtype=np.float64)), flat.size)
 
     @property
     def area(self) -> float:
@@ -101,7 +97,7 @@ class LayerGuidance:
 
     def piece(self, where: Where) -> LayerGuidance:
         """Return some positions of it; sum and area stay those of the whole layer."""
-        return replace(self, values=self.values[where], root=self.root[where])
+        return replace(self, values=self.values[where])
 
 
 class LayerTerm(Protocol):
@@ -204,20 +200,24 @@ class StyleTerm:
 
     def sums(self, F: np.ndarray, where: slice) -> np.ndarray | None:
         """Return ``F diag(T) F'``, shape (N, N)."""
-        root = self.guidance.root[where]
-        if not root.any():
+        values = self.guidance.values[where]
+        if not values.any():
             return None
-        if not (root == 1).all():
-            F = F * root
-        # numpy hands a matrix times its own transpose to BLAS's syrk.
+        if not (values == 1).all():
+            # The square root makes it the product of a matrix with its own transpose, which numpy
+            # hands to BLAS's syrk: half the multiplications.
+            F = F * np.sqrt(values)
         return F @ F.T
 
     def loss(self, sums: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return the weighted loss and the weighted matrix D of `definition.gram_loss`."""
-        gram = sums / np.float32(self.guidance.total)
+        """Return the weighted loss and the weighted matrix D of `definition.gram_loss`.
+
+        The sums are those of the whole picture, in float64; D comes in the target's precision.
+        """
+        gram = sums / self.guidance.total
         value, D = gram_loss(gram, self.target, self.guidance.area)
-        D *= np.float32(self.weight)
-        return self.weight * value, D
+        D *= self.weight
+        return self.weight * value, D.astype(self.target.dtype)
 
     def add_gradient(
         self, F: np.ndarray, where: slice, slope: np.ndarray, out: np.ndarray, written: bool

@@ -135,4 +135,14 @@ def test_a_mask_knows_its_sum_and_share() -> None:
     assert mask.values.shape == (4,)
     assert mask.total == 1.5
     assert mask.area == 0.375
-    np.testing.assert_allclose(mask.root**2, mask.values, rtol=1e-6)
+
+
+def test_sums_of_many_blocks_keep_their_digits() -> None:
+    # 2,500 equal blocks: each float32 addition to the total would lose some of its last digits.
+    F = np.full((1, 20_000 * BLOCK), 0.1, np.float32)
+    guidance = LayerGuidance.of(np.ones(F.shape[1]))
+    term = StyleTerm("a", guidance, np.zeros((1, 1), np.float32), 1.0, 0)
+    with BlockedLosses(2) as blocked:
+        (total,) = blocked.sums({"a": F}, [term])
+    block = slice(8 * BLOCK)
+    np.testing.assert_allclose(total, 2_500 * np.float64(term.sums(F[:, block], block)), rtol=1e-12)
