@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 import numpy as np
 import onnxruntime
@@ -84,23 +85,33 @@ class Network:
             float32.
         """
         _, height, width = picture.shape
+        return self.extractor(height, width, layers)(picture)
+
+    def extractor(
+        self, height: int, width: int, layers: tuple[str, ...]
+    ) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+        """Return `features` for many pictures of one size, with one session."""
         graph = features_graph(height, width, layers, pooling=self.pooling, fast=self._on_cpu)
         session = self.session(graph)
-        binding = session.io_binding()
-        for name in graph.kernel_inputs:
-            binding.bind_ortvalue_input(name, self.kernel(name))
-        picture = np.ascontiguousarray(picture[None], np.float32)
-        binding.bind_ortvalue_input("picture", onnxruntime.OrtValue.ortvalue_from_numpy(picture))
-        # The results go straight into arrays that can be given back to the system one by one.
-        features = {name: np.empty(graph.outputs[name], np.float32) for name in layers}
-        for name, array in features.items():
-            value = onnxruntime.OrtValue.ortvalue_from_numpy(array)
-            binding.bind_ortvalue_output(name, value)
         # What this size needed is given back: the next picture has another.
         options = onnxruntime.RunOptions()
         options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-        session.run_with_iobinding(binding, options)
-        return {name: array.reshape(array.shape[1], -1) for name, array in features.items()}
+
+        def extract(picture: np.ndarray) -> dict[str, np.ndarray]:
+            binding = session.io_binding()
+            for name in graph.kernel_inputs:
+                binding.bind_ortvalue_input(name, self.kernel(name))
+            given = np.ascontiguousarray(picture[None], np.float32)
+            binding.bind_ortvalue_input("picture", onnxruntime.OrtValue.ortvalue_from_numpy(given))
+            # The results go straight into arrays that can be given back to the system one by one.
+            features = {name: np.empty(graph.outputs[name], np.float32) for name in layers}
+            for name, array in features.items():
+                value = onnxruntime.OrtValue.ortvalue_from_numpy(array)
+                binding.bind_ortvalue_output(name, value)
+            session.run_with_iobinding(binding, options)
+            return {name: array.reshape(array.shape[1], -1) for name, array in features.items()}
+
+        return extract
 
     def differentiable(
         self, height: int, width: int, layers: tuple[str, ...]
@@ -154,21 +165,36 @@ class DifferentiableNetwork:
         backward = gradient_graph(height, width, layers, pooling=pooling, fast=fast)
         self._forward = network.session(forward)
         self._backward = network.session(backward)
-        device = ort_device(network.device)
+        self._device = ort_device(network.device)
         self._values = {
             name: network.kernel(name) for name in forward.kernel_inputs + backward.kernel_inputs
         }
         self._arrays: dict[str, np.ndarray] = {}
-        shapes = {**forward.inputs, **backward.inputs, **backward.outputs}
+        self._graphs = forward, backward
+        self._make_room({**forward.inputs, **backward.inputs, **backward.outputs})
+
+    def twin(self) -> DifferentiableNetwork:
+        """Return a network with activations of its own, which shares everything else with this.
+
+        It can run `backward` for its last picture after this one has seen another.
+        """
+        twin = copy.copy(self)
+        twin._values, twin._arrays = dict(self._values), dict(self._arrays)
+        twin._make_room(self._graphs[0].outputs)
+        return twin
+
+    def _make_room(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Make arrays for inputs and outputs, and bind the sessions to them."""
         for name, shape in shapes.items():
             if self._on_cpu:
                 self._arrays[name] = np.empty(shape, value_type(name))
                 value = onnxruntime.OrtValue.ortvalue_from_numpy(self._arrays[name])
             else:
                 value = onnxruntime.OrtValue.ortvalue_from_shape_and_type(
-                    shape, value_type(name).type, device, 0
+                    shape, value_type(name).type, self._device, 0
                 )
             self._values[name] = value
+        forward, backward = self._graphs
         self._bound_forward = self._bind(self._forward, forward)
         self._bound_backward = self._bind(self._backward, backward)
 

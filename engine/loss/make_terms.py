@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable
@@ -53,7 +54,13 @@ class ScaleInputs:
 def content_terms(inputs: ScaleInputs) -> list[Term]:
     """Return the content terms, one for each content layer."""
     return [
-        ContentTerm(layer, features, weight, features.shape[1], inputs.targets.protect.get(layer))
+        ContentTerm(
+            layer,
+            features,
+            weight,
+            math.prod(layer_size(layer, *inputs.size)),
+            inputs.targets.protect.get(layer),
+        )
         for layer, (features, weight) in inputs.targets.contents.items()
     ]
 

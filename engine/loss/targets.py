@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Callable
 
@@ -27,8 +28,9 @@ class Targets:
 
     Attributes
     ----------
-    contents : dict of str to (ndarray, float)
+    contents : mapping of str to (ndarray or None, float)
         For each content layer the content's features, shape (N, M), and the weight of its term.
+        Where they are None, `tiles.TileEvaluator` computes them tile by tile.
     grams : list of dict of str to ndarray
         For each region and layer the style's Gram matrix, shape (N, N); a layer where nothing of
         the style is left is missing.
@@ -37,7 +39,7 @@ class Targets:
         how many times less the styles; empty where nothing is protected.
     """
 
-    contents: dict[str, tuple[np.ndarray, float]]
+    contents: Mapping[str, tuple[np.ndarray | None, float]]
     grams: list[dict[str, np.ndarray]]
     protect: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -68,7 +70,7 @@ def compute_targets(
         Where the content is protected, from 0 to 1, at the working size.
     """
     content_layers, style_layers = layers_of(job)
-    contents = {}
+    contents: dict[str, tuple[np.ndarray | None, float]] = {}
     if content_layers:
         features = network.features(content, content_layers)
         alpha = BASE_RATIO / job.strength

@@ -248,8 +248,9 @@ class ContentTerm:
     Attributes
     ----------
     layer : str
-    target : ndarray, shape (N, positions)
-        The content's features.
+    target : ndarray, shape (N, positions), or None
+        The content's features. Where they are None, `tiles.TileEvaluator` computes them tile by
+        tile.
     weight : float
     positions : int
         M, of the whole layer.
@@ -258,7 +259,7 @@ class ContentTerm:
     """
 
     layer: str
-    target: np.ndarray
+    target: np.ndarray | None
     weight: float
     positions: int
     protect: np.ndarray | None = None
@@ -270,7 +271,7 @@ class ContentTerm:
 
     def sums(self, F: np.ndarray, where: slice) -> float:
         """Return ``sum K (F - P)^2``."""
-        difference = F - self.target[:, where]
+        difference = np.subtract(F, self._target_at(where))
         if self.protect is None:
             squares = np.einsum("ij,ij->i", difference, difference)
             return float(squares.sum(dtype=np.float64))
@@ -285,10 +286,7 @@ class ContentTerm:
         self, F: np.ndarray, where: slice, slope: None, out: np.ndarray, written: bool
     ) -> bool:
         """Add ``weight K (F - P) / M``."""
-        if written:
-            difference = F - self.target[:, where]
-        else:
-            difference = np.subtract(F, self.target[:, where], out=out)
+        difference = np.subtract(F, self._target_at(where), out=None if written else out)
         if self.protect is not None:
             difference *= self.protect[where]
         difference *= np.float32(self.weight / self.positions)
@@ -296,10 +294,18 @@ class ContentTerm:
             out += difference
         return True
 
+    def _target_at(self, where: slice) -> np.ndarray:
+        assert self.target is not None
+        return self.target[:, where]
+
     def piece(self, where: Where) -> ContentTerm:
         """Return the term at some of its positions."""
         protect = None if self.protect is None else self.protect[where]
-        return replace(self, target=self.target[:, where], protect=protect)
+        target = self.target
+        if target is not None:
+            # An index array in brackets would return the columns one behind the other.
+            target = target[:, where] if isinstance(where, slice) else target.take(where, axis=1)
+        return replace(self, target=target, protect=protect)
 
 
 @dataclass(frozen=True)

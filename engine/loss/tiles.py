@@ -1,0 +1,344 @@
+"""Evaluation by tiles: loss and gradient of a picture of any size, in bounded memory.
+
+Gram matrices and content losses are sums over positions, and the network is local. The first pass
+adds up each term's sums over the tiles' own positions. The totals give the loss and what each
+term's gradient needs. The second pass writes feature gradients at the own positions of a tile and 0
+elsewhere, takes them back to the picture, and adds the result, with its margin, to the whole
+gradient. By linearity that is the gradient of the whole picture, to rounding.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Callable
+
+import numpy as np
+
+from engine.loss.definition import masked_gram
+from engine.loss.objective import (
+    BlockEvaluator,
+    Evaluation,
+    Groups,
+    MakeEvaluator,
+    split_terms,
+    with_picture_terms,
+)
+from engine.loss.terms import ContentTerm, LayerGuidance, LayerTerm, Part, StyleTerm
+from engine.loss.tiling import Plan, Tile, Tiling, Window
+from models.vgg16 import layer_size
+
+if TYPE_CHECKING:
+    from engine.loss.blocks import BlockedLosses
+    from engine.network import DifferentiableNetwork, Network
+
+OnTile = Callable[[int, int], None]
+"""Called before each tile with how many are done and how many there are, both passes together; an
+exception that it raises ends the evaluation."""
+
+
+def evaluator_maker(
+    network: Network,
+    plan: Plan,
+    layers: tuple[str, ...],
+    losses: BlockedLosses,
+    content: np.ndarray,
+    on_tile: OnTile | None = None,
+) -> MakeEvaluator:
+    """Return what makes the evaluators of one picture size: whole where it fits, else by tiles.
+
+    All evaluators that it makes share the network's sessions and activations.
+
+    Parameters
+    ----------
+    network : Network
+    plan : Plan
+        From `tiling.choose_plan`. One tile is evaluated by `objective.BlockEvaluator`.
+    layers : tuple of str
+        The layers of all terms.
+    losses : BlockedLosses
+    content : ndarray, shape (3, height, width)
+        The content, R, G, B from 0 to 255. Content terms without a target take their features from
+        it, tile by tile, at every evaluation.
+    on_tile : callable, optional
+        As `OnTile` says. It is not called where the picture is one tile.
+
+    Returns
+    -------
+    callable
+        From groups of terms, which share the features, to their evaluator.
+    """
+    first = network.differentiable(*plan.tiling.tile, layers)
+    if plan.tiling.whole:
+        return lambda groups: BlockEvaluator(first, groups, losses)
+    # The second pass begins where the first one ends: what was seen last is kept.
+    kept = [first.twin() for _ in range(plan.kept_tiles)]
+    networks = [first] * (len(plan.tiling.tiles) - len(kept)) + kept
+
+    @functools.lru_cache(maxsize=1)
+    def extractor(wanted: tuple[str, ...]) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+        return network.extractor(*plan.tiling.tile, wanted)
+
+    def content_features(tile: Tile, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
+        return extractor(wanted)(tile.of(content)) if wanted else {}
+
+    return lambda groups: TileEvaluator(
+        plan.tiling, networks, groups, losses, content_features, on_tile
+    )
+
+
+class TileEvaluator:
+    """The evaluator of a picture by tiles; `evaluator_maker` makes it.
+
+    Parameters
+    ----------
+    tiling : Tiling
+    networks : sequence of DifferentiableNetwork
+        One for each tile, of its size. Tiles with one network follow one another, so that a network
+        of its own keeps a tile's activations from the first pass to the second.
+    groups : sequence of sequence of Term
+    losses : BlockedLosses
+    content_features : callable
+        From a tile and layers to the content's features there.
+    on_tile : callable or None
+    """
+
+    def __init__(
+        self,
+        tiling: Tiling,
+        networks: Sequence[DifferentiableNetwork],
+        groups: Groups,
+        losses: BlockedLosses,
+        content_features: Callable[[Tile, tuple[str, ...]], dict[str, np.ndarray]],
+        on_tile: OnTile | None,
+    ) -> None:
+        self._tiling = tiling
+        self._networks = networks
+        self._losses = losses
+        self._content_features = content_features
+        self._on_tile = on_tile
+        self._picture_terms = []
+        self._terms: list[tuple[int, LayerTerm]] = []
+        for index, group in enumerate(groups):
+            of_layers, of_picture = split_terms(group)
+            self._picture_terms.append(of_picture)
+            self._terms += [(index, term) for term in of_layers]
+        self._lazy_layers = tuple(
+            dict.fromkeys(term.layer for _, term in self._terms if _is_lazy(term))
+        )
+        self._out = networks[0].gradient_arrays()
+
+    def __call__(self, picture: np.ndarray) -> Iterator[Evaluation]:
+        """Evaluate each group; all of them share the two passes."""
+        totals: list[Any] = [None] * len(self._terms)
+        features = self._first_pass(picture, totals)
+        slopes = [
+            None if _is_lazy(term) else term.loss(total)[1]
+            for (_, term), total in zip(self._terms, totals)
+        ]
+        gradients = self._second_pass(picture, features, slopes, totals)
+        parts: list[dict[Part, float]] = [defaultdict(float) for _ in gradients]
+        for (group, term), total in zip(self._terms, totals):
+            parts[group][term.part] += term.loss(total)[0]
+        for each in zip(parts, gradients, self._picture_terms):
+            yield with_picture_terms(picture, *each)
+
+    def _first_pass(
+        self, picture: np.ndarray, totals: list[Any]
+    ) -> dict[int, dict[str, np.ndarray]]:
+        """Add up the terms' sums; return the features that are still there at the end, by tile."""
+        features: dict[int, dict[str, np.ndarray]] = {}
+        numbers = [number for number, (_, term) in enumerate(self._terms) if not _is_lazy(term)]
+        for index, tile in enumerate(self._tiling.tiles):
+            self._tell(index)
+            network = self._networks[index]
+            if index and self._networks[index - 1] is network:
+                del features[index - 1]
+            features[index] = network.forward(tile.of(picture))
+            windows = self._windows(tile)
+            terms = [self._terms[number][1] for number in numbers]
+            pieces = [term.piece(windows[term.layer].indices) for term in terms]
+            _add(totals, numbers, self._losses.sums(features[index], pieces, windows))
+        return features
+
+    def _second_pass(
+        self,
+        picture: np.ndarray,
+        features: dict[int, dict[str, np.ndarray]],
+        slopes: Sequence[Any],
+        totals: list[Any],
+    ) -> list[np.ndarray]:
+        """Return each group's gradient; add up the sums that the first pass has left out."""
+        count = len(self._tiling.tiles)
+        gradients = [np.zeros(picture.shape, np.float32) for _ in self._picture_terms]
+        lazy = [number for number, (_, term) in enumerate(self._terms) if _is_lazy(term)]
+        for done, index in enumerate(reversed(range(count))):
+            self._tell(count + done)
+            tile, network = self._tiling.tiles[index], self._networks[index]
+            seen = features.pop(index, None)
+            if seen is None:
+                seen = network.forward(tile.of(picture))
+            windows = self._windows(tile)
+            pieces = self._pieces(tile, windows)
+            if lazy:
+                sums = self._losses.sums(seen, [pieces[number] for number in lazy], windows)
+                _add(totals, lazy, sums)
+            for group, gradient in enumerate(gradients):
+                of_group = [n for n, (owner, _) in enumerate(self._terms) if owner == group]
+                part = tile_gradient(
+                    network,
+                    seen,
+                    [pieces[number] for number in of_group],
+                    [slopes[number] for number in of_group],
+                    windows,
+                    self._losses,
+                    self._out,
+                )
+                view = tile.of(gradient)
+                view += part
+        return gradients
+
+    def _pieces(self, tile: Tile, windows: Mapping[str, Window]) -> list[LayerTerm]:
+        """Return all terms at the tile's own positions."""
+        features = self._content_features(tile, self._lazy_layers)
+        pieces = []
+        for _, term in self._terms:
+            piece = term.piece(windows[term.layer].indices)
+            if isinstance(piece, ContentTerm) and piece.target is None:
+                own = windows[piece.layer].of(features[piece.layer])
+                piece = replace(piece, target=own)
+            pieces.append(piece)
+        return pieces
+
+    def _windows(self, tile: Tile) -> dict[str, Window]:
+        return {layer: self._tiling.window(tile, layer) for layer in self._out}
+
+    def _tell(self, done: int) -> None:
+        if self._on_tile is not None:
+            self._on_tile(done, 2 * len(self._tiling.tiles))
+
+
+def tile_gradient(
+    network: DifferentiableNetwork,
+    features: Mapping[str, np.ndarray],
+    pieces: Sequence[LayerTerm],
+    slopes: Sequence[Any],
+    windows: Mapping[str, Window],
+    losses: BlockedLosses,
+    out: Mapping[str, np.ndarray],
+) -> np.ndarray:
+    """Return what a tile's own positions add to the picture's gradient.
+
+    Parameters
+    ----------
+    network : DifferentiableNetwork
+        Its last forward pass was that of the tile.
+    features : mapping of str to ndarray, shape (N, positions of the tile)
+        What that pass returned.
+    pieces : sequence of LayerTerm
+        The terms at the tile's own positions.
+    slopes : sequence
+        What each term's `loss` returned for the sums over the whole picture.
+    windows : mapping of str to Window
+    losses : BlockedLosses
+    out : mapping of str to ndarray, shape (N, positions of the tile)
+        Room for the feature gradients.
+
+    Returns
+    -------
+    ndarray, shape (3, height, width)
+        Of the tile with its margin; valid until the network's next run.
+    """
+    losses.gradients(features, pieces, slopes, out, windows)
+    return network.backward(out)
+
+
+def content_features(
+    network: Network, tiling: Tiling, content: np.ndarray, layers: tuple[str, ...]
+) -> dict[str, np.ndarray]:
+    """Return the features of a whole picture, computed by tiles.
+
+    Parameters
+    ----------
+    network : Network
+    tiling : Tiling
+        Made for layers at least as deep.
+    content : ndarray, shape (3, height, width)
+    layers : tuple of str
+
+    Returns
+    -------
+    dict of str to ndarray, shape (N, M)
+        float32.
+    """
+    if tiling.whole:
+        return network.features(content, layers)
+    extract = network.extractor(*tiling.tile, layers)
+    whole: dict[str, np.ndarray] = {}
+    for tile in tiling.tiles:
+        for layer, features in extract(tile.of(content)).items():
+            window = tiling.window(tile, layer)
+            if layer not in whole:
+                positions = math.prod(layer_size(layer, *tiling.size))
+                whole[layer] = np.empty((len(features), positions), np.float32)
+            whole[layer][:, window.indices] = window.of(features)
+    return whole
+
+
+def style_grams(
+    network: Network,
+    tiling: Tiling,
+    style: np.ndarray,
+    guidance: Mapping[str, np.ndarray],
+    losses: BlockedLosses,
+) -> dict[str, np.ndarray]:
+    """Return the masked Gram matrices of a style picture, computed by tiles.
+
+    Parameters
+    ----------
+    network : Network
+    tiling : Tiling
+        Of the style picture, for the layers of `guidance`.
+    style : ndarray, shape (3, height, width)
+    guidance : mapping of str to ndarray, shape (M,)
+        The style's mask, carried to each layer; none of them 0 everywhere.
+    losses : BlockedLosses
+
+    Returns
+    -------
+    dict of str to ndarray, shape (N, N)
+        In mean form, as `definition.masked_gram` gives them.
+    """
+    layers = tuple(guidance)
+    if tiling.whole:
+        features = network.features(style, layers)
+        return {layer: masked_gram(features[layer], guidance[layer]) for layer in layers}
+    extract = network.extractor(*tiling.tile, layers)
+    terms = [
+        StyleTerm(layer, LayerGuidance.of(guidance[layer]), np.empty(0), 1.0, 0) for layer in layers
+    ]
+    totals: list[Any] = [None] * len(terms)
+    for tile in tiling.tiles:
+        windows = {layer: tiling.window(tile, layer) for layer in layers}
+        pieces = [term.piece(windows[term.layer].indices) for term in terms]
+        sums = losses.sums(extract(tile.of(style)), pieces, windows)
+        _add(totals, range(len(terms)), sums)
+    return {
+        term.layer: (total / term.guidance.total).astype(np.float32)
+        for term, total in zip(terms, totals)
+    }
+
+
+def _is_lazy(term: LayerTerm) -> bool:
+    """Return whether a term's target is computed tile by tile."""
+    return isinstance(term, ContentTerm) and term.target is None
+
+
+def _add(totals: list[Any], numbers: Iterable[int], sums: Sequence[Any]) -> None:
+    for number, value in zip(numbers, sums):
+        if value is not None:
+            before = totals[number]
+            totals[number] = value if before is None else before + value

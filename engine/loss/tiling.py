@@ -1,0 +1,340 @@
+"""Tiles: how a picture is cut into pieces that the network sees one at a time.
+
+Each tile has its *own* part, which no other tile has, and a margin around it, so that the features
+at its own positions are those of the whole picture. A side of a tile that is a side of the picture
+has no margin: the network's border of zeros belongs there, and nowhere else.
+
+All tiles of a picture have one size, so that one session serves them all: they begin at multiples
+of the deepest layer's stride, and the tile's length leaves the same remainder as the picture's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from models.graphs import state_for, value_type
+from models.vgg16 import CHANNELS, deepest, layer_size, receptive_field
+
+ARENA_BYTES = {"average": 1150, "max": 1500}
+"""What onnxruntime takes per pixel of a tile for values that live within one run, by pooling;
+measured at 512x512 and 1024x1024."""
+
+FORWARD_SHARE = 0.45
+"""The part of an evaluation's time that its forward pass takes; measured."""
+
+
+class Span(NamedTuple):
+    """One tile along one axis of the picture, in pixels.
+
+    Attributes
+    ----------
+    start, stop : int
+        What the network sees.
+    own_start, own_stop : int
+        What belongs to this tile alone.
+    """
+
+    start: int
+    stop: int
+    own_start: int
+    own_stop: int
+
+
+class Window(NamedTuple):
+    """The own positions of a tile at one layer.
+
+    Attributes
+    ----------
+    grid : (int, int)
+        Rows and columns of the tile.
+    rows, columns : slice
+        The own ones among them.
+    indices : ndarray, shape (own positions,)
+        Which positions of the whole picture's layer they are, row by row.
+    """
+
+    grid: tuple[int, int]
+    rows: slice
+    columns: slice
+    indices: np.ndarray
+
+    def view(self, values: np.ndarray) -> np.ndarray:
+        """Return the own positions of an array of shape (N, positions of the tile).
+
+        Returns
+        -------
+        ndarray, shape (N, rows, columns)
+        """
+        return values.reshape(len(values), *self.grid)[:, self.rows, self.columns]
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """Return a copy of the own positions, shape (N, own positions)."""
+        return self.view(values).reshape(len(values), -1)
+
+    def clear_outside(self, values: np.ndarray) -> None:
+        """Write 0 at all other positions of an array of shape (N, positions of the tile)."""
+        grid = values.reshape(len(values), *self.grid)
+        grid[:, : self.rows.start] = 0
+        grid[:, self.rows.stop :] = 0
+        grid[:, self.rows, : self.columns.start] = 0
+        grid[:, self.rows, self.columns.stop :] = 0
+
+
+class Tile(NamedTuple):
+    """A rectangle of the picture.
+
+    Attributes
+    ----------
+    rows, columns : Span
+    """
+
+    rows: Span
+    columns: Span
+
+    def of(self, picture: np.ndarray) -> np.ndarray:
+        """Return what the network sees of a picture, shape (..., height, width), as a view."""
+        return picture[
+            ..., self.rows.start : self.rows.stop, self.columns.start : self.columns.stop
+        ]
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """The tiles of one picture.
+
+    Attributes
+    ----------
+    size : (int, int)
+        Height and width of the picture.
+    tile : (int, int)
+        Height and width of every tile.
+    tiles : tuple of Tile
+        Row by row.
+    """
+
+    size: tuple[int, int]
+    tile: tuple[int, int]
+    tiles: tuple[Tile, ...]
+
+    @classmethod
+    def of(cls, size: tuple[int, int], layers: tuple[str, ...], counts: tuple[int, int]) -> Tiling:
+        """Cut a picture into rows and columns of tiles.
+
+        Parameters
+        ----------
+        size : (int, int)
+            Height and width.
+        layers : tuple of str
+            The layers that are used; the deepest one sets margin and stride.
+        counts : (int, int)
+            Rows and columns of tiles.
+
+        Raises
+        ------
+        ValueError
+            If the picture is too small for so many.
+        """
+        rows, columns = (spans(*each, layers) for each in zip(size, counts))
+        tile = (rows[0].stop - rows[0].start, columns[0].stop - columns[0].start)
+        return cls(size, tile, tuple(Tile(row, column) for row in rows for column in columns))
+
+    @classmethod
+    def fitting(
+        cls, size: tuple[int, int], layers: tuple[str, ...], longest: tuple[int, int]
+    ) -> Tiling:
+        """Cut a picture into as few tiles as possible that are no higher and wider than asked.
+
+        Parameters
+        ----------
+        size, layers
+            As for `of`.
+        longest : (int, int)
+            The greatest height and width of a tile.
+
+        Raises
+        ------
+        ValueError
+            If no tile is so small.
+        """
+        counts = []
+        for length, most in zip(size, longest):
+            fitting = [n for n, tile in tile_lengths(length, layers) if tile <= most]
+            if not fitting:
+                message = f"a tile of {most} pixels is too small for {deepest(layers)}"
+                raise ValueError(message)
+            counts.append(fitting[0])
+        return cls.of(size, layers, (counts[0], counts[1]))
+
+    @property
+    def whole(self) -> bool:
+        """Whether the picture is one tile."""
+        return len(self.tiles) == 1
+
+    @property
+    def overhead(self) -> float:
+        """Pixels that the network sees per pixel of the picture."""
+        return len(self.tiles) * math.prod(self.tile) / math.prod(self.size)
+
+    def window(self, tile: Tile, layer: str) -> Window:
+        """Return the own positions of a tile at a layer."""
+        whole = layer_size(layer, *self.size)
+        stride = receptive_field(layer)[1]
+        starts, stops = [], []
+        for span, length, pixels in zip(tile, whole, self.size):
+            starts.append(span.own_start // stride)
+            stops.append(length if span.own_stop == pixels else span.own_stop // stride)
+        inside = [
+            slice(start - span.start // stride, stop - span.start // stride)
+            for span, start, stop in zip(tile, starts, stops)
+        ]
+        rows, columns = (np.arange(*ends) for ends in zip(starts, stops))
+        indices = (rows[:, None] * whole[1] + columns).ravel()
+        return Window(layer_size(layer, *self.tile), inside[0], inside[1], indices)
+
+
+def margin(layers: tuple[str, ...]) -> int:
+    """Return the pixels that features need around their own part, a multiple of the stride."""
+    side, stride = receptive_field(deepest(layers))
+    return math.ceil((side - stride) / 2 / stride) * stride
+
+
+def tile_lengths(length: int, layers: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+    """Yield each number of tiles along an axis with the shortest tile that allows it."""
+    yield 1, length
+    stride = receptive_field(deepest(layers))[1]
+    steps, around = length // stride, margin(layers) // stride
+    tiles = 2
+    while True:
+        # Two tiles have a margin on one side only, the others on both.
+        tile = math.ceil((steps + 2 * around * (tiles - 1)) / tiles)
+        # Each inner tile owns at least one step.
+        if tile <= 2 * around or tile + tiles - 1 > steps:
+            return
+        yield tiles, tile * stride + length % stride
+        tiles += 1
+
+
+def spans(length: int, tiles: int, layers: tuple[str, ...]) -> list[Span]:
+    """Return so many tiles along an axis.
+
+    Raises
+    ------
+    ValueError
+        If the axis is too short for them.
+    """
+    if tiles == 1:
+        return [Span(0, length, 0, length)]
+    possible = dict(tile_lengths(length, layers))
+    if tiles not in possible:
+        message = f"{length} pixels cannot be cut into {tiles} tiles for {deepest(layers)}"
+        raise ValueError(message)
+    stride = receptive_field(deepest(layers))[1]
+    around = margin(layers)
+    tile = possible[tiles]
+    room = (length - tile) // stride
+    starts = [stride * round(index * room / (tiles - 1)) for index in range(tiles)]
+    borders = [0, *(start + around for start in starts[1:]), length]
+    return [
+        Span(start, start + tile, borders[index], borders[index + 1])
+        for index, start in enumerate(starts)
+    ]
+
+
+def state_bytes(layers: tuple[str, ...], pooling: str) -> float:
+    """Return the bytes per pixel that the gradient needs to keep of the forward pass."""
+    total = 0.0
+    for name in state_for(layers, pooling):
+        total += _values(name) * value_type(name).itemsize
+    return total
+
+
+def tile_bytes(layers: tuple[str, ...], pooling: str) -> float:
+    """Return the bytes per pixel of a tile that one evaluation takes."""
+    gradients = sum(_values(layer) * 4 for layer in layers)
+    return state_bytes(layers, pooling) + gradients + ARENA_BYTES[pooling]
+
+
+def _values(name: str) -> float:
+    """Return the values per pixel of a layer's or pool's output."""
+    layer = name.split(".")[0]
+    if layer.startswith("pool"):
+        block = int(layer[len("pool") :])
+        return CHANNELS[f"conv{block}_1"] / 4**block
+    return CHANNELS[layer] / receptive_field(layer)[1] ** 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a picture is evaluated in the memory that there is.
+
+    Attributes
+    ----------
+    tiling : Tiling
+    kept_tiles : int
+        Tiles whose activations are kept from the first pass for the second.
+    bytes : int
+        What an evaluation takes besides the terms and the picture's gradient.
+    """
+
+    tiling: Tiling
+    kept_tiles: int
+    bytes: int
+
+
+def choose_plan(
+    size: tuple[int, int],
+    layers: Sequence[str],
+    memory: float,
+    *,
+    pooling: str = "average",
+) -> Plan:
+    """Return the quickest way to evaluate a picture in so much memory.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Height and width.
+    layers : sequence of str
+        The layers of all terms.
+    memory : float
+        Bytes.
+    pooling : {'average', 'max'}
+
+    Returns
+    -------
+    Plan
+        One tile where the whole picture fits.
+
+    Raises
+    ------
+    MemoryError
+        If there is no room for the smallest tile; it names the bytes that it takes.
+    """
+    layers = tuple(layers)
+    per_pixel, kept_per_pixel = tile_bytes(layers, pooling), state_bytes(layers, pooling)
+    if math.prod(size) * per_pixel <= memory:
+        tiling = Tiling.of(size, layers, (1, 1))
+        return Plan(tiling, 0, math.ceil(math.prod(size) * per_pixel))
+    row_counts, heights = np.array(list(tile_lengths(size[0], layers))).T
+    column_counts, widths = np.array(list(tile_lengths(size[1], layers))).T
+    areas = np.multiply.outer(heights, widths).astype(np.float64)
+    tiles = np.multiply.outer(row_counts, column_counts)
+    room = memory - areas * per_pixel
+    kept = np.clip(room // (areas * kept_per_pixel), 0, tiles - 1)
+    # The first tile of the second pass is the last one of the first pass.
+    again = tiles - 1 - kept
+    cost = areas * (tiles + FORWARD_SHARE * again)
+    cost[room < 0] = np.inf
+    best = np.unravel_index(int(np.argmin(cost)), cost.shape)
+    if not np.isfinite(cost[best]):
+        least = areas.min() * per_pixel
+        message = f"one tile takes {least / 1e9:.2f} GB, and {max(memory, 0) / 1e9:.2f} GB are free"
+        raise MemoryError(message)
+    tiling = Tiling.of(size, layers, (int(row_counts[best[0]]), int(column_counts[best[1]])))
+    used = areas[best] * (per_pixel + kept_per_pixel * kept[best])
+    return Plan(tiling, int(kept[best]), math.ceil(used))

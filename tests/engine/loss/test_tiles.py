@@ -1,0 +1,275 @@
+"""Evaluation by tiles against the whole picture's, for every method, and the tiles themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from engine.job import GUIDANCES, POOLINGS, Job
+from engine.loss.blocks import BlockedLosses
+from engine.loss.definition import masked_gram
+from engine.loss.make_terms import ScaleInputs, layers_of
+from engine.loss.objective import OBJECTIVES, Objective
+from engine.loss.targets import compute_targets
+from engine.loss.tiles import content_features, evaluator_maker, style_grams
+from engine.loss.tiling import Plan, Tiling, choose_plan, margin, spans, tile_lengths
+from engine.masks.propagation import propagate
+from engine.masks.regions import LoadedRegion
+from engine.methods import METHODS
+from engine.network import Network
+from models.kernels import Kernels
+from models.vgg16 import receptive_field
+
+DEEP = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1", "conv3_2")
+MIDDLE: dict[str, Any] = {
+    "style_layers": (("conv1_1", 0.3), ("conv2_1", 0.3), ("conv3_1", 0.4)),
+    "content_layers": (("conv2_2", 1.0),),
+}
+SHALLOW: dict[str, Any] = {
+    "style_layers": (("conv1_1", 1.0),),
+    "content_layers": (("conv2_1", 1.0),),
+}
+
+
+def painted(size: tuple[int, int], seed: int) -> np.ndarray:
+    """Make a picture with shapes and grain."""
+    random = np.random.default_rng(seed)
+    soft = ndimage.gaussian_filter(random.normal(size=(3, *size)), (0, 3, 3))
+    grain = random.normal(0, 9, (3, *size))
+    return np.clip(125 + 50 * soft / soft.std() + grain, 0, 255).astype(np.float32)
+
+
+def some_mask(size: tuple[int, int], seed: int) -> np.ndarray:
+    """Make a mask with hard edges, soft ones and flat parts."""
+    random = np.random.default_rng(seed)
+    soft = ndimage.gaussian_filter(random.normal(size=size), 6)
+    return np.clip(0.5 + soft / soft.std(), 0, 1).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def networks(kernels: Kernels) -> dict[str, Network]:
+    return {each: Network(kernels, pooling=each, device="cpu", threads=2) for each in POOLINGS}
+
+
+@pytest.fixture(scope="module")
+def losses() -> Iterator[BlockedLosses]:
+    with BlockedLosses(2) as pool:
+        yield pool
+
+
+def scale_inputs(job: Job, network: Network, size: tuple[int, int], seed: int) -> ScaleInputs:
+    """Return a scale of two or three regions, with something to protect."""
+    mask = some_mask(size, seed)
+    masks = [mask, 1 - mask]
+    if job.method in ("joint", "gradient"):  # masks that overlap and leave gaps
+        masks = [mask, some_mask(size, seed + 1)]
+    if job.guidance == "inside":  # of which the deep layers keep nothing of a narrow mask
+        masks = [np.maximum(each, np.float32(0.2)) for each in masks]
+    styles = [painted((70, 66), seed + 2 + index) for index in range(2)]
+    regions = [
+        LoadedRegion(f"region {i}", style, np.ones(style.shape[1:], np.float32), each, 1.0 + i, 1.0)
+        for i, (style, each) in enumerate(zip(styles, masks))
+    ]
+    protect = some_mask(size, seed + 5) if seed % 2 else None
+    targets = compute_targets(
+        job, network, painted(size, seed + 6), regions, lambda i: None, lambda text: None, protect
+    )
+    method = METHODS[job.method]
+    return ScaleInputs(job, method, size, regions, masks, targets, lambda text: None)
+
+
+def without_targets(inputs: ScaleInputs) -> ScaleInputs:
+    """Return a scale whose content features are not kept."""
+    contents = {layer: (None, weight) for layer, (_, weight) in inputs.targets.contents.items()}
+    return replace(inputs, targets=replace(inputs.targets, contents=contents))
+
+
+def objectives(
+    inputs: ScaleInputs, network: Network, plan: Plan, losses: BlockedLosses, content: np.ndarray
+) -> list[Objective]:
+    layers = tuple(dict.fromkeys(sum(layers_of(inputs.job), ())))
+    make = evaluator_maker(network, plan, layers, losses, content)
+    return OBJECTIVES[inputs.method.objective](inputs, make)
+
+
+def assert_alike(found: Objective, expected: Objective, picture: np.ndarray) -> None:
+    one, other = found(picture), expected(picture)
+    np.testing.assert_allclose(one.loss, other.loss, rtol=1e-6)
+    assert one.parts.keys() == other.parts.keys()
+    for part, value in other.parts.items():
+        np.testing.assert_allclose(one.parts[part], value, rtol=2e-5)
+    assert one.gradient.dtype == np.float32
+    away = np.linalg.norm(one.gradient.astype(np.float64) - other.gradient)
+    assert away <= 2e-5 * np.linalg.norm(other.gradient.astype(np.float64))
+
+
+@settings(max_examples=30)
+@given(
+    method=st.sampled_from(sorted(METHODS)),
+    propagation=st.sampled_from(GUIDANCES),
+    pooling=st.sampled_from(POOLINGS),
+    layers=st.sampled_from([MIDDLE, SHALLOW]),
+    height=st.integers(50, 110),
+    width=st.integers(50, 110),
+    tile=st.integers(48, 80),
+    kept=st.sampled_from([0, 1, 10**6]),
+    lazy=st.booleans(),
+    seed=st.integers(0, 2**32 - 10),
+)
+def test_tiles_give_the_loss_and_gradient_of_the_whole_picture(
+    networks: dict[str, Network],
+    losses: BlockedLosses,
+    method: str,
+    propagation: str,
+    pooling: str,
+    layers: dict[str, Any],
+    height: int,
+    width: int,
+    tile: int,
+    kept: int,
+    lazy: bool,
+    seed: int,
+) -> None:
+    size = (height, width)
+    job = Job(
+        content="content",
+        method=method,
+        guidance=propagation,
+        pooling=pooling,
+        bands=4,
+        tv=0.5,
+        **layers,
+    )
+    network, content = networks[pooling], painted(size, seed + 6)
+    inputs = scale_inputs(job, network, size, seed)
+    all_layers = tuple(dict.fromkeys(sum(layers_of(job), ())))
+    tiling = Tiling.fitting(size, all_layers, (tile, tile))
+    plan = Plan(tiling, min(kept, len(tiling.tiles) - 1), 0)
+    whole = Plan(Tiling.of(size, all_layers, (1, 1)), 0, 0)
+    expected = objectives(inputs, network, whole, losses, content)
+    if lazy and not tiling.whole:
+        inputs = without_targets(inputs)
+    found = objectives(inputs, network, plan, losses, content)
+    for seed_of_picture in (seed + 7, seed + 8):  # the second finds nothing of the first
+        for one, other in zip(found, expected, strict=True):
+            assert_alike(one, other, painted(size, seed_of_picture))
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_the_deepest_style_layer_has_margin_enough(
+    networks: dict[str, Network], losses: BlockedLosses, pooling: str
+) -> None:
+    size = (203, 247)
+    job = Job(content="content", method="joint", pooling=pooling)
+    network, content = networks[pooling], painted(size, 9)
+    inputs = scale_inputs(job, network, size, 3)
+    tiling = Tiling.fitting(size, DEEP, (180, 200))
+    assert len(tiling.tiles) == 4
+    whole = Plan(Tiling.of(size, DEEP, (1, 1)), 0, 0)
+    (expected,) = objectives(inputs, network, whole, losses, content)
+    (found,) = objectives(inputs, network, Plan(tiling, 1, 0), losses, content)
+    assert_alike(found, expected, painted(size, 10))
+
+
+def test_targets_by_tiles_are_those_of_the_whole_picture(
+    networks: dict[str, Network], losses: BlockedLosses
+) -> None:
+    size, layers = (203, 150), ("conv4_1", "conv2_1")
+    network, picture = networks["average"], painted(size, 1)
+    tiling = Tiling.fitting(size, layers, (120, 120))
+    assert len(tiling.tiles) > 2
+    features = network.features(picture, layers)
+    found = content_features(network, tiling, picture, layers)
+    for layer in layers:
+        away = np.linalg.norm(found[layer] - features[layer])
+        assert away <= 1e-5 * np.linalg.norm(features[layer])
+    guidance = {
+        layer: values.ravel() for layer, values in propagate(some_mask(size, 2), layers).items()
+    }
+    grams = style_grams(network, tiling, picture, guidance, losses)
+    for layer in layers:
+        expected = masked_gram(features[layer].astype(np.float64), guidance[layer])
+        assert grams[layer].dtype == np.float32
+        assert np.linalg.norm(grams[layer] - expected) <= 3e-6 * np.linalg.norm(expected)
+
+
+def test_on_tile_is_called_before_each_tile_and_may_end_the_evaluation(
+    networks: dict[str, Network], losses: BlockedLosses
+) -> None:
+    size, network = (60, 90), networks["average"]
+    job = Job(content="content", method="joint", **SHALLOW)
+    inputs = scale_inputs(job, network, size, 1)
+    layers = tuple(dict.fromkeys(sum(layers_of(job), ())))
+    tiling = Tiling.fitting(size, layers, (60, 40))
+    told: list[tuple[int, int]] = []
+    last: list[int] = []
+
+    def on_tile(done: int, total: int) -> None:
+        told.append((done, total))
+        if len(told) in last:
+            raise KeyboardInterrupt
+
+    make = evaluator_maker(network, Plan(tiling, 0, 0), layers, losses, painted(size, 1), on_tile)
+    (evaluate,) = OBJECTIVES[inputs.method.objective](inputs, make)
+    evaluate(painted(size, 2))
+    total = 2 * len(tiling.tiles)
+    assert told == [(done, total) for done in range(total)]
+    last.append(total + 2)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(painted(size, 2))
+    assert len(told) == total + 2
+
+
+@given(
+    length=st.integers(16, 2000),
+    tile=st.integers(16, 700),
+    layers=st.sampled_from([DEEP, ("conv5_3",), ("conv4_1",), ("conv3_1",), ("conv1_1",)]),
+)
+def test_tiles_part_the_picture_and_see_enough_around_their_own_part(
+    length: int, tile: int, layers: tuple[str, ...]
+) -> None:
+    side, stride = receptive_field(max(layers))
+    assert margin(layers) >= (side - stride) / 2
+    fitting = [(n, pixels) for n, pixels in tile_lengths(length, layers) if pixels <= tile]
+    if not fitting:
+        return
+    count, pixels = fitting[0]
+    found = spans(length, count, layers)
+    assert [found[0].own_start, found[-1].own_stop] == [0, length]
+    for one, other in zip(found, found[1:]):
+        assert one.own_stop == other.own_start
+    for span in found:
+        assert span.stop - span.start == pixels
+        assert span.start % stride == 0
+        assert span.own_start < span.own_stop
+        assert span.start == 0 or span.own_start - span.start >= margin(layers)
+        seen = span.stop // stride * stride  # what the poolings leave of the tile
+        assert span.stop == length or seen - span.own_stop >= margin(layers)
+    assert found[0].start == 0
+    assert found[-1].stop == length
+
+
+def test_a_plan_keeps_to_the_memory_and_uses_it() -> None:
+    size = (3000, 4000)
+    whole = choose_plan(size, DEEP, 60e9)
+    assert whole.tiling.whole
+    assert whole.kept_tiles == 0
+    costs = []
+    for memory in (25e9, 18e9, 10e9, 5e9, 2e9, 0.5e9):
+        plan = choose_plan(size, DEEP, memory)
+        assert plan.bytes <= memory
+        assert not plan.tiling.whole
+        again = len(plan.tiling.tiles) - 1 - plan.kept_tiles
+        costs.append(plan.tiling.overhead * (1 + 0.45 * again / len(plan.tiling.tiles)))
+    assert costs == sorted(costs)
+    assert costs[1] < 1.25
+    with pytest.raises(MemoryError, match=r"one tile takes 0\.0\d GB, and 0\.01 GB are free"):
+        choose_plan(size, DEEP, 1e7)
+    assert choose_plan((500, 500), DEEP, 1e9).tiling.whole
