@@ -28,11 +28,12 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent
 sys.path.insert(0, str(CHECKOUT))
 
+from engine.job import DEVICES
 from engine.paths import home
 from engine.setup import installation, interpreter, smoke_test
 from engine.setup.datafolder import check_free, explain_os_error, locked, tests_home, uninstall
 from engine.setup.environment import SetupError
-from engine.setup.machine import CHOICES, MachineError
+from engine.setup.machine import MachineError
 from plugin import install_steps as plugin
 
 STEPS = (
@@ -114,7 +115,7 @@ def read_options(arguments, command):
     )
     parser.add_argument(
         "--onnxruntime",
-        choices=CHOICES,
+        choices=DEVICES,
         default="auto",
         help="which onnxruntime to install; auto looks at the machine",
     )

@@ -1,9 +1,8 @@
-"""The contract between everything that asks for a picture and the engine that paints it.
+"""The job: everything that can be asked of the engine, declared once.
 
-A `Job` holds all that can be asked for. Every field stands here once, with its default, its range,
-its unit and the sentence that explains it; the command line, the plug-in's dialog and its
-procedure's arguments are made from these fields. Standard library only: the plug-in carries a copy
-of this file into GIMP's own Python.
+Each option is one field of `Job` or `Region` with its kind, default, range, unit and help text.
+Job files, the command line, and the dialog and the procedure of the GIMP plug-in are made from
+these fields. Standard library only: the plug-in carries a copy of this file into GIMP's own Python.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any
 
 from engine.methods import METHODS
 
-GUIDANCES = ("receptive", "inside", "all", "resize", "squared")
+PROPAGATIONS = ("receptive", "inside", "all", "resize", "squared")
 COLORS = ("style", "luminance", "match")
 INITS = ("content", "colors", "noise", "picture")
 OPTIMIZERS = ("auto", "lbfgs", "adam")
@@ -24,156 +23,227 @@ DEVICES = ("auto", "cpu", "cuda", "directml")
 LAYERS = tuple(
     f"conv{b}_{n}" for b, last in enumerate((2, 2, 3, 3, 3), 1) for n in range(1, last + 1)
 )
+"""The layers of VGG-16; `models.vgg16` has their sizes."""
 
 REST = "rest"
-"""The mask that takes what the other masks leave."""
+"""The mask word for everything that the other masks leave."""
 
 MAX_REGIONS = 8
 MIN_SIDE = 16
-"""Pixels; below this VGG-16's fifth block has no position left."""
+"""Pixels; a smaller picture has no position left in VGG-16's fifth block."""
+
+RUN_FOLDER_PREFIX = "scumble-run-"
+"""Start of the name of every run folder, in which the plug-in and the engine exchange files. The
+engine deletes only folders with such a name."""
+
+INPUT_KINDS = ("picture", "mask")
+"""Kinds of options that name a file to read."""
+
+PATH_KINDS = (*INPUT_KINDS, "file", "folder")
+"""Kinds of options that name a file or a folder."""
+
+KINDS = (*PATH_KINDS, "number", "choice", "switch", "text", "layers", "regions")
+
+OLD_NAMES = {
+    "Job": {
+        "tv": "smoothing",
+        "history": "lbfgs_memory",
+        "separate": "uncut",
+        "keep": "protect",
+        "keep_strength": "protect_strength",
+        "guidance": "propagation",
+    },
+    "Region": {"scale": "style_size"},
+}
+"""Field names of version 0.1.0 and today's, by class. Job files and settings may use either."""
 
 LayerWeights = tuple[tuple[str, float], ...]
 
 
 class JobError(ValueError):
-    """A job that cannot be run as it is asked for; the message is one sentence for the user."""
+    """An invalid job; the message is one sentence for the user."""
 
 
 def setting(
     default: Any,
     text: str,
     *,
+    kind: str,
     low: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
+    words: tuple[str, ...] = (),
     unit: str = "",
     label: str = "",
     log: bool = False,
+    zero: str = "",
+    positional: str = "",
+    needs: tuple[str, str] | None = None,
 ) -> Any:
-    """Describe one field: what it means, what it may be, and how a dialog may call it.
+    """Declare one field.
 
     Parameters
     ----------
     default : any
-        Its value when nothing is asked for; its type is the field's type.
+        The value of a job that does not set the field; its type is the field's type.
     text : str
         One sentence of help.
+    kind : str
+        One of `KINDS`: 'picture' (a picture file to read), 'mask' (a gray picture file to read),
+        'file' (a file to write), 'folder' (a folder to write), 'number' (float or int), 'choice'
+        (one of `choices`), 'switch' (true or false), 'text', 'layers' (layers with weights) or
+        'regions'.
     low, high : float, optional
-        The smallest and the largest value allowed, both included.
+        The range of a number, both ends included.
     choices : tuple of str
-        The allowed values of a named choice.
-    unit, label : str
-        The unit of a number; a short name for a dialog.
+        The allowed values of a choice.
+    words : tuple of str
+        Values of a picture or mask that are not paths, such as 'rest'.
+    unit : str
+        The unit of a number.
+    label : str
+        A short name for a dialog.
     log : bool
         Whether a slider should be logarithmic.
+    zero : str
+        A word that the command line takes for 0.
+    positional : str
+        The placeholder of a field that the command line takes without an option of its own; empty
+        for an option.
+    needs : (str, str), optional
+        A field of the same class and the value it must have for this one to count.
     """
-    about = {"text": text, "low": low, "high": high, "choices": choices, "unit": unit}
-    return field(default=default, metadata={**about, "label": label, "log": log})
+    about = {"text": text, "kind": kind, "low": low, "high": high, "choices": choices}
+    about.update(words=words, unit=unit, label=label, log=log, zero=zero)
+    return field(default=default, metadata={**about, "positional": positional, "needs": needs})
 
 
 @dataclass(frozen=True)
 class Region:
     """One style and the part of the picture that it paints."""
 
-    style: str = setting("", "The picture whose style is taken.", label="Style")
+    style: str = setting(
+        "", "The style picture.", kind="picture", label="Style", positional="PICTURE"
+    )
     mask: str = setting(
         "",
-        "A grey picture, white where the style goes; 'rest' for what the other masks leave; "
-        "empty for the whole picture.",
+        "Where the style goes: a gray picture, white for all of the style; 'rest' for what the "
+        "other masks leave; empty for the whole picture.",
+        kind="mask",
+        words=(REST,),
         label="Mask",
+        positional="MASK",
     )
     style_mask: str = setting(
         "",
-        "A grey picture over the style picture, white where its style is taken from; "
-        "empty for all of it.",
+        "Which part of the style picture to take the style from: a gray picture, white for that "
+        "part; empty for all of it.",
+        kind="mask",
         label="Part of the style",
     )
     weight: float = setting(
         1.0,
         "How much this style counts against the other styles.",
+        kind="number",
         low=0.001,
         high=1000.0,
         label="Weight",
         log=True,
     )
-    scale: float = setting(
+    style_size: float = setting(
         1.0,
-        "Size of the style picture's strokes: 1 gives the style as many pixels as the content.",
+        "Size of the strokes: 1 gives the style picture as many pixels as the content.",
+        kind="number",
         low=0.25,
         high=4.0,
         unit="times",
         label="Style size",
         log=True,
     )
-    name: str = setting("", "What messages call this region.", label="Name")
+    name: str = setting("", "The name of this region in messages.", kind="text", label="Name")
 
 
 @dataclass(frozen=True)
 class Job:
     """A picture to paint, and how."""
 
-    content: str = setting("", "The picture to paint.")
-    output: str = setting("", "The file to write; its ending says the format.")
-    regions: tuple[Region, ...] = setting((), "The styles and where they go.")
+    content: str = setting("", "The picture to paint.", kind="picture", positional="CONTENT")
+    output: str = setting(
+        "", "The file to write; its extension sets the format.", kind="file", positional="OUT"
+    )
+    regions: tuple[Region, ...] = setting(
+        (), "The styles and where they go.", kind="regions", positional="REGIONS"
+    )
     method: str = setting(
         "auto",
-        "auto: banded for soft masks over all of it, else cutout; "
+        "auto: banded for soft masks over the whole picture, else cutout; "
         + "; ".join(f"{each.name}: {each.help}" for each in METHODS.values())
         + ".",
+        kind="choice",
         choices=("auto", *METHODS),
         label="Method",
     )
-    guidance: str = setting(
+    propagation: str = setting(
         "auto",
         "How a mask is carried to a layer: receptive (average over the receptive field), inside, "
         "all, resize, squared (receptive, squared); auto: resize for cutout, else receptive.",
-        choices=("auto", *GUIDANCES),
-        label="Guidance",
+        kind="choice",
+        choices=("auto", *PROPAGATIONS),
+        label="Propagation",
     )
     grow: int = setting(
         0,
-        "Grow (positive) or shrink (negative) the guidance by so many positions; only for the "
-        "guidances inside and all.",
+        "Grow (positive) or shrink (negative) the masks at each layer by this many positions; only "
+        "for the propagations inside and all.",
+        kind="number",
         low=-16,
         high=16,
         unit="positions",
         label="Grow",
     )
-    bands: int = setting(3, "Bands of the method banded.", low=2, high=9, label="Bands")
+    bands: int = setting(
+        3, "Bands of the method banded.", kind="number", low=2, high=9, label="Bands"
+    )
     strength: float = setting(
         1.0,
         "Style against content: 1 is the default look, 10 asks for ten times as much style.",
+        kind="number",
         low=0.01,
         high=100.0,
         label="Strength",
         log=True,
     )
-    keep: str = setting(
+    protect: str = setting(
         "",
-        "A grey picture over the content, white where the content is to be kept, such as a face.",
-        label="Keep",
+        "A gray picture over the content, white where the content must stay, such as a face.",
+        kind="mask",
+        label="Protect",
     )
-    keep_strength: float = setting(
+    protect_strength: float = setting(
         30.0,
-        "How many times as much content counts against style where keep is white.",
+        "How many times as much the content counts against the styles where protect is white.",
+        kind="number",
         low=1.0,
         high=1000.0,
         unit="times",
-        label="Keeping",
+        label="Protection",
         log=True,
     )
     size: int = setting(
         250_000,
-        "The area that is worked on; a larger content is made smaller first and the result is "
-        "brought back to its size. 0 works at full size.",
+        "The area to paint at; a larger content is reduced first, and the result is enlarged to "
+        "the content's size. 0 paints at full size.",
+        kind="number",
         low=0,
         high=100_000_000,
         unit="pixels",
         label="Working size",
+        zero="full",
     )
     iterations: int = setting(
         150,
-        "Steps of the optimiser at each scale.",
+        "Steps of the optimizer at each scale.",
+        kind="number",
         low=1,
         high=10_000,
         unit="steps",
@@ -181,90 +251,148 @@ class Job:
     )
     scales: int = setting(
         1,
-        "Sizes to paint at, each half as wide as the next: more give larger strokes and an "
-        "early picture.",
+        "Number of sizes to paint at, each half as wide as the next: more give larger strokes and "
+        "an early preview.",
+        kind="number",
         low=1,
         high=6,
         label="Scales",
     )
     init: str = setting(
         "content",
-        "What the painting starts from: the content, the content in the colours of the styles, "
-        "noise, or a picture.",
+        "The initial picture: the content, the content in the colors of the styles, noise, or a "
+        "picture.",
+        kind="choice",
         choices=INITS,
         label="Start from",
     )
-    init_picture: str = setting("", "The picture to start from.", label="Start picture")
+    init_picture: str = setting(
+        "",
+        "The picture to start from.",
+        kind="picture",
+        label="Start picture",
+        needs=("init", "picture"),
+    )
     colors: str = setting(
         "style",
-        "style: the styles' colours; luminance: the content's own colours, only lightness is "
-        "painted; match: each style is given the content's colours first.",
+        "style: the styles' colors; luminance: the content's own colors, only lightness is "
+        "painted; match: each style is given the content's colors first.",
+        kind="choice",
         choices=COLORS,
         label="Colors",
     )
     optimizer: str = setting(
         "auto",
         "lbfgs: L-BFGS-B; adam: Adam; auto: Adam for the method gradient, else L-BFGS-B.",
+        kind="choice",
         choices=OPTIMIZERS,
         label="Optimizer",
     )
     learning_rate: float = setting(
         5.0,
         "Adam's step.",
+        kind="number",
         low=0.01,
         high=100.0,
         unit="of 255",
         label="Adam's step",
         log=True,
     )
-    history: int = setting(
+    lbfgs_memory: int = setting(
         10,
-        "Steps that L-BFGS-B remembers; each takes 48 bytes of memory per pixel.",
+        "Number of past steps that L-BFGS-B uses; each takes 48 bytes of memory per pixel.",
+        kind="number",
         low=1,
         high=100,
-        label="History",
+        label="L-BFGS memory",
     )
-    pooling: str = setting("average", "The network's pooling.", choices=POOLINGS, label="Pooling")
+    pooling: str = setting(
+        "average",
+        "The pooling of the network.",
+        kind="choice",
+        choices=POOLINGS,
+        label="Pooling",
+    )
     content_layers: LayerWeights = setting(
-        (("conv3_2", 1.0),), "Layers whose features keep the content, with weights."
+        (("conv3_2", 1.0),),
+        "Layers of the content loss, with weights.",
+        kind="layers",
+        label="Content layers",
     )
     style_layers: LayerWeights = setting(
         tuple((f"conv{block}_1", 0.2) for block in range(1, 6)),
-        "Layers whose Gram matrices carry the style, with weights.",
+        "Layers of the style loss, with weights.",
+        kind="layers",
+        label="Style layers",
     )
-    tv: float = setting(
+    smoothing: float = setting(
         0.0,
-        "Weight of the total variation, which smooths grain; 100 shows clearly.",
+        "Weight of the squared total variation, which smooths grain; 100 shows clearly.",
+        kind="number",
         low=0.0,
         high=1e6,
         label="Smoothing",
     )
     seed: int = setting(
-        0, "Seed of the noise, reported with every result.", low=0, high=2**32 - 1, label="Seed"
+        0,
+        "Seed of the noise; the settings in every result name it.",
+        kind="number",
+        low=0,
+        high=2**32 - 1,
+        label="Seed",
     )
-    separate: bool = setting(
+    uncut: bool = setting(
         False,
-        "Also write what was painted before the masks cut it out; with stitch one for each style.",
+        "Also write the painting before the masks cut it out; with stitch one for each style.",
+        kind="switch",
     )
     report: str = setting(
         "",
         "A folder for a report on the run: loss curves, guidance, coverage, metrics, times and "
         "memory, to attach to a question.",
+        kind="folder",
         label="Report",
     )
     threads: int = setting(
-        0, "Processor threads; 0 takes one per core.", low=0, high=1024, label="Threads"
+        0,
+        "Processor threads; 0 takes one per core.",
+        kind="number",
+        low=0,
+        high=1024,
+        label="Threads",
     )
     device: str = setting(
         "auto",
-        "Where the network runs; auto takes a graphics card where there is one that works.",
+        "Where the network runs; auto takes a graphics card if one works.",
+        kind="choice",
         choices=DEVICES,
         label="Device",
     )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the job as JSON's own types; `jobfile.job_from_dict` is its inverse."""
+        """Return the job as JSON types; `jobfile.job_from_dict` is the inverse."""
         return dataclasses.asdict(self)
+
+
+def options(kind: type = Job) -> list[dataclasses.Field]:
+    """Return the fields of `Job` or `Region` that are options, in the order of help."""
+    return [each for each in dataclasses.fields(kind) if not each.metadata["positional"]]
+
+
+def with_new_names(kind: type, given: dict[str, Any]) -> dict[str, Any]:
+    """Return fields by today's names; `OLD_NAMES` lists those of version 0.1.0.
+
+    Raises
+    ------
+    JobError
+        If a field is there under both names.
+    """
+    new = OLD_NAMES[kind.__name__]
+    for name in given:
+        if name in new and new[name] in given:
+            message = f"{name} is the old name of {new[name]}; give only {new[name]}."
+            raise JobError(message)
+    return {new.get(name, name): value for name, value in given.items()}
 
 
 def check(job: Job) -> None:
@@ -306,15 +434,15 @@ def check(job: Job) -> None:
             f"{' and '.join(repr(each) for each in (*method.optimizers, 'auto'))}."
         )
         raise JobError(message)
-    if job.grow and job.guidance not in ("inside", "all"):
-        message = f"grow: {job.grow} goes with guidance 'inside' or 'all', not {job.guidance!r}."
+    if job.grow and job.propagation not in ("inside", "all"):
+        message = (
+            f"grow: {job.grow} needs the propagation 'inside' or 'all', not {job.propagation!r}."
+        )
         raise JobError(message)
-    if job.separate and method and not method.paints_past_masks:
+    if job.uncut and method and not method.paints_past_masks:
         fitting = [f"{each.name!r}" for each in METHODS.values() if each.paints_past_masks]
         fitting = ["'auto'", *fitting]
-        message = (
-            f"separate: allowed with the methods {', '.join(fitting)}, not with {job.method!r}."
-        )
+        message = f"uncut: allowed with the methods {', '.join(fitting)}, not with {job.method!r}."
         raise JobError(message)
 
 
@@ -337,7 +465,7 @@ def check_value(described: dataclasses.Field, value: Any, where: str = "") -> An
     """
     name = where + described.name
     kind = type(described.default)
-    if described.name.endswith("_layers"):
+    if described.metadata["kind"] == "layers":
         return _checked_layers(name, value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)

@@ -5,9 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, TypeVar
 
-from engine.job import REST, Job, JobError, Region, check, checked_fields, shown
+from engine.job import (
+    PATH_KINDS,
+    Job,
+    JobError,
+    Region,
+    check,
+    checked_fields,
+    shown,
+    with_new_names,
+)
+
+JobOrRegion = TypeVar("JobOrRegion", Job, Region)
 
 
 def load_job(path: str | Path) -> Job:
@@ -52,33 +63,57 @@ def job_from_dict(data: Any) -> Job:
         if not isinstance(region, dict):
             message = f"{where}: {shown(region)} is not an object with fields such as 'style'."
             raise JobError(message)
-        made.append(Region(**checked_fields(Region, region, where + ".")))
-    job = Job(**checked_fields(Job, given, ""), regions=tuple(made))
+        fields = with_new_names(Region, region)
+        made.append(Region(**checked_fields(Region, fields, where + ".")))
+    job = Job(**checked_fields(Job, with_new_names(Job, given), ""), regions=tuple(made))
     check(job)
     return job
 
 
 def resolve_paths(job: Job, folder: str | Path) -> Job:
     """Return the job with its relative paths taken from `folder`."""
+    return with_paths(job, lambda path: str(Path(folder) / path))
 
-    def resolved(path: str) -> str:
-        return str(Path(folder) / path) if path else path
 
-    regions = tuple(
-        dataclasses.replace(
-            region,
-            style=resolved(region.style),
-            mask=region.mask if region.mask == REST else resolved(region.mask),
-            style_mask=resolved(region.style_mask),
-        )
-        for region in job.regions
-    )
-    return dataclasses.replace(
-        job,
-        content=resolved(job.content),
-        output=resolved(job.output),
-        init_picture=resolved(job.init_picture),
-        keep=resolved(job.keep),
-        report=resolved(job.report),
-        regions=regions,
-    )
+def paths_of(job: Job, kinds: tuple[str, ...] = PATH_KINDS) -> tuple[str, ...]:
+    """Return the paths that a job uses, in the order of the fields.
+
+    Empty fields and words such as 'rest' are no paths; an option whose `needs` is not met is not
+    used.
+
+    Parameters
+    ----------
+    job : Job
+    kinds : tuple of str
+        Kinds of fields in `engine.job.PATH_KINDS`.
+    """
+    found = []
+    owners: tuple[Job | Region, ...] = (job, *job.regions)
+    for owner in owners:
+        for described in dataclasses.fields(owner):
+            needs = described.metadata["needs"]
+            met = needs is None or getattr(owner, needs[0]) == needs[1]
+            if met and _is_path(owner, described, kinds):
+                found.append(getattr(owner, described.name))
+    return tuple(found)
+
+
+def with_paths(job: Job, change: Callable[[str], str], kinds: tuple[str, ...] = PATH_KINDS) -> Job:
+    """Return the job with `change` applied to each of its paths of the given kinds."""
+
+    def changed(owner: JobOrRegion) -> JobOrRegion:
+        new: dict[str, Any] = {
+            described.name: change(getattr(owner, described.name))
+            for described in dataclasses.fields(owner)
+            if _is_path(owner, described, kinds)
+        }
+        return dataclasses.replace(owner, **new)
+
+    regions = tuple(changed(region) for region in job.regions)
+    return dataclasses.replace(changed(job), regions=regions)
+
+
+def _is_path(owner: Job | Region, described: dataclasses.Field, kinds: tuple[str, ...]) -> bool:
+    """Say whether a field holds a path of one of these kinds."""
+    about = described.metadata
+    return about["kind"] in kinds and getattr(owner, described.name) not in ("", *about["words"])

@@ -74,7 +74,7 @@ class Method:
 
     def propagation_for(self, job: Job) -> str:
         """Return how the masks of a job are carried to the layers."""
-        return self.propagation if job.guidance == "auto" else job.guidance
+        return self.propagation if job.propagation == "auto" else job.propagation
 
     def optimizer_for(self, job: Job) -> str:
         """Return the optimizer of a job: 'lbfgs' or 'adam'."""

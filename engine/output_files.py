@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine import __version__
-from engine.job import REST, Job, JobError
-from engine.jobfile import job_from_dict, load_job, resolve_paths
+from engine.job import INPUT_KINDS, Job, JobError
+from engine.jobfile import job_from_dict, load_job, paths_of, resolve_paths, with_paths
 from engine.methods import METHODS
 from engine.paths import home
 
@@ -24,16 +23,13 @@ PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
 
 def inputs(job: Job) -> tuple[str, ...]:
     """Return the files that the job reads."""
-    files = [job.content, job.init_picture if job.init == "picture" else "", job.keep]
-    for region in job.regions:
-        files += [region.style, "" if region.mask == REST else region.mask, region.style_mask]
-    return tuple(each for each in files if each)
+    return paths_of(job, INPUT_KINDS)
 
 
 def outputs(job: Job) -> tuple[Path, ...]:
     """Return the files that the job writes: its output, then what the masks cut it out of."""
     output = Path(job.output)
-    if not job.separate:
+    if not job.uncut:
         return (output,)
     method = METHODS.get(job.method)  # auto takes none that has a picture per region
     numbers = range(1, 1 + (method.pictures(len(job.regions)) if method else 1))
@@ -118,32 +114,15 @@ def settings(job: Job, result: Result) -> dict[str, Any]:
     folder = os.path.realpath(Path(job.output).parent)
 
     def relative(path: str) -> str:
-        if not path:
-            return path
         try:
             return Path(os.path.relpath(os.path.realpath(path), folder)).as_posix()
         except ValueError:  # another drive
             return str(Path(path).absolute())
 
-    regions = tuple(
-        replace(
-            region,
-            style=relative(region.style),
-            mask=region.mask if region.mask == REST else relative(region.mask),
-            style_mask=relative(region.style_mask),
-        )
-        for region in job.regions
-    )
-    kept = replace(
-        job,
-        content=relative(job.content),
-        output=Path(job.output).name,
-        init_picture=relative(job.init_picture),
-        # Who repeats a result does not ask for its report to be written over.
-        report="",
-        keep=relative(job.keep),
-        regions=regions,
-    )
+    kept = with_paths(job, relative, INPUT_KINDS)
+    kept = with_paths(kept, lambda path: Path(path).name, ("file",))
+    # Whoever repeats a result does not ask for its report to be written again.
+    kept = with_paths(kept, lambda path: "", ("folder",))
     return {
         "scumble": __version__,
         "job": kept.to_dict(),
@@ -177,7 +156,7 @@ def write(job: Job, result: Result) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     from engine.pictures.picture import PictureError, write_picture
 
     described = settings(job, result)
-    pictures = (result.picture, *result.separate)
+    pictures = (result.picture, *result.uncut)
     files = outputs(job)[: len(pictures)]
     notices: list[str] = []
     for file, picture in zip(files, pictures):

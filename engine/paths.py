@@ -32,6 +32,6 @@ def home() -> Path:
     return around if (around / MARKER).is_file() else default_home()
 
 
-def model_file() -> Path:
-    """Return the file of the checked VGG-16 weights."""
-    return home() / "models" / "vgg16.npz"
+def model_file(folder: Path | None = None) -> Path:
+    """Return the file of the checked VGG-16 weights in a data folder, by default the one in use."""
+    return (folder or home()) / "models" / "vgg16.npz"

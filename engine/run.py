@@ -39,8 +39,8 @@ class Result:
     ----------
     picture : Picture
         Of the content's size, with the content's alpha.
-    separate : tuple of Picture
-        With the job's `separate`, what was painted before the masks cut it out: with the method
+    uncut : tuple of Picture
+        With the job's `uncut`, what was painted before the masks cut it out: with the method
         stitch each style's whole picture, else one picture.
     loss : float
         Of the last scale's picture; for the method stitch the sum over its pictures.
@@ -68,7 +68,7 @@ class Result:
     """
 
     picture: Picture
-    separate: tuple[Picture, ...]
+    uncut: tuple[Picture, ...]
     loss: float
     steps: int
     evaluations: int
@@ -172,19 +172,19 @@ def stylize(
     pictures = loop.paint()
     painted = time.perf_counter()
     tell(Progress("write", 0, 1))
-    kept = 0.0 if keep is None else 1 - np.power(np.float32(job.keep_strength), -keep)
+    kept = 0.0 if keep is None else 1 - np.power(np.float32(job.protect_strength), -keep)
 
     def finished(painted: np.ndarray) -> Picture:
         return Picture(interleaved(colored(painted)), content.alpha)
 
     masks = [region.mask for region in regions]
     picture = finished(COMPOSITES[method.composite](pictures, canvas, masks, kept))
-    separate = tuple(finished(uncut(each, canvas, kept)) for each in pictures if job.separate)
+    beyond = tuple(finished(uncut(each, canvas, kept)) for each in pictures if job.uncut)
     minimizing = sum(curve.seconds for curve in loop.curves)
     ended = time.perf_counter()
     return Result(
         picture=picture,
-        separate=separate,
+        uncut=beyond,
         loss=loop.loss,
         steps=loop.steps,
         evaluations=loop.evaluations,
@@ -216,9 +216,9 @@ def _check_memory(job: Job, size: tuple[int, int], regions: list[LoadedRegion]) 
         With what is needed, what is free, and a size that fits.
     """
     pixels = size[0] * size[1]
-    styles = (style_size(each.style, pixels, each.scale) for each in regions)
+    styles = (style_size(each.style, pixels, each.style_size) for each in regions)
     style_pixels = max(height * width for height, width in styles)
-    bytes_needed = needed(pixels, style_pixels, job.history)
+    bytes_needed = needed(pixels, style_pixels, job.lbfgs_memory)
     _, free = memory()
     if 0 < free < bytes_needed:
         fitting = int(0.9 * pixels * free / bytes_needed)

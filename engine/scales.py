@@ -255,7 +255,7 @@ class ScaleLoop:
         job = self._job
         if self._method.optimizer_for(job) == "adam":
             return Adam(job.learning_rate, keep_best=self._method.has_best)
-        return LbfgsB(job.history)
+        return LbfgsB(job.lbfgs_memory)
 
     def _bounds(self, scale: _Scale) -> Bounds:
         """Return 0 and 255, or the content itself where the method pins it."""

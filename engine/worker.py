@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from engine import output_files
 from engine.errors import Failure, describe
 from engine.events import Event, Notice, Preview, Progress
-from engine.job import JobError
+from engine.job import RUN_FOLDER_PREFIX, JobError
 from engine.protocol import Lines
 from engine.report.folder import check_report, remove_partial, try_report
 
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
     from engine.job import Job
     from engine.run import Result
-
-PREFIX = "scumble-run-"
-"""Only a folder whose name begins so is worked in, since it is deleted afterwards."""
 
 JOB = "job.json"
 OUTPUT = "result.npy"
@@ -236,8 +233,8 @@ def remove(folder: Path) -> None:
 
 def _refusal(folder: Path) -> str:
     """Say why a folder is no run folder; empty if it is one."""
-    if not folder.name.startswith(PREFIX):
-        return f"{folder} is no run folder: its name does not begin with '{PREFIX}'."
+    if not folder.name.startswith(RUN_FOLDER_PREFIX):
+        return f"{folder} is no run folder: its name does not begin with '{RUN_FOLDER_PREFIX}'."
     if folder.is_symlink() or not folder.is_dir():
         return f"{folder} is no run folder: there is no folder of that name."
     if not (folder / JOB).is_file():

@@ -12,9 +12,6 @@ from typing import NamedTuple
 MEAN_BGR = (103.939, 116.779, 123.68)
 """What the network expects to be subtracted from blue, green and red (0..255)."""
 
-MIN_SIDE = 16
-"""Pixels; a smaller picture has no position left in the fifth block."""
-
 _CHANNELS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 
 

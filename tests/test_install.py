@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.setup.machine import CHOICES, DISTRIBUTIONS
+from engine.job import DEVICES
+from engine.setup.machine import DISTRIBUTIONS
 from tests.bare_root import run_in_bare_root
 from tests.made_up import CHECKOUT, MadeUp, make, run
 
@@ -338,7 +339,7 @@ def test_weights_that_are_not_there_are_refused_before_anything_is_made(
 def test_the_choices_of_the_command_line_are_those_of_the_machine(made_up: MadeUp) -> None:
     done = made_up.install("--help")
     assert done.returncode == 0
-    assert "{" + ",".join(CHOICES) + "}" in done.stdout
+    assert "{" + ",".join(DEVICES) + "}" in done.stdout
 
 
 def test_an_old_python_is_told_so() -> None:

@@ -31,7 +31,7 @@ OIL, WOODCUT = "--style style-oil.jpg", "--style style-woodcut.jpg"
 PAINTINGS = {
     "oil": OIL,
     "woodcut": WOODCUT,
-    "kept": f"{OIL} --keep keep.png",
+    "kept": f"{OIL} --protect keep.png",
     "luminance": f"{OIL} --colors luminance",
     "match": f"{OIL} --colors match",
     "small": f"{WOODCUT} --style-size 0.25",
@@ -39,13 +39,13 @@ PAINTINGS = {
     "blend": f"{OIL} mask.png {WOODCUT} mask.png",
     "blend-4": f"{OIL} mask.png {WOODCUT} mask.png --weight 4",
     "hills": f"{OIL} --style-mask style-hills.png",
-    "smooth": f"{OIL} --tv 100",
+    "smooth": f"{OIL} --smoothing 100",
     "more": f"{OIL} --init oil.png",
     "over": f"{WOODCUT} --init oil.png",
     "weak": f"{OIL} --strength 0.1",
     "strong": f"{OIL} --strength 10",
     "scales": f"{WOODCUT} --scales 3",
-    "cutout": f"{OIL} cup.png --separate",
+    "cutout": f"{OIL} cup.png --uncut",
 }
 
 # What stands side by side: files in FOLDER and what is written on them.
@@ -65,17 +65,17 @@ SHOWN = {
         ("blend.png", "oil 1, woodcut 1"),
         ("blend-4.png", "oil 1, woodcut 4"),
     ],
-    "keep": [
+    "protect": [
         ("oil.png", "without"),
         ("keep.png", "keep.png, the mask"),
-        ("kept.png", "--keep keep.png"),
+        ("kept.png", "--protect keep.png"),
     ],
     "style-mask": [
         ("oil.png", "the whole style picture"),
         ("style-hills.png", "style-hills.png, the mask"),
         ("hills.png", "the hills only"),
     ],
-    "tv": [("oil.png", "--tv 0"), ("smooth.png", "--tv 100")],
+    "smoothing": [("oil.png", "--smoothing 0"), ("smooth.png", "--smoothing 100")],
     "init": [
         ("oil.png", "oil.png"),
         ("more.png", "oil, --init oil.png"),
@@ -87,10 +87,10 @@ SHOWN = {
         ("strong.png", "--strength 10"),
     ],
     "scales": [("woodcut.png", "--scales 1"), ("scales.png", "--scales 3")],
-    "separate": [
+    "uncut": [
         ("cup.png", "cup.png, the mask"),
         ("cutout.png", "cutout.png"),
-        ("cutout-1.png", "cutout-1.png, with --separate"),
+        ("cutout-1.png", "cutout-1.png, with --uncut"),
     ],
 }
 

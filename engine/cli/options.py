@@ -10,18 +10,18 @@ from typing import Any, NoReturn
 
 from engine import __version__
 from engine.gallery.figures import ITERATIONS, NUMBERS, SIZE, Wish
-from engine.job import INITS, REST, Job, JobError, Region, check, check_value, layers_from_text
-
-POSITIONAL = ("content", "output", "regions")
-"""Fields of a job that are not options of their own."""
-
-REGION_OPTIONS = {
-    "weight": "--weight",
-    "scale": "--style-size",
-    "style_mask": "--style-mask",
-    "name": "--name",
-}
-"""Options that go with the --style before them, by the region's field."""
+from engine.job import (
+    INITS,
+    REST,
+    RUN_FOLDER_PREFIX,
+    Job,
+    JobError,
+    Region,
+    check,
+    check_value,
+    layers_from_text,
+    options,
+)
 
 GALLERY_OPTIONS = ("size", "iterations", "seed", "threads", "device")
 """Options of `scumble gallery` that are fields of a job."""
@@ -67,9 +67,9 @@ def build_parser() -> argparse.ArgumentParser:
         usage="scumble stylize CONTENT OUT --style PICTURE [MASK] [--style PICTURE [MASK] ...]\n"
         "                       [options]",
     )
-    described = {each.name: each for each in dataclasses.fields(Job)}
-    stylize.add_argument("content", metavar="CONTENT", help=_help(described["content"]))
-    stylize.add_argument("output", metavar="OUT", help=_help(described["output"]))
+    for each in dataclasses.fields(Job):
+        if each.metadata["positional"] and each.metadata["kind"] != "regions":
+            stylize.add_argument(each.name, metavar=option_name(each), help=_help(each))
     _add_region_options(stylize)
     _add_job_options(stylize)
     _add_display_options(stylize)
@@ -94,7 +94,9 @@ def build_parser() -> argparse.ArgumentParser:
         description="Runs the job in RUN_FOLDER, and deletes the folder when its input ends.",
     )
     worker.add_argument(
-        "folder", metavar="RUN_FOLDER", help="A folder named scumble-run-... with job.json in it."
+        "folder",
+        metavar="RUN_FOLDER",
+        help=f"A folder named {RUN_FOLDER_PREFIX}... with job.json in it.",
     )
 
     doctor = commands.add_parser(
@@ -107,7 +109,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def job_from_options(options: argparse.Namespace) -> Job:
+def job_from_options(given: argparse.Namespace) -> Job:
     """Make a checked job from the options of `scumble stylize`.
 
     Raises
@@ -117,19 +119,25 @@ def job_from_options(options: argparse.Namespace) -> Job:
     """
     values: dict[str, Any] = {}
     for described in dataclasses.fields(Job):
-        text = getattr(options, described.name, None)
-        if described.name != "regions" and text is not None:
-            values[described.name] = _value(described, text, option_name(described.name))
-    if "init_picture" in values and values.setdefault("init", "picture") != "picture":
-        message = f"--init-picture: goes with --init picture only, not '{values['init']}'."
-        raise JobError(message)
+        text = getattr(given, described.name, None)
+        if described.metadata["kind"] != "regions" and text is not None:
+            values[described.name] = _value(described, text, option_name(described))
+    for described in options():
+        needs = described.metadata["needs"]
+        if needs is None or described.name not in values:
+            continue
+        name, value = needs
+        if values.setdefault(name, value) != value:
+            option = option_name(Job.__dataclass_fields__[name])
+            message = f"{option_name(described)}: needs {option} {value}, not {values[name]!r}."
+            raise JobError(message)
     regions = []
-    for given in options.regions or []:
+    for texts in given.regions or []:
         region = {}
         for described in dataclasses.fields(Region):
-            if described.name in given:
-                option = REGION_OPTIONS.get(described.name, "--style")
-                region[described.name] = _value(described, given[described.name], option)
+            if described.name in texts:
+                option = "--style" if described.metadata["positional"] else option_name(described)
+                region[described.name] = _value(described, texts[described.name], option)
         regions.append(Region(**region))
     if not regions:
         message = "--style is missing; name the picture whose style is taken."
@@ -139,7 +147,7 @@ def job_from_options(options: argparse.Namespace) -> Job:
     return job
 
 
-def wish_from_options(options: argparse.Namespace) -> Wish:
+def wish_from_options(given: argparse.Namespace) -> Wish:
     """Make what `scumble gallery` is asked for.
 
     Raises
@@ -151,38 +159,40 @@ def wish_from_options(options: argparse.Namespace) -> Wish:
     values: dict[str, Any] = {"size": SIZE, "iterations": ITERATIONS}
     for name in GALLERY_OPTIONS:
         values.setdefault(name, described[name].default)
-        if getattr(options, name) is not None:
-            values[name] = _value(described[name], getattr(options, name), option_name(name))
-    styles = tuple(options.style or ())
+        if getattr(given, name) is not None:
+            values[name] = _value(
+                described[name], getattr(given, name), option_name(described[name])
+            )
+    styles = tuple(given.style or ())
     if len(styles) > 2:
         message = f"--style: is given {len(styles)} times; a gallery takes one or two styles."
         raise JobError(message)
     for option, file in (
-        ("--content", options.content),
+        ("--content", given.content),
         *(("--style", style) for style in styles),
-        ("--mask", options.mask),
+        ("--mask", given.mask),
     ):
         if file is not None and not os.path.exists(file):
             message = f"{option}: there is no file {file!r}."
             raise JobError(message)
-    content = options.content or str(options.folder)
+    content = given.content or str(given.folder)
     try:
         check(Job(content=content, regions=(Region(content),), size=values["size"]))
     except JobError as error:
         raise JobError("--" + str(error)) from error
-    asked = options.figure or ["all"]
+    asked = given.figure or ["all"]
     return Wish(
         figures=NUMBERS if "all" in asked else tuple(n for n in NUMBERS if str(n) in asked),
-        content=options.content or "",
+        content=given.content or "",
         styles=styles,
-        mask=options.mask or "",
+        mask=given.mask or "",
         **values,
     )
 
 
-def option_name(field: str) -> str:
-    """Return the option of a job's field; CONTENT and OUT for the two that have none."""
-    return {"content": "CONTENT", "output": "OUT"}.get(field, "--" + field.replace("_", "-"))
+def option_name(described: dataclasses.Field) -> str:
+    """Return the option of a field of `Job` or `Region`, or the placeholder if it has none."""
+    return described.metadata["positional"] or "--" + described.name.replace("_", "-")
 
 
 class _Style(argparse.Action):
@@ -290,14 +300,13 @@ def _add_gallery(commands: argparse._SubParsersAction) -> None:
     described = {each.name: each for each in dataclasses.fields(Job)}
     for name in GALLERY_OPTIONS:
         text = GALLERY_TEXTS.get(name) or _help(described[name])
-        metavar = "N|full" if name == "size" else _metavar(described[name])
-        group.add_argument(option_name(name), dest=name, metavar=metavar, help=text)
+        option, metavar = option_name(described[name]), _metavar(described[name])
+        group.add_argument(option, dest=name, metavar=metavar, help=text)
     gallery.add_argument("--quiet", action="store_true", help="Show notices and errors only.")
 
 
 def _add_region_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("styles and where they go")
-    described = {each.name: each for each in dataclasses.fields(Region)}
     group.add_argument(
         "--style",
         dest="regions",
@@ -307,31 +316,29 @@ def _add_region_options(parser: argparse.ArgumentParser) -> None:
         help="The picture whose style is taken, and where it goes: a grey picture of any size, "
         f"white where the style goes, or '{REST}' for what the other masks leave. Once per style.",
     )
-    for name, option in REGION_OPTIONS.items():
-        text = _help(described[name]) + " For the --style before it."
+    for described in options(Region):
         group.add_argument(
-            option, dest=name, action=_OfStyle, metavar=_metavar(described[name]), help=text,
+            option_name(described),
+            dest=described.name,
+            action=_OfStyle,
+            metavar=_metavar(described),
+            help=_help(described) + " For the --style before it.",
             default=argparse.SUPPRESS,
-        )  # fmt: skip
+        )
 
 
 def _add_job_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how it is painted")
-    for described in dataclasses.fields(Job):
-        name = described.name
-        if name in POSITIONAL:
-            continue
-        names = [option_name(name)]
-        if name == "content_layers":
-            names.append("--content-layer")
+    for described in options():
+        names = [option_name(described)]
         extra: dict[str, Any] = {"metavar": _metavar(described), "help": _help(described)}
-        if isinstance(described.default, bool):
+        if described.metadata["kind"] == "switch":
             extra = {"action": "store_true", "help": _help(described)}
-        elif name == "init":
+        elif described.metadata["kind"] == "layers":
+            names.append(names[0].removesuffix("s"))
+        elif described.name == "init":
             extra.update(action=_Init, metavar="|".join((*INITS[:-1], "PICTURE")))
-        elif name == "size":
-            extra["metavar"] = "N|full"
-        group.add_argument(*names, dest=name, default=None, **extra)
+        group.add_argument(*names, dest=described.name, default=None, **extra)
 
 
 def _add_display_options(parser: argparse.ArgumentParser) -> None:
@@ -345,15 +352,12 @@ def _add_display_options(parser: argparse.ArgumentParser) -> None:
 
 def _value(described: dataclasses.Field, text: Any, option: str) -> Any:
     """Turn an option's text into the field's value; the message names the option."""
-    value = text
-    kind = type(described.default)
+    value, about = text, described.metadata
     try:
-        if described.name.endswith("_layers"):
+        if about["kind"] == "layers":
             value = layers_from_text(text)
-        elif described.name == "size" and text == "full":
-            value = 0
-        elif kind in (int, float):
-            value = kind(text)
+        elif about["kind"] == "number":
+            value = 0 if about["zero"] and text == about["zero"] else _number(described, text)
     except ValueError:
         pass  # check_value says what the text should have been
     try:
@@ -363,14 +367,22 @@ def _value(described: dataclasses.Field, text: Any, option: str) -> Any:
         raise JobError(message) from error
 
 
+def _number(described: dataclasses.Field, text: str) -> float:
+    return int(text) if isinstance(described.default, int) else float(text)
+
+
 def _metavar(described: dataclasses.Field) -> str:
-    if described.metadata["choices"]:
-        return "|".join(described.metadata["choices"])
-    if described.name.endswith("_layers"):
+    """Return the placeholder of an option's value."""
+    about = described.metadata
+    if about["kind"] == "choice":
+        return "|".join(about["choices"])
+    if about["kind"] == "number":
+        number = "N" if isinstance(described.default, int) else "X"
+        return f"{number}|{about['zero']}" if about["zero"] else number
+    if about["kind"] == "layers":
         return "LAYER[=WEIGHT],..."
-    if described.name in ("name", "report"):
-        return {"name": "NAME", "report": "FOLDER"}[described.name]
-    return {int: "N", float: "X"}.get(type(described.default), "PICTURE")
+    names = {"picture": "PICTURE", "mask": "PICTURE", "file": "FILE", "folder": "FOLDER"}
+    return names.get(about["kind"], described.name.upper())
 
 
 def _help(described: dataclasses.Field) -> str:
@@ -382,7 +394,7 @@ def _help(described: dataclasses.Field) -> str:
         if about["unit"]:
             facts[-1] += f" {about['unit']}"
     default: Any = described.default
-    if described.name.endswith("_layers"):
+    if about["kind"] == "layers":
         facts.append("default " + ",".join(f"{layer}={weight:g}" for layer, weight in default))
     elif isinstance(default, float):
         facts.append(f"default {default:g}")

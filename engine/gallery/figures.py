@@ -241,13 +241,13 @@ def _both(iterations: int) -> Figure:
 
 
 def _two_styles(iterations: int) -> Figure:
-    steps = {"iterations": iterations, "method": "joint", "guidance": "receptive"}
+    steps = {"iterations": iterations, "method": "joint", "propagation": "receptive"}
     variants = (
         Variant("receptive", "Receptive averaging, weight T (the paper's)", steps),
         Variant(
             "squared",
             "Weight T², as where the features are multiplied by the mask",
-            {**steps, "guidance": "squared"},
+            {**steps, "propagation": "squared"},
         ),
         *(
             Variant(
@@ -279,7 +279,7 @@ def _two_styles(iterations: int) -> Figure:
 
 
 def _hard_mask(iterations: int) -> Figure:
-    steps = {"iterations": iterations, "method": "joint", "guidance": "receptive"}
+    steps = {"iterations": iterations, "method": "joint", "propagation": "receptive"}
     variants = (
         Variant("gradient", "a: gradient masking", {**steps, "method": "gradient"}),
         Variant("stitch", "b: stitching", {**steps, "method": "stitch"}),
@@ -288,15 +288,15 @@ def _hard_mask(iterations: int) -> Figure:
         Variant(
             "cutout",
             "Cutout (not in the paper)",
-            {**steps, "method": "cutout", "guidance": "auto"},
+            {**steps, "method": "cutout", "propagation": "auto"},
         ),
-        Variant("inside", "Inside guidance, shrink 0", {**steps, "guidance": "inside"}),
+        Variant("inside", "Inside guidance, shrink 0", {**steps, "propagation": "inside"}),
         Variant(
             "inside-grow-3",
             "Inside guidance, grown by 3 positions",
-            {**steps, "guidance": "inside", "grow": 3},
+            {**steps, "propagation": "inside", "grow": 3},
         ),
-        Variant("resize", "Plain resizing of the mask", {**steps, "guidance": "resize"}),
+        Variant("resize", "Plain resizing of the mask", {**steps, "propagation": "resize"}),
     )
     panel = Panel(
         REGION,

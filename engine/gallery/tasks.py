@@ -12,6 +12,7 @@ from typing import Any
 from engine.gallery.figures import RAMP, REGION, Panel, Variant, Wish
 from engine.gallery.inputs import PanelFiles, checksum
 from engine.job import REST, Job, Region
+from engine.jobfile import with_paths
 from engine.pictures.picture import PictureError
 
 NOT_OF_THE_PICTURE = ("threads", "device", "output")
@@ -89,14 +90,9 @@ def make_task(
 
 def wanted(task: Task) -> dict[str, Any]:
     """Return what a finished picture must have been painted with: its job and its files' sums."""
-    job = task.job.to_dict()
+    job = with_paths(task.job, lambda path: relative(task.folder, path)).to_dict()
     for name in NOT_OF_THE_PICTURE:
         del job[name]
-    for region in job["regions"]:
-        for name in ("style", "mask"):
-            if region[name] not in ("", REST):
-                region[name] = relative(task.folder, region[name])
-    job["content"] = relative(task.folder, job["content"])
     sums = {relative(task.folder, file): _checksum(file) for file in task.files.files}
     # As a file gives it back, with lists in place of tuples.
     return json.loads(json.dumps({"job": job, "inputs": sums}))

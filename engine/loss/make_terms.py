@@ -67,7 +67,7 @@ def content_terms(inputs: ScaleInputs) -> list[Term]:
 
 def smoothing_terms(inputs: ScaleInputs) -> list[Term]:
     """Return the squared total variation, where the job asks for it."""
-    return [SmoothingTerm(inputs.job.tv)] if inputs.job.tv else []
+    return [SmoothingTerm(inputs.job.smoothing)] if inputs.job.smoothing else []
 
 
 def style_terms(inputs: ScaleInputs) -> list[Term]:
@@ -84,7 +84,7 @@ TERMS: tuple[Callable[[ScaleInputs], list[Term]], ...] = (
 
 
 def all_terms(inputs: ScaleInputs) -> list[Term]:
-    """Return all terms of equation 6, ``alpha content + beta style + gamma tv``."""
+    """Return all terms of equation 6, ``alpha content + beta style + gamma smoothing``."""
     return [term for make in TERMS for term in make(inputs)]
 
 

@@ -92,7 +92,7 @@ def _protect_factors(job: Job, protect: np.ndarray | None) -> dict[str, np.ndarr
     # Receptive averaging however the regions' masks are carried: a face has no hard border.
     carried = propagate(protect, tuple(dict.fromkeys(sum(layers_of(job), ()))))
     return {
-        layer: protect_factors(values.ravel(), job.keep_strength)
+        layer: protect_factors(values.ravel(), job.protect_strength)
         for layer, values in carried.items()
     }
 
@@ -107,10 +107,10 @@ def _style_grams(
 ) -> dict[str, np.ndarray]:
     if not layers:
         return {}
-    size = style_size(region.style, area, region.scale)
+    size = style_size(region.style, area, region.style_size)
     features = network.features(resized(region.style, size), layers)
     mask = resized_mask(region.style_mask, size)
-    kind = "receptive" if job.guidance == "auto" else job.guidance
+    kind = "receptive" if job.propagation == "auto" else job.propagation
     guidance = propagate(mask, layers, kind)
     grams = {}
     for layer in layers:

@@ -54,7 +54,7 @@ def propagate(
         carried = _through_network(mask, layers, kind)
     else:
         message = (
-            f"guidance is {kind!r}; allowed are 'receptive', 'inside', 'all', 'resize' and "
+            f"propagation is {kind!r}; allowed are 'receptive', 'inside', 'all', 'resize' and "
             "'squared'"
         )
         raise ValueError(message)

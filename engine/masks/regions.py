@@ -29,7 +29,7 @@ class LoadedRegion:
         Where the style is taken from, from 0 to 1, float32.
     mask : ndarray, shape (height, width)
         Where it goes, of the content's size, from 0 to 1, float32.
-    weight, scale : float
+    weight, style_size : float
         As in the job.
     """
 
@@ -38,7 +38,7 @@ class LoadedRegion:
     style_mask: np.ndarray
     mask: np.ndarray
     weight: float
-    scale: float
+    style_size: float
 
     @property
     def coverage(self) -> float:
@@ -86,7 +86,7 @@ def load_regions(job: Job, size: tuple[int, int]) -> tuple[list[LoadedRegion], l
                 f"{region.style}; paint it white where the style is to be taken from."
             )
             raise JobError(message)
-        regions.append(LoadedRegion(name, rgb, style_mask, mask, region.weight, region.scale))
+        regions.append(LoadedRegion(name, rgb, style_mask, mask, region.weight, region.style_size))
     return regions, notes
 
 
@@ -130,17 +130,17 @@ def keep_mask(job: Job, size: tuple[int, int]) -> np.ndarray | None:
     Raises
     ------
     JobError
-        If the job's `keep` is black.
+        If the job's `protect` is black.
     PictureError
         If it cannot be read.
     """
-    if not job.keep:
+    if not job.protect:
         return None
-    mask = _fitted(read_mask(job.keep), size)
+    mask = _fitted(read_mask(job.protect), size)
     if not mask.any():
         message = (
-            f"keep: {job.keep} covers 0 of {mask.size} pixels, since it is black; paint it white "
-            "where the content is to be kept."
+            f"protect: {job.protect} covers 0 of {mask.size} pixels, since it is black; paint it "
+            "white where the content must stay."
         )
         raise JobError(message)
     return mask

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.pictures.picture import LUMA
+
 if TYPE_CHECKING:
     from engine.masks.regions import LoadedRegion
-
-LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
-"""Of red, green and blue, as in YIQ."""
 
 RIDGE = 1.0
 """Added to the variances, in units of 1/255 squared: flat pictures have no colour axes."""
@@ -65,7 +64,7 @@ def restore_chroma(painted: np.ndarray, content: np.ndarray) -> np.ndarray:
 
 def luminance(picture: np.ndarray) -> np.ndarray:
     """Return the luminance of (3, height, width), shape (height, width)."""
-    return np.tensordot(LUMINANCE, picture, 1)
+    return np.tensordot(LUMA, picture, 1)
 
 
 def _grey(values: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from engine.pictures.image_reader import PictureError, decode, identify
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".npy")
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+"""Weights of red, green and blue in the luminance (Y of YIQ)."""
 
 IMAGE_DESCRIPTION = 0x010E
 SOFTWARE = 0x0131

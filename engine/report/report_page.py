@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from engine.cli.terminal import duration
-from engine.job import REST, Job
+from engine.job import REST, Job, Region, options
 from engine.loss.terms import Part
 
 _STYLE = """
@@ -128,9 +128,9 @@ def _settings(job: dict[str, Any]) -> str:
 def _region(number: int, region: dict[str, Any]) -> list[tuple[str, Cell]]:
     where = {"": "the whole picture", REST: "the rest"}.get(region["mask"], region["mask"])
     more = [
-        f"{name} {region[name]}"
-        for name, usual in (("style_mask", ""), ("weight", 1.0), ("scale", 1.0), ("name", ""))
-        if region[name] != usual
+        f"{each.name} {region[each.name]}"
+        for each in options(Region)
+        if region[each.name] != each.default
     ]
     return [(f"region {number}", ", ".join([f"{region['style']} on {where}", *more]))]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import engine
+from engine.paths import model_file
 from engine.setup import relocatable_python
 from engine.setup.datafolder import (
     program_files,
@@ -67,7 +68,7 @@ class Installation:
     weights : Path or None
         A file that has the network's weights.
     onnxruntime : str
-        What was asked for: one of `engine.setup.machine.CHOICES`.
+        What was asked for: one of `engine.job.DEVICES`.
     for_tests : bool
         Whether the engine is run from the checkout, with the tests' packages beside its own.
     plots : bool
@@ -259,7 +260,7 @@ def put_engine(installation: Installation) -> str:
 
 def put_model(installation: Installation) -> str:
     """Have the network's weights checked, fetched if need be."""
-    cache = installation.home / "models" / "vgg16.npz"
+    cache = model_file(installation.home)
     command = [str(installation.python), "-I", "-X", "utf8", "-m", "models", "--cache", str(cache)]
     if installation.weights:
         command += ["--weights", str(installation.weights)]

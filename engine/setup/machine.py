@@ -13,10 +13,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.job import DEVICES
+
 DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml")
 """They hold the same package in different builds, so an environment must have only one."""
-
-CHOICES = ("auto", "cpu", "cuda", "directml")
 
 CUDA_13_DRIVER = 580
 CUDA_12_DRIVER = 525
@@ -89,15 +89,15 @@ def choose_onnxruntime(
     python : (int, int)
         The version of the Python that will import it.
     asked : str
-        One of `CHOICES`; 'auto' leaves the choice to this function.
+        One of `DEVICES`; 'auto' leaves the choice to this function.
 
     Raises
     ------
     MachineError
         If what was asked for cannot run there.
     """
-    if asked not in CHOICES:
-        message = f"onnxruntime: {asked!r} is not one of {', '.join(CHOICES)}."
+    if asked not in DEVICES:
+        message = f"onnxruntime: {asked!r} is not one of {', '.join(DEVICES)}."
         raise MachineError(message)
     if asked == "directml":
         if machine.system != "win32" or machine.architecture != "x86_64":

@@ -15,10 +15,8 @@ import job
 import wording
 from gi.repository import Gimp, Gio, GObject
 
-FILES = ("init_picture", "report")
-"""Options that are a file or a folder."""
-
-LAYERS = ("content_layers", "style_layers")
+FILE_KINDS = ("picture", "file", "folder")
+"""Kinds of options that are a file argument; a mask is a text, since it may be a channel."""
 
 FLAGS = GObject.ParamFlags.READWRITE
 
@@ -26,7 +24,8 @@ FILE = Gimp.FileChooserAction.ANY
 """With OPEN, GIMP refuses a file that is not there with the message 'success'."""
 
 REGIONS_HELP = (
-    "The regions as a JSON list of objects with style, mask, style_mask, weight, scale and name. "
+    "The regions as a JSON list of objects with "
+    f"{', '.join(each.name for each in dataclasses.fields(job.Region))}. "
     "style: a picture's path or layer:NAME. mask: a grey picture's path, selection, outside, rest, "
     "channel:NAME, mask:NAME, alpha:NAME or grey:NAME; empty for the whole layer."
 )
@@ -40,7 +39,7 @@ def property_name(field: str) -> str:
 def default_of(described: dataclasses.Field) -> Any:
     """Return an option's default as its argument holds it."""
     value = described.default
-    return layers_text(value) if described.name in LAYERS else value
+    return layers_text(value) if described.metadata["kind"] == "layers" else value
 
 
 def declare(procedure: Gimp.Procedure) -> None:
@@ -99,7 +98,7 @@ def _declare(procedure: Gimp.Procedure, described: dataclasses.Field) -> None:
         unsigned = about["high"] >= 2**31
         add = procedure.add_uint_argument if unsigned else procedure.add_int_argument
         add(name, shown, text, int(about["low"]), int(about["high"]), default, FLAGS)
-    elif described.name in FILES:
+    elif about["kind"] in FILE_KINDS:
         procedure.add_file_argument(name, shown, text, FILE, True, None, FLAGS)
     else:
         procedure.add_string_argument(name, shown, text, default, FLAGS)
@@ -116,14 +115,15 @@ def read(config: Gimp.ProcedureConfig) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for described in wording.options():
         value = config.get_property(property_name(described.name))
-        if described.name in LAYERS:
+        kind = described.metadata["kind"]
+        if kind == "layers":
             value = job.check_value(described, job.layers_from_text(value or ""))
-        elif described.name in FILES:
+        elif kind in FILE_KINDS:
             value = path_of(value)
         elif value is None:  # what GIMP makes of an empty text
             value = ""
         values[described.name] = value
-    values["separate"] = values["separate"] and wording.makes_layers(values["method"])
+    values["uncut"] = values["uncut"] and wording.makes_layers(values["method"])
     return values
 
 
@@ -132,12 +132,12 @@ def write(config: Gimp.ProcedureConfig, values: dict[str, Any]) -> None:
     for described in wording.options():
         if described.name not in values:
             continue
-        value = values[described.name]
-        if described.name in LAYERS:
+        value, kind = values[described.name], described.metadata["kind"]
+        if kind == "layers":
             value = layers_text(value)
-        elif described.name in FILES:
+        elif kind in FILE_KINDS:
             value = _file(value)
-        elif described.name == "separate" and not wording.makes_layers(values.get("method", "")):
+        elif described.name == "uncut" and not wording.makes_layers(values.get("method", "")):
             continue
         config.set_property(property_name(described.name), value)
 
@@ -176,7 +176,7 @@ def from_text(text: str) -> tuple[dict[str, Any], str]:
         raise ValueError(message)
     described = {each.name: each for each in wording.options()}
     values = {}
-    for name, value in data["options"].items():
+    for name, value in job.with_new_names(job.Job, data["options"]).items():
         if name in described:
             values[name] = job.check_value(described[name], value)
     return values, json.dumps(data.get("regions", []), ensure_ascii=False)

@@ -64,7 +64,8 @@ def start_from(config: Gimp.ProcedureConfig, scene: regions.Scene, layer: Gimp.L
                 config.set_property("regions", chosen)
                 return
     # These may be of another image, and are fitted to this one.
-    config.set_property("keep", regions.still_kept(config.get_property("keep") or "", scene))
+    kept = regions.still_kept(config.get_property("protect") or "", scene)
+    config.set_property("protect", kept)
     try:
         last = regions.from_json(chosen)
     except regions.RegionError:

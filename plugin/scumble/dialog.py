@@ -202,10 +202,10 @@ class Dialog:
         box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
         self._labels.add_widget(self._keep.label)
-        self._separate = self._widget("separate")
-        ours = {"keep": self._keep, "separate": self._separate, "size": self._size()}
+        self._uncut = self._widget("uncut")
+        ours = {"protect": self._keep, "uncut": self._uncut, "size": self._size()}
         for name in wording.IN_FRONT:
-            if name != "keep_strength":
+            if name != "protect_strength":
                 box.pack_start(ours.get(name) or self._widget(name), False, False, 0)
         return box
 
@@ -240,7 +240,7 @@ class Dialog:
         config, about = self._config, described.metadata
         if field == "seed":
             return self._seed(described)
-        if field in arguments.FILES:
+        if about["kind"] in arguments.FILE_KINDS:
             return self._file(described)
         if about["choices"]:
             widget = GimpUi.prop_choice_combo_box_new(config, name)
@@ -272,7 +272,7 @@ class Dialog:
     def _file(self, described: dataclasses.Field) -> Gtk.Widget:
         """Return the row of a picture file or of a folder."""
         name = arguments.property_name(described.name)
-        folder = described.name == "report"
+        folder = described.metadata["kind"] == "folder"
         act = Gtk.FileChooserAction.SELECT_FOLDER if folder else Gtk.FileChooserAction.OPEN
         title = "Choose a folder" if folder else "Choose a picture"
         button = Gtk.FileChooserButton(title=title, action=act, width_chars=16)
@@ -340,12 +340,12 @@ class Dialog:
             return
         self._rows.set_regions(chosen)
         self._keep.show_words()
-        if changed is None or changed.name in ("regions", "keep"):
+        if changed is None or changed.name in ("regions", "protect"):
             shares, kept = self._view.show_plans(self._plans(chosen), self._kept())
             self._rows.show_coverage(shares)
             self._keep.show_share(kept)
         self._show_size()
-        self._separate.set_sensitive(wording.makes_layers(config.get_property("method")))
+        self._uncut.set_sensitive(wording.makes_layers(config.get_property("method")))
         self._show_problem(chosen)
 
     def _plans(self, chosen: tuple[job.Region, ...]) -> list[regions.Plan | None]:
@@ -359,7 +359,7 @@ class Dialog:
 
     def _kept(self) -> regions.Source | None:
         try:
-            return regions.kept(self._config.get_property("keep") or "", self._scene)
+            return regions.kept(self._config.get_property("protect") or "", self._scene)
         except regions.RegionError:
             return None  # which the problem below the drawing says
 
@@ -367,7 +367,7 @@ class Dialog:
         problem = ""
         try:
             regions.plan(chosen, self._scene)
-            regions.kept(self._config.get_property("keep") or "", self._scene)
+            regions.kept(self._config.get_property("protect") or "", self._scene)
             options = arguments.read(self._config)
             named = tuple(
                 dataclasses.replace(region, style=region.style or "-") for region in chosen

@@ -11,7 +11,7 @@ from gi.repository import Gimp, GObject, Gtk
 
 
 class KeepRow(Gtk.Box):
-    """Shows and sets the arguments keep and keep-strength.
+    """Shows and sets the arguments protect and protect-strength.
 
     Parameters
     ----------
@@ -32,15 +32,15 @@ class KeepRow(Gtk.Box):
         self._list.set_tooltip_text(
             "What is to stay as it is, such as a face; also where a style goes"
         )
-        about = fields["keep_strength"].metadata
+        about = fields["protect_strength"].metadata
         self._firmly = Gtk.SpinButton.new_with_range(about["low"], about["high"], 1)
         self._firmly.set_tooltip_text(about["text"])
         both = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
-        config.bind_property("keep-strength", self._firmly, "value", both)
-        self._how = pickers.label_of(wording.label(fields["keep_strength"]), self._firmly)
+        config.bind_property("protect-strength", self._firmly, "value", both)
+        self._how = pickers.label_of(wording.label(fields["protect_strength"]), self._firmly)
         self._share = Gtk.Label(xalign=1.0, width_chars=5)
         self._share.set_tooltip_text("How much of the layer is kept")
-        self.label = pickers.label_of(wording.label(fields["keep"]), self._list)
+        self.label = pickers.label_of(wording.label(fields["protect"]), self._list)
         self.pack_start(self.label, False, False, 0)
         self.pack_start(self._list, True, True, 0)
         for widget in (self._how, self._firmly, self._share):
@@ -59,7 +59,7 @@ class KeepRow(Gtk.Box):
         pickers.show_share(self._share, share)
 
     def _words(self) -> str:
-        return str(self._config.get_property("keep") or regions.NOTHING)
+        return str(self._config.get_property("protect") or regions.NOTHING)
 
     def _chosen(self, words: str) -> None:
-        self._config.set_property("keep", words)
+        self._config.set_property("protect", words)

@@ -24,7 +24,6 @@ import job
 PLACE = "engine.json"
 """Beside the plug-in: where the engine is. The installer writes it."""
 
-RUN_PREFIX = "scumble-run-"
 LOGS_KEPT = 20
 HELLO_SECONDS = 120.0
 """The first start of a fresh environment reads some 200 MB from the disk."""
@@ -102,7 +101,7 @@ def make_run_folder() -> Path:
         If the user's temporary folder cannot be written.
     """
     try:
-        return Path(tempfile.mkdtemp(prefix=RUN_PREFIX))
+        return Path(tempfile.mkdtemp(prefix=job.RUN_FOLDER_PREFIX))
     except OSError as error:
         message = f"No temporary folder can be made: {error}. Make room for temporary files."
         raise PainterError(message) from error

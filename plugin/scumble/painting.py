@@ -19,7 +19,7 @@ from gi.repository import Gimp
 HERE = Path(__file__).resolve().parent
 CONTENT = "content.npy"
 RESULT = "result.npy"
-KEPT = "keep.npy"
+KEPT = "protect.npy"
 BEYOND = (
     "Some colours of the layer “{}” lie beyond sRGB, which is painted in; in the painting they are "
     "the nearest that sRGB has, where no style goes, too."
@@ -50,7 +50,7 @@ class Painting:
         self.place = painter.read_place(HERE)
         scene = canvas.scene_of(wish.image, wish.content)
         self.plans = regions.plan(wish.regions, scene)
-        self.kept = regions.kept(wish.options["keep"], scene)
+        self.kept = regions.kept(wish.options["protect"], scene)
         self.precision = wish.image.get_precision()
         self.name = results.layer_name(self.plans, wish.options["method"], wish.options["strength"])
         self.folder = painter.make_run_folder()
@@ -83,14 +83,14 @@ class Painting:
                 layer = Gimp.Item.get_by_id(plan.style.item.number)
                 canvas.write_pixels(layer, self.folder / style)
             mask = self._hand_over_mask(number, plan)
-            style_mask = plan.region.style_mask and regions.local_path(plan.region.style_mask)
-            made.append(
-                dataclasses.replace(
-                    plan.region, style=style, mask=mask, style_mask=style_mask, name=plan.name
-                )
-            )
+            given = {"style": style, "mask": mask, "name": plan.name}
+            for described in job.options(job.Region):
+                path = getattr(plan.region, described.name)
+                if described.metadata["kind"] in job.INPUT_KINDS and path:
+                    given[described.name] = regions.local_path(path)
+            made.append(dataclasses.replace(plan.region, **given))
             told(0.5 + 0.5 * number / len(self.plans))
-        options = {**wish.options, "keep": self._hand_over_kept()}
+        options = {**wish.options, "protect": self._hand_over_kept()}
         wanted = job.Job(content=CONTENT, output=RESULT, regions=tuple(made), **options)
         job.check(wanted)
         return wanted
@@ -101,7 +101,7 @@ class Painting:
             return plan.mask.kind
         name = f"mask-{number}.npy"
         if plan.mask.kind == regions.FILE:
-            if not wish.options["separate"]:
+            if not wish.options["uncut"]:
                 return plan.mask.path
             canvas.write_mask_file(wish.content, Path(plan.mask.path), self.folder / name)
             return name
@@ -137,7 +137,7 @@ class Painting:
         pictures = outcome.files[1:]
         if len(pictures) == 1:  # of what was painted in one go there is one picture for all styles
             pictures *= len(self.plans)
-        if self.job.separate and len(pictures) == len(self.plans):
+        if self.job.uncut and len(pictures) == len(self.plans):
             parts = tuple(
                 results.Part(
                     name=plan.name,

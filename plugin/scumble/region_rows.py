@@ -191,7 +191,7 @@ class _Row(Gtk.Grid):
 
     def _numbers(self) -> Gtk.Box:
         box = Gtk.Box(spacing=6)
-        for name, step in (("weight", 0.1), ("scale", 0.05)):
+        for name, step in (("weight", 0.1), ("style_size", 0.05)):
             about = FIELDS[name].metadata
             adjustment = Gtk.Adjustment(
                 value=getattr(self._region, name),

@@ -6,7 +6,7 @@ A region is written as one JSON object, in a script as in the settings that a re
 * ``mask``: empty for the whole layer, ``selection``, ``outside`` (what is not selected), ``rest``
   (what the other masks leave), ``channel:WHICH``, ``mask:WHICH`` (a layer's mask), ``alpha:WHICH``
   (a layer's transparency), ``grey:WHICH`` (a layer's grey value), or the path of a grey picture.
-* ``style_mask``, ``weight``, ``scale`` and ``name``, as in a job.
+* ``style_mask``, ``weight``, ``style_size`` and ``name``, as in a job.
 
 What is kept of the content is told by the same words as a mask, but for ``rest``; empty for
 nothing.
@@ -260,11 +260,11 @@ def kept(words: str, scene: Scene) -> Source | None:
         return None
     if words == REST:
         message = (
-            "Keep: “rest” is what the regions' masks leave, where the content stays anyhow; name "
-            "the selection, a channel, a layer's mask or a grey picture."
+            "Protect: “rest” is what the regions' masks leave, where the content stays anyhow; "
+            "name the selection, a channel, a layer's mask or a grey picture."
         )
         raise RegionError(message)
-    return _mask("Keep", words, scene)
+    return _mask("Protect", words, scene)
 
 
 def still_kept(words: str, scene: Scene) -> str:
@@ -295,8 +295,8 @@ def covers_nothing(name: str, mask: Source, pixels: int, layer: str) -> RegionEr
 def keeps_nothing(mask: Source, pixels: int, layer: str) -> RegionError:
     """Return the error for a mask of what is kept that is zero everywhere on the layer."""
     message = (
-        f"Keep covers 0 of the {pixels:,} pixels of the layer “{layer}”: its mask, {mask.words}, "
-        "is empty there. Choose another mask for it, or keep nothing."
+        f"Protect covers 0 of the {pixels:,} pixels of the layer “{layer}”: its mask, "
+        f"{mask.words}, is empty there. Choose another mask for it, or protect nothing."
     )
     return RegionError(message)
 
@@ -308,13 +308,13 @@ def _region(number: int, entry: Any) -> job.Region:
         message = f"{where}: an object with fields such as 'style' is needed, not {entry!r}."
         raise RegionError(message)
     for name in entry:
-        if name not in described:
+        if name not in described and name not in job.OLD_NAMES["Region"]:
             message = f"{where}: {name!r} is unknown; a region has {', '.join(described)}."
             raise RegionError(message)
     try:
         given = {
             name: job.check_value(described[name], value, where + ".")
-            for name, value in entry.items()
+            for name, value in job.with_new_names(job.Region, entry).items()
         }
     except job.JobError as error:
         raise RegionError(str(error)) from error

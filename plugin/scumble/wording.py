@@ -12,24 +12,21 @@ import dataclasses
 
 import job
 
-NOT_OPTIONS = ("content", "output", "regions")
-"""Fields of a job that the image gives."""
-
 GIMPS = ("_Load Saved Settings", "_Save Settings", "_Reset", "_Cancel")
 """The buttons that GIMP puts into every such dialog."""
 
 PAINT, HELP = "_Paint", "_Help"
-ADD, MORE = "A_dd a style", "Mor_e options"
+ADD, MORE = "_Add a style", "Mor_e options"
 
-ROW = {"style": "S_tyle", "mask": "goes o_n", "weight": "_Weight", "scale": "St_yle size"}
+ROW = {"style": "S_tyle", "mask": "goes o_n", "weight": "_Weight", "style_size": "St_yle size"}
 """What stands in the row of each region; its letters go from row to row."""
 
 OWN = {
-    "keep": "k",
-    "keep_strength": "f",
+    "protect": "d",
+    "protect_strength": "f",
     "strength": "g",
     "method": "m",
-    "separate": "a",
+    "uncut": "k",
     "colors": "o",
     "iterations": "i",
     "size": "z",
@@ -38,35 +35,37 @@ IN_FRONT = tuple(OWN)
 """The options that a dialog shows first."""
 
 SHARED = {
-    "u": "guidance scales init_picture optimizer content_layers style_layers threads",
-    "b": "grow bands init history pooling",
-    "v": "learning_rate tv seed report device",
+    "u": "scales init_picture optimizer content_layers style_layers threads",
+    "b": "propagation grow bands init lbfgs_memory pooling",
+    "v": "learning_rate smoothing seed report device",
 }
 LETTERS = {**OWN, **{name: each for each, names in SHARED.items() for name in names.split()}}
 
 LABELS = {
-    "keep_strength": "how firmly",
-    "separate": "Layers with masks",
+    "protect": "Protected",
+    "protect_strength": "how firmly",
+    "uncut": "Layers with masks",
+    "propagation": "Masks carried by",
     "grow": "Grow by",
     "scales": "Number of scales",
     "init": "Begin from",
     "optimizer": "Optimizer used",
     "learning_rate": "Adam's step, in levels",
-    "history": "Steps remembered",
+    "lbfgs_memory": "Steps remembered",
     "pooling": "Pooled by",
     "content_layers": "Content layers used",
     "style_layers": "Style layers used",
-    "tv": "Smoothing value",
+    "smoothing": "Smoothing value",
     "seed": "Seed value",
     "report": "Report saved in",
     "threads": "Threads used",
 }
 
 TEXTS = {
-    "keep": "What is to be kept of the content, such as a face: selection, outside, channel:NAME, "
-    "mask:NAME, alpha:NAME, grey:NAME, or the path of a grey picture, white where the content is "
-    "kept; empty for nothing.",
-    "separate": "Gives what was painted before the masks cut it out: a layer for each style, with "
+    "protect": "What must stay like the photo, such as a face: selection, outside, channel:NAME, "
+    "mask:NAME, alpha:NAME, grey:NAME, or the path of a gray picture, white where the content must "
+    "stay; empty for nothing.",
+    "uncut": "Gives what was painted before the masks cut it out: a layer for each style, with "
     "its region as a layer mask that can be repainted. With stitch each is all in its style; with "
     "cutout and auto all show one painting, which goes on beyond the regions.",
 }
@@ -102,7 +101,7 @@ def choice_label(described: dataclasses.Field, nick: str) -> str:
 def makes_layers(method: str) -> bool:
     """Whether the contract lets this method give a picture for each style."""
     try:
-        job.check(job.Job("-", "-", (job.Region("-"),), method=method, separate=True))
+        job.check(job.Job("-", "-", (job.Region("-"),), method=method, uncut=True))
     except job.JobError:
         return False
     return True
@@ -115,4 +114,4 @@ def letter(marked: str) -> str:
 
 def options() -> list[dataclasses.Field]:
     """Return the fields of a job that are options in GIMP."""
-    return [each for each in dataclasses.fields(job.Job) if each.name not in NOT_OPTIONS]
+    return job.options()

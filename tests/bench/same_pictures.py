@@ -57,29 +57,47 @@ def jobs() -> dict[str, dict[str, Any]]:
     part = [{"style": "blocks.npy", "style_mask": "face.npy"}, {"style": "stripes.npy"}]
     return {
         "one style": {"regions": [stripes]},
-        "auto hard": {"regions": hard, "separate": True},
+        "auto hard": {"regions": hard, "uncut": True},
         "auto soft": {"regions": soft, "size": 2500},
-        "joint": {"regions": two, "method": "joint", "guidance": "inside", "grow": 1},
-        "squared": {"regions": two, "method": "joint", "guidance": "squared", "tv": 50.0},
-        "banded": {"regions": soft, "method": "banded", "bands": 4, "keep": "face.npy"},
+        "joint": {"regions": two, "method": "joint", "propagation": "inside", "grow": 1},
+        "squared": {"regions": two, "method": "joint", "propagation": "squared", "smoothing": 50.0},
+        "banded": {"regions": soft, "method": "banded", "bands": 4, "protect": "face.npy"},
         "pinned": {"regions": hard, "method": "pinned", "size": 3000},
-        "gradient": {"regions": two, "method": "gradient", "tv": 10.0},
-        "stitch": {"regions": soft, "method": "stitch", "scales": 2, "separate": True},
-        "cutout small": {"regions": two, "method": "cutout", "size": 2000, "keep": "face.npy"},
+        "gradient": {"regions": two, "method": "gradient", "smoothing": 10.0},
+        "stitch": {"regions": soft, "method": "stitch", "scales": 2, "uncut": True},
+        "cutout small": {"regions": two, "method": "cutout", "size": 2000, "protect": "face.npy"},
         "max pooling": {"regions": [stripes], "pooling": "max", "init": "noise", "seed": 3},
         "colors": {"regions": part, "init": "colors", "colors": "luminance"},
         "match": {"regions": soft, "colors": "match", "optimizer": "adam", "scales": 2},
-        "all": {"regions": hard, "guidance": "all", "history": 5, "strength": 5.0},
+        "all": {"regions": hard, "propagation": "all", "lbfgs_memory": 5, "strength": 5.0},
     }
+
+
+OLD_NAMES = {
+    "smoothing": "tv",
+    "lbfgs_memory": "history",
+    "uncut": "separate",
+    "protect": "keep",
+    "propagation": "guidance",
+}
+"""Today's names of a job's fields and those that checkouts of version 0.1.0 understand."""
+
+
+def names_of(checkout: Path) -> dict[str, str]:
+    """Return what this checkout calls the fields that have another name here."""
+    contract = (checkout / "engine" / "job.py").read_text(encoding="utf-8")
+    return {new: old for new, old in OLD_NAMES.items() if f"    {new}: " not in contract}
 
 
 def paint(checkout: Path, folder: Path) -> dict[str, str]:
     """Paint every job with one checkout; return a line for each: its pictures and its loss."""
     found = {}
+    names = names_of(checkout)
     for name, fields in jobs().items():
         job = {"content": "content.npy", "output": "out.npy", "iterations": 8, "threads": 1}
         file = folder / "job.json"
-        file.write_text(json.dumps({**job, **fields}), encoding="utf-8")
+        renamed = {names.get(field, field): value for field, value in fields.items()}
+        file.write_text(json.dumps({**job, **renamed}), encoding="utf-8")
         command = [sys.executable, "-m", "engine", "job", str(file), "--json"]
         done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
         if done.returncode:

@@ -69,11 +69,11 @@ METHODS: dict[str, dict[str, Any]] = {
     "gradient": {"method": "gradient"},
     "stitch": {"method": "stitch"},
     "joint": {"method": "joint"},
-    "joint, inside": {"method": "joint", "guidance": "inside"},
-    "joint, inside, grown 3": {"method": "joint", "guidance": "inside", "grow": 3},
-    "joint, resize": {"method": "joint", "guidance": "resize"},
+    "joint, inside": {"method": "joint", "propagation": "inside"},
+    "joint, inside, grown 3": {"method": "joint", "propagation": "inside", "grow": 3},
+    "joint, resize": {"method": "joint", "propagation": "resize"},
     "pinned": {"method": "pinned"},
-    "cutout, receptive": {"method": "cutout", "guidance": "receptive"},
+    "cutout, receptive": {"method": "cutout", "propagation": "receptive"},
     "cutout": {"method": "cutout"},
 }
 POLISH_STEPS = 20
@@ -86,7 +86,7 @@ OTHERS: dict[str, dict[str, Any]] = {
 
 SOFT: dict[str, dict[str, Any]] = {
     "joint, T": {"method": "joint"},
-    "joint, T squared": {"method": "joint", "guidance": "squared"},
+    "joint, T squared": {"method": "joint", "propagation": "squared"},
     **{f"banded, {bands}": {"method": "banded", "bands": bands} for bands in (3, 5, 7)},
 }
 
@@ -206,7 +206,7 @@ class Study:
         options = dict(self.options)
         polish, routed = options.pop("polish", False), options.pop("routed", False)
         if "outside" in options:
-            options.update(keep=outside, keep_strength=options.pop("outside"))
+            options.update(protect=outside, protect_strength=options.pop("outside"))
         job = replace(job, **options)
         method = ROUTED if routed else None
         result = stylize(job, lambda event: None, threading.Event(), method=method)

@@ -6,25 +6,32 @@ import dataclasses
 import json
 import string
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.job import (
+    INPUT_KINDS,
+    KINDS,
     LAYERS,
     MAX_REGIONS,
     MIN_SIDE,
+    OLD_NAMES,
+    PATH_KINDS,
     REST,
     Job,
     JobError,
     Region,
     check,
     check_value,
+    options,
 )
-from engine.jobfile import job_from_dict, load_job, resolve_paths
+from engine.jobfile import job_from_dict, load_job, paths_of, resolve_paths, with_paths
 from engine.masks.regions import region_name
 from engine.methods import METHODS
+from models import vgg16
 
 JOB_FIELDS = {each.name: each for each in dataclasses.fields(Job)}
 REGION_FIELDS = {each.name: each for each in dataclasses.fields(Region)}
@@ -49,7 +56,7 @@ def within(described: dataclasses.Field) -> st.SearchStrategy:
     about = described.metadata
     if about["choices"]:
         return st.sampled_from(about["choices"])
-    if described.name.endswith("_layers"):
+    if about["kind"] == "layers":
         return layers
     if isinstance(described.default, bool):
         return st.booleans()
@@ -75,8 +82,8 @@ def consistent(job: Job) -> Job:
         size=max(job.size, MIN_SIDE**2) if job.size else 0,
         content_layers=(*job.content_layers[:-1], (job.content_layers[-1][0], 1.0)),
         optimizer="auto" if job.method == "gradient" else job.optimizer,
-        grow=job.grow if job.guidance in ("inside", "all") else 0,
-        separate=job.separate and job.method in ("auto", "cutout", "stitch"),
+        grow=job.grow if job.propagation in ("inside", "all") else 0,
+        uncut=job.uncut and job.method in ("auto", "cutout", "stitch"),
     )
 
 
@@ -145,7 +152,7 @@ def test_choices(described):
         ("iterations", None, "a whole number"),
         ("strength", "much", "a number"),
         ("strength", True, "a number"),
-        ("separate", 1, "true or false"),
+        ("uncut", 1, "true or false"),
         ("content", 3, "a text"),
         ("method", ["joint"], "a text"),
     ],
@@ -203,7 +210,7 @@ def test_layers_as_an_object():
         ({"init": "picture"}, ["init_picture", "empty"]),
         ({"method": "gradient", "optimizer": "lbfgs"}, ["optimizer", "'lbfgs'", "'adam'"]),
         ({"grow": 2}, ["grow", "2", "'auto'", "'inside'", "'all'"]),
-        ({"separate": True, "method": "joint"}, ["separate", "'stitch'", "'auto'", "'joint'"]),
+        ({"uncut": True, "method": "joint"}, ["uncut", "'stitch'", "'auto'", "'joint'"]),
     ],
 )
 def test_what_does_not_go_together(changes, words):
@@ -264,6 +271,91 @@ def test_paths_belong_to_the_job_files_folder(tmp_path):
     assert resolved.regions[1] == Region(str(tmp_path / "t.png"), REST)
 
 
+OPTIONAL_PATHS: dict[str, Any] = {
+    each.name: each.name for each in options() if each.metadata["kind"] in PATH_KINDS
+}
+FULL = Job(
+    content="c",
+    output="o",
+    init="picture",
+    **OPTIONAL_PATHS,
+    regions=(Region("s1", "m1", "p1"), Region("s2", REST)),
+)
+
+
+def test_every_path_of_a_job_is_found_by_its_kind():
+    optional = ("protect", "init_picture")
+    assert paths_of(FULL, INPUT_KINDS) == ("c", *optional, "s1", "m1", "p1", "s2")
+    assert paths_of(FULL, ("file", "folder")) == ("o", "report")
+    assert set(paths_of(FULL)) == {"c", "o", "report", *optional, "s1", "m1", "p1", "s2"}
+
+
+def test_a_picture_to_start_from_is_read_only_if_it_is_asked_for():
+    assert "init_picture" not in paths_of(dataclasses.replace(FULL, init="noise"))
+
+
+def test_changed_paths_are_those_of_the_kinds_and_nothing_else():
+    changed = with_paths(FULL, str.upper, ("mask",))
+    first, second = (Region("s1", "M1", "P1"), Region("s2", REST))
+    expected = dataclasses.replace(FULL, protect="PROTECT", regions=(first, second))
+    assert changed == expected
+    assert with_paths(Job(), lambda path: "made up") == Job()
+
+
+def test_a_kind_says_what_type_a_field_has():
+    types = {"number": (int, float), "switch": (bool,), "layers": (tuple,), "regions": (tuple,)}
+    for described in (*JOB_FIELDS.values(), *REGION_FIELDS.values()):
+        about = described.metadata
+        assert about["kind"] in KINDS, described.name
+        assert type(described.default) in types.get(about["kind"], (str,)), described.name
+        assert bool(about["choices"]) == (about["kind"] == "choice"), described.name
+        assert (about["low"] is not None) == (about["kind"] == "number"), described.name
+        if about["needs"]:
+            owner = JOB_FIELDS if described.name in JOB_FIELDS else REGION_FIELDS
+            assert about["needs"][1] in owner[about["needs"][0]].metadata["choices"]
+
+
+def test_the_layers_are_those_of_the_network():
+    assert LAYERS == vgg16.LAYERS
+
+
+OLD = {
+    "tv": 5.0,
+    "history": 7,
+    "separate": True,
+    "keep": "face.png",
+    "keep_strength": 9.0,
+    "guidance": "inside",
+}
+
+
+def test_a_job_of_version_0_1_0_is_read():
+    regions = [{"style": "style.png", "scale": 2.0}]
+    old = {"content": "content.png", "output": "out.png", "regions": regions, **OLD}
+    assert job_from_dict(old) == dataclasses.replace(
+        JOB,
+        regions=(Region("style.png", style_size=2.0),),
+        smoothing=5.0,
+        lbfgs_memory=7,
+        uncut=True,
+        protect="face.png",
+        protect_strength=9.0,
+        propagation="inside",
+    )
+    assert set(OLD_NAMES["Job"]) == set(OLD)
+
+
+def test_old_names_lead_to_fields_and_are_none_themselves():
+    for kind, fields in (("Job", JOB_FIELDS), ("Region", REGION_FIELDS)):
+        assert set(OLD_NAMES[kind].values()) <= set(fields)
+        assert not set(OLD_NAMES[kind]) & set(fields)
+
+
+def test_a_field_under_both_names_is_refused():
+    with pytest.raises(JobError, match=r"^tv is the old name of smoothing; give only smoothing\.$"):
+        job_from_dict({**JOB.to_dict(), "tv": 1.0})
+
+
 def test_regions_have_names():
     job = dataclasses.replace(JOB, regions=(Region("a/waves.png"), Region("b.png", name="sky")))
     assert region_name(job, 0) == "1 (waves.png)"
@@ -280,7 +372,7 @@ def test_the_optimizer_that_auto_stands_for(method, optimizer, used):
 
 
 @pytest.mark.parametrize(
-    ("method", "guidance", "used"),
+    ("method", "propagation", "used"),
     [
         ("joint", "auto", "receptive"),
         ("cutout", "auto", "resize"),
@@ -288,6 +380,6 @@ def test_the_optimizer_that_auto_stands_for(method, optimizer, used):
         ("joint", "inside", "inside"),
     ],
 )
-def test_the_guidance_that_auto_stands_for(method, guidance, used):
-    job = dataclasses.replace(JOB, method=method, guidance=guidance)
+def test_the_propagation_that_auto_stands_for(method, propagation, used):
+    job = dataclasses.replace(JOB, method=method, propagation=propagation)
     assert METHODS[method].propagation_for(job) == used

@@ -45,8 +45,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def paint(folder: Path, **more: Any) -> Result:
-    given: dict[str, Any] = {"keep": "face.png", "keep_strength": 300.0, "iterations": 12, **more}
-    given["keep"] = str(folder / given["keep"]) if given["keep"] else ""
+    given: dict[str, Any] = {
+        "protect": "face.png",
+        "protect_strength": 300.0,
+        "iterations": 12,
+        **more,
+    }
+    given["protect"] = str(folder / given["protect"]) if given["protect"] else ""
     regions = (Region(str(folder / "s.png")),)
     given["device"] = "cpu"
     job = Job(content=str(folder / "c.png"), regions=regions, threads=2, **given)
@@ -62,7 +67,7 @@ def change(folder: Path, result: Result, where: tuple[slice, slice]) -> float:
 def test_the_picture_changes_less_inside_and_no_less_outside(folder: Path, method: str) -> None:
     # Gradient masking's Adam takes equally large steps everywhere at first.
     settings = {"method": method, "iterations": 30 if method == "gradient" else 12}
-    plain, kept = paint(folder, **settings, keep=""), paint(folder, **settings)
+    plain, kept = paint(folder, **settings, protect=""), paint(folder, **settings)
     assert change(folder, plain, INSIDE) > 20  # else there would be nothing to keep
     most = 0.95 if method == "gradient" else 0.75
     assert change(folder, kept, INSIDE) < most * change(folder, plain, INSIDE)
@@ -81,29 +86,29 @@ def test_the_picture_changes_less_inside_and_no_less_outside(folder: Path, metho
     ids=str,
 )
 def test_keeping_goes_with_other_settings(folder: Path, more: dict[str, Any]) -> None:
-    plain, kept = paint(folder, **{**more, "keep": ""}), paint(folder, **more)
+    plain, kept = paint(folder, **{**more, "protect": ""}), paint(folder, **more)
     assert change(folder, kept, INSIDE) < 0.9 * change(folder, plain, INSIDE)
 
 
 def test_more_keeping_changes_less(folder: Path) -> None:
     found = [
-        change(folder, paint(folder, keep_strength=strength), INSIDE)
+        change(folder, paint(folder, protect_strength=strength), INSIDE)
         for strength in (1.0, 6.0, 36.0, 300.0)
     ]
     for weaker, stronger in zip(found, found[1:]):
         assert stronger < 0.97 * weaker
-    pale = change(folder, paint(folder, keep="pale.png"), INSIDE)
+    pale = change(folder, paint(folder, protect="pale.png"), INSIDE)
     assert found[3] < pale < found[0]
 
 
 def test_without_keep_its_strength_changes_no_bit(folder: Path) -> None:
-    one, other = paint(folder, keep="", keep_strength=30.0), paint(folder, keep="")
+    one, other = paint(folder, protect="", protect_strength=30.0), paint(folder, protect="")
     np.testing.assert_array_equal(one.picture.rgb, other.picture.rgb)
     assert one.loss == other.loss
 
 
 def test_a_strength_of_1_keeps_nothing(folder: Path) -> None:
-    kept, plain = paint(folder, keep_strength=1.0), paint(folder, keep="")
+    kept, plain = paint(folder, protect_strength=1.0), paint(folder, protect="")
     np.testing.assert_allclose(kept.picture.rgb, plain.picture.rgb, rtol=0, atol=0.5)
 
 
@@ -113,7 +118,7 @@ def test_a_stopped_painting_is_kept_there_as_well(folder: Path) -> None:
     job = Job(
         content=str(folder / "c.png"),
         regions=(Region(str(folder / "s.png")),),
-        keep=str(folder / "face.png"),
+        protect=str(folder / "face.png"),
         device="cpu",
     )
     result = stylize(job, lambda event: None, stop)
@@ -122,7 +127,7 @@ def test_a_stopped_painting_is_kept_there_as_well(folder: Path) -> None:
 
 
 def test_a_mask_of_any_size_is_brought_to_the_contents(folder: Path) -> None:
-    job = Job(content="c", regions=(Region("s"),), keep=str(folder / "face.png"))
+    job = Job(content="c", regions=(Region("s"),), protect=str(folder / "face.png"))
     mask = keep_mask(job, (96, 128))
     assert mask is not None
     assert mask.shape == (96, 128)
@@ -133,14 +138,14 @@ def test_a_mask_of_any_size_is_brought_to_the_contents(folder: Path) -> None:
 
 
 def test_a_black_mask_is_refused_with_its_coverage(folder: Path) -> None:
-    with pytest.raises(JobError, match=r"^keep: .*black\.png covers 0 of 3072 pixels.*white"):
-        paint(folder, keep="black.png")
+    with pytest.raises(JobError, match=r"^protect: .*black\.png covers 0 of 3072 pixels.*white"):
+        paint(folder, protect="black.png")
 
 
 def test_a_mask_that_cannot_be_read_is_refused(folder: Path) -> None:
     for name in ("no picture.png", "missing.png"):
         with pytest.raises(PictureError, match=name):
-            paint(folder, keep=name)
+            paint(folder, protect=name)
 
 
 @pytest.fixture
@@ -148,11 +153,20 @@ def pictures(tmp_path: Path) -> Path:
     return make_pictures(tmp_path)
 
 
-KEEP = ("stylize", "content.png", "out.png", "--style", "waves.png", "--keep", "ramp.png", *QUICK)
+KEEP = (
+    "stylize",
+    "content.png",
+    "out.png",
+    "--style",
+    "waves.png",
+    "--protect",
+    "ramp.png",
+    *QUICK,
+)
 
 
 def test_the_command_line_keeps_and_a_result_repeats_it(pictures: Path, model_home: Path) -> None:
-    done = scumble(*KEEP, "--keep-strength", "100", home=model_home, folder=pictures)
+    done = scumble(*KEEP, "--protect-strength", "100", home=model_home, folder=pictures)
     assert done.returncode == 0, done.stderr
     plain = scumble(*KEEP[:2], "plain.png", *KEEP[3:5], *QUICK, home=model_home, folder=pictures)
     assert plain.returncode == 0, plain.stderr
@@ -181,7 +195,7 @@ def test_a_job_files_mask_lies_beside_it(pictures: Path, model_home: Path) -> No
         "output": "out.png",
         "regions": [{"style": "waves.png"}],
         "iterations": 2,
-        "keep": "ramp.png",
+        "protect": "ramp.png",
     }
     (pictures / "job.json").write_text(json.dumps(job), encoding="utf-8")
     (pictures / "elsewhere").mkdir()
@@ -193,11 +207,14 @@ def test_a_job_files_mask_lies_beside_it(pictures: Path, model_home: Path) -> No
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--keep", "black.png"), ("black.png covers 0 of 3072 pixels", "white")),
-        (("--keep", "missing.png"), ("There is no file missing.png.",)),
-        (("--keep", "job.txt"), ("job.txt",)),
-        (("--keep", "out.png"), ("out.png is also read by the job",)),
-        (("--keep", "ramp.png", "--keep-strength", "0.5"), ("--keep-strength", "1 to 1000")),
+        (("--protect", "black.png"), ("black.png covers 0 of 3072 pixels", "white")),
+        (("--protect", "missing.png"), ("There is no file missing.png.",)),
+        (("--protect", "job.txt"), ("job.txt",)),
+        (("--protect", "out.png"), ("out.png is also read by the job",)),
+        (
+            ("--protect", "ramp.png", "--protect-strength", "0.5"),
+            ("--protect-strength", "1 to 1000"),
+        ),
     ],
     ids=str,
 )

@@ -174,7 +174,7 @@ def test_a_region_that_vanishes_at_a_deep_layer_is_said_once(folder: Path) -> No
     layers = (("conv1_1", 0.5), ("conv4_1", 0.5))
     region = Region("one.png", "middle.png", name="middle")
     result = painter.paint(
-        job(folder, region, guidance="inside", style_layers=layers, scales=2, iterations=1)
+        job(folder, region, propagation="inside", style_layers=layers, scales=2, iterations=1)
     )
     assert result.notices == tuple(
         event.text for event in painter.events if isinstance(event, Notice)
@@ -320,7 +320,7 @@ def test_only_what_the_style_mask_shows_of_a_style_counts(folder: Path, method: 
     Image.fromarray(half).save(folder / "half.png")
     results = [
         paint(
-            job(folder, Region(f"{name}.png", style_mask=mask), method=method, guidance="inside")
+            job(folder, Region(f"{name}.png", style_mask=mask), method=method, propagation="inside")
         ).picture.rgb
         for name, mask in (("grey", "half.png"), ("loud", "half.png"), ("loud", ""))
     ]
@@ -330,7 +330,7 @@ def test_only_what_the_style_mask_shows_of_a_style_counts(folder: Path, method: 
 
 def test_a_styles_scale_changes_the_result(folder: Path) -> None:
     once, larger = (
-        paint(job(folder, Region("one.png", scale=scale))).picture.rgb for scale in (1.0, 2.0)
+        paint(job(folder, Region("one.png", style_size=scale))).picture.rgb for scale in (1.0, 2.0)
     )
     assert np.abs(once - larger).mean() > 1
 
@@ -352,27 +352,27 @@ def test_the_smallest_and_the_longest_pictures_are_painted_with_all_layers(
 
 def test_stitching_is_the_masked_sum_of_whole_pictures(folder: Path) -> None:
     regions = Region("one.png", "middle.png"), Region("other.png", "ramp.png")
-    result = paint(job(folder, *regions, method="stitch", separate=True))
-    assert len(result.separate) == 2
+    result = paint(job(folder, *regions, method="stitch", uncut=True))
+    assert len(result.uncut) == 2
     content = original(folder).astype(np.float64)
     one, other = (np.asarray(Image.open(folder / each.mask), float) / 255 for each in regions)
     over = np.maximum(one + other, 1)  # where they overlap, shares of the sum
-    first, second = (each.rgb.astype(np.float64) for each in result.separate)
+    first, second = (each.rgb.astype(np.float64) for each in result.uncut)
     left = 1 - np.minimum(one + other, 1)
     shares = [(share / over)[..., None] for share in (one, other)]
     expected = shares[0] * first + shares[1] * second + left[..., None] * content
     np.testing.assert_allclose(result.picture.rgb, expected, rtol=0, atol=0.01)
-    np.testing.assert_array_equal(result.separate[0].alpha, result.picture.alpha)
-    alone = paint(job(folder, regions[0], method="stitch", separate=True))
-    np.testing.assert_array_equal(alone.separate[0].rgb, result.separate[0].rgb)
+    np.testing.assert_array_equal(result.uncut[0].alpha, result.picture.alpha)
+    alone = paint(job(folder, regions[0], method="stitch", uncut=True))
+    np.testing.assert_array_equal(alone.uncut[0].rgb, result.uncut[0].rgb)
 
 
 @pytest.mark.parametrize("method", ["auto", "cutout"])
 def test_cutout_is_one_picture_under_the_masks(folder: Path, method: str) -> None:
     regions = Region("one.png", "middle.png"), Region("other.png", "ramp.png")
-    result = paint(job(folder, *regions, method=method, separate=True))
+    result = paint(job(folder, *regions, method=method, uncut=True))
     assert result.method == "cutout"
-    (free,) = result.separate
+    (free,) = result.uncut
     content = original(folder).astype(np.float64)
     masks = (np.asarray(Image.open(folder / each.mask), float) / 255 for each in regions)
     covered = np.minimum(sum(masks), 1)[..., None]
@@ -384,7 +384,7 @@ def test_cutout_is_one_picture_under_the_masks(folder: Path, method: str) -> Non
 
 def test_where_masks_cover_everything_nothing_is_cut_out(folder: Path) -> None:
     regions = Region("one.png", "ramp.png"), Region("other.png", "rest")
-    result = paint(job(folder, *regions, separate=True))
+    result = paint(job(folder, *regions, uncut=True))
     assert result.method == "banded"
-    (free,) = result.separate
+    (free,) = result.uncut
     np.testing.assert_allclose(free.rgb, result.picture.rgb, rtol=0, atol=0.01)

@@ -14,8 +14,9 @@ from PIL import Image
 
 from engine import __version__
 from engine.errors import CODES
+from engine.job import RUN_FOLDER_PREFIX
 from engine.jobfile import job_from_dict
-from engine.worker import PREFIX, PREVIEW_NAMES
+from engine.worker import PREVIEW_NAMES
 from tests.engine.programs import HEIGHT, PATIENCE, WIDTH, command, environment, noise
 from tests.engine.worker_process import Worker
 
@@ -26,7 +27,7 @@ FOREVER = 10_000
 @pytest.fixture
 def run_folder(tmp_path):
     """A run folder as the plug-in makes it."""
-    folder = tmp_path / f"{PREFIX}abc"
+    folder = tmp_path / f"{RUN_FOLDER_PREFIX}abc"
     folder.mkdir()
     np.save(folder / "content.npy", np.dstack([noise(1), np.full((HEIGHT, WIDTH), 200, np.uint8)]))
     np.save(folder / "style-1.npy", noise(2, 40, 50).astype(np.uint16) * 257)
@@ -204,7 +205,7 @@ run.stylize = chatty
 
 
 def test_each_styles_own_picture(start, run_folder):
-    worker = start({"iterations": 1, "method": "stitch", "separate": True, "output": "r.png",
+    worker = start({"iterations": 1, "method": "stitch", "uncut": True, "output": "r.png",
                     "regions": [{"style": "style-1.npy", "mask": "mask-1.npy"},
                                 {"style": "style-1.npy", "mask": "rest"}]})  # fmt: skip
     done = worker.wait_for("done")
@@ -315,7 +316,7 @@ run.stylize = broken
 
 
 def test_a_full_disk(start, model_home, run_folder, full_disk):
-    folder = full_disk.folder / f"{PREFIX}full"
+    folder = full_disk.folder / f"{RUN_FOLDER_PREFIX}full"
     folder.mkdir()
     for each in run_folder.iterdir():
         (folder / each.name).write_bytes(each.read_bytes())
@@ -339,7 +340,7 @@ def test_folders_that_are_no_run_folders(tmp_path, kind):
     photos.mkdir()
     (photos / "holiday.jpg").write_text("precious")
     (photos / "job.json").write_text("{}")
-    folder = tmp_path / f"{PREFIX}1"
+    folder = tmp_path / f"{RUN_FOLDER_PREFIX}1"
     if kind == "another name":
         folder = photos
     elif kind == "no job":

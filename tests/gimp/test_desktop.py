@@ -47,7 +47,7 @@ def test_the_dialog_by_mouse(gimp: Gimp, inside: str) -> None:
     files = [f"{gimp.tmp_inside}/{name}.xcf" for name in OPENED]
     asked = drive(gimp, inside, "mouse.py", *files)
     regions = [
-        (each["name"], each["style"], each["mask"], each["weight"], each["scale"])
+        (each["name"], each["style"], each["mask"], each["weight"], each["style_size"])
         for each in asked["regions"]
     ]
     assert regions == [

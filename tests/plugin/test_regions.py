@@ -96,7 +96,7 @@ def test_files_by_path_and_by_uri(regions, scene, tmp_path):
         ({"style": "layer:Night", "mask": "alpha:Night"}, "“Night” has no transparency"),
         ({"style": "layer:Night", "mask": "channel:Land"}, "no channel called “Land”"),
         ({"style": "layer:Night", "strength": 2}, "'strength' is unknown; a region has style"),
-        ({"style": "layer:Night", "scale": 9}, "regions[1].scale: 9.0 is out of range"),
+        ({"style": "layer:Night", "style_size": 9}, "regions[1].style_size: 9.0 is out of range"),
         ({"style": 5}, "regions[1].style: 5 is not a text"),
         ("layer:Night", "an object with fields such as 'style'"),
     ],
@@ -144,7 +144,7 @@ def test_json_there_and_back(regions):
     import job
 
     given = (
-        job.Region("layer:#3:Night", "mask:#2:Wave", weight=2.5, scale=0.5, name="“sky”"),
+        job.Region("layer:#3:Night", "mask:#2:Wave", weight=2.5, style_size=0.5, name="“sky”"),
         job.Region("/a/b.jpg", "rest"),
     )
     assert regions.from_json(regions.to_json(given)) == given
@@ -218,10 +218,10 @@ def test_a_picture_says_what_is_kept(regions, scene, tmp_path):
 @pytest.mark.parametrize(
     "words, phrase",
     [
-        ("rest", "Keep: “rest” is what the regions' masks leave"),
-        ("channel:Land", "Keep: there is no channel called “Land” here."),
-        ("mask:Night", "Keep: the layer “Night” has no layer mask."),
-        ("/no/face.png", "Keep: the mask /no/face.png is not there"),
+        ("rest", "Protect: “rest” is what the regions' masks leave"),
+        ("channel:Land", "Protect: there is no channel called “Land” here."),
+        ("mask:Night", "Protect: the layer “Night” has no layer mask."),
+        ("/no/face.png", "Protect: the mask /no/face.png is not there"),
     ],
 )
 def test_what_cannot_be_kept_is_said(regions, scene, words, phrase):
@@ -241,6 +241,6 @@ def test_what_was_kept_last_time_is_kept_if_it_is_there(regions, scene):
 def test_keeping_what_is_empty_is_refused_with_numbers(regions):
     error = regions.keeps_nothing(regions.Source("selection"), 3072, "Photo")
     assert str(error) == (
-        "Keep covers 0 of the 3,072 pixels of the layer “Photo”: its mask, the selection, is empty "
-        "there. Choose another mask for it, or keep nothing."
+        "Protect covers 0 of the 3,072 pixels of the layer “Photo”: its mask, the selection, is "
+        "empty there. Choose another mask for it, or protect nothing."
     )

@@ -48,7 +48,6 @@ def test_the_overrides_are_for_options(wording):
     names = {each.name for each in wording.options()}
     assert set(wording.LABELS) <= names
     assert set(wording.TEXTS) <= names
-    assert set(wording.NOT_OPTIONS) == {"content", "output", "regions"}
 
 
 def test_layers_are_for_methods_that_make_them(wording):
@@ -82,5 +81,5 @@ def test_choices_are_explained_by_the_help(wording):
     import job
 
     fields = job.Job.__dataclass_fields__
-    assert wording.choice_label(fields["colors"], "style") == "Style: the styles' colours"
+    assert wording.choice_label(fields["colors"], "style") == "Style: the styles' colors"
     assert wording.choice_label(fields["device"], "cpu") == "Cpu"

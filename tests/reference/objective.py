@@ -83,7 +83,7 @@ class ReferenceLoss:
         """Return how many times the content counts more, and the styles less, at a layer."""
         if self.keep is None:
             return 1.0
-        return np.sqrt(self.job.keep_strength ** guidance(self.keep, layer, "receptive"))
+        return np.sqrt(self.job.protect_strength ** guidance(self.keep, layer, "receptive"))
 
     def smooth_content(self, picture: np.ndarray) -> float:
         """Return the content loss and the total variation, with their weights."""
@@ -94,7 +94,7 @@ class ReferenceLoss:
             loss += 0.05 / self.job.strength * weight * squares / (2 * F[layer].shape[1])
         steps = [np.diff(picture, axis=axis) for axis in (1, 2)]
         pixels = picture.shape[1] * picture.shape[2]
-        return loss + self.job.tv * sum((step**2).sum() for step in steps) / pixels
+        return loss + self.job.smoothing * sum((step**2).sum() for step in steps) / pixels
 
     def whole_style(self, picture: np.ndarray, region: int) -> float:
         """Return one style's loss over the whole picture, as with stitch and gradient."""

@@ -14,13 +14,11 @@ from PIL import Image
 
 from engine import __version__
 from engine.cli.options import (
-    POSITIONAL,
-    REGION_OPTIONS,
     build_parser,
     job_from_options,
     option_name,
 )
-from engine.job import Job, JobError, Region
+from engine.job import Job, JobError, Region, options
 from tests.engine.programs import (
     HEIGHT,
     WIDTH,
@@ -30,7 +28,7 @@ from tests.engine.programs import (
 )
 
 JOB_FIELDS = {each.name: each for each in dataclasses.fields(Job)}
-OPTIONS = [each for name, each in JOB_FIELDS.items() if name not in POSITIONAL]
+OPTIONS = options()
 RANGED = [pytest.param(each, id=each.name) for each in OPTIONS if each.metadata["low"] is not None]
 CHOSEN = [
     pytest.param(each, id=each.name)
@@ -58,7 +56,7 @@ def test_every_option_is_a_field_and_every_field_an_option():
     dests = {each.dest for each in actions} - {"quiet", "json"}
     region_only = {each.name for each in dataclasses.fields(Region)} - {"style", "mask"}
     assert dests == set(JOB_FIELDS) | region_only
-    assert set(REGION_OPTIONS) == region_only
+    assert {each.name for each in options(Region)} == region_only
     spelled = {each.dest: each.option_strings for each in actions}
     for described in OPTIONS:
         assert "--" + described.name.replace("_", "-") in spelled[described.name]
@@ -74,8 +72,8 @@ def test_without_options_the_job_has_the_defaults():
 @pytest.mark.parametrize("described", RANGED)
 def test_numbers(described):
     low, high = described.metadata["low"], described.metadata["high"]
-    option, kind = option_name(described.name), type(described.default)
-    more = ("--guidance", "all") if described.name == "grow" else ()
+    option, kind = option_name(described), type(described.default)
+    more = ("--propagation", "all") if described.name == "grow" else ()
     assert getattr(job(f"{option}={high}", *more), described.name) == kind(high)
     for value in (low - 1, high + 1, "x"):
         with pytest.raises(JobError) as caught:
@@ -88,7 +86,7 @@ def test_numbers(described):
 
 @pytest.mark.parametrize("described", CHOSEN)
 def test_choices(described):
-    option = option_name(described.name)
+    option = option_name(described)
     for value in described.metadata["choices"]:
         assert getattr(job(option, value), described.name) == value
     with pytest.raises(JobError) as caught:
@@ -106,7 +104,7 @@ def test_styles_and_their_options():
     ).regions
     assert regions == (
         Region("waves.png", "sky.png", weight=2.0, name="the sky"),
-        Region("oil.png", "rest", "part.png", scale=0.5),
+        Region("oil.png", "rest", "part.png", style_size=0.5),
         Region("third.png"),
     )
 
@@ -145,8 +143,8 @@ def test_size_and_start(pictures):
     assert job("--size", "4096").size == 4096
     assert job("--init", "noise").init == "noise"
     start = str(pictures / "oil.png")
-    for options in (["--init", start], ["--init-picture", start]):
-        made = job(*options)
+    for given in (["--init", start], ["--init-picture", start]):
+        made = job(*given)
         assert (made.init, made.init_picture) == ("picture", start)
     with pytest.raises(JobError, match="--init-picture"):
         job("--init", "noise", "--init-picture", start)

@@ -138,7 +138,7 @@ def test_a_job_file_and_each_styles_own_picture(pictures, model_home):
         "content": "../content.png",
         "output": "out.jpg",
         "method": "stitch",
-        "separate": True,
+        "uncut": True,
         "iterations": 1,
         "regions": [{"style": "../waves.png", "mask": "../ramp.png"},
                     {"style": "../oil.png", "mask": "rest"}],
@@ -161,7 +161,7 @@ def test_a_job_file_and_each_styles_own_picture(pictures, model_home):
 
 
 def test_what_was_painted_before_it_was_cut_out(pictures, model_home):
-    asked = [*BASE, "ramp.png", "--iterations", "1", "--separate"]
+    asked = [*BASE, "ramp.png", "--iterations", "1", "--uncut"]
     done = scumble(*asked, home=model_home, folder=pictures)
     assert done.returncode == 0, done.stderr
     assert sorted(each.name for each in pictures.glob("out*")) == ["out-1.png", "out.png"]
@@ -175,7 +175,7 @@ def test_what_was_painted_before_it_was_cut_out(pictures, model_home):
 def test_an_output_that_would_overwrite_an_input_later(pictures):
     (pictures / "waves.png").rename(pictures / "out-1.png")
     done = scumble("stylize", "content.png", "out.png", "--style", "out-1.png", "--method",
-                   "stitch", "--separate", home=pictures / "home", folder=pictures)  # fmt: skip
+                   "stitch", "--uncut", home=pictures / "home", folder=pictures)  # fmt: skip
     assert done.returncode == 2
     check_sentence(done.stderr, "out-1.png")
 

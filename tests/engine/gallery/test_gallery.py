@@ -131,7 +131,7 @@ def test_every_picture_carries_the_settings_of_its_figure(made: Path) -> None:
         assert job["style_layers"] == [[layer, 1.0]]
         assert not any(weight for _, weight in job["content_layers"])
         assert job["init"] == "noise"
-    ways = {name[2:]: (job["method"], job["guidance"], job["grow"], job["bands"])
+    ways = {name[2:]: (job["method"], job["propagation"], job["grow"], job["bands"])
             for name, job in {**jobs("9"), **jobs("10")}.items()}  # fmt: skip
     assert ways == {
         "receptive": ("joint", "receptive", 0, 3),

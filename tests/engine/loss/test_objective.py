@@ -10,7 +10,7 @@ from typing import Callable
 import numpy as np
 import pytest
 
-from engine.job import GUIDANCES, POOLINGS, Job
+from engine.job import POOLINGS, PROPAGATIONS, Job
 from engine.loss.blocks import BlockedLosses
 from engine.loss.make_terms import ScaleInputs, layers_of
 from engine.loss.objective import OBJECTIVES, BlockEvaluator, Evaluation
@@ -26,7 +26,7 @@ from tests.reference.objective import Part, ReferenceLoss
 from tests.reference.vgg import ReferenceNetwork, Weights
 
 SIZE = (32, 40)
-BASE = Job(content="content", method="joint", strength=2.0, tv=0.5, device="cpu", threads=2)
+BASE = Job(content="content", method="joint", strength=2.0, smoothing=0.5, device="cpu", threads=2)
 Evaluate = Callable[[np.ndarray], Evaluation]
 
 
@@ -118,7 +118,7 @@ def direction(seed: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("method", "guidance", "pooling"),
     [
-        *itertools.product(["joint", "banded", "pinned"], GUIDANCES, ["average"]),
+        *itertools.product(["joint", "banded", "pinned"], PROPAGATIONS, ["average"]),
         ("cutout", "receptive", "average"),
         *itertools.product(["joint", "banded", "pinned"], ["receptive"], ["max"]),
         *itertools.product(["stitch"], ["receptive"], POOLINGS),  # it needs no guidance
@@ -127,7 +127,7 @@ def direction(seed: int) -> np.ndarray:
 def test_the_gradient_is_the_slope_of_the_loss(
     objectives, references, method: str, guidance: str, pooling: str
 ) -> None:
-    job = replace(BASE, method=method, guidance=guidance, pooling=pooling, bands=3)
+    job = replace(BASE, method=method, propagation=guidance, pooling=pooling, bands=3)
     x, v = PICTURE.astype(np.float64), direction(6)
     evaluate = objectives(job, references[pooling], LOOSE)[0]
     gradient = evaluate(x).gradient
@@ -151,7 +151,7 @@ def test_the_loss_is_that_of_the_equations(
     parts = COMPLEMENTARY if method == "banded" else LOOSE
     if guidance == "inside":  # of which the deep layers keep nothing of a narrow mask
         parts = [replace(part, mask=np.maximum(part.mask, np.float32(0.2))) for part in parts]
-    job = replace(BASE, method=method, guidance=guidance, bands=4)
+    job = replace(BASE, method=method, propagation=guidance, bands=4)
     reference = ReferenceLoss(job, references["average"], CONTENT, parts)
     evaluations = [
         each(PICTURE.astype(np.float64)) for each in objectives(job, references["average"], parts)
@@ -176,7 +176,7 @@ def test_what_is_kept_counts_more_as_content_and_less_as_style(
     objectives, references, method: str
 ) -> None:
     parts = COMPLEMENTARY if method == "banded" else LOOSE
-    job = replace(BASE, method=method, guidance="inside" if method == "joint" else "receptive")
+    job = replace(BASE, method=method, propagation="inside" if method == "joint" else "receptive")
     if method == "joint":  # whose guidance the kept part does not share
         parts = [replace(part, mask=np.maximum(part.mask, np.float32(0.2))) for part in parts]
     reference = ReferenceLoss(job, references["average"], CONTENT, parts, FACE)
@@ -202,7 +202,7 @@ def test_what_is_kept_counts_more_as_content_and_less_as_style(
 
 @pytest.mark.parametrize("method", ["joint", "gradient", "stitch"])
 def test_keeping_everything_is_a_smaller_strength(objectives, references, method: str) -> None:
-    job = replace(BASE, method=method, tv=0.0, keep_strength=9.0)
+    job = replace(BASE, method=method, smoothing=0.0, protect_strength=9.0)
     x, everything = PICTURE.astype(np.float64), np.ones(SIZE, np.float32)
     kept = objectives(job, references["average"], LOOSE, protect=everything)
     weak = objectives(replace(job, strength=job.strength / 9), references["average"], LOOSE)
@@ -217,7 +217,7 @@ def test_keeping_everything_is_a_smaller_strength(objectives, references, method
 def test_gradient_masking_masks_the_styles_gradients_and_not_the_contents(
     objectives, references, guidance: str, pooling: str
 ) -> None:
-    job = replace(BASE, method="gradient", guidance=guidance, pooling=pooling)
+    job = replace(BASE, method="gradient", propagation=guidance, pooling=pooling)
     x, v = PICTURE.astype(np.float64), direction(7)
     found = objectives(job, references[pooling], LOOSE)[0](x)
     reference = ReferenceLoss(job, references[pooling], CONTENT, LOOSE)
@@ -236,13 +236,13 @@ def test_gradient_masking_masks_the_styles_gradients_and_not_the_contents(
 
 
 @pytest.mark.parametrize(
-    "only", ["content", "style", "tv", "two content layers", "one style layer"]
+    "only", ["content", "style", "smoothing", "two content layers", "one style layer"]
 )
 def test_each_loss_alone_has_its_own_gradient(objectives, references, only: str) -> None:
     job = {
-        "content": replace(BASE, style_layers=(), tv=0.0),
-        "style": replace(BASE, content_layers=(("conv3_2", 0.0),), tv=0.0),
-        "tv": replace(BASE, style_layers=(("conv1_1", 1e-30),), content_layers=()),
+        "content": replace(BASE, style_layers=(), smoothing=0.0),
+        "style": replace(BASE, content_layers=(("conv3_2", 0.0),), smoothing=0.0),
+        "smoothing": replace(BASE, style_layers=(("conv1_1", 1e-30),), content_layers=()),
         "two content layers": replace(
             BASE, style_layers=(), content_layers=(("conv2_2", 0.3), ("conv4_2", 2.0))
         ),
@@ -259,7 +259,7 @@ def test_each_loss_alone_has_its_own_gradient(objectives, references, only: str)
 
     np.testing.assert_allclose(found.loss, loss(x), rtol=1e-6)
     np.testing.assert_allclose((found.gradient * v).sum(), difference(loss, x, v), rtol=1e-4)
-    wanted = {"content": {"content"}, "tv": {"smoothing", "style 0", "style 1", "style 2"}}
+    wanted = {"content": {"content"}, "smoothing": {"smoothing", "style 0", "style 1", "style 2"}}
     if only in wanted:
         assert {str(part) for part in found.parts} == wanted[only]
 
@@ -270,7 +270,9 @@ def test_onnxruntime_computes_what_the_reference_does(
 ) -> None:
     pooling = "max" if method == "joint" else "average"
     network = Network(kernels, pooling=pooling, device="cpu", threads=2)
-    job = replace(BASE, method=method, pooling=pooling, tv=0.0 if method == "gradient" else 0.5)
+    job = replace(
+        BASE, method=method, pooling=pooling, smoothing=0.0 if method == "gradient" else 0.5
+    )
     pairs = zip(
         objectives(job, network, LOOSE), objectives(job, references[pooling], LOOSE), strict=True
     )

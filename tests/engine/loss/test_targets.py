@@ -62,7 +62,7 @@ def test_a_style_gets_as_many_pixels_as_the_content_times_its_scale(
 def region(name: str, mask: np.ndarray, **more: object) -> LoadedRegion:
     random = np.random.default_rng(len(name))
     style = random.uniform(0, 255, (3, 40, 60)).astype(np.float32)
-    given = {"style_mask": np.ones((40, 60), np.float32), "weight": 1.0, "scale": 1.0, **more}
+    given = {"style_mask": np.ones((40, 60), np.float32), "weight": 1.0, "style_size": 1.0, **more}
     return LoadedRegion(name, style, mask=mask, **given)  # type: ignore[arg-type]
 
 
@@ -92,7 +92,7 @@ def test_layers_of_weight_0_are_not_looked_at(network: Network) -> None:
 def test_a_target_is_the_gram_matrix_of_the_style_at_its_size(network: Network) -> None:
     mask = np.zeros((40, 60), np.float32)
     mask[:, :30] = 1
-    large = region("large", EVERYWHERE, style_mask=mask, scale=1.5)
+    large = region("large", EVERYWHERE, style_mask=mask, style_size=1.5)
     targets = compute_targets(JOB, network, CONTENT, [large], lambda index: None, pytest.fail)
     size = (68, 102)  # 1.5 times the sides of 3072 pixels in the shape of 40 x 60
     layers = ("conv1_1", "conv4_1")
@@ -107,7 +107,7 @@ def test_a_target_is_the_gram_matrix_of_the_style_at_its_size(network: Network) 
 
 
 def test_only_the_style_mask_is_seen_of_a_style(network: Network) -> None:
-    job = replace(JOB, guidance="inside")
+    job = replace(JOB, propagation="inside")
     mask = np.zeros((40, 60), np.float32)
     mask[:, :34] = 1
     one = region("region", EVERYWHERE, style_mask=mask)
@@ -143,7 +143,7 @@ def test_a_region_that_vanishes_at_a_deep_layer_is_skipped_there_with_a_word() -
     small[20:26, 20:26] = 1
     regions = [region("dot", small), region("all", EVERYWHERE)]
     told: list[str] = []
-    job = replace(JOB, guidance="inside")
+    job = replace(JOB, propagation="inside")
     terms = terms_of(job, made_targets(2), regions, told.append)
     assert told == ["Region dot covers 0 of 48 positions at conv4_1, which is skipped for it."]
     assert [(each.layer, each.region) for each in terms] == [
@@ -160,7 +160,7 @@ def test_a_style_mask_that_vanishes_at_a_deep_layer_is_skipped_there_with_a_word
     dot[10:16, 10:16] = 1
     given = [region("dotted", EVERYWHERE, style_mask=dot)]
     told: list[str] = []
-    job = replace(JOB, guidance="inside")
+    job = replace(JOB, propagation="inside")
     targets = compute_targets(job, network, CONTENT, given, lambda index: None, told.append)
     assert told == [
         "Region dotted: nothing of the style mask is left at conv4_1, which is skipped."

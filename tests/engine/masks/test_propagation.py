@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.job import GUIDANCES, LAYERS
+from engine.job import LAYERS, PROPAGATIONS
 from engine.loss.definition import masked_gram
 from engine.masks.propagation import propagate, steepen, steepen_relative
 from models.vgg16 import layer_size
@@ -30,7 +30,7 @@ def soft_mask(height: int, width: int, seed: int) -> np.ndarray:
     return mask.astype(np.float32)
 
 
-@pytest.mark.parametrize("kind", GUIDANCES)
+@pytest.mark.parametrize("kind", PROPAGATIONS)
 @pytest.mark.parametrize(
     ("size", "layer"),
     [((17, 22), "conv1_2"), ((19, 26), "conv2_1"), ((21, 16), "conv3_3"), ((35, 50), "conv5_1")],
@@ -49,7 +49,7 @@ def test_it_is_what_the_receptive_field_sees(size: tuple[int, int], layer: str, 
 
 
 @MANY
-@given(size=SIZES, seed=st.integers(0, 2**32 - 1), kind=st.sampled_from(GUIDANCES))
+@given(size=SIZES, seed=st.integers(0, 2**32 - 1), kind=st.sampled_from(PROPAGATIONS))
 def test_it_stays_between_0_and_1_at_every_layer(
     size: tuple[int, int], seed: int, kind: str
 ) -> None:
@@ -65,7 +65,7 @@ def test_it_stays_between_0_and_1_at_every_layer(
 @given(
     size=SIZES,
     value=st.floats(0, 1, width=32),
-    kind=st.sampled_from(GUIDANCES),
+    kind=st.sampled_from(PROPAGATIONS),
     grow=st.integers(-3, 3),
 )
 def test_constants_stay_constant(size: tuple[int, int], value: float, kind: str, grow: int) -> None:
@@ -157,7 +157,7 @@ def test_growing_by_k_reaches_k_positions_in_every_direction() -> None:
 
 
 @MANY
-@given(size=SIZES, seed=st.integers(0, 2**32 - 1), kind=st.sampled_from(GUIDANCES))
+@given(size=SIZES, seed=st.integers(0, 2**32 - 1), kind=st.sampled_from(PROPAGATIONS))
 def test_a_layer_does_not_depend_on_which_others_are_asked_for(
     size: tuple[int, int], seed: int, kind: str
 ) -> None:

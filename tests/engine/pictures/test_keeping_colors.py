@@ -29,7 +29,7 @@ def chroma(picture: np.ndarray) -> np.ndarray:
 
 def region(style: np.ndarray, mask: np.ndarray) -> LoadedRegion:
     everywhere = np.ones(style.shape[1:], np.float32)
-    return LoadedRegion("a", style, everywhere, mask, weight=1.0, scale=1.0)
+    return LoadedRegion("a", style, everywhere, mask, weight=1.0, style_size=1.0)
 
 
 def test_luminance_is_that_of_yiq() -> None:
@@ -103,10 +103,10 @@ def test_a_painting_that_keeps_luminance_colors_has_the_contents_chroma(
     files: dict[str, str], model: Path, method: str
 ) -> None:
     shown: list[np.ndarray] = []
-    result = paint(files, shown, colors="luminance", method=method, separate=method == "stitch")
+    result = paint(files, shown, colors="luminance", method=method, uncut=method == "stitch")
     with Image.open(files["content"]) as image:
         content = np.asarray(image, np.float32).transpose(2, 0, 1)
-    for picture in (result.picture, *result.separate):
+    for picture in (result.picture, *result.uncut):
         painted = picture.rgb.transpose(2, 0, 1)
         change = np.abs(chroma(painted) - chroma(content)).max()
         assert change <= 0.01 * np.abs(chroma(content)).max()

@@ -49,7 +49,7 @@ def painted(job: Job, method: str, masks: Sequence[np.ndarray]) -> list[tuple[st
 @pytest.mark.parametrize("method", ["joint", "pinned", "banded", "cutout"])
 @pytest.mark.parametrize("guidance", ["receptive", "inside", "resize"])
 def test_the_rows_are_what_is_painted_with(method: str, guidance: str) -> None:
-    job = Job(guidance=guidance, bands=3)
+    job = Job(propagation=guidance, bands=3)
     masks = [ramp(), 1 - ramp()] if method == "banded" else [hard(), 1 - hard()]
     rows, notes = guidance_rows(job, method, ["a", "b"], masks)
     assert notes == []
@@ -100,7 +100,7 @@ def test_many_bands_are_cut_and_this_is_said() -> None:
 def test_numbers_of_a_layer_where_nothing_is_left() -> None:
     mask = np.zeros(SIZE, np.float32)
     mask[30:34, 40:44] = 1
-    rows, _ = guidance_rows(Job(guidance="inside"), "joint", ["dot"], [mask])
+    rows, _ = guidance_rows(Job(propagation="inside"), "joint", ["dot"], [mask])
     (found,) = in_numbers(rows)
     assert found["region"] == 1
     assert found["layers"]["conv1_1"] == {
@@ -112,7 +112,7 @@ def test_numbers_of_a_layer_where_nothing_is_left() -> None:
 
 
 def test_what_is_kept_is_averaged_whatever_the_guidance_is() -> None:
-    row = keep_row(Job(guidance="inside"), hard())
+    row = keep_row(Job(propagation="inside"), hard())
     carried = propagate(hard(), LAYERS)
     assert row.kind == "keep"
     for layer in LAYERS:

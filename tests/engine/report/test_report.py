@@ -91,7 +91,7 @@ def file_array(file: Path) -> np.ndarray:
 
 def test_a_hard_mask(home: Path, wide: Path, kernels) -> None:
     numbers = painted(home, wide, "--style", "waves.png", "hard.png", "--name", ODD,
-                      "--method", "pinned", "--tv", "5")  # fmt: skip
+                      "--method", "pinned", "--smoothing", "5")  # fmt: skip
     content, result = file_array(wide / "content.png"), file_array(wide / "out.png")
     mask = read_mask(wide / "hard.png")
     found = metrics(numbers, 1)

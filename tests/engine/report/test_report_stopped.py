@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.job import RUN_FOLDER_PREFIX
 from engine.pictures.picture import read_picture
-from engine.worker import PREFIX
 from tests.engine.programs import (
     PATIENCE,
     check_sentence,
@@ -43,7 +43,7 @@ def pictures(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run_folder(tmp_path: Path) -> Path:
-    folder = tmp_path / f"{PREFIX}abc"
+    folder = tmp_path / f"{RUN_FOLDER_PREFIX}abc"
     folder.mkdir()
     np.save(folder / "content.npy", noise(1))
     np.save(folder / "style-1.npy", noise(2, 40, 50))

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from engine.job import DEVICES
 from engine.setup.machine import (
-    CHOICES,
     DISTRIBUTIONS,
     Machine,
     MachineError,
@@ -73,7 +73,7 @@ def test_what_was_asked_for_comes_before_the_machine() -> None:
         (Machine("darwin", "arm64"), (3, 12), "cuda", "Linux and Windows"),
         (LINUX, (3, 12), "directml", "Windows only"),
         (RADEON, (3, 10), "directml", "Python 3.11"),
-        (LINUX, (3, 12), "rocm", ", ".join(CHOICES)),
+        (LINUX, (3, 12), "rocm", ", ".join(DEVICES)),
     ],
 )
 def test_what_cannot_be_is_refused(

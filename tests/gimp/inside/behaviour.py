@@ -67,12 +67,12 @@ def check_parasite() -> None:
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 2, 40, 30)
     regions = [kit.region(mask="selection", name="here"), kit.region(mask="rest", weight=2.0)]
     text = json.dumps(regions)
-    new = kit.paint(image, layer, regions=text, strength=2.5, seed=4_000_000_000, tv=3.0)
+    new = kit.paint(image, layer, regions=text, strength=2.5, seed=4_000_000_000, smoothing=3.0)
     carried = bytes(new.get_parasite("scumble-settings").get_data()).decode()
     values, again = arguments.from_text(carried)
     assert values["strength"] == 2.5
     assert values["seed"] == 4_000_000_000
-    assert values["tv"] == 3.0
+    assert values["smoothing"] == 3.0
     assert json.loads(again) == regions
     job = kit.recorded_job()
     assert job["seed"] == 4_000_000_000
@@ -177,7 +177,7 @@ def check_mask_file() -> None:
     regions = json.dumps([kit.region(mask=str(kit.picture()))])
     kit.paint(image, layer, regions=regions)
     assert kit.recorded_job()["regions"][0]["mask"] == str(kit.picture())
-    masked = kit.paint(image, layer, regions=regions, method="stitch", separate=True)
+    masked = kit.paint(image, layer, regions=regions, method="stitch", uncut=True)
     mask = masked.get_mask()
     values = [kit.pixel(mask, x, y, "Y float")[0] for x, y in kit.samples(7)]
     assert min(values) < 0.6 < 0.9 < max(values), (min(values), max(values))
@@ -195,10 +195,10 @@ def check_keep() -> None:
     inside = {at: kit.selected(image, at[0] + PLACE[0], at[1] + PLACE[1]) for at in kit.samples()}
     options = {"style": kit.style_file(), "mask": channel}
     for words in ("selection", "outside", "channel:Face", "mask:Masked"):
-        kit.paint(image, layer, keep=words, keep_strength=80.0, **options)
+        kit.paint(image, layer, protect=words, protect_strength=80.0, **options)
         job = kit.recorded_job()
-        assert (job["keep"], job["keep_strength"]) == ("keep.npy", 80.0)
-        shape, values = kit.recorded_array("keep.npy")
+        assert (job["protect"], job["protect_strength"]) == ("protect.npy", 80.0)
+        shape, values = kit.recorded_array("protect.npy")
         assert shape == (HEIGHT, WIDTH), shape
         for (x, y), selected in inside.items():
             if words == "mask:Masked" and not (x < 42 and y >= 12):
@@ -207,14 +207,14 @@ def check_keep() -> None:
             on_canvas = y >= -PLACE[1]
             if on_canvas:
                 kit.near(values[y * WIDTH + x], desired, 0.003, f"{words} {x},{y}")
-    kit.paint(image, layer, keep="alpha:Masked", **options)
-    assert kit.recorded_job()["keep"] == "keep.npy"
-    new = kit.paint(image, layer, keep=str(kit.picture()), **options)
-    assert kit.recorded_job()["keep"] == str(kit.picture())
+    kit.paint(image, layer, protect="alpha:Masked", **options)
+    assert kit.recorded_job()["protect"] == "protect.npy"
+    new = kit.paint(image, layer, protect=str(kit.picture()), **options)
+    assert kit.recorded_job()["protect"] == str(kit.picture())
     carried = json.loads(bytes(new.get_parasite("scumble-settings").get_data()))
-    assert carried["options"]["keep"] == str(kit.picture())
+    assert carried["options"]["protect"] == str(kit.picture())
     kit.paint(image, layer, **options)
-    assert kit.recorded_job()["keep"] == ""
+    assert kit.recorded_job()["protect"] == ""
 
 
 def check_report() -> None:
@@ -252,7 +252,7 @@ def check_last_values() -> None:
         file.unlink()
     job = kit.recorded_job()
     assert (job["iterations"], job["strength"]) == (3, 7.0), job
-    assert (job["keep"], job["report"], job["method"]) == ("", "", "auto"), job
+    assert (job["protect"], job["report"], job["method"]) == ("", "", "auto"), job
     assert job["regions"][0]["mask"] == "rest"
 
 
@@ -289,7 +289,7 @@ def check_script_fu_gets_all_layers() -> None:
     script = f"""
         (let* ((paint (lambda (method)
                  (cadr (plug-in-scumble #:run-mode RUN-NONINTERACTIVE #:image {image.get_id()}
-                          #:separate TRUE
+                          #:uncut TRUE
                           #:drawables (vector {layer.get_id()}) #:regions {json.dumps(regions)}
                           #:iterations 1 #:method method))))
                (one (paint "joint"))
@@ -320,7 +320,7 @@ def check_python_gets_all_layers() -> None:
         config.set_property("regions", regions)
         config.set_property("iterations", 1)
         config.set_property("method", method)
-        config.set_property("separate", True)
+        config.set_property("uncut", True)
         values = procedure.run(config)
         made = values.index(1)
         assert made.is_group() == (method != "joint")
@@ -378,7 +378,7 @@ def check_arguments() -> None:
         if described.metadata["low"] is not None:
             assert given.minimum == described.metadata["low"], given.name
             assert given.maximum == described.metadata["high"], given.name
-        if described.name not in arguments.FILES:
+        if described.metadata["kind"] not in arguments.FILE_KINDS:
             default = "" if given.default_value is None else given.default_value
             assert default == arguments.default_of(described), given.name
     config = procedure.create_config()

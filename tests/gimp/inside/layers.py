@@ -24,7 +24,7 @@ def check_group() -> None:
         [kit.region(mask="selection", name="A"), kit.region(other, mask="rest", name="B")]
     )
     options = {"regions": regions, "method": "stitch", "iterations": 3, "strength": 10.0, "size": 0}
-    group = kit.paint(image, layer, separate=True, **options)
+    group = kit.paint(image, layer, uncut=True, **options)
     assert group.is_group()
     assert names(group.get_children()) == ["A", "B"]
     assert group.get_offsets()[1:] == PLACE
@@ -55,7 +55,7 @@ def check_overlap() -> None:
     left.set_name("left")
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 33, 0, 30, 70)
     regions = json.dumps([kit.region(mask="channel:left"), kit.region(mask="selection")])
-    group = kit.paint(image, layer, regions=regions, method="stitch", separate=True)
+    group = kit.paint(image, layer, regions=regions, method="stitch", uncut=True)
     first, second = (child.get_mask() for child in group.get_children())
     for x, wanted in ((5, (1, 0)), (30, (0.5, 0.5)), (45, (0, 1)), (60, (0, 0))):
         kit.near(kit.pixel(first, x, 30, "Y float")[0], wanted[0], 0.01, f"A {x}")
@@ -66,10 +66,10 @@ def check_separate_goes_with_what_masks_cut_out() -> None:
     """With another method it is no mistake: there is one layer, and the engine is not asked."""
     image, layer = photo()
     for method in ("joint", "stitch", "auto"):
-        new = kit.paint(image, layer, style=kit.style_file(), method=method, separate=True)
+        new = kit.paint(image, layer, style=kit.style_file(), method=method, uncut=True)
         assert not new.is_group()
         assert not new.get_mask(), "the whole layer needs no mask"
-        assert kit.recorded_job()["separate"] is (method != "joint")
+        assert kit.recorded_job()["uncut"] is (method != "joint")
 
 
 def check_a_masked_layer_looks_like_one_without() -> None:
@@ -82,7 +82,7 @@ def check_a_masked_layer_looks_like_one_without() -> None:
     plain = kit.paint(image, layer, size=0, **options)
     shown = [kit.pixel(plain, x, y) for x, y in kit.samples()]
     plain.set_visible(False)
-    masked = kit.paint(image, layer, size=0, separate=True, **options)
+    masked = kit.paint(image, layer, size=0, uncut=True, **options)
     assert masked.get_parasite("scumble-settings")
     assert masked.get_offsets()[1:] == PLACE
     assert not masked.get_edit_mask(), "the layer is chosen, not its mask"
@@ -110,7 +110,7 @@ def check_a_content_with_a_mask_of_its_own() -> None:
     layer.add_mask(layer.create_mask(Gimp.AddMaskType.WHITE))
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 2, 30, 30)
     options = {"style": kit.style_file(), "mask": image.get_selection()}
-    group = kit.paint(image, layer, separate=True, **options)
+    group = kit.paint(image, layer, uncut=True, **options)
     (child,) = group.get_children()
     assert not group.get_edit_mask()
     assert not child.get_edit_mask()

@@ -112,7 +112,7 @@ def check_shared_letters_go_on() -> None:
         return panel.window.get_focus()
 
     assert focus_after(Gdk.KEY_i).get_value() == 150.0
-    assert focus_after(Gdk.KEY_k).get_ancestor(Gtk.ComboBoxText) is panel.dialog._keep._list
+    assert focus_after(Gdk.KEY_d).get_ancestor(Gtk.ComboBoxText) is panel.dialog._keep._list
     before = panel.window.get_focus()
     assert focus_after(Gdk.KEY_u) is before, "a folded option takes no letter"
     panel.unfold()
@@ -149,7 +149,7 @@ def check_keep() -> None:
     plain = drawing(panel)
     keep._list.set_active_id(channel)
     settle()
-    assert panel.config.get_property("keep") == channel
+    assert panel.config.get_property("protect") == channel
     assert keep._firmly.is_sensitive()
     share = 30 * 30 / (64 * 48)  # of the channel, on the layer
     assert keep._share.get_text() == f"{100 * share:.0f} %", keep._share.get_text()
@@ -159,16 +159,16 @@ def check_keep() -> None:
     assert len(changed) > 0.3 * share * width * panel.small.height
     across = [each % width / panel.small.scale for each in changed]
     assert 6 <= min(across) <= max(across) <= 38, (min(across), max(across))
-    panel.config.set_property("keep", "")
+    panel.config.set_property("protect", "")
     settle()
     assert keep._list.get_active_id() == "?"
     assert drawing(panel) == plain
-    panel.config.set_property("keep", "channel:Gone")
+    panel.config.set_property("protect", "channel:Gone")
     settle()
-    assert "Keep: there is no channel called “Gone”" in panel.dialog._problem.get_text()
+    assert "Protect: there is no channel called “Gone”" in panel.dialog._problem.get_text()
     panel.close()
-    again = Panel(keep="channel:Gone")
-    assert again.config.get_property("keep") in ("", None), "last time's channel is not here"
+    again = Panel(protect="channel:Gone")
+    assert again.config.get_property("protect") in ("", None), "last time's channel is not here"
     again.close()
 
 

@@ -87,18 +87,18 @@ def check_wrong_regions() -> None:
 def check_wrong_keep() -> None:
     image, layer = photo()
     style = {"style": kit.style_file()}
-    refused(image, [layer], CALLING, "Keep goes by the selection, but nothing is selected",
-            keep="selection", **style)  # fmt: skip
-    refused(image, [layer], CALLING, "Keep: “rest” is what the regions' masks leave",
-            keep="rest", **style)  # fmt: skip
-    refused(image, [layer], CALLING, "Keep: there is no channel called “Face”",
-            keep="channel:Face", **style)  # fmt: skip
-    refused(image, [layer], CALLING, "Keep: the mask /nowhere/face.png is not there",
-            keep="/nowhere/face.png", **style)  # fmt: skip
+    refused(image, [layer], CALLING, "Protect goes by the selection, but nothing is selected",
+            protect="selection", **style)  # fmt: skip
+    refused(image, [layer], CALLING, "Protect: “rest” is what the regions' masks leave",
+            protect="rest", **style)  # fmt: skip
+    refused(image, [layer], CALLING, "Protect: there is no channel called “Face”",
+            protect="channel:Face", **style)  # fmt: skip
+    refused(image, [layer], CALLING, "Protect: the mask /nowhere/face.png is not there",
+            protect="/nowhere/face.png", **style)  # fmt: skip
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 80, 60, 5, 5)
     refused(
-        image, [layer], CALLING, "Keep covers 0 of the 3,072 pixels of the layer “Photo”",
-        keep="selection", mask=layer, **style,
+        image, [layer], CALLING, "Protect covers 0 of the 3,072 pixels of the layer “Photo”",
+        protect="selection", mask=layer, **style,
     )  # fmt: skip
 
 
