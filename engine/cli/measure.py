@@ -1,4 +1,4 @@
-"""`scumble measure`: how well a painted picture keeps to a region, as a table."""
+"""`scumble measure`: how good a painted picture is, as a table of metrics."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 
 from engine.cli.terminal import Terminal, to_standard_output
 from engine.events import Notice
-from engine.job import Job
+from engine.job import Job, JobError
 from engine.masks.softness import SOFT, SOFT_SHARE, is_soft, soft_share
-from engine.metrics.table import Figure, border_figures, style_figure
+from engine.metrics.style_distance import POOLING
+from engine.metrics.table import Metric, border_metrics, neutral_metrics, region_style_metric
 from engine.paths import model_file
 from engine.pictures.picture import Picture, PictureError, read_mask, read_picture
 from engine.sizes import planar, resized_mask
@@ -21,72 +22,72 @@ from engine.sizes import planar, resized_mask
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.network import Network
-
 
 def measure(
     content: str | Path,
     result: str | Path,
-    mask: str | Path,
+    mask: str | Path | None = None,
     style: str | Path | None = None,
     *,
     as_json: bool = False,
 ) -> int:
-    """Print the figures of a result on standard output and return 0.
+    """Print the metrics of a result on standard output and return 0.
 
     Parameters
     ----------
     content, result : str or Path
         The picture that was painted, and what came out; of the same size.
-    mask : str or Path
-        The region; of any size.
+    mask : str or Path, optional
+        The region, of any size, for the metrics of its border; without it the whole picture is
+        the region.
     style : str or Path, optional
-        The region's style picture, for the region style loss.
+        The region's style picture, for the neutral metrics; with a mask, also for the region style
+        loss.
     as_json : bool
         Whether to print one JSON object in place of the table.
 
     Raises
     ------
+    JobError
+        If there is neither a mask nor a style.
     PictureError
         If a picture cannot be read, the sizes differ, or the mask has no border.
     WeightsError
         If the model is missing or broken; only with a style.
     """
+    if mask is None and style is None:
+        message = "--mask and --style are missing; give one of them, or both."
+        raise JobError(message)
     files = (content, result) if style is None else (content, result, style)
     pictures = [read_picture(file) for file in files]
-    region = _region(mask, (content, result), pictures)
+    _check_sizes((content, result), pictures)
     notes = [f"{file}: {each}" for file, picture in zip(files, pictures) for each in picture.notes]
     notes += [
-        f"{file} is partly transparent; the colours that this hides are measured as well."
+        f"{file} is partly transparent; the colors under the transparency are measured, too."
         for file, picture in zip(files[:2], pictures)
         if picture.alpha is not None and (picture.alpha < 1).any()
     ]
     before, after = (planar(picture.rgb) for picture in pictures[:2])
-    try:
-        figures, more = border_figures(before, after, region)
-    except ValueError as error:
-        message = f"{mask}: {error}; give the mask that the picture was painted with."
-        raise PictureError(message) from error
-    notes += more
+    metrics: list[Metric] = []
+    region = None
+    if mask is not None:
+        region = resized_mask(read_mask(mask), before.shape[1:])
+        try:
+            metrics, more = border_metrics(before, after, region)
+        except ValueError as error:
+            message = f"{mask}: {error}; give the mask that the picture was painted with."
+            raise PictureError(message) from error
+        notes += more
     if style is not None:
-        network = _network()
-        if network.notice:
-            notes.append(network.notice)
-        painting = pictures[2]
-        figure, more = style_figure(network, after, planar(painting.rgb), region, painting.alpha)
-        figures.append(figure)
+        more_metrics, more = _style_metrics(before, after, region, pictures[2])
+        metrics += more_metrics
         notes += more
     if as_json:
-        report: dict[str, Any] = {
-            "mask": "soft" if is_soft(region) else "hard",
-            "soft_share": soft_share(region),
-            **{each.name: each.value if math.isfinite(each.value) else None for each in figures},
-            "notes": notes,
-        }
-        to_standard_output(json.dumps(report, indent=1))
+        to_standard_output(json.dumps(_for_json(metrics, notes, region), indent=1))
         return 0
-    to_standard_output(_kind(region))
-    for line in _table(figures):
+    if region is not None:
+        to_standard_output(_kind(region))
+    for line in _table(metrics):
         to_standard_output(line)
     terminal = Terminal(sys.stderr)
     for note in notes:
@@ -94,10 +95,31 @@ def measure(
     return 0
 
 
-def _region(
-    mask: str | Path, files: tuple[str | Path, str | Path], pictures: list[Picture]
-) -> np.ndarray:
-    """Read the mask at the pictures' size, shape (height, width)."""
+def _style_metrics(
+    before: np.ndarray, after: np.ndarray, region: np.ndarray | None, style: Picture
+) -> tuple[list[Metric], list[str]]:
+    """Measure what needs the style picture."""
+    # Imported here, since the metrics of a border need no network.
+    from engine.network import Network
+    from models.kernels import Kernels
+    from models.weights import Weights
+
+    painting = planar(style.rgb)
+    kernels = Kernels(Weights(model_file()))
+    network = Network(kernels, pooling=POOLING)
+    notes = [network.notice] if network.notice else []
+    metrics, more = neutral_metrics(network, before, after, painting, region, style.alpha)
+    notes += more
+    if region is not None:
+        network = Network(kernels, pooling=Job().pooling)
+        metric, more = region_style_metric(network, after, painting, region, style.alpha)
+        metrics.append(metric)
+        notes += more
+    return metrics, notes
+
+
+def _check_sizes(files: tuple[str | Path, str | Path], pictures: list[Picture]) -> None:
+    """Refuse a result that is not of the content's size."""
     (height, width), (rows, columns) = (picture.rgb.shape[:2] for picture in pictures[:2])
     if (height, width) != (rows, columns):
         message = (
@@ -105,16 +127,16 @@ def _region(
             "a result is measured against the content it was painted from, which has its size."
         )
         raise PictureError(message)
-    return resized_mask(read_mask(mask), (height, width))
 
 
-def _network() -> Network:
-    # Here, so that the other figures need no network.
-    from engine.network import Network
-    from models.kernels import Kernels
-    from models.weights import Weights
-
-    return Network(Kernels(Weights(model_file())), pooling=Job().pooling)
+def _for_json(metrics: list[Metric], notes: list[str], region: np.ndarray | None) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if region is not None:
+        found["mask"] = "soft" if is_soft(region) else "hard"
+        found["soft_share"] = soft_share(region)
+    for each in metrics:
+        found[each.name] = each.value if math.isfinite(each.value) else None
+    return {**found, "notes": notes}
 
 
 def _kind(region: np.ndarray) -> str:
@@ -125,13 +147,14 @@ def _kind(region: np.ndarray) -> str:
     )
 
 
-def _table(figures: list[Figure]) -> list[str]:
-    rows = [("figure", "value", "best")]
-    for each in figures:
+def _table(metrics: list[Metric]) -> list[str]:
+    rows = [("metric", "value", "best", "what it measures")]
+    for each in metrics:
+        best = "" if each.best is None else str(each.best)
         value = "none" if math.isnan(each.value) else f"{each.value:.4g}"
-        rows.append((each.label, value, "" if each.best is None else str(each.best)))
+        rows.append((each.label, value, best, each.meaning))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return [
-        f"{label:<{widths[0]}}  {value:>{widths[1]}}  {best:>{widths[2]}}".rstrip()
-        for label, value, best in rows
+        f"{label:<{widths[0]}}  {value:>{widths[1]}}  {best:>{widths[2]}}  {meaning}"
+        for label, value, best, meaning in rows
     ]

@@ -255,18 +255,19 @@ def _add_measure(commands: argparse._SubParsersAction) -> None:
     measure = commands.add_parser(
         "measure",
         allow_abbrev=False,
-        help="say in numbers how well a result keeps to a region",
-        description="Measures how well RESULT, painted from CONTENT, keeps to the region of MASK: "
-        "leak, reach and seam where the mask is hard, evenness where it is soft, and with --style "
-        "the region's style loss.",
+        help="say in numbers how good a result is",
+        description="Measures RESULT, painted from CONTENT. With --style: how far texture and "
+        "palette are from the style's, how much of the content's shapes is lost, sharpness, weave "
+        "and frame. With --mask: leak, reach, fringe and seam where the mask is hard, evenness "
+        "where it is soft. docs/measures.md says what each figure means.",
     )
     measure.add_argument("content", metavar="CONTENT", help="The picture that was painted.")
     measure.add_argument("result", metavar="RESULT", help="What came out; of CONTENT's size.")
-    measure.add_argument(
-        "--mask", metavar="MASK", required=True,
-        help="The region: a grey picture of any size, white inside.",
-    )  # fmt: skip
     measure.add_argument("--style", metavar="PICTURE", help="The style of the region.")
+    measure.add_argument(
+        "--mask", metavar="MASK",
+        help="The region: a gray picture of any size, white inside (default the whole picture).",
+    )  # fmt: skip
     measure.add_argument("--json", action="store_true", help="Print JSON.")
 
 

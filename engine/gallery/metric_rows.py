@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.gallery.figures import RAMP, WHOLE
 from engine.loss.targets import layers_of
-from engine.metrics.table import border_figures, style_figure
+from engine.metrics.table import border_metrics, region_style_metric
 from engine.pictures.picture import read_mask, read_picture
 from engine.sizes import planar
 
@@ -65,15 +65,15 @@ def measured(
             add(*CHANGE, float(np.abs(after - before).mean(dtype=np.float64)))
     else:
         region = read_mask(files.mask)
-        figures, notes = border_figures(before, after, region)
-        for each in figures:
+        metrics, notes = border_metrics(before, after, region)
+        for each in metrics:
             add(each.name, each.label, each.value)
     sides = [("", region)]
     if layout == RAMP:
         sides = [("left", 1 - region), ("right", region)]
     for (side, where), file in zip(sides if style_layers else [], files.styles):
         style = read_picture(file)
-        loss, more = style_figure(network(), after, planar(style.rgb), where, style.alpha)
+        loss, more = region_style_metric(network(), after, planar(style.rgb), where, style.alpha)
         label = "style loss" if layout == WHOLE else loss.label
         add("_".join(filter(None, (loss.name, side))), ", ".join(filter(None, (label, side))),
             loss.value)  # fmt: skip

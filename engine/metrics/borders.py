@@ -1,4 +1,4 @@
-"""How well a painted picture keeps to its regions, in numbers.
+"""Borders: how well a painted picture keeps to its regions.
 
 All functions take pictures as arrays of shape (3, height, width), R, G, B from 0 to 255, and one
 mask of shape (height, width) from 0 to 1. A pixel is *inside* where the mask is 0.5 or more, and
@@ -6,27 +6,17 @@ the *border* is the line between inside and outside. `D` is ``|result - content|
 three channels (0..255), and `d` the distance to the border in pixels, positive inside. Where a
 figure has no pixels to be measured on, it is NaN.
 
-`leak`, `reach`, `seam` and `fringe` are for masks with hard borders, `evenness` for soft ramps;
-`region_style_loss` is for both.
+`leak`, `reach`, `seam` and `fringe` are for masks with hard borders, `evenness` for soft ramps.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import ndimage
 
-from engine.job import Job
-from engine.loss.definition import masked_gram, style_loss
-from engine.loss.targets import MIN_COVERED_POSITIONS, layers_of
-from engine.masks.propagation import propagate
 from engine.pictures.picture import LUMA
-from engine.sizes import resized, resized_mask, style_size
-
-if TYPE_CHECKING:
-    from engine.network import Network
 
 NEAR, FAR = 8, 32
 """Pixels; up to NEAR is at the border, and beyond FAR is far from it."""
@@ -52,22 +42,6 @@ MIDDLE, LOW, HIGH = (0.4, 0.6), 0.1, 0.9
 
 NOTHING = 1e-6
 """Less than this is what rounding leaves of 0."""
-
-
-class RegionStyleLoss(NamedTuple):
-    """A region's style loss under the one yardstick of `region_style_loss`.
-
-    Attributes
-    ----------
-    value : float
-        0 is the style itself; NaN where no layer is left.
-    left_out : tuple of str
-        Layers without a position that sees nothing but the region (or but the style's own mask);
-        `value` is without them.
-    """
-
-    value: float
-    left_out: tuple[str, ...]
 
 
 def signed_distance(mask: np.ndarray) -> np.ndarray:
@@ -200,7 +174,7 @@ def seam(picture: np.ndarray, mask: np.ndarray) -> float:
     ValueError
         If the mask is not of the picture's size or has no border.
     """
-    _check_sizes(mask, picture)
+    check_sizes(mask, picture)
     distance = signed_distance(mask)
     rise = np.stack(np.gradient(distance))
     length = np.hypot(*rise)
@@ -246,14 +220,14 @@ def fringe(picture: np.ndarray, mask: np.ndarray) -> float:
     ValueError
         If the mask is not of the picture's size or has no border.
     """
-    _check_sizes(mask, picture)
+    check_sizes(mask, picture)
     distance = signed_distance(mask)
     inside = (distance > 0).astype(np.float64)
     near = ndimage.uniform_filter(inside, 3, mode="constant")
     stands_out = np.zeros(mask.shape)
     for channel in picture:
         sums = ndimage.uniform_filter(channel * inside, 3, mode="constant")
-        # Right outside there is nothing to divide by; these pixels are not looked at.
+        # Right outside there is nothing to divide by; these pixels are not used.
         means = sums / np.maximum(near, 1 / 9)
         stands_out += np.abs(channel - means) / len(picture)
     at_border = _mean(stands_out, (distance > 0) & (distance < 1))
@@ -287,7 +261,7 @@ def evenness(picture: np.ndarray, mask: np.ndarray) -> float:
     ValueError
         If the mask is not of the picture's size.
     """
-    _check_sizes(mask, picture)
+    check_sizes(mask, picture)
     luminance = np.tensordot(LUMA.astype(np.float64), picture, axes=1)
     texture = luminance - ndimage.gaussian_filter(luminance, TEXTURE_SIGMA)
     squares = texture**2
@@ -296,78 +270,20 @@ def evenness(picture: np.ndarray, mask: np.ndarray) -> float:
     return _ratio(_energy(squares, middle), ends)
 
 
-def region_style_loss(
-    network: Network,
-    result: np.ndarray,
-    style: np.ndarray,
-    mask: np.ndarray,
-    style_mask: np.ndarray | None = None,
-) -> RegionStyleLoss:
-    """Return a region's style loss in the finished picture, whatever method has painted it.
-
-    The one yardstick: inside guidance (only positions that see nothing but the region), the masked
-    Gram losses of `engine.loss.definition` with a default job's layers and weights, and the style
-    picture at as many pixels as the result.
-
-    Parameters
-    ----------
-    network : Network
-        With the default pooling.
-    result : ndarray, shape (3, height, width)
-        Losses depend on the size that they are taken at: compare results at the same.
-    style : ndarray, shape (3, rows, columns)
-    mask : ndarray, shape (height, width)
-    style_mask : ndarray, shape (rows, columns), optional
-        The part of the style picture that is the style, from 0 to 1.
-
-    Returns
-    -------
-    RegionStyleLoss
-
-    Raises
-    ------
-    ValueError
-        If the mask is not of the result's size, or the network has another pooling.
-    """
-    _check_sizes(mask, result)
-    yardstick = Job()
-    if network.pooling != yardstick.pooling:
-        message = f"the network's pooling is {network.pooling!r}, not {yardstick.pooling!r}"
-        raise ValueError(message)
-    _, layers = layers_of(yardstick)
-    size = style_size(style, mask.size, 1.0)
-    if style_mask is None:
-        style_mask = np.ones(style.shape[1:], np.float32)
-    region = propagate(mask, layers, "inside")
-    source = propagate(resized_mask(style_mask, size), layers, "inside")
-    used = tuple(
-        layer
-        for layer in layers
-        if min(each[layer].sum(dtype=np.float64) for each in (region, source))
-        >= MIN_COVERED_POSITIONS
-    )
-    left_out = tuple(layer for layer in layers if layer not in used)
-    if not used:
-        return RegionStyleLoss(math.nan, left_out)
-    of_style = network.features(resized(style, size), used)
-    grams = {layer: masked_gram(of_style[layer], source[layer].ravel()) for layer in used}
-    del of_style
-    features = network.features(result, used)
-    value = 0.0
-    for layer, weight in yardstick.style_layers:
-        if layer in used:
-            value += weight * style_loss(features[layer], region[layer].ravel(), grams[layer])[0]
-    return RegionStyleLoss(value, left_out)
-
-
 def _change(result: np.ndarray, content: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return `D`, shape (height, width)."""
-    _check_sizes(mask, result, content)
+    check_sizes(mask, result, content)
     difference = np.subtract(result, content, dtype=np.float64)
     return np.abs(difference).mean(axis=0)
 
 
-def _check_sizes(mask: np.ndarray, *pictures: np.ndarray) -> None:
+def check_sizes(mask: np.ndarray, *pictures: np.ndarray) -> None:
+    """Refuse pictures that are not of the mask's size.
+
+    Raises
+    ------
+    ValueError
+    """
     for picture in pictures:
         if picture.ndim != 3 or picture.shape[1:] != mask.shape:
             message = (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from engine.loss.targets import MIN_COVERED_POSITIONS
+from engine.loss.make_terms import MIN_COVERED_POSITIONS
 from engine.masks.propagation import propagate
 from engine.metrics.sliced_wasserstein import sliced_wasserstein
 from engine.sizes import resized, resized_mask, working_size

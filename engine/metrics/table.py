@@ -1,7 +1,4 @@
-"""The figures of a painted picture's region and what has to be said with them.
-
-`scumble measure` and reports give the same ones.
-"""
+"""Tables of metrics: what `scumble measure`, reports and galleries show of a painted picture."""
 
 from __future__ import annotations
 
@@ -22,10 +19,16 @@ from engine.metrics.borders import (
     fringe,
     leak,
     reach,
-    region_style_loss,
     seam,
     signed_distance,
 )
+from engine.metrics.color_distance import color_distance
+from engine.metrics.content_structure import content_structure
+from engine.metrics.detail import detail
+from engine.metrics.frame import frame
+from engine.metrics.grid import PERIODS, grid
+from engine.metrics.region_style_loss import region_style_loss
+from engine.metrics.style_distance import style_distance
 from engine.sizes import resized, resized_mask, working_size
 
 if TYPE_CHECKING:
@@ -33,31 +36,34 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One line of the table.
+class Metric:
+    """One line of a table.
 
     Attributes
     ----------
     name : str
         Its name in JSON.
     label : str
-        What the table calls it.
+        Its name in the table.
     value : float
         NaN where there is nothing to measure it on, infinite where there is nothing to compare
         with.
     best : int or None
-        The value of a perfect picture; None for a figure that is there for comparison.
+        The value of a perfect picture; None for one that is there for comparison.
+    meaning : str
+        What it measures, in a few words.
     """
 
     name: str
     label: str
     value: float
     best: int | None
+    meaning: str
 
 
-def border_figures(
+def border_metrics(
     content: np.ndarray, result: np.ndarray, region: np.ndarray
-) -> tuple[list[Figure], list[str]]:
+) -> tuple[list[Metric], list[str]]:
     """Measure a result at its region's border, or along the ramp of a soft mask.
 
     Parameters
@@ -69,8 +75,8 @@ def border_figures(
 
     Returns
     -------
-    figures : list of Figure
-        Leak, reach, seam and fringe where the mask is hard (`borders.is_soft`), else evenness.
+    metrics : list of Metric
+        Leak, reach, fringe and seam where the mask is hard (`softness.is_soft`), else evenness.
     notes : list of str
         Sentences about what could not be measured.
 
@@ -80,19 +86,20 @@ def border_figures(
         If a hard mask has no border.
     """
     if is_soft(region):
-        return _soft_figures(content, result, region)
-    return _hard_figures(content, result, region)
+        return _ramp_metrics(content, result, region)
+    return _hard_border_metrics(content, result, region)
 
 
-def _hard_figures(
+def _hard_border_metrics(
     content: np.ndarray, result: np.ndarray, region: np.ndarray
-) -> tuple[list[Figure], list[str]]:
+) -> tuple[list[Metric], list[str]]:
     distance = signed_distance(region)
     leaks = leak(result, content, region)
     bands = (f"0 to {NEAR} px", f"{NEAR} to {FAR} px", f"over {FAR} px")
     names = (f"leak_0_{NEAR}", f"leak_{NEAR}_{FAR}", f"leak_over_{FAR}")
-    figures = [
-        Figure(name, f"leak, {band}", value, 0) for name, band, value in zip(names, bands, leaks)
+    metrics = [
+        Metric(name, f"leak, {band}", value, 0, "change outside, at this distance")
+        for name, band, value in zip(names, bands, leaks)
     ]
     notes = [
         f"leak, {band}: no pixel outside the region is at this distance from the border."
@@ -100,20 +107,21 @@ def _hard_figures(
         if math.isnan(value)
     ]
     reached = reach(result, content, region)
-    figures.append(Figure("reach", "reach", reached, 1))
+    metrics.append(Metric("reach", "reach", reached, 1, "paint at the border over paint inside"))
     if distance.max() <= FAR:
         notes.append(f"reach: the region is nowhere deeper than {FAR} pixels.")
     elif not math.isfinite(reached):
         notes.append(f"reach: deeper than {FAR} pixels in the region nothing has changed.")
-    figures.append(Figure("fringe", "fringe", fringe(result, region), 1))
-    if not math.isfinite(figures[-1].value):
+    fringed = fringe(result, region)
+    metrics.append(Metric("fringe", "fringe", fringed, 1, "odd pixels right inside the border"))
+    if not math.isfinite(fringed):
         notes.append(f"fringe: deeper than {FRINGE_SIDES[0]} pixels there is nothing to compare.")
     for name, label, picture, best in (
         ("seam", "seam", result, 1),
         ("seam_of_content", "seam of the content", content, None),
     ):
-        figures.append(Figure(name, label, seam(picture, region), best))
-        if not math.isfinite(figures[-1].value):
+        metrics.append(Metric(name, label, seam(picture, region), best, "a line along the border"))
+        if not math.isfinite(metrics[-1].value):
             notes.append(f"{label}: beside the border there is nothing to compare it with.")
     for side, depth in (("inside", distance.max()), ("outside", -distance.min())):
         if depth <= SEAM_SIDES[0]:
@@ -121,32 +129,36 @@ def _hard_figures(
                 f"seam: the {side} of the region is nowhere deeper than {SEAM_SIDES[0]} pixels, "
                 "so only the other side counts."
             )
-    return figures, notes
+    return metrics, notes
 
 
-def _soft_figures(
+def _ramp_metrics(
     content: np.ndarray, result: np.ndarray, region: np.ndarray
-) -> tuple[list[Figure], list[str]]:
-    figures = [
-        Figure("evenness", "evenness", evenness(result, region), 1),
-        Figure("evenness_of_content", "evenness of the content", evenness(content, region), None),
-    ]
+) -> tuple[list[Metric], list[str]]:
+    meaning = "texture in the middle of the ramp over its ends"
+    metrics = [
+        Metric("evenness", "evenness", evenness(result, region), 1, meaning),
+        Metric(
+            "evenness_of_content", "evenness of the content", evenness(content, region), None,
+            meaning,
+        ),
+    ]  # fmt: skip
     notes = [
         f"{each.label}: the mask or the picture has nothing to compare, since it takes texture "
         "where the mask is below 0.1, from 0.4 to 0.6, and above 0.9."
-        for each in figures
+        for each in metrics
         if not math.isfinite(each.value)
     ]
-    return figures, notes
+    return metrics, notes
 
 
-def style_figure(
+def region_style_metric(
     network: Network,
     result: np.ndarray,
     style: np.ndarray,
     region: np.ndarray,
     style_mask: np.ndarray | None,
-) -> tuple[Figure, list[str]]:
+) -> tuple[Metric, list[str]]:
     """Measure the region style loss at the working size of a default job.
 
     Parameters
@@ -164,7 +176,7 @@ def style_figure(
 
     Returns
     -------
-    figure : Figure
+    metric : Metric
     notes : list of str
         Sentences about the size and what was left out.
     """
@@ -185,4 +197,85 @@ def style_figure(
             f"region style loss: {', '.join(left_out)} left out, where no position sees "
             "the region alone."
         )
-    return Figure("region_style_loss", "region style loss", value, 0), notes
+    metric = Metric(
+        "region_style_loss", "region style loss", value, 0, "the loss of the paper's Gram matrices"
+    )
+    return metric, notes
+
+
+def neutral_metrics(
+    network: Network,
+    content: np.ndarray,
+    result: np.ndarray,
+    style: np.ndarray,
+    region: np.ndarray | None = None,
+    style_mask: np.ndarray | None = None,
+) -> tuple[list[Metric], list[str]]:
+    """Measure a result by yardsticks that no method minimizes.
+
+    Parameters
+    ----------
+    network : Network
+        With max pooling.
+    content, result : ndarray, shape (3, height, width)
+        R, G, B from 0 to 255.
+    style : ndarray, shape (3, rows, columns)
+        R, G, B from 0 to 255, at its own pixels.
+    region : ndarray or None, shape (height, width)
+        From 0 to 1; None for the whole picture.
+    style_mask : ndarray or None, shape (rows, columns)
+        The part of the style picture that counts, from 0 to 1; None for all of it.
+
+    Returns
+    -------
+    metrics : list of Metric
+        Style distance, content structure, color distance, detail by octave, grid (the mean of its
+        periods, then each) and frame.
+    notes : list of str
+        Sentences about what could not be measured.
+
+    Raises
+    ------
+    ValueError
+        If the sizes differ, a mask is empty, or the network has another pooling.
+    """
+    distance = style_distance(network, result, style, region, style_mask)
+    metrics = [
+        Metric("style_distance", "style distance", distance.value, 0,
+               "texture: how far it is from the style's"),
+        Metric("content_structure", "content structure",
+               content_structure(network, result, content, region), 0,
+               "shapes: how much of the content's is lost"),
+        Metric("color_distance", "color distance",
+               color_distance(result, style, region, style_mask), 0,
+               "palette: how far it is from the style's, in Lab"),
+    ]  # fmt: skip
+    for octave, value in enumerate(detail(result, style, region, style_mask), 1):
+        periods = f"{2**octave} to {2 ** (octave + 1)} px"
+        metrics.append(
+            Metric(f"detail_{octave}", f"detail, {periods}", value, 1,
+                   "sharpness over the style's at 1:1")
+        )  # fmt: skip
+    grids = grid(result, style, region, style_mask)
+    known = [value for value in grids if not math.isnan(value)]
+    mean = float(np.mean(known)) if known else math.nan
+    metrics.append(Metric("grid", "grid", mean, 0, "weave or specks that the style has not"))
+    for period, value in zip(PERIODS, grids):
+        metrics.append(Metric(f"grid_{period}", f"grid, {period} px", value, 0, "of this period"))
+    painted, usual = frame(result, region), frame(content, region)
+    excess = painted - usual if math.isfinite(painted) and math.isfinite(usual) else math.nan
+    metrics.append(Metric("frame", "frame", excess, 0, "lines along the picture's edge"))
+    notes = []
+    if distance.left_out:
+        notes.append(
+            f"style distance: {', '.join(distance.left_out)} left out, which the region or the "
+            "style does not cover."
+        )
+    if len(known) < len(grids):
+        missing = [f"{each} px" for each, value in zip(PERIODS, grids) if math.isnan(value)]
+        notes.append(
+            f"grid, {', '.join(missing)}: the region has no square of eight periods to measure on."
+        )
+    if math.isnan(excess):
+        notes.append("frame: there is nothing to compare along the picture's edge or inside.")
+    return metrics, notes

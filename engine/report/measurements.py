@@ -18,7 +18,7 @@ from engine.masks.regions import LoadedRegion, keep_mask, load_regions
 from engine.masks.softness import is_soft, soft_share
 from engine.memory import memory
 from engine.methods import METHODS
-from engine.metrics.table import Figure, border_figures, style_figure
+from engine.metrics.table import Metric, border_metrics, region_style_metric
 from engine.network import Network
 from engine.paths import model_file
 from engine.pictures.picture import Picture, read_picture
@@ -154,9 +154,11 @@ def _regions(
     entries = []
     for number, region in enumerate(regions):
         others = [each.mask for each in regions if each is not region]
-        figures, notes = _border(before, after, region.mask, others)
-        figure, more = style_figure(network, after, region.style, region.mask, region.style_mask)
-        about = _about(region.name, region.mask, [*figures, figure], [*notes, *more])
+        metrics, notes = _border(before, after, region.mask, others)
+        metric, more = region_style_metric(
+            network, after, region.style, region.mask, region.style_mask
+        )
+        about = _about(region.name, region.mask, [*metrics, metric], [*notes, *more])
         entries.append({"region": number + 1, **about})
     if len(regions) > 1:
         together = np.minimum(sum(region.mask for region in regions), 1)
@@ -165,29 +167,29 @@ def _regions(
     return entries
 
 
-def _about(name: str, mask: np.ndarray, figures: list[Figure], notes: list[str]) -> dict[str, Any]:
+def _about(name: str, mask: np.ndarray, metrics: list[Metric], notes: list[str]) -> dict[str, Any]:
     return {
         "name": name,
         "coverage": float(mask.mean(dtype=np.float64)),
         "mask": "soft" if is_soft(mask) else "hard",
         "soft_share": soft_share(mask),
-        "metrics": {each.name: each.value for each in figures},
-        "labels": {each.name: each.label for each in figures},
+        "metrics": {each.name: each.value for each in metrics},
+        "labels": {each.name: each.label for each in metrics},
         "notes": notes,
     }
 
 
 def _border(
     before: np.ndarray, after: np.ndarray, mask: np.ndarray, others: list[np.ndarray]
-) -> tuple[list[Figure], list[str]]:
+) -> tuple[list[Metric], list[str]]:
     """Measure at the mask's border what can be."""
     inside = mask >= 0.5
     if not is_soft(mask) and (inside.all() or not inside.any()):
         return [], ["There is no border, so there is nothing to measure at it."]
-    figures, notes = border_figures(before, after, mask)
-    leaks = [each for each in figures if each.name.startswith("leak")]
+    metrics, notes = border_metrics(before, after, mask)
+    leaks = [each for each in metrics if each.name.startswith("leak")]
     if leaks and any((other[~inside] > ELSEWHERE).any() for other in others):
-        figures = [each for each in figures if each not in leaks]
+        metrics = [each for each in metrics if each not in leaks]
         notes = [note for note in notes if not note.startswith("leak")]
         notes.append("leak: other regions paint outside of this one; it is given for all of them.")
-    return figures, notes
+    return metrics, notes

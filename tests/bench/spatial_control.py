@@ -33,10 +33,10 @@ from engine.metrics.borders import (
     fringe,
     leak,
     reach,
-    region_style_loss,
     seam,
     signed_distance,
 )
+from engine.metrics.region_style_loss import region_style_loss
 from engine.network import Network
 from engine.paths import model_file
 from engine.pictures.picture import Picture, read_picture, write_picture

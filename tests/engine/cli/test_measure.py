@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.metrics.borders import evenness, fringe, leak, reach, region_style_loss, seam
+from engine.metrics.borders import evenness, fringe, leak, reach, seam
+from engine.metrics.color_distance import color_distance
+from engine.metrics.content_structure import content_structure
+from engine.metrics.detail import detail
+from engine.metrics.frame import frame
+from engine.metrics.grid import grid
+from engine.metrics.region_style_loss import region_style_loss
+from engine.metrics.style_distance import style_distance
 from engine.network import Network
 from engine.pictures.picture import Picture, read_mask, read_picture, write_picture
 from engine.sizes import planar
@@ -57,8 +64,8 @@ def read(folder: Path, name: str) -> np.ndarray:
 
 def lines_of(text: str) -> dict[str, list[str]]:
     """Return the table's lines by their label: value and best."""
-    rows = [re.split(" {2,}", line) for line in text.splitlines()[2:]]
-    return {label: figures for label, *figures in rows}
+    rows = [re.split(" {2,}", line) for line in text.splitlines() if "  " in line]
+    return {label: figures for label, *figures, _ in rows[1:]}
 
 
 def test_a_hard_mask(pictures):
@@ -67,8 +74,9 @@ def test_a_hard_mask(pictures):
     assert done.stderr == ""
     first, head, *table = done.stdout.splitlines()
     assert "measured as hard: 0.0% of it lies between 0.05 and 0.95" in first
-    assert head.split() == ["figure", "value", "best"]
-    assert len({len(line) for line in (head, *table[:-1])}) == 1  # aligned
+    assert re.split(" {2,}", head) == ["metric", "value", "best", "what it measures"]
+    words = {line.rindex("  ") for line in (head, *table)}
+    assert len(words) == 1  # aligned
     found = lines_of(done.stdout)
     for band in ("0 to 8", "8 to 32", "over 32"):
         assert found[f"leak, {band} px"] == ["3", "0"]
@@ -127,23 +135,78 @@ def test_a_soft_mask_of_another_size(pictures):
     assert lines_of(text)["evenness"] == [f"{found['evenness']:.4g}", "1"]
 
 
+NEUTRAL_NAMES = {"style_distance", "content_structure", "color_distance", "detail_1", "detail_2",
+                 "detail_3", "grid", "grid_2", "grid_4", "grid_8", "grid_16", "frame"}  # fmt: skip
+
+
 def test_with_a_style(pictures, model_home, kernels):
     done = scumble(*BASE, "--mask", "hard.png", "--style", "style.png", "--json",
                    home=model_home, folder=pictures)  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert set(found) == {"mask", "soft_share", "notes", *HARD_NAMES, "region_style_loss"}
+    expected = {"mask", "soft_share", "notes", *HARD_NAMES, *NEUTRAL_NAMES, "region_style_loss"}
+    assert set(found) == expected
     network = Network(kernels, threads=1)
     mask = read_mask(pictures / "hard.png")
-    value, left_out = region_style_loss(
-        network, read(pictures, "result.png"), read(pictures, "style.png"), mask
+    content, result, style = (
+        read(pictures, f"{name}.png") for name in ("content", "result", "style")
     )
+    value, left_out = region_style_loss(network, result, style, mask)
     assert math.isfinite(value)
     assert found["region_style_loss"] == pytest.approx(value, rel=1e-3)
     # The region is narrower than what a position of conv5_1 sees, and this is said.
     assert left_out == ("conv5_1",)
-    (note,) = found["notes"]
-    assert "conv5_1" in note
+    grid_note, loss_note = found["notes"]
+    assert "grid, 8 px, 16 px: " in grid_note
+    assert "conv5_1" in loss_note
+    check_neutral(found, kernels, content, result, style, mask)
+
+
+def check_neutral(found, kernels, content, result, style, mask) -> None:
+    """Check that the figures are the library's."""
+    network = Network(kernels, pooling="max", threads=1)
+    texture = style_distance(network, result, style, mask).value
+    assert found["style_distance"] == pytest.approx(texture, rel=1e-3)
+    shapes = content_structure(network, result, content, mask)
+    assert found["content_structure"] == pytest.approx(shapes, rel=1e-3)
+    assert found["color_distance"] == pytest.approx(color_distance(result, style, mask))
+    octaves = [found[f"detail_{n}"] for n in (1, 2, 3)]
+    assert octaves == pytest.approx(detail(result, style, mask))
+    grids = grid(result, style, mask)
+    periods = [found[f"grid_{n}"] for n in (2, 4, 8, 16)]
+    assert periods == [pytest.approx(each) if math.isfinite(each) else None for each in grids]
+    known = [each for each in grids if math.isfinite(each)]
+    assert found["grid"] == pytest.approx(np.mean(known))
+    assert found["frame"] == pytest.approx(frame(result, mask) - frame(content, mask))
+
+
+def test_a_style_alone_is_measured_on_the_whole_picture(pictures, model_home, kernels):
+    arguments = (*BASE, "--style", "style.png")
+    done = scumble(*arguments, "--json", home=model_home, folder=pictures)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert set(found) == {"notes", *NEUTRAL_NAMES}
+    content, result, style = (
+        read(pictures, f"{name}.png") for name in ("content", "result", "style")
+    )
+    check_neutral(found, kernels, content, result, style, None)
+    text = scumble(*arguments, home=model_home, folder=pictures).stdout
+    assert lines_of(text)["style distance"] == [f"{found['style_distance']:.4g}", "0"]
+    assert "shapes: how much of the content's is lost" in text
+
+
+def test_the_style_itself_is_perfect_but_for_the_content(pictures, model_home):
+    for name in ("content", "result"):
+        write(pictures / f"{name}.png", noise(3 if name == "result" else 5, 128, 128))
+    done = scumble(*BASE, "--style", "result.png", home=model_home, folder=pictures)
+    assert done.returncode == 0, done.stderr
+    found = lines_of(done.stdout)
+    for label in ("style distance", "color distance", "grid"):
+        assert found[label] == ["0", "0"]
+    assert [found[f"detail, {each} px"] for each in ("2 to 4", "4 to 8", "8 to 16")] == [
+        ["1"] * 2
+    ] * 3
+    assert float(found["content structure"][0]) > 0.1
 
 
 def test_a_large_picture_s_style_loss_is_taken_at_the_working_size(pictures, model_home, kernels):
@@ -154,8 +217,7 @@ def test_a_large_picture_s_style_loss_is_taken_at_the_working_size(pictures, mod
                    home=model_home, folder=pictures)  # fmt: skip
     assert done.returncode == 0, done.stderr
     check_sentence(done.stderr, "Note: region style loss: measured at 612 x 408 pixels")
-    label, value, best = done.stdout.splitlines()[-1].rsplit(maxsplit=2)
-    assert label == "region style loss"
+    value, best = lines_of(done.stdout)["region style loss"]
     assert float(value) > 0
     assert best == "0"
 
@@ -190,7 +252,7 @@ def test_transparency_is_measured_through_and_this_is_said(pictures):
 @pytest.mark.parametrize(
     "arguments, status, words",
     [
-        ((*BASE,), 2, ["--mask"]),
+        ((*BASE,), 2, ["--mask and --style are missing"]),
         (("measure", "content.png", "--mask", "hard.png"), 2, ["RESULT"]),
         ((*BASE, "--mask", "none.png"), 1, ["no file none.png"]),
         (("measure", "none.png", "result.png", "--mask", "hard.png"), 1, ["no file none.png"]),

@@ -20,7 +20,8 @@ from engine.gallery.figures import PICTURES, figures, with_own
 from engine.gallery.gallery_page import shown
 from engine.gallery.inputs import sigmoid
 from engine.job import Job
-from engine.metrics.borders import evenness, leak, reach, region_style_loss, seam
+from engine.metrics.borders import evenness, leak, reach, seam
+from engine.metrics.region_style_loss import region_style_loss
 from engine.network import Network
 from engine.pictures.picture import read_mask, read_picture, read_settings
 from engine.sizes import planar

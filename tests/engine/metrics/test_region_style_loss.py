@@ -10,7 +10,7 @@ import pytest
 from engine.job import Job
 from engine.loss.definition import masked_gram
 from engine.masks.propagation import propagate
-from engine.metrics.borders import region_style_loss
+from engine.metrics.region_style_loss import region_style_loss
 from engine.network import Network
 from models.kernels import Kernels
 from models.vgg16 import CHANNELS

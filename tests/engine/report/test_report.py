@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.metrics.borders import evenness, fringe, leak, reach, region_style_loss, seam
+from engine.metrics.borders import evenness, fringe, leak, reach, seam
+from engine.metrics.region_style_loss import region_style_loss
 from engine.network import Network
 from engine.pictures.picture import read_mask, read_picture, read_settings
 from engine.sizes import planar
