@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Draws the masks of the pictures by colour and outline: python docs/demo/paint_masks.py.
+"""Hard masks of the photographs, drawn from their colors and outlines.
 
-sky.png belongs to the gallery's china.jpg, flower-mask.png and flower-background.png, what it
-leaves, to flower.jpg; cup.png belongs to photo.jpg beside this file. They are hard: black or white,
-with one pixel of smoothing at the outline. It needs numpy, SciPy and Pillow.
+    python docs/demo/paint_masks.py
+
+sky.png belongs to china.jpg of the gallery; flower-mask.png and its inverse, flower-background.png,
+belong to flower.jpg; cup.png belongs to photo.jpg in this folder. The masks are black and white,
+with one pixel of smoothing along the outline. Needs numpy, SciPy and Pillow.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ GALLERY = DEMO.parents[1] / "engine" / "gallery" / "pictures"
 
 
 def main() -> None:
-    """Draw the masks beside the photographs that they belong to."""
+    """Write each mask into the folder of its photograph."""
     draw_sky(_read(GALLERY / "china.jpg")).save(GALLERY / "sky.png", optimize=True)
     flower = draw_flower(_read(GALLERY / "flower.jpg"))
     flower.save(GALLERY / "flower-mask.png", optimize=True)
@@ -28,11 +30,11 @@ def main() -> None:
 
 
 HORIZON = 206
-"""The row of china.jpg below which the pale blue is the lake."""
+"""Row of china.jpg; below it, pale blue is the lake."""
 
 
 def draw_sky(photo: np.ndarray) -> Image.Image:
-    """Draw the sky behind the pagoda: bright, nearly grey or blue, and joined to the top."""
+    """Draw the sky behind the pagoda: bright, nearly gray or blue, and connected to the top."""
     red, green, blue = (ndimage.gaussian_filter(channel, 0.7) for channel in photo)
     pale = (blue > 165) & (blue >= red - 4) & (green >= red - 12) & (red > 140)
     pale[HORIZON:] = False
@@ -40,7 +42,7 @@ def draw_sky(photo: np.ndarray) -> Image.Image:
 
 
 def draw_flower(photo: np.ndarray) -> Image.Image:
-    """Draw the whole dahlia: far more red than blue, or pale, and joined to its middle."""
+    """Draw the whole dahlia: far more red than blue, or pale, and connected to its middle."""
     red, _, blue = (ndimage.gaussian_filter(channel, 1.0) for channel in photo)
     warm = (red > 95) & (red - blue > 12)
     warm[360:] = False  # where the second flower begins
@@ -63,7 +65,7 @@ def _read(file: Path) -> np.ndarray:
 
 
 def _joined(found: np.ndarray, seeds: list[tuple[int, int]]) -> np.ndarray:
-    """Keep what is joined to one of the seeds, given as row and column."""
+    """Keep the parts connected to one of the seeds (row, column)."""
     labels, _ = ndimage.label(found)
     return np.isin(labels, [labels[seed] for seed in seeds if labels[seed]])
 

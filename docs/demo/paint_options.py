@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Paints the pictures of docs/options.md: python docs/demo/paint_options.py FOLDER.
+"""The pictures of docs/options.md.
 
-Each painting is made in FOLDER, beside copies of the demonstration's pictures, by the command that
-the page gives and two options for speed; a painting that is there already is kept. What they show
-is then put side by side into docs/options. It needs an environment in which the engine runs, with
-its model. It takes about ten minutes on two cores that have nothing else to do.
+    python docs/demo/paint_options.py FOLDER
+
+Copies the demonstration's pictures to FOLDER and runs the commands of the page there, with two more
+options for speed. Keeps paintings that exist already. Then puts the results side by side into
+docs/options. Needs the engine's environment and model. Takes about ten minutes on two idle cores.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ PANELS = DEMO.parent / "options"
 SPEED = ("--size", "40000", "--iterations", "60", "--quiet")
 CELL = (360, 240)
 MOST = 120_000
-"""Bytes of one panel."""
+"""Largest size of a panel, in bytes."""
 
 OIL, WOODCUT = "--style style-oil.jpg", "--style style-woodcut.jpg"
 
-# In this order, since later ones start from earlier ones.
+# In this order, because later ones start from earlier ones.
 PAINTINGS = {
     "oil": OIL,
     "woodcut": WOODCUT,
-    "kept": f"{OIL} --protect keep.png",
+    "protected": f"{OIL} --protect protect.png",
     "luminance": f"{OIL} --colors luminance",
     "match": f"{OIL} --colors match",
     "small": f"{WOODCUT} --style-size 0.25",
@@ -48,7 +49,7 @@ PAINTINGS = {
     "cutout": f"{OIL} cup.png --uncut",
 }
 
-# What stands side by side: files in FOLDER and what is written on them.
+# The panels: files in FOLDER and their labels.
 SHOWN = {
     "colors": [
         ("oil.png", "--colors style"),
@@ -67,8 +68,8 @@ SHOWN = {
     ],
     "protect": [
         ("oil.png", "without"),
-        ("keep.png", "keep.png, the mask"),
-        ("kept.png", "--protect keep.png"),
+        ("protect.png", "protect.png, the mask"),
+        ("protected.png", "--protect protect.png"),
     ],
     "style-mask": [
         ("oil.png", "the whole style picture"),
@@ -96,7 +97,7 @@ SHOWN = {
 
 
 def main() -> None:
-    """Paint what is missing and put the panels together."""
+    """Paint the missing pictures and make the panels."""
     if len(sys.argv) != 2:
         sys.exit("Usage: python docs/demo/paint_options.py FOLDER")
     folder = Path(sys.argv[1])
@@ -112,7 +113,7 @@ def main() -> None:
 
 
 def paint(folder: Path, name: str, options: str) -> None:
-    """Make one painting with the engine, if it is not there."""
+    """Paint one picture with the engine, unless it exists."""
     if (folder / f"{name}.png").exists():
         return
     arguments = ["stylize", "photo.jpg", f"{name}.png", *options.split(), *SPEED]
@@ -138,12 +139,12 @@ def side_by_side(folder: Path, cells: list[tuple[str, str]]) -> Image.Image:
 
 
 def save(panel: Image.Image, file: Path) -> None:
-    """Write a JPEG in the best quality that is small enough."""
+    """Write a JPEG in the best quality that fits the largest size."""
     for quality in range(88, 40, -4):
         panel.save(file, quality=quality, optimize=True)
         if file.stat().st_size <= MOST:
             return
-    sys.exit(f"{file} does not get smaller than {MOST} bytes.")
+    sys.exit(f"{file} is larger than {MOST} bytes even at the lowest quality.")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Paints the demonstration's two style pictures and its masks: python docs/demo/paint_styles.py.
+"""The two style pictures of the demonstration, and its soft masks.
 
-style-oil.jpg is an oil painting, laid in long bent strokes from coarse to fine along whirls;
-style-woodcut.jpg is a woodcut, printed from three carved blocks. Both depict nothing but what the
-functions below say. mask.png and keep.png belong to photo.jpg, style-hills.png to style-oil.jpg. It
-needs numpy and Pillow; the seeds are fixed.
+    python docs/demo/paint_styles.py
+
+style-oil.jpg is an oil painting: long curved strokes along whirls, from coarse to fine.
+style-woodcut.jpg is a woodcut, printed from three carved blocks. mask.png and protect.png belong to
+photo.jpg, style-hills.png to style-oil.jpg. Needs numpy and Pillow. The seeds are fixed.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from PIL import Image, ImageDraw, ImageFilter
 FOLDER = Path(__file__).resolve().parent
 WIDTH, HEIGHT = 640, 512
 FINE = 2
-"""How many times larger everything is drawn than it is kept."""
+"""Factor by which everything is drawn larger than it is saved."""
 
 Field = np.ndarray
 
 
 def main() -> None:
-    """Paint the pictures beside this file."""
+    """Write the pictures into the folder of this file."""
     paint_oil(np.random.default_rng(7)).save(FOLDER / "style-oil.jpg", quality=88)
     cut_wood(np.random.default_rng(11)).save(FOLDER / "style-woodcut.jpg", quality=88)
     draw_mask(SAUCER, CUP).save(FOLDER / "mask.png", optimize=True)
-    draw_mask(CUP).save(FOLDER / "keep.png", optimize=True)
+    draw_mask(CUP).save(FOLDER / "protect.png", optimize=True)
     draw_hills().save(FOLDER / "style-hills.png", optimize=True)
 
 
@@ -52,7 +53,7 @@ def paint_oil(rng: np.random.Generator) -> Image.Image:
     paint = Image.new("RGB", size, (20, 30, 60))
     relief = Image.new("L", size, 90)
     on_paint, on_relief = ImageDraw.Draw(paint), ImageDraw.Draw(relief)
-    # Width and length in pixels of the kept picture, number of strokes, change of tone.
+    # Width and length in pixels of the saved picture, number of strokes, variation of tone.
     for width, length, count, change in (
         (26.0, 110.0, 700, 12.0),
         (15.0, 90.0, 1500, 18.0),
@@ -69,7 +70,7 @@ def paint_oil(rng: np.random.Generator) -> Image.Image:
 
 
 def _flow(x: float, y: float) -> float:
-    """Return the direction of the strokes at a place, in radians."""
+    """Return the direction of the strokes at a point, in radians."""
     u, v = x / WIDTH, y / WIDTH
     horizon = _horizon(u)
     if v > horizon:
@@ -79,7 +80,7 @@ def _flow(x: float, y: float) -> float:
         px, py = u - cx, v - cy
         distance = np.hypot(px, py) + 1e-6
         pull = 4.0 * np.exp(-((distance / radius) ** 2))
-        # Round the middle, and a little inwards, so that the strokes make a spiral.
+        # Around the center and slightly inward, so that the strokes form a spiral.
         dx += pull * (-turn * py - 0.18 * px) / distance
         dy += pull * (turn * px - 0.18 * py) / distance
     return float(np.arctan2(dy, dx))
@@ -105,7 +106,7 @@ def _trace(start: np.ndarray, length: float, bend: float) -> list[tuple[float, f
 
 
 def _mix(ramp: list[tuple[int, int, int]], position: float) -> np.ndarray:
-    """Return a colour on a ramp of colours, `position` from 0 to 1."""
+    """Return the color at `position` (0 to 1) on a ramp of colors."""
     place = np.clip(position, 0, 1) * (len(ramp) - 1)
     low = min(int(place), len(ramp) - 2)
     colors = np.array(ramp, float)
@@ -128,7 +129,7 @@ def _oil_color(x: float, y: float, rng: np.random.Generator) -> np.ndarray:
         distance = np.hypot(u - cx, v - cy) / radius
         glow = np.exp(-((distance / 1.7) ** 2)) + 0.5 * np.exp(-(((distance - 2.6) / 0.7) ** 2))
         bright = _mix(GOLD, 1.15 - 0.35 * distance + rng.normal(0, 0.15))
-        # One paint or the other: mixed on the palette, blue and gold would be a dull green.
+        # One paint or the other; a mixture of blue and gold would be a dull green.
         if rng.random() < glow:
             color = bright
     if rng.random() < 0.06:
@@ -144,7 +145,7 @@ def _stroke(
     color: np.ndarray,
     rng: np.random.Generator,
 ) -> None:
-    """Draw one stroke as its bristles, each with its own tone, reach and thickness of paint."""
+    """Draw one stroke bristle by bristle, each with its own tone, length and thickness."""
     points = np.array(path) * FINE
     along = np.gradient(points, axis=0)
     across = np.stack([-along[:, 1], along[:, 0]], 1)
@@ -152,7 +153,7 @@ def _stroke(
     bristles = max(int(width * 0.8), 3)
     position = np.linspace(-0.5, 0.5, bristles)
     tones = np.convolve(rng.normal(0, 17, bristles + 2), [0.25, 0.5, 0.25], "valid")
-    # Pressed at its beginning, lifted at its end.
+    # The brush presses at the start and lifts at the end.
     taper = np.clip(
         np.minimum(np.linspace(0.4, 3, len(points)), np.linspace(3, 0.3, len(points))), 0, 1
     )
@@ -166,13 +167,13 @@ def _stroke(
         rgb = tuple(int(value) for value in np.clip(color + tone, 0, 255))
         thick = max(round(1.5 * width * FINE / bristles), 2)
         on_paint.line(xy, fill=rgb, width=thick, joint="curve")
-        # Paint is pushed to the stroke's edges.
+        # The brush pushes paint to the edges of the stroke.
         height = 110 + 90 * abs(offset) * 2 + 2.2 * tone
         on_relief.line(xy, fill=int(np.clip(height, 0, 255)), width=thick, joint="curve")
 
 
 def _lit(paint: Image.Image, relief: Image.Image) -> Image.Image:
-    """Light the relief of the paint from the upper left, and make the picture small."""
+    """Light the relief of the paint from the upper left, and reduce the picture."""
     height = np.asarray(relief.filter(ImageFilter.GaussianBlur(0.8 * FINE)), float)
     down, right = np.gradient(height)
     light = np.clip(-(right + down) * 1.6, -34, 46)
@@ -212,7 +213,7 @@ def cut_wood(rng: np.random.Generator) -> Image.Image:
         distance > 2.6 * SUN[2]
     )
 
-    # Hills from far to near: their outline, how dense and how steep their lines are, and inks.
+    # Hills from far to near: outline, density and slope of the lines, and inks.
     for base, swing, wave, shift, lines, slope, ground, ink, dark in (
         (0.43, 0.045, 7.0, 0.3, 60, 0.9, "ochre", "red", 0.42),
         (0.50, 0.055, 5.0, 2.1, 52, -0.7, "red", "brown", 0.46),
@@ -236,7 +237,7 @@ def cut_wood(rng: np.random.Generator) -> Image.Image:
 
 
 def _cut(phase: Field, tone: Field | float) -> Field:
-    """Return carved lines: where ink stays, `tone` of each period (0..1) being ink."""
+    """Return carved lines: where ink stays. `tone` (0..1) is the inked share of each period."""
     wave = np.abs((phase % 1.0) - 0.5) * 2
     return wave < tone
 
@@ -249,7 +250,7 @@ def _tree(
     y: float,
     rng: np.random.Generator,
 ) -> None:
-    """Carve a tree: a crown with lines round it, and a trunk."""
+    """Carve a tree: a crown with lines around it, and a trunk."""
     size = 0.018 + 0.07 * (y - 0.45)
     distance = np.hypot((u - x) / 0.8, (v - y + size) / 1.25) / size
     crown = distance < 1 + 0.12 * np.sin(9 * np.arctan2(v - y, u - x) + rng.uniform(0, 6))
@@ -264,20 +265,20 @@ def _tree(
 
 
 def _printed(blocks: dict[str, Field], rng: np.random.Generator) -> Image.Image:
-    """Print the blocks on paper: a little out of place, with ink thinner here and there."""
+    """Print the blocks on paper, slightly misaligned and with uneven ink."""
     sheet = np.array(PAPER, float) + 5 * _cloud(rng, 3)[..., None]
     for (name, block), (down, right) in zip(blocks.items(), ((2, -2), (-1, 2), (0, 0))):
         moved = np.roll(block, (down * FINE // 2, right * FINE // 2), (0, 1)).astype(np.uint8) * 255
         edge = Image.fromarray(moved).filter(ImageFilter.GaussianBlur(0.6 * FINE))
         cover = np.asarray(edge, float) / 255
-        # The grain of the wood and a roller that did not reach everywhere.
+        # Grain of the wood, and spots that the roller missed.
         cover *= np.clip(0.93 + 0.06 * _cloud(rng, 2) + 0.06 * _cloud(rng, 60), 0.55, 1)
         sheet += cover[..., None] * (np.array(INKS[name], float) - sheet)
     return _small(np.clip(sheet, 0, 255))
 
 
 def _cloud(rng: np.random.Generator, scale: float) -> Field:
-    """Return smooth noise with a mean of 0 and a deviation of 1, `scale` kept pixels coarse."""
+    """Return smooth noise of mean 0 and deviation 1 with a grain of `scale` saved pixels."""
     small = (max(int(HEIGHT / scale), 2), max(int(WIDTH / scale), 2))
     image = Image.fromarray(rng.normal(0, 1, small).astype(np.float32))
     noise = np.asarray(image.resize((WIDTH * FINE, HEIGHT * FINE), Image.Resampling.BICUBIC))
@@ -285,7 +286,7 @@ def _cloud(rng: np.random.Generator, scale: float) -> Field:
 
 
 SAUCER, CUP = (76, 62, 482, 388), (170, 14, 414, 260)
-"""Ellipses over the photograph, as if it were 600x400."""
+"""Ellipses over the photograph, in coordinates of 600x400."""
 
 
 def draw_mask(*boxes: tuple[int, int, int, int]) -> Image.Image:

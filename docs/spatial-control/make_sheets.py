@@ -1,9 +1,9 @@
-"""Puts the pictures of docs/spatial-control.md together.
+"""The pictures of docs/spatial-control.md.
 
     python docs/spatial-control/make_sheets.py GALLERY EXPERIMENTS
 
-GALLERY is the folder of `scumble gallery`, EXPERIMENTS that of `tests.bench.spatial_control`.
-Pillow is needed.
+GALLERY is the folder of `scumble gallery`, EXPERIMENTS that of `tests.bench.spatial_control`. Needs
+Pillow.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def sheet(file: Path, rows: list[list[tuple[str, Image.Image]]]) -> None:
 
 
 def opened(file: Path, width: int = 0) -> Image.Image:
-    """Open a picture, and bring it to a width."""
+    """Open a picture and resize it to a width."""
     picture = Image.open(file).convert("RGB")
     if width:
         size = (width, round(picture.height * width / picture.width))
@@ -65,7 +65,7 @@ def from_gallery(gallery: Path) -> None:
                 for each in panel["inputs"]
                 if shown is None or each["what"] in shown
             ]
-            # What comes after a comma is for the page, which has more room.
+            # The part after the comma is for the gallery's page, which has more room.
             pictures += [
                 (
                     each["caption"].split(", as")[0].replace("²", " squared"),
@@ -78,7 +78,7 @@ def from_gallery(gallery: Path) -> None:
 
 
 def borders(experiments: Path) -> None:
-    """Enlarge the same piece of border as every method has left it."""
+    """Show the same piece of border by each method, enlarged."""
     rows = []
     for scene, box in (
         ("behind-the-dahlia--Hokusai", (48, 18, 128, 78)),
@@ -94,7 +94,7 @@ def borders(experiments: Path) -> None:
 
 
 def bands(experiments: Path) -> None:
-    """Show soft masks by weight and by number of bands."""
+    """Show soft masks by guidance and by number of bands."""
     rows = []
     for scene in ("coffee--woodcut-to-oil", "pagoda--Van-Gogh-to-Hokusai"):
         names = ("joint--T", "joint--T-squared", "banded--3", "banded--5", "banded--7")
@@ -117,7 +117,7 @@ def thin(experiments: Path) -> None:
 
 
 def held_out(experiments: Path) -> None:
-    """Show pictures that played no part in choosing the methods: hard borders, then ramps."""
+    """Show the held-out pictures: hard borders, then ramps."""
     rows = []
     for scene in (
         "one--castle-s-sky--Bridge",

@@ -1,4 +1,4 @@
-"""Evaluates Scumble's objective once for every line on standard input; see `evaluation.py`."""
+"""One evaluation of Scumble's objective per line on standard input; see `evaluation.py`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.bench.setting import (
 
 
 def main(side: int, regions: str) -> None:
-    """Answer every line with the loss, the seconds and the peak memory, as JSON."""
+    """Answer each line with loss, norm of the gradient, seconds and peak memory, as JSON."""
     network = Network(Kernels(Weights(model_file())))
     content, style, picture = pictures(side)
     features = network.features(content, (CONTENT_LAYER,))

@@ -1,4 +1,7 @@
-"""Evaluates the same loss with PyTorch's eager autograd; see `evaluation.py`."""
+"""The same loss and gradient with PyTorch's eager autograd; see `evaluation.py`.
+
+Needs torch, numpy, Pillow and protobuf: `models.weights` imports the ONNX reader.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from tests.bench.setting import (
 
 
 def main(side: int) -> None:
-    """Answer every line with the loss, the seconds and the peak memory, as JSON."""
+    """Answer each line with loss, norm of the gradient, seconds and peak memory, as JSON."""
     weights = {
         name: (torch.from_numpy(layer.kernel.copy()), torch.from_numpy(layer.bias.copy()))
         for name, layer in load_weights(model_file()).items()

@@ -1,11 +1,11 @@
-"""One evaluation (loss and gradient) beside PyTorch's, region counts, memory, and the start.
+"""Benchmark of one evaluation (loss and gradient) against PyTorch, with memory and start-up time.
 
     PYTHON -m tests.bench.evaluation [--side 512] [--rounds 7] [--torch PYTHON]
 
-PYTHON is the environment that `install.py test` has made, and `--torch` names a Python that has
-PyTorch, numpy and Pillow besides (Scumble itself does not need it). Every program runs in a process
-of its own; they take turns, so that a machine that becomes slower slows all of them. Each program
-keeps quiet while another has its turn. The table is written in Markdown.
+PYTHON is the environment of `install.py test`. `--torch` names a Python with PyTorch, numpy, Pillow
+and protobuf; Scumble itself does not need PyTorch. Each program runs in its own process. They take
+turns: only one computes at a time, and a machine that slows down affects all of them. Prints a
+table in Markdown.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WARM_UP = 2
 
 
 class Program:
-    """A process that evaluates once for every line that it is sent."""
+    """A process that evaluates once per line on its standard input."""
 
     def __init__(self, title: str, command: list[str]) -> None:
         self.title = title
@@ -51,7 +51,7 @@ class Program:
         self.answers.append(json.loads(self._process.stdout.readline()))
 
     def end(self) -> None:
-        """Close the process's input, which ends it."""
+        """Close the input of the process, which ends it."""
         self._process.communicate()
 
     @property
@@ -106,7 +106,7 @@ def main() -> None:
 
 
 def start(rounds: int) -> str:
-    """Return how long the engine takes from its start to its first lines, warm."""
+    """Measure the time from the engine's start to its first lines, warm, and describe it."""
     found: dict[str, list[float]] = {"hello": [], "progress": [], "paint": []}
     for _ in range(rounds):
         folder = tempfile.mkdtemp(prefix="scumble-run-")

@@ -1,10 +1,10 @@
-"""Whether two checkouts paint the same pictures, bit by bit.
+"""Bit-by-bit comparison of the pictures that two checkouts paint.
 
     python -m tests.bench.same_pictures OLD_CHECKOUT [NEW_CHECKOUT]
 
 Paints a dozen small jobs with the command line of each checkout, in this Python and with one
-thread, and compares pictures and losses. Exit status 1 if any of them differ. For changes of the
-code that may not change results.
+thread, and compares pictures and losses. The exit status is 1 if any of them differ. Use it for
+changes that must not change results.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 
 HERE = Path(__file__).resolve().parents[2]
 HEIGHT, WIDTH = 75, 98
-"""Odd, so that the poolings drop a row."""
+"""Odd height, so that pooling drops a row."""
 
 
 def make_inputs(folder: Path) -> None:
@@ -46,7 +46,7 @@ def make_inputs(folder: Path) -> None:
 
 
 def jobs() -> dict[str, dict[str, Any]]:
-    """Return small jobs that reach every method, guidance, start, colour choice and optimizer."""
+    """Return small jobs for every method, color mode and optimizer, with the old option names."""
     stripes = {"style": "stripes.npy"}
     hard = [{"style": "stripes.npy", "mask": "disc.npy"}]
     two = [{"style": "stripes.npy", "mask": "disc.npy"}, {"style": "blocks.npy", "mask": "rest"}]

@@ -1,7 +1,7 @@
-"""The scenes that the experiments paint: photographs, masks and styles.
+"""Scenes of the experiments: photographs, masks and styles.
 
-The first group is what the methods were tried and chosen on. HELD_OUT stands apart: its pictures
-were put together after every choice had been made, and are there to confirm or refute them.
+The methods were chosen on the first group. The HELD_OUT scenes were added after every choice had
+been made; they confirm or refute it.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ SKY, DAHLIA, CUP = PICTURES / "sky.png", PICTURES / "flower-mask.png", DEMO / "c
 class Scene(NamedTuple):
     """A content, its mask and the styles: one inside the mask, a second one outside.
 
-    The mask is a file, "lines" (of 6 pixels, 24 apart), "ellipse" (centred, two thirds as wide and
+    The mask is a file, "lines" (of 6 pixels, 24 apart), "ellipse" (centered, two thirds as wide and
     as high as the picture), or the share of the width over which a horizontal sigmoid rises from
-    0.1 to 0.9. The border of a file or a shape may be feathered: `feather` is the Gaussian's sigma
-    in pixels of a picture of 30,000, and grows with the picture.
+    0.1 to 0.9. `feather` softens the border of a file or a shape; it is the sigma of a Gaussian, in
+    pixels of a picture of 30,000 pixels, and grows with the picture.
     """
 
     name: str

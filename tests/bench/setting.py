@@ -1,4 +1,4 @@
-"""What both programs of the benchmark evaluate: the same pictures, layers and weights."""
+"""Pictures, layers and weights that both programs of the benchmark evaluate."""
 
 from __future__ import annotations
 
