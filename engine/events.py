@@ -69,5 +69,12 @@ class Device:
     threads: int
 
 
-Event = Union[Progress, Preview, Notice, Device]
+@dataclass(frozen=True)
+class MethodChosen:
+    """The method that paints, with 'auto' resolved."""
+
+    name: str
+
+
+Event = Union[Progress, Preview, Notice, Device, MethodChosen]
 Report = Callable[[Event], None]

@@ -173,6 +173,73 @@ def write(job: Job, result: Result) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     return files, tuple(notices)
 
 
+def write_masks(job: Job, result: Result) -> tuple[Path | None, ...]:
+    """Write each region's share of the picture beside the output, as float32 .npy files.
+
+    Returns
+    -------
+    tuple of (Path or None)
+        One file of shape (height, width) per region; None for a share that is 1 everywhere.
+
+    Raises
+    ------
+    PictureError
+        If a mask cannot be read again.
+    OSError
+        If a file cannot be written.
+    """
+    import numpy as np
+
+    from engine.masks.regions import region_masks
+    from engine.pictures.compositing import shares
+
+    output = Path(job.output)
+    height, width = result.picture.rgb.shape[:2]
+    masks = region_masks(job, (height, width))
+    files: list[Path | None] = []
+    for number, share in enumerate(shares(masks), 1):
+        file = output.with_name(f"{output.stem}-mask-{number}.npy")
+        if (share == 1).all():
+            files.append(None)
+            continue
+        np.save(file, share)
+        files.append(file)
+    return tuple(files)
+
+
+def write_areas(job: Job, result: Result) -> Path | None:
+    """Write the rectangles of the picture that the regions cover, beside the output.
+
+    Returns
+    -------
+    Path or None
+        A float32 .npy file of shape (n, 4): left, top, width and height of each rectangle. None if
+        the regions cover the whole picture.
+
+    Raises
+    ------
+    PictureError
+        If a mask cannot be read again.
+    OSError
+        If the file cannot be written.
+    """
+    import numpy as np
+
+    from engine.masks.regions import region_masks
+    from engine.pictures.compositing import rectangles
+
+    height, width = result.picture.rgb.shape[:2]
+    covered = np.zeros((height, width), bool)
+    for mask in region_masks(job, (height, width)):
+        covered |= mask > 0
+    if covered.all():
+        return None
+    output = Path(job.output)
+    file = output.with_name(f"{output.stem}-areas.npy")
+    np.save(file, rectangles(covered).astype(np.float32))
+    return file
+
+
 def _rescue(job: Job, result: Result, described: dict[str, Any]) -> Path | None:
     """Save a result that cannot go where it should; it may have taken hours."""
     from engine.pictures.picture import PictureError, write_picture

@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from engine import __version__
-from engine.events import Device, Event, Notice, Progress
+from engine.events import Device, Event, MethodChosen, Notice, Progress
 from engine.threads import thread_count
 
 if TYPE_CHECKING:
@@ -56,16 +56,31 @@ class Lines:
         elif isinstance(event, Device):
             fields = {"device": event.name, "provider": event.provider, "threads": event.threads}
             self.send("device", **fields)
+        elif isinstance(event, MethodChosen):
+            self.send("method", method=event.name)
 
     def preview(self, file: str, width: int, height: int) -> None:
         """Say that there is a preview, by its name in the run folder."""
         self.send("preview", file=file, width=width, height=height)
 
-    def done(self, files: Sequence[str], result: Result, settings: dict[str, Any]) -> None:
-        """Say where the result is, and what it took."""
+    def done(
+        self,
+        files: Sequence[str],
+        result: Result,
+        settings: dict[str, Any],
+        masks: Sequence[str | None] = (),
+        areas: str | None = None,
+    ) -> None:
+        """Write the names of the result's files and of the regions' masks, and what it took.
+
+        A mask is None for a region that is the whole picture. `areas` names the file of the
+        rectangles that the regions cover; None if they cover the whole picture.
+        """
         self.send(
             "done",
             files=list(files),
+            masks=list(masks),
+            areas=areas,
             loss=result.loss,
             seconds=result.seconds,
             steps=result.steps,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.estimate import needed
-from engine.events import Device, Notice, Preview, Progress, Report
+from engine.events import Device, MethodChosen, Notice, Preview, Progress, Report
 from engine.job import Job, JobError, check
 from engine.masks.regions import LoadedRegion, keep_mask, load_regions
 from engine.masks.softness import survey
@@ -153,6 +153,7 @@ def stylize(
             survey([resized_mask(region.mask, sizes[-1]) for region in regions])
         )
     job = replace(job, method=method.name)
+    tell(MethodChosen(method.name))
     _check_memory(job, sizes[-1], regions)
     whole = planar(content.rgb)
     canvas, regions = apply_color_mode(job.colors, whole, regions)

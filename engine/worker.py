@@ -140,6 +140,13 @@ class _Worker:
         result = stylize(job, self._report, self._stop)
         began = time.perf_counter()
         files, notices = output_files.write(job, result)
+        masks: tuple[Path | None, ...] = ()
+        areas = None
+        try:
+            areas = output_files.write_areas(job, result)
+            masks = output_files.write_masks(job, result) if job.uncut else ()
+        except (OSError, ValueError) as error:  # the painting is written; it must not be lost
+            notices += (f"The masks cannot be written: {error}",)
         if job.report:
             notices += self._written_report(job, result, files, time.perf_counter() - began)
         self._report(Progress("write", 1, 1))
@@ -148,7 +155,10 @@ class _Worker:
         result = dataclasses.replace(result, notices=(*result.notices, *notices))
         self._status = DONE
         names = [self._name(each) for each in files]
-        self._say(self._lines.done, names, result, output_files.settings(job, result))
+        mask_names = [self._name(each) if each else None for each in masks]
+        settings = output_files.settings(job, result)
+        area_name = self._name(areas) if areas else None
+        self._say(self._lines.done, names, result, settings, mask_names, area_name)
 
     def _written_report(
         self, job: Job, result: Result, files: tuple[Path, ...], writing: float

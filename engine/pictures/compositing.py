@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Callable, Union
 
 import numpy as np
@@ -116,6 +116,45 @@ def stitched(
     """
     total = _total(masks)
     painted = (1 - np.minimum(total, 1)) * content
-    for mask, picture in zip(masks, pictures):
-        painted += mask / np.maximum(total, 1) * picture
+    for share, picture in zip(shares(masks), pictures):
+        painted += share * picture
     return np.clip(painted, 0, 255)
+
+
+def rectangles(covered: np.ndarray) -> np.ndarray:
+    """Return rectangles that hold exactly the covered pixels, from the top.
+
+    Parameters
+    ----------
+    covered : ndarray of bool, shape (height, width)
+
+    Returns
+    -------
+    ndarray of int, shape (n, 4)
+        Left, top, width and height. No pixel is in two of them.
+    """
+    height, width = covered.shape
+    repeats = (covered[1:] == covered[:-1]).all(axis=1)
+    tops = np.flatnonzero(np.concatenate([[True], ~repeats]))
+    heights = np.diff(np.append(tops, height))
+    edges = np.zeros((len(tops), width + 2), np.int8)
+    edges[:, 1:-1] = covered[tops]
+    steps = np.diff(edges, axis=1)
+    bands, left = np.nonzero(steps == 1)
+    _, right = np.nonzero(steps == -1)
+    return np.stack([left, tops[bands], right - left, heights[bands]], axis=1)
+
+
+def shares(masks: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield each region's share of the picture, ``T_r / max(sum T, 1)``.
+
+    The shares add up to at most 1. A mask that overlaps no other is its own share.
+
+    Parameters
+    ----------
+    masks : sequence of ndarray, shape (height, width)
+        From 0 to 1.
+    """
+    total = np.maximum(_total(masks), 1)
+    for mask in masks:
+        yield mask / total

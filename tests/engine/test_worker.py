@@ -82,7 +82,7 @@ def test_a_run_from_hello_to_the_end(start, run_folder):
     assert (painted[-1]["step"], painted[-1]["steps"]) == (3, 3)
     assert [each["step"] for each in painted] == sorted(each["step"] for each in painted)
     assert painted[-1]["loss"] < painted[1]["loss"]
-    assert set(kinds) <= {"hello", "device", "progress", "preview", "notice", "done"}
+    assert set(kinds) <= {"hello", "device", "method", "progress", "preview", "notice", "done"}
     done = events[-1]
     assert done["files"] == ["result.npy"]
     assert done["steps"] == 3
@@ -210,9 +210,61 @@ def test_each_styles_own_picture(start, run_folder):
                                 {"style": "style-1.npy", "mask": "rest"}]})  # fmt: skip
     done = worker.wait_for("done")
     assert done["files"] == ["r.png", "r-1.png", "r-2.png"]
+    assert done["masks"] == ["r-mask-1.npy", "r-mask-2.npy"]
     for name in done["files"]:
         with Image.open(run_folder / name) as image:
             assert image.size == (WIDTH, HEIGHT)
+    assert worker.end() == 0
+
+
+def test_the_masks_are_shares_that_add_up_to_one(start, run_folder):
+    """Overlapping masks, the rest, and a region that is the whole picture."""
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    left = np.clip(1.5 - 2 * columns / WIDTH, 0, 1).astype(np.float32)
+    upper = np.clip(1.5 - 2 * rows / HEIGHT, 0, 1).astype(np.float32)
+    np.save(run_folder / "left.npy", left)
+    np.save(run_folder / "upper.npy", upper)
+    masks = ["left.npy", "upper.npy", "rest"]
+    regions = [{"style": "style-1.npy", "mask": mask} for mask in masks]
+    worker = start({"iterations": 1, "uncut": True, "output": "r.npy", "regions": regions})
+    done = worker.wait_for("done")
+    assert done["masks"] == ["r-mask-1.npy", "r-mask-2.npy", "r-mask-3.npy"]
+    found = [np.load(run_folder / name) for name in done["masks"]]
+    total = np.maximum(left + upper, 1)
+    expected = [left / total, upper / total, np.clip(1 - left - upper, 0, 1)]
+    for mask, share in zip(found, expected):
+        assert mask.dtype == np.float32
+        np.testing.assert_allclose(mask, share, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(sum(found), 1, rtol=0, atol=1e-6)
+    assert worker.end() == 0
+
+
+def test_a_region_that_is_the_whole_picture_has_no_mask(start):
+    worker = start({"iterations": 1, "uncut": True, "output": "r.npy",
+                    "regions": [{"style": "style-1.npy"}]})  # fmt: skip
+    assert worker.wait_for("done")["masks"] == [None]
+    assert worker.end() == 0
+
+
+def test_masks_that_cannot_be_written_do_not_cost_the_painting(start, run_folder):
+    before = """
+from engine import output_files
+def full(*_):
+    raise OSError(28, "No space left on device")
+output_files.write_masks = full
+"""
+    worker = start({"iterations": 1, "uncut": True, "output": "r.npy"}, before=before)
+    done = worker.wait_for("done")
+    assert done["files"] == ["r.npy", "r-1.npy"]
+    assert done["masks"] == []
+    assert any("No space left on device" in each for each in done["warnings"])
+    assert worker.end() == 0
+
+
+def test_the_method_that_auto_chooses_is_said(start, run_folder):
+    worker = start({"iterations": 1})
+    assert worker.wait_for("method")["method"] == "cutout"
+    assert worker.wait_for("done")["settings"]["method"] == "cutout"
     assert worker.end() == 0
 
 
