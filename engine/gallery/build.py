@@ -26,6 +26,7 @@ from engine.gallery.tasks import (
     write_json,
 )
 from engine.job import Job, JobError
+from engine.loss.terms import Part
 from engine.loss_plot import check_plotting, loss_curves
 from engine.masks.regions import region_name
 from engine.paths import model_file
@@ -215,7 +216,7 @@ def _paint(
         "size": [result.working_size[1], result.working_size[0]],
         "names": [region_name(task.job, index) for index in range(len(task.job.regions))],
         "job": output_files.settings(task.job, result)["job"],
-        "curves": [dataclasses.asdict(curve) for curve in result.curves],
+        "curves": [_curve_for_json(curve) for curve in result.curves],
     }
     write_json(task.record, record)
     return True
@@ -226,10 +227,7 @@ def _draw_curve(task: Task) -> None:
     record = finished(task)
     if record is None or task.curve.is_file():
         return
-    curves = [
-        Curve(each["scale"], each["region"], tuple(each["size"]), tuple(each["history"]))
-        for each in record["curves"]
-    ]
+    curves = [_curve_from_json(each) for each in record["curves"]]
     part = task.curve.with_suffix(".part")
     try:
         loss_curves(part, curves, record["names"], task.variant.caption)
@@ -237,6 +235,18 @@ def _draw_curve(task: Task) -> None:
     except OSError as error:
         message = f"{task.curve} cannot be written: {error.strerror or error}."
         raise PictureError(message) from error
+
+
+def _curve_for_json(curve: Curve) -> dict[str, Any]:
+    history = [{str(part): value for part, value in losses.items()} for losses in curve.history]
+    return {**dataclasses.asdict(dataclasses.replace(curve, history=())), "history": history}
+
+
+def _curve_from_json(record: dict[str, Any]) -> Curve:
+    history = tuple(
+        {Part.parse(part): value for part, value in losses.items()} for losses in record["history"]
+    )
+    return Curve(record["scale"], record["region"], tuple(record["size"]), history)
 
 
 def _panel_entry(
