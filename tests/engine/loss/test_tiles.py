@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from engine.job import GUIDANCES, POOLINGS, Job
+from engine.job import POOLINGS, PROPAGATIONS, Job
 from engine.loss.blocks import BlockedLosses
 from engine.loss.definition import masked_gram
 from engine.loss.make_terms import ScaleInputs, layers_of
@@ -70,7 +70,7 @@ def scale_inputs(job: Job, network: Network, size: tuple[int, int], seed: int) -
     masks = [mask, 1 - mask]
     if job.method in ("joint", "gradient"):  # masks that overlap and leave gaps
         masks = [mask, some_mask(size, seed + 1)]
-    if job.guidance == "inside":  # of which the deep layers keep nothing of a narrow mask
+    if job.propagation == "inside":  # of which the deep layers keep nothing of a narrow mask
         masks = [np.maximum(each, np.float32(0.2)) for each in masks]
     styles = [painted((70, 66), seed + 2 + index) for index in range(2)]
     regions = [
@@ -113,7 +113,7 @@ def assert_alike(found: Objective, expected: Objective, picture: np.ndarray) -> 
 @settings(max_examples=30)
 @given(
     method=st.sampled_from(sorted(METHODS)),
-    propagation=st.sampled_from(GUIDANCES),
+    propagation=st.sampled_from(PROPAGATIONS),
     pooling=st.sampled_from(POOLINGS),
     layers=st.sampled_from([MIDDLE, SHALLOW]),
     height=st.integers(50, 110),
@@ -141,10 +141,10 @@ def test_tiles_give_the_loss_and_gradient_of_the_whole_picture(
     job = Job(
         content="content",
         method=method,
-        guidance=propagation,
+        propagation=propagation,
         pooling=pooling,
         bands=4,
-        tv=0.5,
+        smoothing=0.5,
         **layers,
     )
     network, content = networks[pooling], painted(size, seed + 6)
