@@ -30,7 +30,7 @@ def content_loss(
     difference = F - P
     positions = F.shape[1]
     if K is None:
-        return 0.5 / positions * _sum_of_squares(difference), difference / positions
+        return 0.5 / positions * sum_of_squares(difference), difference / positions
     squares = float((difference**2).sum(axis=0, dtype=np.float64) @ K)
     return 0.5 / positions * squares, difference * (K / positions)
 
@@ -99,7 +99,7 @@ def gram_loss(G: np.ndarray, A: np.ndarray, area: float) -> tuple[float, np.ndar
     """
     channels = G.shape[0]
     difference = G - A
-    return area / (4 * channels**2) * _sum_of_squares(difference), difference / channels**2
+    return area / (4 * channels**2) * sum_of_squares(difference), difference / channels**2
 
 
 def total_variation(X: np.ndarray) -> tuple[float, np.ndarray]:
@@ -114,7 +114,7 @@ def total_variation(X: np.ndarray) -> tuple[float, np.ndarray]:
     gradient = np.zeros_like(X)
     for axis in (1, 2):
         difference = np.diff(X, axis=axis)
-        value += _sum_of_squares(difference) / pixels
+        value += sum_of_squares(difference) / pixels
         difference *= 2 / pixels
         after = (slice(None),) * axis + (slice(1, None),)
         before = (slice(None),) * axis + (slice(None, -1),)
@@ -123,7 +123,7 @@ def total_variation(X: np.ndarray) -> tuple[float, np.ndarray]:
     return value, gradient
 
 
-def _sum_of_squares(values: np.ndarray) -> float:
+def sum_of_squares(values: np.ndarray) -> float:
     """Sum short stretches in the values' own precision, and these in double precision."""
     flat = values.ravel()
     stretches = flat[: flat.size // _STRETCH * _STRETCH].reshape(-1, _STRETCH)

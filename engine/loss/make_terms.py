@@ -193,4 +193,4 @@ def _weakened(guidance: LayerGuidance, targets: Targets, layer: str) -> LayerGui
     """Return the guidance, divided where the content is protected."""
     if not targets.protect:
         return guidance
-    return LayerGuidance.of(guidance.values / targets.protect[layer])
+    return LayerGuidance.of(np.asarray(guidance.values) / targets.protect[layer])

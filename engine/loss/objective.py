@@ -107,11 +107,12 @@ def with_picture_terms(
     gradient: np.ndarray,
     terms: Sequence[PictureTerm],
 ) -> Evaluation:
-    """Return the evaluation of layer terms with the terms of the picture itself added."""
+    """Return the evaluation of layer terms with the terms of the picture itself added.
+
+    Parts and gradient are changed in place.
+    """
     for term in terms:
-        value, slope = term.loss_and_gradient(picture)
-        parts[term.part] += value
-        gradient = gradient + slope
+        parts[term.part] += term.add_gradient(picture, gradient)
     return Evaluation(sum(parts.values()), gradient, dict(parts))
 
 

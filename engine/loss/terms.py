@@ -17,7 +17,11 @@ from typing import Any, NamedTuple, Protocol, Union
 
 import numpy as np
 
-from engine.loss.definition import gram_loss, total_variation
+from engine.loss.compact import CompactValues, compact
+from engine.loss.definition import gram_loss, sum_of_squares
+
+STRIP_PIXELS = 1 << 21
+"""Pixels of a picture whose differences are taken at a time: 25 MB an array."""
 
 Where = Union[slice, np.ndarray]
 """Positions of a layer: a slice of them or an array of indices."""
@@ -72,7 +76,7 @@ class LayerGuidance:
 
     Attributes
     ----------
-    values : ndarray, shape (positions of the piece,)
+    values : ndarray or CompactValues, shape (positions of the piece,)
         float32, from 0 up.
     total : float
         The sum over the whole layer.
@@ -80,7 +84,7 @@ class LayerGuidance:
         Of the whole layer.
     """
 
-    values: np.ndarray
+    values: np.ndarray | CompactValues
     total: float
     positions: int
 
@@ -88,7 +92,7 @@ class LayerGuidance:
     def of(cls, values: np.ndarray) -> LayerGuidance:
         """Describe a guidance of any shape."""
         flat = np.ascontiguousarray(values, np.float32).ravel()
-        return cls(flat, float(flat.sum(dtype=np.float64)), flat.size)
+        return cls(compact(flat), float(flat.sum(dtype=np.float64)), flat.size)
 
     @property
     def area(self) -> float:
@@ -163,8 +167,13 @@ class PictureTerm(Protocol):
     def part(self) -> Part:
         """The part of the loss that it counts for."""
 
-    def loss_and_gradient(self, picture: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return the weighted loss and its gradient for a picture, shape (3, height, width)."""
+    def add_gradient(self, picture: np.ndarray, gradient: np.ndarray) -> float:
+        """Add the weighted loss's gradient to another one and return the weighted loss.
+
+        Parameters
+        ----------
+        picture, gradient : ndarray, shape (3, height, width)
+        """
 
 
 Term = Union[LayerTerm, PictureTerm]
@@ -324,7 +333,25 @@ class SmoothingTerm:
         """The part of the loss that it counts for."""
         return SMOOTHING
 
-    def loss_and_gradient(self, picture: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return the weighted loss and its gradient."""
-        value, slope = total_variation(picture)
-        return self.weight * value, np.float32(self.weight) * slope
+    def add_gradient(self, picture: np.ndarray, gradient: np.ndarray) -> float:
+        """Add the gradient of `definition.total_variation`, strip by strip; return the loss."""
+        _, height, width = picture.shape
+        rows = max(STRIP_PIXELS // width, 1)
+        value = 0.0
+        for start in range(0, height, rows):
+            # The last difference of a strip reaches into the row below it.
+            strip = picture[:, start : start + rows + 1]
+            slope = np.zeros_like(strip)
+            for axis, part in ((1, strip), (2, strip[:, :rows])):
+                difference = np.diff(part, axis=axis)
+                value += sum_of_squares(difference) / (height * width)
+                difference *= 2 / (height * width)
+                there = slope[:, : part.shape[1]]
+                after = (slice(None),) * axis + (slice(1, None),)
+                before = (slice(None),) * axis + (slice(None, -1),)
+                there[after] += difference
+                there[before] -= difference
+            slope *= np.float32(self.weight)
+            target = gradient[:, start : start + rows + 1]
+            target += slope
+        return self.weight * value

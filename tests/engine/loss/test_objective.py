@@ -295,11 +295,12 @@ def test_the_order_of_the_regions_changes_nothing(
     parts = [*COMPLEMENTARY, replace(COMPLEMENTARY[0], mask=COMPLEMENTARY[1].mask[:, ::-1])]
     found = []
     for order in ((0, 1, 2), (2, 0, 1), (1, 0, 2)):
-        evaluations = [
-            each(PICTURE) for each in objectives(job, network, [parts[i] for i in order])
-        ]
-        gradient = sum(np.array(each.gradient, np.float64) for each in evaluations)
-        found.append((sum(each.loss for each in evaluations), gradient))
+        loss, gradient = 0.0, np.zeros(PICTURE.shape)
+        for each in objectives(job, network, [parts[i] for i in order]):
+            evaluation = each(PICTURE)
+            loss += evaluation.loss
+            gradient += evaluation.gradient
+        found.append((loss, gradient))
     for loss, gradient in found[1:]:
         np.testing.assert_allclose(loss, found[0][0], rtol=1e-6)
         away = np.linalg.norm(gradient - found[0][1])

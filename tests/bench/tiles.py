@@ -1,0 +1,148 @@
+"""Evaluation by tiles: what a pixel costs beside one of an untiled picture, and the peak memory.
+
+    PYTHON -m tests.bench.tiles [--height 3000] [--width 4000] [--budgets 1.5 12]
+
+PYTHON is the environment that `install.py test` has made. Two regions share the picture: a soft
+ramp and the rest. Each row is a process of its own. A budget is what the activations of the tiles
+may take, in GB; `lazy` computes the content's features anew at every evaluation. Times are those of
+the processor's cores, added up, so that other work on the machine counts little. The table is
+written in Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from engine.threads import limit_blas
+
+limit_blas()
+
+import numpy as np
+import psutil
+from PIL import Image
+
+from engine.loss.blocks import BlockedLosses
+from engine.loss.definition import masked_gram
+from engine.loss.terms import ContentTerm, LayerGuidance, SmoothingTerm, StyleTerm
+from engine.loss.tiles import content_features, evaluator_maker
+from engine.loss.tiling import Plan, Tiling, choose_plan
+from engine.masks.propagation import propagate
+from engine.memory import peak
+from engine.network import Network
+from engine.paths import model_file
+from models.kernels import Kernels
+from models.vgg16 import layer_size
+from models.weights import Weights
+from tests.bench.setting import CONTENT_LAYER, CONTENT_WEIGHT, DEMO, STYLE_LAYERS, STYLE_WEIGHT
+
+ROOT = Path(__file__).resolve().parents[2]
+LAYERS = (*STYLE_LAYERS, CONTENT_LAYER)
+UNTILED = (1000, 1000)
+
+
+def evaluate(size: tuple[int, int], budget: float, lazy: bool) -> dict[str, float]:
+    """Evaluate twice in this process; return the figures of the second time."""
+    network = Network(Kernels(Weights(model_file())), device="cpu")
+    content = _picture("photo.jpg", size)
+    style = _picture("style-oil.jpg", UNTILED)
+    plan = choose_plan(size, LAYERS, budget * 1e9)
+    if budget == 0:
+        plan = Plan(Tiling.of(size, LAYERS, (1, 1)), 0, 0)
+    target = None
+    if not lazy:
+        target = content_features(network, plan.tiling, content, (CONTENT_LAYER,))[CONTENT_LAYER]
+    positions = math.prod(layer_size(CONTENT_LAYER, *size))
+    features = network.features(style, STYLE_LAYERS)
+    ones = {layer: np.ones(values.shape[1], np.float32) for layer, values in features.items()}
+    grams = {layer: masked_gram(features[layer], ones[layer]) for layer in STYLE_LAYERS}
+    del features, ones
+    ramp = 1 / (1 + np.exp(-np.linspace(-6, 6, size[1], dtype=np.float32)))
+    terms: list = [ContentTerm(CONTENT_LAYER, target, CONTENT_WEIGHT, positions)]
+    terms.append(SmoothingTerm(1.0))
+    for index, row in enumerate((ramp, 1 - ramp)):
+        guidance = propagate(np.tile(row, (size[0], 1)), STYLE_LAYERS)
+        terms += [
+            StyleTerm(layer, LayerGuidance.of(guidance[layer]), grams[layer], STYLE_WEIGHT, index)
+            for layer in STYLE_LAYERS
+        ]
+        del guidance
+    process = psutil.Process()
+    with BlockedLosses(network.threads) as losses:
+        make = evaluator_maker(network, plan, LAYERS, losses, content)
+        evaluator = make([terms])
+        for _ in range(1 if math.prod(size) > 4e6 else 3):
+            began, used = time.perf_counter(), _cores(process)
+            evaluation = next(iter(evaluator(content)))
+            seconds, cores = time.perf_counter() - began, _cores(process) - used
+    return {
+        "loss": evaluation.loss,
+        "seconds": seconds,
+        "cores": cores,
+        "peak": peak(),
+        "tiles": len(plan.tiling.tiles),
+        "height": plan.tiling.tile[0],
+        "width": plan.tiling.tile[1],
+        "overhead": plan.tiling.overhead,
+        "kept": plan.kept_tiles,
+    }
+
+
+def _cores(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
+
+
+def _picture(name: str, size: tuple[int, int]) -> np.ndarray:
+    with Image.open(DEMO / name) as image:
+        resized = image.convert("RGB").resize(size[::-1], Image.Resampling.LANCZOS)
+    return np.ascontiguousarray(np.asarray(resized, np.float32).transpose(2, 0, 1))
+
+
+def main() -> None:
+    """Run the benchmark and print its table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--height", type=int, default=3000)
+    parser.add_argument("--width", type=int, default=4000)
+    parser.add_argument("--budgets", nargs="+", default=["1.5", "1.5:lazy", "12"])
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        budget, _, lazy = options.one.partition(":")
+        size = options.height, options.width
+        print(json.dumps(evaluate(size, float(budget), bool(lazy))))
+        return
+
+    def row(size: tuple[int, int], budget: str) -> dict[str, float]:
+        command = [sys.executable, "-m", "tests.bench.tiles", "--one", budget]
+        command += ["--height", str(size[0]), "--width", str(size[1])]
+        done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+        return json.loads(done.stdout)
+
+    whole = row(UNTILED, "0")
+    per_pixel = whole["cores"] / math.prod(UNTILED)
+    print(
+        "| picture | GB for tiles | tiles | kept | overhead | s | core s | cost of a pixel | GB |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
+    size = options.height, options.width
+    for pixels, budget, found in [
+        (UNTILED, "whole", whole),
+        *((size, budget, row(size, budget)) for budget in options.budgets),
+    ]:
+        print(
+            f"| {pixels[0]}x{pixels[1]} | {budget} "
+            f"| {found['tiles']} of {found['height']}x{found['width']} | {found['kept']} "
+            f"| {found['overhead']:.2f} | {found['seconds']:.1f} | {found['cores']:.1f} "
+            f"| {found['cores'] / math.prod(pixels) / per_pixel:.2f} | {found['peak'] / 1e9:.2f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
