@@ -7,9 +7,12 @@ band has a Gram matrix of its own, and its target is the mixture of the styles a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+
+_POSITIONS = 1 << 20
+"""Positions that are cut into bands at a time: what they take beside the masks is bounded."""
 
 
 def mask_bands(masks: Sequence[np.ndarray], bands: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -43,12 +46,39 @@ def mask_bands(masks: Sequence[np.ndarray], bands: int) -> list[tuple[np.ndarray
     distinct = sorted(set(keys))
     group = np.array([distinct.index(key) for key in keys])
     members = np.bincount(group)
-    values = given[[keys.index(key) for key in distinct]] * members[:, None]
+    values = given[[keys.index(key) for key in distinct]]
+    del given, keys, distinct
+    values *= members[:, None]
     order = np.argsort(-values.sum(axis=1), kind="stable")
     values = values[order]
-    excess = np.maximum(values.sum(axis=0), 1)
-    values /= excess
-    grid = bands - 1
+    positions = values.shape[1]
+    found: dict[tuple[int, ...], np.ndarray] = {}
+    for start in range(0, positions, _POSITIONS):
+        where = slice(start, start + _POSITIONS)
+        excess = np.maximum(values[:, where].sum(axis=0), 1)
+        for point, chosen, shares in _corner_shares(values[:, where] / excess, bands - 1):
+            band = found.setdefault(point, np.zeros(positions, np.float32))
+            band[where][chosen] = shares * excess[chosen]
+    result = []
+    for point in sorted(found):
+        at_center = np.empty(len(values))
+        at_center[order] = np.diff(np.concatenate([[0], point])) / (bands - 1)
+        result.append((found[point], (at_center / members)[group]))
+    return result
+
+
+def _corner_shares(
+    values: np.ndarray, grid: int
+) -> Iterator[tuple[tuple[int, ...], np.ndarray, np.ndarray]]:
+    """Yield corners of the grid with positions that belong to them and to which share.
+
+    Parameters
+    ----------
+    values : ndarray, shape (masks, positions)
+        Points of the simplex.
+    grid : int
+        Steps on each edge of the simplex.
+    """
     # In running sums the grid of the simplex is the integer grid, cut by Kuhn's triangulation:
     # walk from the floor to the ceiling, the largest fraction first. Rounding keeps a sum that is
     # a grid value up to float errors on that value.
@@ -59,23 +89,30 @@ def mask_bands(masks: Sequence[np.ndarray], bands: int) -> list[tuple[np.ndarray
     fraction = np.take_along_axis(fractions, walk, axis=0)
     ends = np.ones((1, fraction.shape[1])), np.zeros((1, fraction.shape[1]))
     shares = -np.diff(np.concatenate([ends[0], fraction, ends[1]]), axis=0)
-
-    found: dict[tuple[int, ...], np.ndarray] = {}
     corner = floors.astype(np.int64)
     for step in range(len(values) + 1):
         if step:
             corner[walk[step - 1], np.arange(values.shape[1])] += 1
         used = np.flatnonzero(shares[step] > 0)
-        corners, where = np.unique(corner[:, used], axis=1, return_inverse=True)
-        for index, point in enumerate(corners.T):
-            band = found.setdefault(tuple(point), np.zeros(values.shape[1]))
-            chosen = used[where.ravel() == index]
-            band[chosen] += shares[step][chosen]
-    result = []
-    for point in sorted(found):
-        at_center = np.empty(len(values))
-        at_center[order] = np.diff(np.concatenate([[0], point])) / grid
-        shares_of_regions = (at_center / members)[group]
-        band = found[point] * excess
-        result.append((band.astype(np.float32), shares_of_regions))
-    return result
+        first, which = _distinct_columns(corner[:, used], grid + 1)
+        for index, column in enumerate(first):
+            chosen = used[which == index]
+            yield tuple(corner[:, used[column]].tolist()), chosen, shares[step][chosen]
+
+
+def _distinct_columns(values: np.ndarray, base: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return where each distinct column stands first, and which of these each column is.
+
+    Parameters
+    ----------
+    values : ndarray, shape (rows, columns)
+        Integers from 0 to `base`.
+    base : int
+    """
+    code = np.zeros(values.shape[1], np.int64)
+    for number, row in enumerate(values, 1):
+        code = code * (base + 1) + row
+        if number % 12 == 0:  # so that 64 bits suffice for any number of rows
+            code = np.unique(code, return_inverse=True)[1].ravel()
+    _, first, which = np.unique(code, return_index=True, return_inverse=True)
+    return first, which.ravel()

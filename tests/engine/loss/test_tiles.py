@@ -24,6 +24,7 @@ from engine.masks.propagation import propagate
 from engine.masks.regions import LoadedRegion
 from engine.methods import METHODS
 from engine.network import Network
+from engine.optimizers import LbfgsB
 from models.kernels import Kernels
 from models.vgg16 import receptive_field
 
@@ -273,3 +274,28 @@ def test_a_plan_keeps_to_the_memory_and_uses_it() -> None:
     with pytest.raises(MemoryError, match=r"one tile takes 0\.0\d GB, and 0\.01 GB are free"):
         choose_plan(size, DEEP, 1e7)
     assert choose_plan((500, 500), DEEP, 1e9).tiling.whole
+
+
+def test_a_painting_by_tiles_is_the_painting(
+    networks: dict[str, Network], losses: BlockedLosses
+) -> None:
+    size, network = (90, 75), networks["average"]
+    job = Job(content="content", method="cutout", smoothing=0.5, **MIDDLE)
+    content = painted(size, 1)
+    inputs = scale_inputs(job, network, size, 1)
+    layers = tuple(dict.fromkeys(sum(layers_of(job), ())))
+    tiling = Tiling.fitting(size, layers, (64, 64))
+    assert len(tiling.tiles) > 3
+    traces = []
+    for plan in (Plan(Tiling.of(size, layers, (1, 1)), 0, 0), Plan(tiling, 1, 0)):
+        (evaluate,) = objectives(inputs, network, plan, losses, content)
+        trace = LbfgsB(memory=10).minimize(
+            evaluate, content, (0.0, 255.0), steps=7, on_step=lambda step, trace: False
+        )
+        assert trace.steps == 7
+        traces.append(trace)
+    whole, tiled = traces
+    np.testing.assert_allclose(tiled.losses, whole.losses, rtol=5e-5)
+    assert whole.losses[-1] < 0.5 * whole.losses[0]
+    assert np.abs(tiled.picture - whole.picture).mean() < 0.05
+    assert np.abs(whole.picture - content).mean() > 2
