@@ -1,4 +1,4 @@
-"""What a painting starts from."""
+"""Initial pictures: what the optimization starts from."""
 
 from __future__ import annotations
 

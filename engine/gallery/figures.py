@@ -1,4 +1,4 @@
-"""The paper's figures as data: the pictures of each, and the settings they are painted with."""
+"""Figures of the paper as data: their pictures and settings."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 PICTURES = Path(__file__).resolve().parent / "pictures"
 
 SIGMOID = "sigmoid"
-"""The mask that is made: a horizontal sigmoid."""
+"""The word for a generated mask, a horizontal sigmoid."""
 
 SIZE, ITERATIONS = 60_000, 100
-"""What a gallery is painted with unless it is asked for otherwise: pixels, and steps."""
+"""Defaults of a gallery: pixels and steps of each picture."""
 
 STAGES = (1 / 30, 1 / 10, 1 / 3, 1.0)
-"""The stages of figure 4, in parts of the iterations."""
+"""The stages of figure 4, as shares of the iterations."""
 
 WHOLE, RAMP, REGION = "whole", "ramp", "region"
-"""How a panel's styles lie: one everywhere; two over a soft mask; one inside of a mask."""
+"""Layouts: one style everywhere; two styles over a soft mask; one style inside a mask."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class Variant:
     Attributes
     ----------
     name : str
-        Of its file, without an ending.
+        The name of its file without the extension.
     caption : str
     settings : dict
-        Fields of the job in which it differs from a job with the method joint.
+        The fields of the job that differ from the defaults of the method joint.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Panel:
-    """Pictures that are made of the same content, styles and mask.
+    """Pictures with the same content, styles and mask.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Panel:
         WHOLE, RAMP (the first style where the mask is black, the second where it is white) or
         REGION (the style where the mask is white).
     content : str
-        A file; empty for the style itself, of which only the size counts then.
+        A file; empty for the style itself, of which only the size is used.
     styles : tuple of str
         Files; two with RAMP, else one.
     mask : str
@@ -75,7 +75,7 @@ class Figure:
     paper : str
         What the paper shows.
     here : str
-        What is here, where that is something else or more.
+        How the gallery's figure differs.
     panels : tuple of Panel
     """
 
@@ -88,15 +88,15 @@ class Figure:
 
 @dataclass(frozen=True)
 class Wish:
-    """What a gallery is asked for.
+    """A request for a gallery.
 
     Attributes
     ----------
     figures : tuple of int
     content, mask : str
-        One's own; empty for the gallery's.
+        Files of the user; empty for the gallery's.
     styles : tuple of str
-        Up to two of one's own.
+        Up to two files of the user.
     size, iterations, seed, threads, device
         As in a job.
     """
@@ -124,7 +124,7 @@ def figures(iterations: int) -> dict[int, Figure]:
     Parameters
     ----------
     iterations : int
-        Of every picture but the early stages of figure 4.
+        Steps of every picture except the early stages of figure 4.
     """
     return {
         each.number: each
@@ -141,7 +141,7 @@ def figures(iterations: int) -> dict[int, Figure]:
 def with_own(
     panels: tuple[Panel, ...], content: str, styles: tuple[str, ...], mask: str
 ) -> tuple[Panel, ...]:
-    """Return panels with one's own pictures in place of theirs, each combination once.
+    """Return the panels with the user's pictures in place of theirs, each combination once.
 
     Parameters
     ----------
@@ -187,11 +187,11 @@ def _content_alone(iterations: int) -> Figure:
     return Figure(
         4,
         "Content alone, from noise",
-        "Minimising the content loss alone (conv3_2), started from Gaussian noise, at several "
-        "stages of the optimisation.",
-        "Each stage is a run of its own with fewer steps; since nothing is left to chance but the "
-        "noise, which the seed fixes, it is what the longest run looked like then. The style "
-        "picture that a job has to name has no weight.",
+        "The content loss (conv3_2) is minimized alone, started from Gaussian noise; several "
+        "stages of the optimization.",
+        "Each stage is a separate run with fewer steps. The seed fixes the noise, and nothing else "
+        "is random, so each run equals that stage of the longest one. The job's style picture has "
+        "no weight.",
         (panel,),
     )
 
@@ -214,10 +214,10 @@ def _style_alone(iterations: int) -> Figure:
     return Figure(
         5,
         "Style alone, one layer at a time",
-        "Minimising the style loss of a single layer, started from Gaussian noise: deeper layers "
+        "The style loss of a single layer is minimized, started from Gaussian noise. Deeper layers "
         "hold larger features. The picture of conv5_1 nearly repeats the painting.",
-        "The pictures have the proportions of the painting. The style loss in the table is that of "
-        "all five layers together, whichever one was painted.",
+        "The pictures have the proportions of the painting. The style loss in the table always "
+        "covers all five layers.",
         (panel,),
     )
 
@@ -246,7 +246,7 @@ def _two_styles(iterations: int) -> Figure:
         Variant("receptive", "Receptive averaging, weight T (the paper's)", steps),
         Variant(
             "squared",
-            "Weight T², as where the features are multiplied by the mask",
+            "Weight T², as if the features were multiplied by the mask",
             {**steps, "propagation": "squared"},
         ),
         *(
@@ -270,10 +270,10 @@ def _two_styles(iterations: int) -> Figure:
         "Two styles over a horizontal sigmoid",
         "Receptive averaging with a soft mask: one style on the left turns slowly into another on "
         "the right. Two contents, each with two styles.",
-        "The first picture of each row is the paper's method. Beside it, on the same mask: the "
-        "Gram matrix weighted with T², and banded guidance, which asks every part of the ramp to "
-        "carry full style by itself. Evenness is the texture in the middle of the ramp over that "
-        "of its ends: 1 means no dull band. The content's own evenness says what it started from.",
+        "The first picture of each row is the paper's method. The others use the same mask: the "
+        "Gram matrix weighted with T², and banded guidance, in which each part of the ramp carries "
+        "the full style by itself. Evenness is the texture in the middle of the ramp divided by "
+        "that at its ends; 1 means no dull band. Compare with the content's own evenness.",
         panels,
     )
 
@@ -308,13 +308,13 @@ def _hard_mask(iterations: int) -> Figure:
     return Figure(
         10,
         "A binary mask",
-        "The background is to be painted and the foreground to stay as it is: a, gradient masking "
-        "(with Adam); b, stitching; c, receptive averaging. The paper ranks b before c before a.",
-        "The same three, and beside them what the paper did not show. Leak is the mean change "
-        "outside of the region at a distance from its border (0 is best), reach the change inside "
-        "at the border over that deep inside (1 is best), seam how much a line along the border "
-        "stands out (compare with the content's own), fringe how much the pixels right inside of "
-        "it stand out (1 is best); the region's style loss is measured on the finished picture in "
-        "the same way for every method.",
+        "The background is painted, the foreground stays as it is: a, gradient masking (with "
+        "Adam); b, stitching; c, receptive averaging. The paper ranks b before c before a.",
+        "The same three, and five that the paper does not show. Leak is the mean change outside "
+        "the region at a distance from its border (best 0). Reach is the change inside at the "
+        "border, divided by that deep inside (best 1). Seam is how much a line along the border "
+        "stands out (compare with the content's own). Fringe is how much the pixels right inside "
+        "the border stand out (best 1). The region's style loss is measured on the finished "
+        "picture in the same way for every method.",
         (panel,),
     )

@@ -1,4 +1,4 @@
-"""Whose colours a painting has: the styles', or two ways of keeping the content's.
+"""Color modes: the styles' colors, or two ways to keep the content's.
 
 Gatys et al. 2016, *Controlling perceptual factors in neural style transfer*, section 5.
 """
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from engine.masks.regions import LoadedRegion
 
 RIDGE = 1.0
-"""Added to the variances, in units of 1/255 squared: flat pictures have no colour axes."""
+"""Added to the variances, in units of 1/255 squared: flat pictures have no color axes."""
 
 
 def apply_color_mode(
     colors: str, content: np.ndarray, regions: list[LoadedRegion]
 ) -> tuple[np.ndarray, list[LoadedRegion]]:
-    """Return the content and the regions as they are painted.
+    """Return the content and the regions to paint.
 
     Parameters
     ----------
     colors : {'style', 'luminance', 'match'}
-        'style' changes nothing. 'match' gives each style the content's colours (section 5.1).
-        'luminance' takes the luminance alone, with each style's mean and deviation moved to the
-        content's (section 5.2); `restore_chroma` puts the colours back.
+        'style' changes nothing. 'match' gives each style the content's colors (section 5.1).
+        'luminance' uses the luminance alone and moves each style's mean and deviation to the
+        content's (section 5.2); `restore_chroma` restores the colors.
     content : ndarray, shape (3, height, width)
         0..255.
     regions : list of LoadedRegion
@@ -40,17 +40,17 @@ def apply_color_mode(
             for each in regions
         ]
     if colors == "luminance":
-        grey = _grey(luminance(content))
-        return grey, [replace(each, style=_match_luminance(each, grey[0])) for each in regions]
+        gray = _gray(luminance(content))
+        return gray, [replace(each, style=_match_luminance(each, gray[0])) for each in regions]
     return content, regions
 
 
 def restore_chroma(painted: np.ndarray, content: np.ndarray) -> np.ndarray:
-    """Return the content with the luminance of what was painted.
+    """Return the content with the luminance of the painted picture.
 
     All three channels change by the same amount, which keeps the chroma (the differences between
-    them). The amount ends where a channel would leave 0..255, since clipping one alone would turn
-    the colour.
+    them). The amount is limited where a channel would leave 0..255, because clipping one channel
+    would shift the hue.
 
     Parameters
     ----------
@@ -67,17 +67,17 @@ def luminance(picture: np.ndarray) -> np.ndarray:
     return np.tensordot(LUMA, picture, 1)
 
 
-def _grey(values: np.ndarray) -> np.ndarray:
+def _gray(values: np.ndarray) -> np.ndarray:
     return np.repeat(values[None], 3, axis=0)
 
 
-def _match_luminance(region: LoadedRegion, grey: np.ndarray) -> np.ndarray:
-    """Return the style in grey, as light and as contrasty as the content is in the region."""
+def _match_luminance(region: LoadedRegion, gray: np.ndarray) -> np.ndarray:
+    """Return the style in gray, with the content's mean and contrast in the region."""
     values = luminance(region.style)
     mean, deviation = _moments(values, region.style_mask)
-    wanted_mean, wanted_deviation = _moments(grey, region.mask)
+    wanted_mean, wanted_deviation = _moments(gray, region.mask)
     moved = (values - mean) * (wanted_deviation / deviation) + wanted_mean
-    return _grey(np.clip(moved, 0, 255).astype(np.float32))
+    return _gray(np.clip(moved, 0, 255).astype(np.float32))
 
 
 def _moments(values: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
@@ -89,10 +89,10 @@ def _moments(values: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
 def match_colors(
     picture: np.ndarray, mask: np.ndarray, style: np.ndarray, style_mask: np.ndarray
 ) -> np.ndarray:
-    """Return the picture with the style's colour mean and covariance.
+    """Return the picture with the style's color mean and covariance.
 
     The linear map of Gatys et al. 2016 (*Controlling perceptual factors*, section 5.1), with the
-    symmetric square roots of the covariances, so that colours turn as little as can be.
+    symmetric square roots of the covariances, so that hues shift as little as possible.
 
     Parameters
     ----------

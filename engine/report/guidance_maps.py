@@ -1,4 +1,4 @@
-"""A report's contact sheet: every region's mask at picture size and at the network's layers."""
+"""Contact sheet of a report: each region's mask at picture size and at each layer."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_BANDS = 24
-"""Rows of bands that are shown; many regions can have hundreds."""
+"""Largest number of band rows; many regions can have hundreds of bands."""
 
 _TILE = (136, 120)
-"""Pixels; the most that a mask may be wide and high on the sheet."""
+"""Pixels; largest width and height of a mask on the sheet."""
 
 _GAP = 10
 _LABEL = 150
 _LINE = 15
-"""Pixels: between two tiles, the width of a row's label, a line of text."""
+"""Pixels: gap between tiles, width of a label, height of a line of text."""
 
 _INK, _FAINT, _ALARM, _PAPER = "#111111", "#555555", "#B00000", "#FFFFFF"
 
@@ -43,13 +43,12 @@ class Row:
     kind : str
         'guidance', 'steepened', 'band' or 'keep'.
     label : str
-        What it is called.
     region : int or None
-        Whose mask it is, from 0; None for a band, which may be several regions', and for keep.
+        The index of the region; None for a band, which may belong to several, and for keep.
     picture : ndarray, shape (height, width), or None
         The mask at the working size.
     layers : dict of str to ndarray, shape (rows, columns)
-        The mask at each style layer; empty where the method uses it at picture size only.
+        The mask at each style layer; empty if the method uses it at picture size only.
     """
 
     kind: str
@@ -70,16 +69,16 @@ def guidance_rows(
     method : str
         The method that was used.
     names : sequence of str
-        What the regions are called.
+        The names of the regions.
     masks : sequence of ndarray, shape (height, width)
         At the working size, from 0 to 1.
 
     Returns
     -------
     rows : list of Row
-        Each region's own; then, with pinned and cutout, steepened; with banded, by bands.
+        A row per region; with pinned and cutout another one, steepened; with banded one per band.
     notes : list of str
-        What is not shown, a sentence each.
+        Sentences about rows that are left out.
     """
     if not METHODS[method].masks_layers:
         note = f"The method {method} uses the masks at picture size only."
@@ -104,12 +103,12 @@ def guidance_rows(
     bands = _band_rows(job, names, carried, layers)
     notes = []
     if len(bands) > MOST_BANDS:
-        notes.append(f"Of {len(bands)} bands the first {MOST_BANDS} are shown.")
+        notes.append(f"Only the first {MOST_BANDS} of {len(bands)} bands are shown.")
     return rows + bands[:MOST_BANDS], notes
 
 
 def keep_row(job: Job, mask: np.ndarray) -> Row:
-    """Return the row of where the content is kept, which is averaged over receptive fields.
+    """Return the row of the protected content, averaged over receptive fields.
 
     Parameters
     ----------

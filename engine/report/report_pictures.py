@@ -1,4 +1,4 @@
-"""A report's small copies of the pictures."""
+"""Small copies of a run's pictures, for its report."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def copies(folder: Path, findings: Findings) -> list[tuple[str, str]]:
     for number, region in enumerate(findings.regions, 1):
         style = Picture(interleaved(region.style))
         pictures.append((f"style-{number}", style, f"style {region.name}"))
-        grey = Picture(np.repeat(255 * region.mask[..., None], 3, axis=2))
-        pictures.append((f"mask-{number}", grey, f"mask of {region.name}"))
+        mask = Picture(np.repeat(255 * region.mask[..., None], 3, axis=2))
+        pictures.append((f"mask-{number}", mask, f"mask of {region.name}"))
     written = []
     for name, picture, caption in pictures:
-        # JPEG has no transparency, and blurs what is hard in a mask.
+        # JPEG has no transparency and blurs the hard borders of a mask.
         lossless = picture.alpha is not None or name.startswith("mask")
         file = name + (".png" if lossless else ".jpg")
         write_picture(folder / file, _small(picture))

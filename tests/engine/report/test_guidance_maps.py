@@ -94,7 +94,7 @@ def test_many_bands_are_cut_and_this_is_said() -> None:
     masks = [values[..., n] for n in range(5)]
     rows, notes = guidance_rows(Job(bands=9), "banded", list("abcde"), masks)
     assert len(rows) == 5 + MOST_BANDS
-    assert f"the first {MOST_BANDS} are shown" in notes[0]
+    assert f"the first {MOST_BANDS} of" in notes[0]
 
 
 def test_numbers_of_a_layer_where_nothing_is_left() -> None:
