@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from engine.threads import limit_blas
-
 
 def _run() -> int:
-    limit_blas()
     try:
         from engine.cli.commands import main
 

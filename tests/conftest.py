@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,14 +8,11 @@ import pytest
 from hypothesis import settings
 
 from engine.paths import model_file
-from engine.threads import limit_blas
+from engine.threads import single_threaded_blas
 
 if TYPE_CHECKING:
     from models.kernels import Kernels
     from models.reference_weights import Layer
-
-# As the engine does it: before anything imports numpy, hence the imports inside the fixtures.
-limit_blas()
 
 # Every run tries the same examples and leaves nothing behind.
 settings.register_profile("same", derandomize=True, database=None, deadline=None)
@@ -43,6 +41,13 @@ def pytest_terminal_summary(
     if config.getoption("--without-gimp"):
         words = "NOT TESTED: the plug-in in a real GIMP, which --without-gimp leaves out."
         terminalreporter.write_line(words, red=True, bold=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_blas_thread() -> Iterator[None]:
+    """Keep BLAS to one thread, as in the engine: tests may run side by side."""
+    with single_threaded_blas():
+        yield
 
 
 @pytest.fixture(scope="session")

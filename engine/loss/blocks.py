@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from engine.loss.terms import LayerTerm
+from engine.threads import single_threaded_blas
 
 if TYPE_CHECKING:
     from engine.loss.tiling import Window
@@ -44,6 +45,7 @@ class BlockedLosses:
         """End the threads."""
         self._pool.shutdown()
 
+    @single_threaded_blas()
     def sums(
         self,
         features: Mapping[str, np.ndarray],
@@ -74,6 +76,7 @@ class BlockedLosses:
         ]
         return [_added(parts) for parts in jobs]
 
+    @single_threaded_blas()
     def gradients(
         self,
         features: Mapping[str, np.ndarray],

@@ -13,6 +13,7 @@ from engine.loss.make_terms import MIN_COVERED_POSITIONS, layers_of
 from engine.masks.propagation import propagate
 from engine.metrics.borders import check_sizes
 from engine.sizes import resized, resized_mask, style_size
+from engine.threads import single_threaded_blas
 
 if TYPE_CHECKING:
     from engine.network import Network
@@ -34,6 +35,7 @@ class RegionStyleLoss(NamedTuple):
     left_out: tuple[str, ...]
 
 
+@single_threaded_blas()
 def region_style_loss(
     network: Network,
     result: np.ndarray,

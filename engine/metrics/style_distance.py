@@ -10,6 +10,7 @@ from engine.loss.make_terms import MIN_COVERED_POSITIONS
 from engine.masks.propagation import propagate
 from engine.metrics.sliced_wasserstein import sliced_wasserstein
 from engine.sizes import resized, resized_mask, working_size
+from engine.threads import single_threaded_blas
 
 if TYPE_CHECKING:
     from engine.network import Network
@@ -50,6 +51,7 @@ class StyleDistance(NamedTuple):
     left_out: tuple[str, ...]
 
 
+@single_threaded_blas()
 def style_distance(
     network: Network,
     result: np.ndarray,

@@ -20,10 +20,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from engine.threads import limit_blas
-
-limit_blas()
-
 import numpy as np
 from PIL import Image
 
