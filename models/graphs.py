@@ -109,7 +109,7 @@ def features_graph(
         if name.endswith(".open"):
             zero = build.constant(np.zeros((), np.float32))
             build.node("Greater", name[: -len(".open")], zero, output=name)
-    return _finished(build, inputs, outputs)
+    return finished_graph(build, inputs, outputs)
 
 
 def gradient_graph(
@@ -165,7 +165,7 @@ def gradient_graph(
     outputs: Shapes = {"d_picture": (1, 3, height, width)}
     build.output("d_picture", outputs["d_picture"])
     build.node("Identity", above, output="d_picture")
-    return _finished(build, inputs, outputs)
+    return finished_graph(build, inputs, outputs)
 
 
 def state_for(layers: tuple[str, ...], pooling: str) -> tuple[str, ...]:
@@ -295,7 +295,8 @@ def _shape(name: str, height: int, width: int) -> tuple[int, int, int, int]:
     return 1, CHANNELS[below], rows // 2, columns // 2
 
 
-def _finished(build: GraphBuilder, inputs: Shapes, outputs: Shapes) -> Graph:
+def finished_graph(build: GraphBuilder, inputs: Shapes, outputs: Shapes) -> Graph:
+    """Return a builder's model; its inputs that are not among `inputs` are kernels."""
     kernel_inputs = tuple(name for name in build.inputs if name not in inputs)
     return Graph(build.to_bytes(), inputs, outputs, tuple(build.shared_names), kernel_inputs)
 
@@ -313,4 +314,4 @@ def trial_graph() -> Graph:
     picture = build.input("picture", inputs["picture"])
     build.output("sums", outputs["sums"])
     build.node("Conv", picture, kernel, output="sums", kernel_shape=(3, 3), pads=(1, 1, 1, 1))
-    return _finished(build, inputs, outputs)
+    return finished_graph(build, inputs, outputs)
