@@ -42,14 +42,20 @@ class Failure:
     log: str = ""
 
 
+class DeviceMemoryError(MemoryError):
+    """A graphics card without enough memory; the message is one sentence for the user."""
+
+
 def describe(error: BaseException) -> Failure:
     """Return the failure that an exception stands for; unexpected ones are written to the log."""
     text = str(error)
     if isinstance(error, JobError):
         return Failure("job", text)
-    if isinstance(error, MemoryError) or _out_of_memory(text):
-        message = "There is not enough memory for a picture of this size."
-        return Failure("memory", message, "Choose a smaller working size (--size).")
+    if isinstance(error, MemoryError) or is_out_of_memory(text):
+        on_card = isinstance(error, DeviceMemoryError)
+        message = text if on_card else "There is not enough memory for a picture of this size."
+        hint = "Choose a smaller working size (--size)"
+        return Failure("memory", message, f"{hint} or --device cpu." if on_card else f"{hint}.")
     if isinstance(error, FloatingPointError):
         hint = "Try a smaller strength, or weights nearer to the defaults."
         return Failure("job", f"The painting went astray: {text}.", hint)
@@ -95,8 +101,8 @@ def record(error: BaseException) -> Path | None:
     return path
 
 
-def _out_of_memory(text: str) -> bool:
-    """Say whether onnxruntime ran out of memory, which it tells in words only."""
+def is_out_of_memory(text: str) -> bool:
+    """Return whether onnxruntime ran out of memory, which it tells in words only."""
     words = ("Failed to allocate memory", "bad allocation", "bad_alloc", "out of memory")
     return any(each.lower() in text.lower() for each in words)
 

@@ -62,11 +62,14 @@ class Device:
         onnxruntime's name of the execution provider.
     threads : int
         Processor threads in use.
+    losses : str
+        Where the losses are computed: 'processor' or 'card'.
     """
 
     name: str
     provider: str
     threads: int
+    losses: str
 
 
 @dataclass(frozen=True)

@@ -1,32 +1,42 @@
-"""VGG-16 at work: pictures to features, and feature gradients to picture gradients."""
+"""Network sessions: pictures to features, and feature gradients to picture gradients."""
 
 from __future__ import annotations
 
 import copy
-import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Callable
 
 import numpy as np
 import onnxruntime
 
-from engine.job import DEVICES
+from engine.devices import (
+    ENTRIES,
+    choose_device,
+    memory_errors,
+    nodes_elsewhere,
+    open_session,
+    session_options,
+)
+from engine.paths import model_file
 from engine.threads import thread_count
-from models.graphs import Graph, features_graph, gradient_graph, trial_graph, value_type
+from models.graphs import Graph, features_graph, gradient_graph, value_type
+from models.kernels import Kernels
+from models.weights import Weights
 
 if TYPE_CHECKING:
-    from models.kernels import Kernels
+    from engine.job import Job
 
-PROVIDERS = {
-    "cpu": "CPUExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "directml": "DmlExecutionProvider",
-}
-_CUDA_OPTIONS = {
-    # EXHAUSTIVE would stall at every new size; TF32 rounds gradients to three digits.
-    "cudnn_conv_algo_search": "HEURISTIC",
-    "use_tf32": "0",
-}
+
+def open_network(job: Job) -> Network:
+    """Open the installed weights as a job asks for: its pooling, device and threads.
+
+    Raises
+    ------
+    WeightsError
+        If the weights are missing or broken.
+    """
+    kernels = Kernels(Weights(model_file()))
+    return Network(kernels, pooling=job.pooling, device=job.device, threads=job.threads)
 
 
 class Network:
@@ -37,8 +47,9 @@ class Network:
     kernels : Kernels
         Gives the weights by name.
     pooling : {'average', 'max'}
-    device : {'auto', 'cpu', 'cuda', 'directml'}
-        Where to run; when this device does not work, the CPU is used and `notice` says so.
+    device : str
+        One of `job.DEVICES`: where to run; when this device does not work, another one is used and
+        `notice` says so.
     threads : int
         Processor threads; 0 takes one per core.
 
@@ -50,6 +61,8 @@ class Network:
         onnxruntime's name of it.
     threads : int
         The number of threads in use.
+    losses : {'processor', 'card'}
+        Where the losses belong: on a card whose memory numpy cannot read, they run in the graph.
     notice : str
         Why another device is used than was asked for, or an empty text.
     """
@@ -66,7 +79,9 @@ class Network:
         self.pooling = pooling
         self.threads = thread_count(threads)
         self.device, self.notice = choose_device(device)
-        self.provider = PROVIDERS[self.device]
+        self.entry = ENTRIES[self.device]
+        self.provider = self.entry.provider
+        self.losses = "processor" if self.entry.host_memory else "card"
         # On the CPU an OrtValue borrows its array's memory, which `kernels` keeps.
         self._values: dict[str, onnxruntime.OrtValue] = {}
 
@@ -83,6 +98,11 @@ class Network:
         -------
         dict of str to ndarray, shape (channels, rows * columns)
             float32.
+
+        Raises
+        ------
+        DeviceMemoryError
+            If the device has not enough memory.
         """
         _, height, width = picture.shape
         return self.extractor(height, width, layers)(picture)
@@ -91,60 +111,89 @@ class Network:
         self, height: int, width: int, layers: tuple[str, ...]
     ) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
         """Return `features` for many pictures of one size, with one session."""
-        graph = features_graph(height, width, layers, pooling=self.pooling, fast=self._on_cpu)
+        fast = self.entry.winograd
+        graph = features_graph(height, width, layers, pooling=self.pooling, fast=fast)
         session = self.session(graph)
-        # What this size needed is given back: the next picture has another.
+        # The memory of this size is given back: the next picture may have another.
         options = onnxruntime.RunOptions()
-        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        arenas = self.entry.arenas
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", arenas)
 
         def extract(picture: np.ndarray) -> dict[str, np.ndarray]:
-            binding = session.io_binding()
-            for name in graph.kernel_inputs:
-                binding.bind_ortvalue_input(name, self.kernel(name))
-            given = np.ascontiguousarray(picture[None], np.float32)
-            binding.bind_ortvalue_input("picture", onnxruntime.OrtValue.ortvalue_from_numpy(given))
-            # The results go straight into arrays that can be given back to the system one by one.
-            features = {name: np.empty(graph.outputs[name], np.float32) for name in layers}
-            for name, array in features.items():
-                value = onnxruntime.OrtValue.ortvalue_from_numpy(array)
-                binding.bind_ortvalue_output(name, value)
-            session.run_with_iobinding(binding, options)
+            with memory_errors(self.device):
+                binding = session.io_binding()
+                for name in graph.kernel_inputs:
+                    binding.bind_ortvalue_input(name, self.kernel(name))
+                given = onnxruntime.OrtValue.ortvalue_from_numpy(
+                    np.ascontiguousarray(picture[None], np.float32)
+                )
+                binding.bind_ortvalue_input("picture", given)
+                # The results go into arrays that can be given back to the system one by one.
+                features = {name: np.empty(graph.outputs[name], np.float32) for name in layers}
+                for name, array in features.items():
+                    value = onnxruntime.OrtValue.ortvalue_from_numpy(array)
+                    binding.bind_ortvalue_output(name, value)
+                session.run_with_iobinding(binding, options)
             return {name: array.reshape(array.shape[1], -1) for name, array in features.items()}
 
         return extract
 
     def differentiable(
-        self, height: int, width: int, layers: tuple[str, ...]
+        self, height: int, width: int, layers: tuple[str, ...], *, rounded: bool = False
     ) -> DifferentiableNetwork:
-        """Return the network for pictures of one size, with its gradient."""
-        return DifferentiableNetwork(self, height, width, layers)
+        """Return the network for pictures of one size, with its gradient.
 
-    @property
-    def _on_cpu(self) -> bool:
-        return self.device == "cpu"
+        Parameters
+        ----------
+        height, width : int
+            Size of the pictures.
+        layers : tuple of str
+            The layers that the losses take.
+        rounded : bool
+            Whether the convolutions' products may be rounded to ten bits (TF32) where the device
+            can do that.
+        """
+        return DifferentiableNetwork(self, height, width, layers, rounded=rounded)
 
     def kernel(self, name: str) -> onnxruntime.OrtValue:
         """Return a kernel in the device's memory."""
         if name not in self._values:
-            device = ort_device(self.device)
-            value = onnxruntime.OrtValue.ortvalue_from_numpy(self._kernels[name], device, 0)
-            self._values[name] = value
+            self._values[name] = self.upload(self._kernels[name])
         return self._values[name]
 
-    def session(self, graph: Graph) -> onnxruntime.InferenceSession:
+    def upload(self, array: np.ndarray) -> onnxruntime.OrtValue:
+        """Return a contiguous array as a value in the device's memory; see `empty`."""
+        with memory_errors(self.device):
+            return onnxruntime.OrtValue.ortvalue_from_numpy(array, self.entry.memory, 0)
+
+    def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> onnxruntime.OrtValue:
+        """Return a value of undefined content in the device's memory.
+
+        On the processor it shares the memory of an array, which the value keeps.
+        """
+        if self.entry.host_memory:
+            return onnxruntime.OrtValue.ortvalue_from_numpy(np.empty(shape, dtype))
+        with memory_errors(self.device):
+            return onnxruntime.OrtValue.ortvalue_from_shape_and_type(
+                list(shape), dtype.type, self.entry.memory, 0
+            )
+
+    def session(self, graph: Graph, *, rounded: bool = False) -> onnxruntime.InferenceSession:
         """Make a session for a graph and give it its initializers."""
-        options = session_options(self.threads, self.device)
+        options = session_options(self.threads)
         names = list(graph.initializers)
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(self._kernels[name]) for name in names]
         options.add_external_initializers(names, values)
-        return open_session(graph.model, options, self.device)
+        return open_session(graph.model, options, self.device, rounded=rounded)
 
 
 class DifferentiableNetwork:
     """Features of pictures of one size, and the gradient back to the picture.
 
     The activations stay where the features session wrote them, and the gradient session reads them
-    there: on the CPU nothing is copied between the two.
+    there: in the device's memory. Arrays in the processor's memory are what `forward` and
+    `backward` exchange; `load` and `propagate` leave the features and their gradients in the
+    device's memory, for sessions that are bound to `values`.
 
     Parameters
     ----------
@@ -152,21 +201,42 @@ class DifferentiableNetwork:
     height, width : int
         The size of the pictures.
     layers : tuple of str
-        The layers that losses look at.
+        The layers that the losses take.
+    rounded : bool
+        As in `Network.differentiable`.
+
+    Attributes
+    ----------
+    network : Network
+    size : (int, int)
+        Height and width.
+    layers : tuple of str
+    values : dict of str to OrtValue
+        In the device's memory: 'picture', shape (1, 3, height, width), each layer's features under
+        its name, shape (1, channels, rows, columns), their gradients under 'd_LAYER', and
+        'd_picture'.
     """
 
-    def __init__(self, network: Network, height: int, width: int, layers: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        height: int,
+        width: int,
+        layers: tuple[str, ...],
+        *,
+        rounded: bool = False,
+    ) -> None:
+        self.network = network
+        self.size = (height, width)
         self.layers = layers
-        self._on_cpu = network.device == "cpu"
-        pooling, fast = network.pooling, self._on_cpu
+        pooling, fast = network.pooling, network.entry.winograd
         forward = features_graph(
             height, width, layers, pooling=pooling, fast=fast, for_gradient=True
         )
         backward = gradient_graph(height, width, layers, pooling=pooling, fast=fast)
-        self._forward = network.session(forward)
-        self._backward = network.session(backward)
-        self._device = ort_device(network.device)
-        self._values = {
+        self._forward = network.session(forward, rounded=rounded)
+        self._backward = network.session(backward, rounded=rounded)
+        self.values = {
             name: network.kernel(name) for name in forward.kernel_inputs + backward.kernel_inputs
         }
         self._arrays: dict[str, np.ndarray] = {}
@@ -176,65 +246,76 @@ class DifferentiableNetwork:
     def twin(self) -> DifferentiableNetwork:
         """Return a network with activations of its own, which shares everything else with this.
 
-        It can run `backward` for its last picture after this one has seen another.
+        It can run `backward` for its last picture after this one has been given another.
         """
         twin = copy.copy(self)
-        twin._values, twin._arrays = dict(self._values), dict(self._arrays)
+        twin.values, twin._arrays = dict(self.values), dict(self._arrays)
         twin._make_room(self._graphs[0].outputs)
         return twin
 
     def _make_room(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Make arrays for inputs and outputs, and bind the sessions to them."""
+        """Make values for inputs and outputs, and bind the sessions to all values."""
         for name, shape in shapes.items():
-            if self._on_cpu:
-                self._arrays[name] = np.empty(shape, value_type(name))
-                value = onnxruntime.OrtValue.ortvalue_from_numpy(self._arrays[name])
-            else:
-                value = onnxruntime.OrtValue.ortvalue_from_shape_and_type(
-                    shape, value_type(name).type, self._device, 0
-                )
-            self._values[name] = value
+            self.values[name] = self.network.empty(shape, value_type(name))
+            self._arrays.pop(name, None)
         forward, backward = self._graphs
         self._bound_forward = self._bind(self._forward, forward)
         self._bound_backward = self._bind(self._backward, backward)
+        # The picture's gradient goes into one array again and again: memory fresh from the system
+        # costs as much time as the transfer.
+        self._bound_to_host = self._bind(self._backward, backward)
+        value = onnxruntime.OrtValue.ortvalue_from_numpy(self._array("d_picture"))
+        self._bound_to_host.bind_ortvalue_output("d_picture", value)
 
-    def forward(self, picture: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the features of a picture, shape (3, height, width), 0..255.
+    @property
+    def nodes_elsewhere(self) -> dict[str, int] | None:
+        """How many nodes of each operator do not run on the device; None if that is not known."""
+        counts: dict[str, int] = {}
+        for session in (self._forward, self._backward):
+            found = nodes_elsewhere(session)
+            if found is None:
+                return None
+            for operator, count in found.items():
+                counts[operator] = counts.get(operator, 0) + count
+        return counts
+
+    def load(self, picture: np.ndarray) -> None:
+        """Compute the features of a picture, shape (3, height, width), 0..255."""
+        self.write("picture", picture)
+        self._run(self._forward, self._bound_forward)
+
+    def features(self) -> dict[str, np.ndarray]:
+        """Return the features of the picture given to `load`.
 
         Returns
         -------
         dict of str to ndarray, shape (channels, rows * columns)
-            float32; valid until the next call.
+            float32; valid until the next picture.
         """
-        self._write("picture", picture[None])
-        self._forward.run_with_iobinding(self._bound_forward)
-        features = {}
-        for name in self.layers:
-            value = self._arrays[name] if self._on_cpu else self._values[name].numpy()
-            features[name] = value.reshape(value.shape[1], -1)
-        return features
+        arrays = {name: self.read(name) for name in self.layers}
+        return {name: array.reshape(array.shape[1], -1) for name, array in arrays.items()}
+
+    def forward(self, picture: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the features of a picture; see `load` and `features`."""
+        self.load(picture)
+        return self.features()
 
     def gradient_arrays(self) -> dict[str, np.ndarray]:
         """Return one array per layer to write feature gradients into, for `backward`.
 
-        Shape (channels, rows * columns), float32; what they hold at first is undefined.
+        Shape (channels, rows * columns), float32; the content at first is undefined.
         """
-        arrays = {}
-        for name in self.layers:
-            key = f"d_{name}"
-            if key not in self._arrays:
-                self._arrays[key] = np.empty(self._values[key].shape(), np.float32)
-            arrays[name] = self._arrays[key].reshape(self._arrays[key].shape[1], -1)
-        return arrays
+        arrays = {name: self._array(f"d_{name}") for name in self.layers}
+        return {name: array.reshape(array.shape[1], -1) for name, array in arrays.items()}
 
     def backward(self, gradients: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the picture's gradient for the last picture given to `forward`.
+        """Return the picture's gradient for the picture given last.
 
         Parameters
         ----------
         gradients : mapping of str to ndarray, shape (channels, rows * columns)
             The loss's gradient with respect to each layer's features; arrays of
-            `gradient_arrays` are not copied on the CPU.
+            `gradient_arrays` are not copied on the processor.
 
         Returns
         -------
@@ -242,127 +323,50 @@ class DifferentiableNetwork:
             float32; valid until the next call.
         """
         for name in self.layers:
-            self._write(f"d_{name}", gradients[name])
-        self._backward.run_with_iobinding(self._bound_backward)
-        if self._on_cpu:
-            return self._arrays["d_picture"][0]
-        return self._values["d_picture"].numpy()[0]
+            self.write(f"d_{name}", gradients[name])
+        return self.picture_gradient()
+
+    def propagate(self) -> None:
+        """Compute 'd_picture' of `values` from the feature gradients in `values`."""
+        self._run(self._backward, self._bound_backward)
+
+    def picture_gradient(self) -> np.ndarray:
+        """Return the picture's gradient, as `backward`, from the feature gradients in `values`."""
+        self._run(self._backward, self._bound_to_host)
+        return self._array("d_picture")[0]
+
+    def write(self, name: str, array: np.ndarray) -> None:
+        """Make an array, of any shape with as many elements, the content of a value."""
+        if self.network.entry.host_memory:
+            target = self._array(name)
+            if not np.shares_memory(target, array):
+                target[...] = array.reshape(target.shape)
+            return
+        shape = tuple(self.values[name].shape())
+        with memory_errors(self.network.device):
+            self.values[name].update_inplace(np.ascontiguousarray(array.reshape(shape), np.float32))
+
+    def read(self, name: str) -> np.ndarray:
+        """Return the content of a value; on the processor it is the value's own memory."""
+        return self.values[name].numpy()
+
+    def _array(self, name: str) -> np.ndarray:
+        """Return an array of a value's shape: on the processor, the value's own memory."""
+        if name not in self._arrays:
+            if self.network.entry.host_memory:
+                self._arrays[name] = self.values[name].numpy()
+            else:
+                self._arrays[name] = np.empty(self.values[name].shape(), np.float32)
+        return self._arrays[name]
+
+    def _run(self, session: onnxruntime.InferenceSession, binding: onnxruntime.IOBinding) -> None:
+        with memory_errors(self.network.device):
+            session.run_with_iobinding(binding)
 
     def _bind(self, session: onnxruntime.InferenceSession, graph: Graph) -> onnxruntime.IOBinding:
         binding = session.io_binding()
         for name in (*graph.inputs, *graph.kernel_inputs):
-            binding.bind_ortvalue_input(name, self._values[name])
+            binding.bind_ortvalue_input(name, self.values[name])
         for name in graph.outputs:
-            binding.bind_ortvalue_output(name, self._values[name])
+            binding.bind_ortvalue_output(name, self.values[name])
         return binding
-
-    def _write(self, name: str, array: np.ndarray) -> None:
-        """Make `array` the value of an input."""
-        if not self._on_cpu:
-            shape = tuple(self._values[name].shape())
-            self._values[name].update_inplace(
-                np.ascontiguousarray(array.reshape(shape), np.float32)
-            )
-            return
-        target = self._arrays[name]
-        if not np.shares_memory(target, array):
-            target[...] = array.reshape(target.shape)
-
-
-def choose_device(asked: str) -> tuple[str, str]:
-    """Return the device that works and, where it is not the one asked for, why.
-
-    Parameters
-    ----------
-    asked : {'auto', 'cpu', 'cuda', 'directml'}
-
-    Returns
-    -------
-    device : {'cpu', 'cuda', 'directml'}
-    notice : str
-        Empty, or one sentence.
-    """
-    available = onnxruntime.get_available_providers()
-    wanted = [name for name in DEVICES if name in PROVIDERS and name != "cpu"]
-    if asked != "auto":
-        wanted = [] if asked == "cpu" else [asked]
-    for name in wanted:
-        if PROVIDERS[name] not in available:
-            if asked == name:
-                return "cpu", f"This onnxruntime cannot use {name}, so the processor is used."
-            continue
-        reason = _trial(name)
-        if not reason:
-            return name, ""
-        return "cpu", f"{name} does not work here ({reason}), so the processor is used."
-    return "cpu", ""
-
-
-def session_options(threads: int, device: str) -> onnxruntime.SessionOptions:
-    """Return the options of every session of the engine."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    # Errors come as exceptions; onnxruntime would print them in colours besides.
-    options.log_severity_level = 4
-    # A spinning pool takes the cores from the losses, and from GIMP.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Every size needs another pattern, and a pattern is one more block of memory.
-    options.enable_mem_pattern = False
-    options.add_session_config_entry("session.use_env_allocators", "1")
-    _share_arena()
-    return options
-
-
-@functools.lru_cache
-def _share_arena() -> None:
-    """Give all sessions one pool of memory: they never run at the same time."""
-    memory = onnxruntime.OrtMemoryInfo(
-        "Cpu",
-        onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR,
-        0,
-        onnxruntime.OrtMemType.DEFAULT,
-    )
-    # Blocks of doubling size can be cut for either direction; blocks of the size that was asked
-    # for are of no use to the other one, which cost 130 MB at 512x512.
-    doubling = {"arena_extend_strategy": 0}
-    onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(doubling))
-
-
-def ort_device(device: str) -> str:
-    """Return onnxruntime's name of a device's memory."""
-    return {"directml": "dml"}.get(device, device)
-
-
-def open_session(
-    model: bytes, options: onnxruntime.SessionOptions, device: str
-) -> onnxruntime.InferenceSession:
-    """Make a session on a device and prove that it is there.
-
-    Raises
-    ------
-    RuntimeError
-        If onnxruntime put the session elsewhere; it does so without a word.
-    """
-    provider = PROVIDERS[device]
-    providers: list = [(provider, _CUDA_OPTIONS if device == "cuda" else {})]
-    if device != "cpu":
-        providers.append(PROVIDERS["cpu"])
-    session = onnxruntime.InferenceSession(model, options, providers=providers)
-    if session.get_providers()[0] != provider:
-        message = f"onnxruntime put the session on {session.get_providers()[0]}, not on {provider}"
-        raise RuntimeError(message)
-    return session
-
-
-def _trial(device: str) -> str:
-    """Run a tiny graph on a device; return what is wrong, or an empty text."""
-    if device == "cuda" and hasattr(onnxruntime, "preload_dlls"):
-        onnxruntime.preload_dlls()
-    graph = trial_graph()
-    try:
-        session = open_session(graph.model, session_options(1, device), device)
-        value = np.ones((1, 3, 16, 16), np.float32)
-        found = session.run(None, {"picture": value})[0]
-    except Exception as error:  # every provider raises its own kinds
-        return str(error).strip().splitlines()[0][:200]
-    return "" if found[0, 0, 8, 8] == 27 else "its results are wrong"

@@ -134,6 +134,7 @@ def settings(job: Job, result: Result) -> dict[str, Any]:
         "working_size": list(result.working_size),
         "coverage": list(result.coverage),
         "device": result.device,
+        "losses": result.losses,
         "threads": result.threads,
     }
 

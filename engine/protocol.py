@@ -54,8 +54,13 @@ class Lines:
         elif isinstance(event, Notice):
             self.send("notice", text=event.text)
         elif isinstance(event, Device):
-            fields = {"device": event.name, "provider": event.provider, "threads": event.threads}
-            self.send("device", **fields)
+            self.send(
+                "device",
+                device=event.name,
+                provider=event.provider,
+                threads=event.threads,
+                losses=event.losses,
+            )
         elif isinstance(event, MethodChosen):
             self.send("method", method=event.name)
 

@@ -15,15 +15,13 @@ from engine.masks.regions import LoadedRegion, keep_mask, load_regions
 from engine.masks.softness import survey
 from engine.memory import memory
 from engine.methods import METHODS, Method, choose_method
-from engine.network import Network
-from engine.paths import model_file
+from engine.network import open_network
 from engine.pictures.colors import apply_color_mode, restore_chroma
 from engine.pictures.compositing import COMPOSITES, uncut
 from engine.pictures.picture import Picture, read_picture
 from engine.scales import Curve, ScaleLoop
 from engine.sizes import interleaved, planar, pyramid, resized, resized_mask, style_size
-from models.kernels import Kernels
-from models.weights import Weights
+from engine.threads import single_threaded_blas
 
 if TYPE_CHECKING:
     import threading
@@ -53,6 +51,8 @@ class Result:
         Everything that was reported as a Notice.
     device : str
         The device that the network really ran on.
+    losses : str
+        Where the losses were computed, 'processor' or 'card'.
     threads : int
     working_size : (int, int)
         Height and width of the last scale.
@@ -76,6 +76,7 @@ class Result:
     stopped: bool
     notices: tuple[str, ...]
     device: str
+    losses: str
     threads: int
     working_size: tuple[int, int]
     coverage: tuple[float, ...]
@@ -84,6 +85,7 @@ class Result:
     stages: dict[str, float]
 
 
+@single_threaded_blas()
 def stylize(
     job: Job, on_event: Report, stop: threading.Event, *, method: Method | None = None
 ) -> Result:
@@ -132,11 +134,10 @@ def stylize(
         tell(Notice(note))
     keep = keep_mask(job, (height, width))
     read = time.perf_counter()
-    kernels = Kernels(Weights(model_file()))
-    network = Network(kernels, pooling=job.pooling, device=job.device, threads=job.threads)
+    network = open_network(job)
     if network.notice:
         tell(Notice(network.notice))
-    tell(Device(network.device, network.provider, network.threads))
+    tell(Device(network.device, network.provider, network.threads, network.losses))
     tell(Progress("model", 1, 1))
     opened = time.perf_counter()
 
@@ -193,6 +194,7 @@ def stylize(
         stopped=loop.stopped,
         notices=tuple(notices),
         device=network.device,
+        losses=network.losses,
         threads=network.threads,
         working_size=(pictures[0].shape[1], pictures[0].shape[2]),
         coverage=tuple(region.coverage for region in regions),

@@ -12,8 +12,9 @@ from engine.events import Notice, Preview, Progress, Report
 from engine.initial_picture import start_picture
 from engine.job import Job
 from engine.loss.blocks import BlockedLosses
+from engine.loss.in_graph import GraphEvaluator
 from engine.loss.make_terms import ScaleInputs, layers_of
-from engine.loss.objective import OBJECTIVES, BlockEvaluator, Groups, Objective
+from engine.loss.objective import OBJECTIVES, BlockEvaluator, Evaluator, Groups, Objective
 from engine.loss.targets import compute_targets
 from engine.loss.terms import Part
 from engine.masks.regions import LoadedRegion
@@ -174,9 +175,13 @@ class ScaleLoop:
             first = start_picture(self._job, content, self._regions, masks)
             pictures = [first] * self._pictures_count
         layers = tuple(dict.fromkeys(sum(layers_of(self._job), ())))
-        network = self._network.differentiable(*size, layers)
+        # Rounded products are good enough for a scale that another one follows.
+        rounded = number < len(self._sizes)
+        network = self._network.differentiable(*size, layers, rounded=rounded)
 
-        def make(groups: Groups) -> BlockEvaluator:
+        def make(groups: Groups) -> Evaluator:
+            if self._network.losses == "card":
+                return GraphEvaluator(network, groups)
             return BlockEvaluator(network, groups, losses)
 
         objectives = OBJECTIVES[self._method.objective](inputs, make)

@@ -26,7 +26,7 @@ from engine.setup import relocatable_python
 from engine.setup.datafolder import read_record
 from engine.setup.environment import SetupError
 from engine.setup.machine import DISTRIBUTIONS
-from engine.threads import thread_count
+from engine.threads import single_threaded_blas, thread_count
 
 PACKAGES = {
     "numpy": "numpy",
@@ -165,12 +165,12 @@ def _device() -> Finding:
     try:
         import numpy as np
 
-        from engine.network import choose_device, open_session, session_options
+        from engine.devices import choose_device, open_session, session_options
         from models.graphs import trial_graph
     except ImportError:
         return Finding("device", "unknown")
     device, notice = choose_device("auto")
-    session = open_session(trial_graph().model, session_options(1, device), device)
+    session = open_session(trial_graph().model, session_options(1), device)
     picture = np.ones((1, 3, 16, 16), np.float32)
     sums = session.run(None, {"picture": picture})[0]
     value = f"{device}, {session.get_providers()[0]}, verified with a tiny network"
@@ -197,13 +197,17 @@ def _model() -> Finding:
 def _blas() -> Finding:
     try:
         import numpy as np
+        from threadpoolctl import threadpool_info
     except ImportError:
         return Finding("blas", "unknown")
     built: Any = np.show_config(mode="dicts")
     blas = built.get("Build Dependencies", {}).get("blas", {})
-    threads = os.environ.get("OPENBLAS_NUM_THREADS", "default")
     value = f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
-    return Finding("blas", f"{value}, threads: {threads}")
+    with single_threaded_blas():
+        found = [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+    # Accelerate is none of the libraries that threadpoolctl can limit.
+    threads = str(max(found)) if found else "not limited"
+    return Finding("blas", f"{value}, threads while it computes: {threads}")
 
 
 def _cores() -> Finding:

@@ -59,7 +59,7 @@ class Terminal:
                 return
             elif isinstance(event, Device):
                 threads = "1 thread" if event.threads == 1 else f"{event.threads} threads"
-                self._line(f"Device: {event.name}, {threads}")
+                self._line(f"Device: {event.name}, {threads}, losses on the {event.losses}")
             elif isinstance(event, Progress):
                 self._progress(event)
 

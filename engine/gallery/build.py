@@ -29,7 +29,6 @@ from engine.job import Job, JobError
 from engine.loss.terms import Part
 from engine.loss_plot import check_plotting, loss_curves
 from engine.masks.regions import region_name
-from engine.paths import model_file
 from engine.pictures.picture import PictureError
 from engine.scales import Curve
 
@@ -284,12 +283,9 @@ def _network(wish: Wish) -> Callable[[], Network]:
 
     @lru_cache(maxsize=1)
     def network() -> Network:
-        from engine.network import Network
-        from models.kernels import Kernels
-        from models.weights import Weights
+        from engine.network import open_network
 
-        kernels = Kernels(Weights(model_file()))
-        return Network(kernels, pooling=Job().pooling, device=wish.device, threads=wish.threads)
+        return open_network(Job(device=wish.device, threads=wish.threads))
 
     return network
 

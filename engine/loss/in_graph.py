@@ -124,9 +124,10 @@ class _Group:
     def _give_style(self, name: str, term: StyleTerm) -> bool:
         """Bring a style term to the device; return whether it needs its guidance there."""
         guidance, channels = term.guidance, len(term.target)
-        guided = not bool((guidance.values == 1).all())
+        values = np.asarray(guidance.values)
+        guided = not bool((values == 1).all())
         if guided:
-            self._give(f"{name}.guidance", guidance.values[None])
+            self._give(f"{name}.guidance", values[None])
         self._give(f"{name}.target", term.target)
         self._give(f"{name}.mean", 1 / guidance.total)
         # The gradient is D F diag(T) / M with D = weight (G - A) / N^2.

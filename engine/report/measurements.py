@@ -19,15 +19,12 @@ from engine.masks.softness import is_soft, soft_share
 from engine.memory import memory
 from engine.methods import METHODS
 from engine.metrics.table import Metric, border_metrics, region_style_metric
-from engine.network import Network
-from engine.paths import model_file
+from engine.network import open_network
 from engine.pictures.picture import Picture, read_picture
 from engine.protocol import plain
 from engine.report.guidance_maps import Row, guidance_rows, in_numbers, keep_row
 from engine.setup.machine import DISTRIBUTIONS
 from engine.sizes import planar, resized_mask
-from models.kernels import Kernels
-from models.weights import Weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,10 +144,7 @@ def _regions(
 ) -> list[dict[str, Any]]:
     """Return every region's coverage and metrics; more regions together are one more entry."""
     before, after = planar(content.rgb), planar(painted.rgb)
-    network = Network(
-        Kernels(Weights(model_file())), pooling=Job().pooling, device=job.device,
-        threads=job.threads,
-    )  # fmt: skip
+    network = open_network(Job(device=job.device, threads=job.threads))
     entries = []
     for number, region in enumerate(regions):
         others = [each.mask for each in regions if each is not region]

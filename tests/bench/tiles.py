@@ -19,10 +19,6 @@ import sys
 import time
 from pathlib import Path
 
-from engine.threads import limit_blas
-
-limit_blas()
-
 import numpy as np
 import psutil
 from PIL import Image

@@ -32,7 +32,7 @@ def _data_folder(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def weights_checked_once(weights: dict[str, Layer], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every run in this process take the weights that were read for all tests."""
-    monkeypatch.setattr("engine.run.Weights", lambda path: weights)
+    monkeypatch.setattr("engine.network.Weights", lambda path: weights)
 
 
 @pytest.fixture

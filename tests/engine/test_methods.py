@@ -85,7 +85,7 @@ def test_the_masks_choose(masks, method):
 def test_a_painting_says_which_method_it_took(
     masks, method, tmp_path: Path, weights: dict[str, Layer], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("engine.run.Weights", lambda path: weights)
+    monkeypatch.setattr("engine.network.Weights", lambda path: weights)
     random = np.random.default_rng(8)
     for name in ("content", "style"):
         pixels = random.integers(0, 255, (*SIZE, 3), np.uint8)

@@ -1,16 +1,16 @@
-"""The sessions: what they compute, whose memory they use, and the device they are on."""
+"""The network's sessions: what they compute and whose memory they use."""
 
 from __future__ import annotations
 
 import gc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import onnxruntime
 import pytest
 
-from engine import network as module
-from engine.network import Network, choose_device, open_session, session_options
-from models.graphs import trial_graph
+from engine.devices import session_options
+from engine.job import Job
+from engine.network import Network, open_network
 from models.kernels import Kernels
 from tests.reference.vgg import ReferenceNetwork, Weights
 
@@ -115,87 +115,33 @@ def test_threads_and_device_are_what_was_asked_for(kernels: Kernels) -> None:
     network = Network(kernels, device="cpu", threads=3)
     assert network.threads == 3
     assert (network.device, network.provider, network.notice) == ("cpu", CPU, "")
-    options = session_options(3, "cpu")
+    options = session_options(3)
     assert options.intra_op_num_threads == 3
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    assert network.losses == "processor"
 
 
-@pytest.fixture
-def providers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the list of what onnxruntime says it can use, for a test to add to."""
-    available = [CPU]
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: available)
-    return available
+def test_a_job_opens_the_network_that_it_asks_for(home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCUMBLE_HOME", str(home))
+    network = open_network(Job(pooling="max", device="cpu", threads=3))
+    assert (network.pooling, network.device, network.threads) == ("max", "cpu", 3)
 
 
-class Session:
-    """A session that is on `device` and says that its sums are `value`."""
+def test_two_networks_in_two_threads_compute_what_each_computes_alone(kernels: Kernels) -> None:
+    """They share one pool of memory and, if they are not careful, each other's values."""
 
-    def __init__(self, provider: str, value: float) -> None:
-        self.provider = provider
-        self.value = value
+    def work(seed: int, times: int) -> list[np.ndarray]:
+        size = (72 + 16 * seed, 80)
+        sized = Network(kernels, device="cpu", threads=1).differentiable(*size, LAYERS)
+        found = []
+        for _ in range(times):
+            features = sized.forward(picture(*size, seed))
+            found += [sized.backward(ones(features)).copy(), features["conv4_1"].copy()]
+        return found
 
-    def get_providers(self) -> list[str]:
-        return [self.provider, CPU]
-
-    def run(self, outputs: object, inputs: object) -> list[np.ndarray]:
-        return [np.full((1, 1, 16, 16), self.value, np.float32)]
-
-
-@pytest.mark.usefixtures("providers")
-def test_without_another_device_the_processor_is_used() -> None:
-    assert choose_device("auto") == ("cpu", "")
-    assert choose_device("cpu") == ("cpu", "")
-    for asked in ("cuda", "directml"):
-        device, notice = choose_device(asked)
-        assert device == "cpu"
-        assert notice == f"This onnxruntime cannot use {asked}, so the processor is used."
-
-
-def test_a_device_is_taken_once_it_has_proved_itself(
-    providers: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    providers.append("CUDAExecutionProvider")
-    monkeypatch.setattr(
-        onnxruntime, "InferenceSession", lambda *given, **more: Session("CUDAExecutionProvider", 27)
-    )
-    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None, raising=False)
-    assert choose_device("auto") == ("cuda", "")
-    assert choose_device("cuda") == ("cuda", "")
-    assert choose_device("cpu") == ("cpu", "")
-
-
-@pytest.mark.parametrize("asked", ["auto", "cuda"])
-@pytest.mark.parametrize(
-    ("provider", "value", "why"),
-    [
-        (CPU, 27, "onnxruntime put the session on CPUExecutionProvider, not on CUDA"),
-        ("CUDAExecutionProvider", 26, "its results are wrong"),
-    ],
-)
-def test_a_device_that_is_not_used_or_wrong_is_named_in_a_notice(
-    providers: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-    asked: str,
-    provider: str,
-    value: float,
-    why: str,
-) -> None:
-    providers.append("CUDAExecutionProvider")
-    monkeypatch.setattr(
-        onnxruntime, "InferenceSession", lambda *given, **more: Session(provider, value)
-    )
-    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None, raising=False)
-    device, notice = choose_device(asked)
-    assert device == "cpu"
-    assert notice.startswith(f"cuda does not work here ({why}")
-    assert notice.endswith("so the processor is used.")
-
-
-def test_the_trial_is_right_where_a_device_works() -> None:
-    session = open_session(trial_graph().model, session_options(1, "cpu"), "cpu")
-    random = np.random.default_rng(0).integers(0, 9, (1, 3, 16, 16)).astype(np.float32)
-    sums = session.run(None, {"picture": random})[0]
-    assert sums[0, 0, 5, 7] == random[0, :, 4:7, 6:9].sum()
-    assert sums[0, 0, 0, 0] == random[0, :, :2, :2].sum()
-    assert module._trial("cpu") == ""
+    alone = [work(seed, 1) for seed in (0, 1)]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(work, (0, 1), (6, 6)))
+    for expected, found in zip(alone, together):
+        for number, array in enumerate(found):
+            np.testing.assert_array_equal(array, expected[number % 2])

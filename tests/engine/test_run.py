@@ -222,7 +222,7 @@ def test_events_tell_the_whole_course(folder: Path) -> None:
     order = list(dict.fromkeys(stages))
     assert order == ["model", "content", "style", "paint", "write"]
     devices = [event for event in painter.events if isinstance(event, Device)]
-    assert devices == [Device("cpu", "CPUExecutionProvider", 2)]
+    assert devices == [Device("cpu", "CPUExecutionProvider", 2, "processor")]
     painting = [each for each in painter.progress() if each.stage == "paint"]
     for scale in (1, 2):
         steps = [each.step for each in painting if each.scale == scale]

@@ -87,6 +87,7 @@ class ReferenceNetwork:
         self.weights = {name: (at_hand(kernel), bias) for name, (kernel, bias) in weights.items()}
         self.pooling = pooling
         self.threads = threads
+        self.losses = "processor"
 
     def activations(self, picture: np.ndarray, layers: Iterable[str]) -> Arrays:
         """Return every step's output, shape (channels, rows, columns), after the ReLU."""
@@ -123,7 +124,7 @@ class ReferenceNetwork:
         return {layer: found[layer].reshape(len(found[layer]), -1) for layer in layers}
 
     def differentiable(
-        self, height: int, width: int, layers: tuple[str, ...]
+        self, height: int, width: int, layers: tuple[str, ...], *, rounded: bool = False
     ) -> ReferenceDifferentiable:
         return ReferenceDifferentiable(self, (3, height, width), layers)
 

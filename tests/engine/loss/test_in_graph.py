@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from engine.loss.blocks import BlockedLosses
+from engine.loss.compact import CompactValues
 from engine.loss.definition import content_loss, masked_gram, style_loss, total_variation
 from engine.loss.in_graph import GraphEvaluator
 from engine.loss.make_terms import ScaleInputs, layers_of
@@ -81,6 +83,9 @@ def test_every_kind_of_term_is_the_definition(
             "conv4_1", LayerGuidance.of(whole), masked_gram(features["conv4_1"], whole), 1.5, 0
         ),
     ]
+    # As the guidance of large pictures is kept.
+    compact = CompactValues.of(values("conv2_2", 6))
+    styles[2] = replace(styles[2], guidance=replace(styles[2].guidance, values=compact))
     contents = [
         content(features, "conv3_2", protected=True),
         content(features, "conv2_2", protected=False),
@@ -93,7 +98,7 @@ def test_every_kind_of_term_is_the_definition(
         slopes = {layer: np.zeros_like(value) for layer, value in F.items()}
         parts: dict[str, float] = {}
         for term in styles:
-            value, slope = style_loss(F[term.layer], term.guidance.values, term.target)
+            value, slope = style_loss(F[term.layer], np.asarray(term.guidance.values), term.target)
             slopes[term.layer] += term.weight * slope
             name = f"style {term.region}"
             parts[name] = parts.get(name, 0.0) + term.weight * value
@@ -149,7 +154,7 @@ def test_every_method_is_evaluated_as_in_numpy(
     network: Network, losses: BlockedLosses, method: str, protected: bool
 ) -> None:
     """Bands, masks, region weights and smoothing, as a painting makes its objectives."""
-    job = scenes.replace(scenes.BASE, method=method)
+    job = replace(scenes.BASE, method=method)
     regions = scenes.loaded(scenes.LOOSE)
     masks = [region.mask for region in regions]
     protect = scenes.BLOCK if protected else None

@@ -1,0 +1,298 @@
+"""Devices: one entry for each kind, the choice of one that works, and its sessions.
+
+No other file compares a device's name. A new device is one more entry in `ENTRIES` and one more
+name in `job.DEVICES`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from typing import Callable
+
+import numpy as np
+import onnxruntime
+
+from engine.errors import DeviceMemoryError, is_out_of_memory
+from engine.job import DEVICES
+from engine.memory import memory
+from models.graphs import trial_graph
+
+
+@dataclass(frozen=True)
+class DeviceEntry:
+    """One kind of device.
+
+    Attributes
+    ----------
+    name : str
+        The name in `job.DEVICES`.
+    provider : str
+        onnxruntime's name of the execution provider.
+    memory : str
+        onnxruntime's name of the device's memory.
+    host_memory : bool
+        Whether that memory is the processor's, so that numpy reads it without a copy.
+    winograd : bool
+        Whether the graphs use Winograd convolution; a card's own library chooses for itself.
+    arenas : str
+        The memory pools that `Network.features` shrinks, as onnxruntime names them.
+    options : mapping of str to str
+        The provider's options.
+    rounded : mapping of str to str
+        The options that differ where products may be rounded to ten bits (TF32); empty where the
+        device cannot do that.
+    free_memory : callable
+        Returns the bytes that are free on the device, or 0 if that is not known.
+    """
+
+    name: str
+    provider: str
+    memory: str
+    host_memory: bool
+    winograd: bool
+    arenas: str
+    options: Mapping[str, str]
+    rounded: Mapping[str, str]
+    free_memory: Callable[[], int]
+
+
+def _free_nvidia_memory() -> int:
+    """Ask NVIDIA's own tool about the first card that CUDA may use."""
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip()
+    command = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+    if first:
+        command.append(f"--id={first}")
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        return int(done.stdout.split()[0]) << 20
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return 0
+
+
+ENTRIES = {
+    entry.name: entry
+    for entry in (
+        DeviceEntry(
+            name="cpu",
+            provider="CPUExecutionProvider",
+            memory="cpu",
+            host_memory=True,
+            winograd=True,
+            arenas="cpu:0",
+            options={},
+            rounded={},
+            free_memory=lambda: memory().free,
+        ),
+        DeviceEntry(
+            name="cuda",
+            provider="CUDAExecutionProvider",
+            memory="cuda",
+            host_memory=False,
+            winograd=False,
+            arenas="cpu:0;gpu:0",
+            # EXHAUSTIVE would stall at every new size.
+            options={"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"},
+            rounded={"use_tf32": "1"},
+            free_memory=_free_nvidia_memory,
+        ),
+        DeviceEntry(
+            name="directml",
+            provider="DmlExecutionProvider",
+            memory="dml",
+            host_memory=False,
+            winograd=False,
+            arenas="cpu:0",
+            options={},
+            rounded={},
+            free_memory=lambda: 0,
+        ),
+    )
+}
+
+
+def choose_device(asked: str) -> tuple[str, str]:
+    """Return the device that works and, where it is not the one asked for, why.
+
+    Parameters
+    ----------
+    asked : str
+        One of `job.DEVICES`. For 'auto' each device that this onnxruntime has is tried in turn,
+        the processor last.
+
+    Returns
+    -------
+    device : str
+        A name in `ENTRIES`.
+    notice : str
+        Empty, or one sentence.
+    """
+    available = onnxruntime.get_available_providers()
+    others = [name for name in DEVICES if name in ENTRIES and not ENTRIES[name].host_memory]
+    wanted = others if asked == "auto" else [name for name in others if name == asked]
+    failures: list[str] = []
+    for name in wanted:
+        if ENTRIES[name].provider not in available:
+            if asked == name:
+                return "cpu", f"This onnxruntime cannot use {name}, so the processor is used."
+            continue
+        reason = try_device(name)
+        if not reason:
+            return name, f"{'; '.join(failures)}, so {name} is used." if failures else ""
+        failures.append(f"{name} does not work here ({reason})")
+    return "cpu", f"{'; '.join(failures)}, so the processor is used." if failures else ""
+
+
+def try_device(name: str) -> str:
+    """Run a tiny graph on a device; return what is wrong, or an empty text."""
+    try:
+        missing = _load_libraries() if not ENTRIES[name].host_memory else ""
+        session = open_session(trial_graph().model, session_options(1), name)
+        value = np.ones((1, 3, 16, 16), np.float32)
+        found = session.run(None, {"picture": value})[0]
+    except Exception as error:  # every provider raises its own kinds
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        return f"{missing}; {reason}" if missing else reason
+    return "" if found[0, 0, 8, 8] == 27 else "its results are wrong"
+
+
+def _load_libraries() -> str:
+    """Load the libraries that a card's provider needs; return the first failure, or ''."""
+    if not hasattr(onnxruntime, "preload_dlls"):
+        return ""
+    # It prints failures, and the engine's standard output belongs to the protocol.
+    with redirect_stdout(StringIO()) as printed:
+        onnxruntime.preload_dlls()
+    return next((line for line in printed.getvalue().splitlines() if "Failed" in line), "")
+
+
+def session_options(threads: int) -> onnxruntime.SessionOptions:
+    """Return the options of every session of the engine."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    # Errors come as exceptions; onnxruntime would print them in color besides.
+    options.log_severity_level = 4
+    # A spinning pool takes the cores from the losses, and from GIMP.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Every size needs another pattern, and a pattern is one more block of memory.
+    options.enable_mem_pattern = False
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    _share_arena()
+    return options
+
+
+def open_session(
+    model: bytes,
+    options: onnxruntime.SessionOptions,
+    device: str,
+    *,
+    rounded: bool = False,
+) -> onnxruntime.InferenceSession:
+    """Make a session on a device and prove that it is there.
+
+    Parameters
+    ----------
+    model : bytes
+        In ONNX's format.
+    options : onnxruntime.SessionOptions
+    device : str
+        A name in `ENTRIES`.
+    rounded : bool
+        Whether products may be rounded to ten bits (TF32) where the device can.
+
+    Raises
+    ------
+    RuntimeError
+        If onnxruntime put the session elsewhere; it does so without a word.
+    DeviceMemoryError
+        If the device has not enough memory.
+    """
+    entry = ENTRIES[device]
+    chosen = {**entry.options, **(entry.rounded if rounded else {})}
+    providers: list = [(entry.provider, chosen)]
+    if not entry.host_memory:
+        providers.append(ENTRIES["cpu"].provider)
+    with memory_errors(device):
+        session = onnxruntime.InferenceSession(model, options, providers=providers)
+    if session.get_providers()[0] != entry.provider:
+        message = (
+            f"onnxruntime put the session on {session.get_providers()[0]}, not on {entry.provider}"
+        )
+        raise RuntimeError(message)
+    return session
+
+
+def nodes_elsewhere(session: onnxruntime.InferenceSession) -> dict[str, int] | None:
+    """Return how many nodes of each operator run on another provider than the session's first.
+
+    None where this onnxruntime, of 1.23 or older, does not tell.
+    """
+    if not hasattr(session, "get_provider_graph_assignment_info"):
+        return None
+    first = session.get_providers()[0]
+    found: dict[str, int] = {}
+    for part in session.get_provider_graph_assignment_info():
+        if part.ep_name != first:
+            for node in part.get_nodes():
+                found[node.op_type] = found.get(node.op_type, 0) + 1
+    return found
+
+
+@contextmanager
+def memory_errors(device: str) -> Iterator[None]:
+    """Turn a card's own words for "out of memory" into one sentence.
+
+    Parameters
+    ----------
+    device : str
+        A name in `ENTRIES`.
+
+    Raises
+    ------
+    DeviceMemoryError
+        In place of an exception that says so, where the memory is not the processor's.
+    """
+    entry = ENTRIES[device]
+    try:
+        yield
+    except Exception as error:  # every provider raises its own kinds
+        if entry.host_memory or not is_out_of_memory(str(error)):
+            raise
+        free = entry.free_memory()
+        rest = f": {free / 1e9:.1f} GB are free" if free else ""
+        message = f"The graphics card has not enough memory for a picture of this size{rest}."
+        raise DeviceMemoryError(message) from error
+
+
+_arena_lock = threading.Lock()
+_arena_made = False
+
+
+def _share_arena() -> None:
+    """Give all sessions of the process one pool of memory, once.
+
+    A pool serves one request at a time under its own lock, so sessions that run at the same time
+    in several threads get different blocks of it. To register a second one is what has to be
+    avoided: it takes the first one's place, and sessions made before and after share nothing.
+    """
+    global _arena_made
+    with _arena_lock:
+        if _arena_made:
+            return
+        info = onnxruntime.OrtMemoryInfo(
+            "Cpu",
+            onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR,
+            0,
+            onnxruntime.OrtMemType.DEFAULT,
+        )
+        # Blocks of doubling size can be cut for either direction; blocks of the size that was
+        # asked for are of no use to the other one, which cost 130 MB at 512x512.
+        doubling = {"arena_extend_strategy": 0}
+        onnxruntime.create_and_register_allocator(info, onnxruntime.OrtArenaCfg(doubling))
+        _arena_made = True
