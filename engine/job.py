@@ -17,7 +17,7 @@ from engine.methods import METHODS
 PROPAGATIONS = ("receptive", "inside", "all", "resize", "squared")
 COLORS = ("style", "luminance", "match")
 INITS = ("content", "colors", "noise", "picture")
-OPTIMIZERS = ("auto", "lbfgs", "adam")
+OPTIMIZERS = ("auto", "lbfgs", "lbfgs32", "adam")
 POOLINGS = ("average", "max")
 DEVICES = ("auto", "cpu", "cuda", "directml")
 LAYERS = tuple(
@@ -283,7 +283,8 @@ class Job:
     )
     optimizer: str = setting(
         "auto",
-        "lbfgs: L-BFGS-B; adam: Adam; auto: Adam for the method gradient, else L-BFGS-B.",
+        "lbfgs: L-BFGS-B, in float32 where it does not fit into memory; lbfgs32: L-BFGS in "
+        "float32; adam: Adam; auto: Adam for the method gradient, else lbfgs.",
         kind="choice",
         choices=OPTIMIZERS,
         label="Optimizer",
@@ -300,7 +301,8 @@ class Job:
     )
     lbfgs_memory: int = setting(
         10,
-        "Number of past steps that L-BFGS-B uses; each takes 48 bytes of memory per pixel.",
+        "Number of past steps that L-BFGS uses; each takes 48 bytes of memory per pixel, "
+        "or 24 in float32.",
         kind="number",
         low=1,
         high=100,

@@ -60,7 +60,7 @@ class Method:
     composite: str
     steepening: str = ""
     propagation: str = "receptive"
-    optimizers: tuple[str, ...] = ("lbfgs", "adam")
+    optimizers: tuple[str, ...] = ("lbfgs", "lbfgs32", "adam")
     picture_per_region: bool = False
     pins_outside: bool = False
     has_best: bool = True
@@ -77,7 +77,7 @@ class Method:
         return self.propagation if job.propagation == "auto" else job.propagation
 
     def optimizer_for(self, job: Job) -> str:
-        """Return the optimizer of a job: 'lbfgs' or 'adam'."""
+        """Return the optimizer of a job: 'lbfgs', 'lbfgs32' or 'adam'."""
         return self.optimizers[0] if job.optimizer == "auto" else job.optimizer
 
     def pictures(self, regions: int) -> int:

@@ -1,4 +1,4 @@
-"""Optimizers: SciPy's L-BFGS-B and Adam behind one small interface.
+"""Optimizers: L-BFGS-B, a float32 L-BFGS and Adam behind one small interface.
 
 An optimizer is a small object that holds its options. Its `minimize` moves a picture within bounds
 and returns a `Trace`, which holds the picture and the course of the loss.
@@ -9,17 +9,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Callable, Protocol, Union
+from typing import TYPE_CHECKING, Any, Callable, Protocol, Union
 
 import numpy as np
 from scipy import optimize
 
 from engine.loss.objective import Evaluation
 from engine.loss.terms import Part
+from engine.projected_lbfgs import ProjectedLbfgs
+
+if TYPE_CHECKING:
+    from engine.job import Job
+    from engine.methods import Method
 
 Evaluate = Callable[[np.ndarray], Evaluation]
 Bounds = tuple[Union[np.ndarray, float], Union[np.ndarray, float]]
 OnStep = Callable[[int, "Trace"], bool]
+
+
+LEAST_MEMORY = 3
+"""Steps to remember; with fewer, many more evaluations are needed than memory is saved."""
 
 
 class InterruptedEvaluation(Exception):  # noqa: N818 - a request of the user, not an error
@@ -100,6 +109,37 @@ class Trace:
     parts: list[dict[Part, float]] = field(default_factory=list)
     state: Callable[[], State] | None = None
 
+    def to_state(self, used: str, numbers: dict[str, Any], arrays: dict[str, np.ndarray]) -> State:
+        """Return an optimizer's numbers and arrays together with the trace's own."""
+        parts = [[[*part, value] for part, value in each.items()] for each in self.parts]
+        own = {"loss": self.loss, "steps": self.steps, "losses": list(self.losses)}
+        return State(
+            {"optimizer": used, "trace": {**own, "parts": parts}, **numbers},
+            {"shown": self.picture, **arrays},
+        )
+
+    def resume(self, state: State, used: str) -> None:
+        """Continue from a state.
+
+        Raises
+        ------
+        ValueError
+            If it is of another optimizer or of a picture of another size.
+        """
+        if state.numbers["optimizer"] != used or state.arrays["shown"].shape != self.picture.shape:
+            message = (
+                f"a state of {state.numbers['optimizer']} for {state.arrays['shown'].shape} does "
+                f"not fit {used} for {self.picture.shape}"
+            )
+            raise ValueError(message)
+        own = state.numbers["trace"]
+        self.loss, self.steps, self.losses = own["loss"], own["steps"], list(own["losses"])
+        self.evaluations = len(self.losses)
+        self.parts = [
+            {Part(kind, region): value for kind, region, value in each} for each in own["parts"]
+        ]
+        np.copyto(self.picture, state.arrays["shown"])
+
     def record(self, picture: np.ndarray, evaluation: Evaluation, keep_best: bool) -> None:
         """Add one evaluation.
 
@@ -125,7 +165,21 @@ class Trace:
 
 
 class Optimizer(Protocol):
-    """An optimizer and its options."""
+    """An optimizer and its options.
+
+    Attributes
+    ----------
+    used : str
+        Its name and options for results and logs.
+    bytes_per_pixel : int
+        The most memory that it takes for a pixel of the picture, besides the evaluation's own.
+    """
+
+    @property
+    def used(self) -> str: ...  # noqa: D102
+
+    @property
+    def bytes_per_pixel(self) -> int: ...  # noqa: D102
 
     def minimize(
         self,
@@ -136,6 +190,7 @@ class Optimizer(Protocol):
         steps: int,
         on_step: OnStep,
         plateau: Plateau | None = None,
+        resume: State | None = None,
     ) -> Trace:
         """Minimize a loss over pictures within bounds.
 
@@ -155,11 +210,16 @@ class Optimizer(Protocol):
             answer stops the run.
         plateau : Plateau, optional
             When to end the run before all steps are taken.
+        resume : State, optional
+            The state of an interrupted run with the same bounds, which is continued to the same
+            picture, bit for bit.
 
         Raises
         ------
         FloatingPointError
             If the loss or the gradient is no longer finite.
+        ValueError
+            If the state is of another optimizer or size, or the optimizer cannot resume.
         """
 
 
@@ -216,6 +276,19 @@ class LbfgsB:
 
     memory: int
 
+    @property
+    def used(self) -> str:
+        """The name and the options, for results and logs."""
+        return f"L-BFGS-B with a memory of {self.memory} steps"
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """The most memory that it takes for a pixel of the picture.
+
+        Besides the pairs these are SciPy's copies, and its list of a pair of numbers per bound.
+        """
+        return 24 * (2 * self.memory + 38)
+
     def minimize(
         self,
         evaluate: Evaluate,
@@ -225,8 +298,12 @@ class LbfgsB:
         steps: int,
         on_step: OnStep,
         plateau: Plateau | None = None,
+        resume: State | None = None,
     ) -> Trace:
         """Minimize a loss; see `Optimizer.minimize`."""
+        if resume:
+            message = "SciPy's L-BFGS-B cannot resume a run: its state is hidden"
+            raise ValueError(message)
         shape = start.shape
         trace = Trace(_within(start, bounds))
         recorder = _Recorder(evaluate, trace, on_step, plateau)
@@ -260,6 +337,56 @@ class LbfgsB:
 
 
 @dataclass(frozen=True)
+class Lbfgs32:
+    """The projected L-BFGS of `engine.projected_lbfgs`, in float32.
+
+    Attributes
+    ----------
+    memory : int
+        Steps that the estimate of the curvature is made of.
+    """
+
+    memory: int
+
+    @property
+    def used(self) -> str:
+        """The name and the options, for results and logs."""
+        return f"float32 L-BFGS with a memory of {self.memory} steps"
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """The most memory that it takes for a pixel of the picture, besides 10 MB for blocks."""
+        return 12 * (2 * self.memory + 5)
+
+    def minimize(
+        self,
+        evaluate: Evaluate,
+        start: np.ndarray,
+        bounds: Bounds,
+        *,
+        steps: int,
+        on_step: OnStep,
+        plateau: Plateau | None = None,
+        resume: State | None = None,
+    ) -> Trace:
+        """Minimize a loss; see `Optimizer.minimize`."""
+        search = ProjectedLbfgs(start, *bounds, self.memory)
+        trace = Trace(search.trial.copy())
+        trace.state = lambda: trace.to_state(self.used, *search.state())
+        if resume:
+            trace.resume(resume, self.used)
+            search.restore(resume.numbers, resume.arrays)
+        recorder = _Recorder(evaluate, trace, on_step, plateau)
+        with suppress(_EndRunError):  # the trace says why it ended
+            while search.steps < steps and not search.converged:
+                evaluation = recorder.evaluate(search.trial)
+                search.tell(evaluation.loss, evaluation.gradient)
+                trace.steps = search.steps
+                recorder.announce()
+        return trace
+
+
+@dataclass(frozen=True)
 class Adam:
     """Adam (Kingma and Ba 2014, algorithm 1), clipped to the bounds after every step.
 
@@ -275,6 +402,16 @@ class Adam:
     learning_rate: float
     keep_best: bool = True
 
+    @property
+    def used(self) -> str:
+        """The name and the options, for results and logs."""
+        return f"Adam with steps of {self.learning_rate:g}"
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """The most memory that it takes for a pixel of the picture."""
+        return 12 * 8
+
     def minimize(
         self,
         evaluate: Evaluate,
@@ -284,31 +421,64 @@ class Adam:
         steps: int,
         on_step: OnStep,
         plateau: Plateau | None = None,
+        resume: State | None = None,
     ) -> Trace:
         """Minimize a loss, or follow a field of gradients; see `Optimizer.minimize`."""
         picture = _within(start, bounds)
         trace = Trace(picture.copy())
-        recorder = _Recorder(evaluate, trace, on_step, plateau, self.keep_best)
         mean = np.zeros_like(picture)
         square = np.zeros_like(picture)
+        arrays = {"picture": picture, "mean": mean, "square": square}
+        trace.state = lambda: trace.to_state(self.used, {}, arrays)
+        if resume:
+            trace.resume(resume, self.used)
+            for name, array in arrays.items():
+                np.copyto(array, resume.arrays[name])
+        recorder = _Recorder(evaluate, trace, on_step, plateau, self.keep_best)
         decay, square_decay = 0.9, 0.999
         with suppress(_EndRunError):  # the trace says why it ended
             # The evaluation after the last step judges what that step made.
-            for step in range(steps + 1):
+            for step in range(trace.evaluations, steps + 1):
                 trace.steps = step
-                evaluation = recorder.evaluate(picture)
+                gradient = recorder.evaluate(picture).gradient
+                if step < steps:
+                    mean += (1 - decay) * (gradient - mean)
+                    square += (1 - square_decay) * (gradient**2 - square)
+                    size = mean / (1 - decay ** (step + 1))
+                    size /= np.sqrt(square / (1 - square_decay ** (step + 1))) + 1e-8
+                    np.clip(picture - self.learning_rate * size, *bounds, out=picture)
                 recorder.announce()
-                if step == steps:
-                    break
-                gradient = evaluation.gradient
-                mean += (1 - decay) * (gradient - mean)
-                square += (1 - square_decay) * (gradient**2 - square)
-                size = mean / (1 - decay ** (step + 1))
-                size /= np.sqrt(square / (1 - square_decay ** (step + 1))) + 1e-8
-                np.clip(picture - self.learning_rate * size, *bounds, out=picture)
         return trace
 
 
 def _within(start: np.ndarray, bounds: Bounds) -> np.ndarray:
     """Return a float32 copy of a picture, clipped to the bounds."""
     return np.clip(start, *bounds).astype(np.float32)
+
+
+def choose_optimizer(job: Job, method: Method, pixels: int, free_bytes: int) -> Optimizer:
+    """Return the optimizer of a job.
+
+    For 'lbfgs', L-BFGS-B is taken where it fits, else the float32 L-BFGS. That one remembers as
+    many of the job's steps as fit, but no fewer than LEAST_MEMORY where the job allows so many.
+
+    Parameters
+    ----------
+    job : Job
+    method : Method
+    pixels : int
+        The area of the largest scale.
+    free_bytes : int
+        What the optimizer may take; 0 for no limit.
+    """
+    name = method.optimizer_for(job)
+    if name == "adam":
+        return Adam(job.learning_rate, keep_best=method.has_best)
+    scipy = LbfgsB(job.lbfgs_memory)
+    if name == "lbfgs" and (not free_bytes or pixels * scipy.bytes_per_pixel <= free_bytes):
+        return scipy
+    memory = job.lbfgs_memory
+    least = min(memory, LEAST_MEMORY)
+    while free_bytes and memory > least and pixels * Lbfgs32(memory).bytes_per_pixel > free_bytes:
+        memory -= 1
+    return Lbfgs32(memory)

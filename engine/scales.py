@@ -18,8 +18,9 @@ from engine.loss.objective import OBJECTIVES, BlockEvaluator, Evaluator, Groups,
 from engine.loss.targets import compute_targets
 from engine.loss.terms import Part
 from engine.masks.regions import LoadedRegion
+from engine.memory import memory
 from engine.methods import Method
-from engine.optimizers import Adam, Bounds, LbfgsB, Optimizer, Trace
+from engine.optimizers import Bounds, Trace, choose_optimizer
 from engine.pictures.compositing import COMPOSITES
 from engine.sizes import interleaved, resized, resized_mask
 
@@ -247,20 +248,13 @@ class ScaleLoop:
         progress(0, None, None)
         evaluate = scale.objectives[index]
         start, bounds = scale.pictures[index], self._bounds(scale)
-        trace = self._optimizer().minimize(
-            evaluate, start, bounds, steps=job.iterations, on_step=on_step
-        )
+        optimizer = choose_optimizer(job, self._method, pixels, memory().free)
+        trace = optimizer.minimize(evaluate, start, bounds, steps=job.iterations, on_step=on_step)
         # An optimizer that has converged early leaves no work behind.
         self._worked = worked + job.iterations * pixels
         left = self._seconds * (self._work / self._worked - 1)
         progress(trace.steps, trace.loss, None if trace.stopped else left)
         return trace
-
-    def _optimizer(self) -> Optimizer:
-        job = self._job
-        if self._method.optimizer_for(job) == "adam":
-            return Adam(job.learning_rate, keep_best=self._method.has_best)
-        return LbfgsB(job.lbfgs_memory)
 
     def _bounds(self, scale: _Scale) -> Bounds:
         """Return 0 and 255, or the content itself where the method pins it."""

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import math
+import tracemalloc
+from pathlib import Path
 from typing import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from engine.job import Job
 from engine.loss.objective import Evaluation
+from engine.loss.terms import Part
+from engine.methods import METHODS
 from engine.optimizers import (
     Adam,
     Evaluate,
     InterruptedEvaluation,
+    Lbfgs32,
     LbfgsB,
+    Optimizer,
     Plateau,
+    State,
     Trace,
+    choose_optimizer,
 )
+from engine.projected_lbfgs import ProjectedLbfgs
 
 SHAPE = (3, 4, 5)
 Optimize = Callable[..., Trace]
@@ -25,6 +38,11 @@ Optimize = Callable[..., Trace]
 def with_lbfgs(evaluate: Evaluate, start: np.ndarray, bounds, steps=60, **options) -> Trace:
     options = {"on_step": going_on, **options}
     return LbfgsB(memory=5).minimize(evaluate, start, bounds, steps=steps, **options)
+
+
+def with_lbfgs32(evaluate: Evaluate, start: np.ndarray, bounds, steps=60, **options) -> Trace:
+    options = {"on_step": going_on, **options}
+    return Lbfgs32(memory=5).minimize(evaluate, start, bounds, steps=steps, **options)
 
 
 def with_adam(
@@ -67,7 +85,7 @@ def start() -> np.ndarray:
     return np.random.default_rng(5).uniform(0, 255, SHAPE).astype(np.float32)
 
 
-@pytest.mark.parametrize("optimize", [with_lbfgs, with_adam])
+@pytest.mark.parametrize("optimize", [with_lbfgs, with_lbfgs32, with_adam])
 def test_the_minimum_within_the_bounds_is_found(
     optimize: Optimize, center: np.ndarray, start: np.ndarray
 ) -> None:
@@ -77,7 +95,7 @@ def test_the_minimum_within_the_bounds_is_found(
     assert not trace.stopped
 
 
-@pytest.mark.parametrize("optimize", [with_lbfgs, with_adam])
+@pytest.mark.parametrize("optimize", [with_lbfgs, with_lbfgs32, with_adam])
 def test_no_evaluation_leaves_the_bounds_and_pinned_pixels_keep_every_bit(
     optimize: Optimize, center: np.ndarray, start: np.ndarray
 ) -> None:
@@ -94,7 +112,7 @@ def test_no_evaluation_leaves_the_bounds_and_pinned_pixels_keep_every_bit(
     np.testing.assert_array_less(trace.loss, bowl(center)(np.clip(far, low, high)).loss)
 
 
-@pytest.mark.parametrize("optimize", [with_lbfgs, with_adam])
+@pytest.mark.parametrize("optimize", [with_lbfgs, with_lbfgs32, with_adam])
 def test_the_best_picture_seen_is_kept(
     optimize: Optimize, center: np.ndarray, start: np.ndarray
 ) -> None:
@@ -127,7 +145,7 @@ def test_adam_can_keep_the_latest_picture_instead(start: np.ndarray) -> None:
     assert not np.array_equal(seen[-1], seen[0])
 
 
-@pytest.mark.parametrize("optimize", [with_lbfgs, with_adam])
+@pytest.mark.parametrize("optimize", [with_lbfgs, with_lbfgs32, with_adam])
 def test_it_stops_after_the_evaluation_at_which_it_is_asked_to(
     optimize: Optimize, center: np.ndarray, start: np.ndarray
 ) -> None:
@@ -146,7 +164,7 @@ def test_it_stops_after_the_evaluation_at_which_it_is_asked_to(
     assert trace.loss == min(trace.losses) < trace.losses[0]
 
 
-@pytest.mark.parametrize("optimize", [with_lbfgs, with_adam])
+@pytest.mark.parametrize("optimize", [with_lbfgs, with_lbfgs32, with_adam])
 def test_no_more_steps_than_asked_for_are_made(
     optimize: Optimize, center: np.ndarray, start: np.ndarray
 ) -> None:
@@ -157,7 +175,7 @@ def test_no_more_steps_than_asked_for_are_made(
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-@pytest.mark.parametrize("optimize", [with_lbfgs, with_adam])
+@pytest.mark.parametrize("optimize", [with_lbfgs, with_lbfgs32, with_adam])
 def test_a_loss_that_is_no_number_ends_the_run_and_says_when(
     optimize: Optimize, bad: float, center: np.ndarray, start: np.ndarray
 ) -> None:
@@ -191,7 +209,7 @@ def test_the_first_steps_of_adam_are_those_computed_by_hand() -> None:
         np.testing.assert_allclose(picture, value, rtol=2e-7)
 
 
-@pytest.mark.parametrize("optimize", [with_lbfgs, with_adam])
+@pytest.mark.parametrize("optimize", [with_lbfgs, with_lbfgs32, with_adam])
 def test_a_gradient_that_is_no_number_ends_the_run_and_says_when(
     optimize: Optimize, center: np.ndarray, start: np.ndarray
 ) -> None:
@@ -208,7 +226,7 @@ def test_a_gradient_that_is_no_number_ends_the_run_and_says_when(
         optimize(evaluate, start, (0.0, 255.0))
 
 
-@pytest.mark.parametrize("optimize", [with_lbfgs, with_adam])
+@pytest.mark.parametrize("optimize", [with_lbfgs, with_lbfgs32, with_adam])
 def test_an_evaluation_that_gives_up_ends_the_run_with_the_best_picture(
     optimize: Optimize, center: np.ndarray, start: np.ndarray
 ) -> None:
@@ -227,7 +245,7 @@ def test_an_evaluation_that_gives_up_ends_the_run_with_the_best_picture(
     np.testing.assert_array_equal(trace.picture, seen[int(np.argmin(trace.losses))])
 
 
-@pytest.mark.parametrize("optimize", [with_lbfgs, with_adam])
+@pytest.mark.parametrize("optimize", [with_lbfgs, with_lbfgs32, with_adam])
 def test_a_run_whose_loss_has_leveled_out_ends_early(
     optimize: Optimize, center: np.ndarray, start: np.ndarray
 ) -> None:
@@ -252,3 +270,247 @@ def test_a_plateau_needs_more_evaluations_than_its_window() -> None:
     assert plateau.reached([100.0, 95.0, 200.0, 91.0])
     assert not plateau.reached([100.0, 95.0, 200.0, 89.0])
     assert plateau.reached([100.0, 50.0, 60.0, 55.0, 51.0])  # worse than before: no progress
+
+
+def wavy(picture: np.ndarray) -> Evaluation:
+    """Return a function with many curvatures, also negative ones, and parts of its loss."""
+    x = picture.astype(np.float64).ravel() / 40
+    bend = x[1:] - x[:-1] ** 2
+    loss = float((100 * bend**2).sum() + ((1 - x[:-1]) ** 2).sum() + 2000 * np.cos(7 * x).sum())
+    gradient = -14_000 * np.sin(7 * x)
+    gradient[1:] += 200 * bend
+    gradient[:-1] -= 400 * bend * x[:-1] + 2 * (1 - x[:-1])
+    parts = {Part("content"): loss / 3, Part("style", 1): loss * 2 / 3}
+    return Evaluation(loss, (gradient / 40).astype(np.float32).reshape(picture.shape), parts)
+
+
+def saved_and_loaded(state: State, folder: Path) -> State:
+    """Take a state through the files that a checkpoint would consist of."""
+    (folder / "state.json").write_text(json.dumps(state.numbers), encoding="utf-8")
+    for name, array in state.arrays.items():
+        np.save(folder / f"{name}.npy", array)
+    numbers = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    return State(numbers, {name: np.load(folder / f"{name}.npy") for name in state.arrays})
+
+
+@pytest.mark.parametrize("stop_at", [1, 2, 5, 9, 14, 18])
+@pytest.mark.parametrize("optimize", [with_lbfgs32, with_adam])
+def test_a_resumed_run_ends_with_the_very_picture_of_an_undisturbed_one(
+    optimize: Optimize, stop_at: int, start: np.ndarray, tmp_path: Path
+) -> None:
+    bounds = (np.float32(3.3), np.float32(188.8))
+    undisturbed = optimize(wavy, start, bounds, steps=40)
+    assert len(undisturbed.losses) > 20
+    saved: list[State] = []
+
+    def on_step(step: int, trace: Trace) -> bool:
+        assert trace.state
+        if trace.evaluations == stop_at:
+            saved.append(saved_and_loaded(trace.state(), tmp_path))
+        return trace.evaluations == stop_at + 2  # killed two evaluations later
+
+    optimize(wavy, start, bounds, steps=40, on_step=on_step)
+    resumed = optimize(wavy, start, bounds, steps=40, resume=saved[0])
+    np.testing.assert_array_equal(resumed.picture, undisturbed.picture)
+    assert resumed.losses == undisturbed.losses
+    assert resumed.parts == undisturbed.parts
+    assert resumed.loss == undisturbed.loss
+    assert (resumed.steps, resumed.evaluations) == (undisturbed.steps, undisturbed.evaluations)
+
+
+def test_the_wavy_function_needs_line_searches(start: np.ndarray) -> None:
+    # Else the runs above would not be interrupted in the middle of one.
+    trace = with_lbfgs32(wavy, start, (3.3, 188.8), steps=40)
+    assert trace.evaluations >= trace.steps + 3
+
+
+def test_a_state_of_another_run_is_refused(start: np.ndarray) -> None:
+    trace = with_lbfgs32(wavy, start, (0.0, 255.0), steps=3)
+    assert trace.state
+    state = trace.state()
+    with pytest.raises(ValueError, match="does not fit Adam"):
+        with_adam(wavy, start, (0.0, 255.0), resume=state)
+    with pytest.raises(ValueError, match=r"memory of 5 steps.* does not fit"):
+        Lbfgs32(6).minimize(wavy, start, (0.0, 255.0), steps=3, on_step=going_on, resume=state)
+    with pytest.raises(ValueError, match=r"\(3, 4, 5\) does not fit .*\(3, 4, 4\)"):
+        with_lbfgs32(wavy, start[..., 1:], (0.0, 255.0), resume=state)
+    with pytest.raises(ValueError, match="cannot resume"):
+        with_lbfgs(wavy, start, (0.0, 255.0), resume=state)
+    assert with_lbfgs(wavy, start, (0.0, 255.0), steps=3).state is None
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    memory=st.integers(1, 12),
+    shape=st.tuples(st.just(3), st.integers(1, 7), st.integers(1, 7)),
+    pinned=st.floats(0, 1),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_float32_search_never_leaves_any_bounds(
+    seed: int, memory: int, shape: tuple[int, int, int], pinned: float
+) -> None:
+    random = np.random.default_rng(seed)
+    low = random.uniform(0, 120, shape).astype(np.float32)
+    high = np.where(random.random(shape) < pinned, low, low + random.uniform(0, 130, shape))
+    high = high.astype(np.float32)
+    seen: list[np.ndarray] = []
+
+    def evaluate(picture: np.ndarray) -> Evaluation:
+        seen.append(picture.copy())
+        return wavy(picture)
+
+    first = random.uniform(-50, 300, shape)
+    trace = Lbfgs32(memory).minimize(evaluate, first, (low, high), steps=25, on_step=going_on)
+    for picture in (*seen, trace.picture):
+        assert picture.dtype == np.float32
+        assert ((picture >= low) & (picture <= high)).all()
+    np.testing.assert_array_equal(seen[0], np.clip(first.astype(np.float32), low, high))
+    assert trace.loss == min(trace.losses) <= trace.losses[0]
+    # Where it ends early nothing is left to gain: the gradient pushes every value outward.
+    if trace.steps < 25:
+        gradient = wavy(trace.picture).gradient
+        moved = np.clip(trace.picture - gradient, low, high) - trace.picture
+        assert abs(float((moved * gradient).sum())) < 1e-3 * (1 + abs(trace.loss))
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("spread", [20, 1000])
+def test_the_float32_search_finds_the_same_bounded_minima_as_scipy(seed: int, spread: int) -> None:
+    random = np.random.default_rng(seed)
+    shape = (3, 9, 8)
+    center = random.uniform(-100, 355, shape)
+    curvature = np.exp(random.uniform(0, np.log(spread), center.size))
+    mixing = random.normal(size=(center.size, 12))
+
+    def evaluate(picture: np.ndarray) -> Evaluation:
+        away = (picture.astype(np.float64) - center).ravel()
+        mixed = mixing.T @ away
+        loss = float((curvature * away**2).sum() + mixed @ mixed) / 2
+        gradient = curvature * away + mixing @ mixed
+        return Evaluation(loss, gradient.reshape(shape).astype(np.float32), {})
+
+    first = random.uniform(0, 255, shape).astype(np.float32)
+    losses = [
+        optimizer.minimize(evaluate, first, (0.0, 255.0), steps=400, on_step=going_on).loss
+        for optimizer in (LbfgsB(10), Lbfgs32(10))
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+
+
+def test_the_float32_direction_is_that_of_the_dense_bfgs_matrix_on_the_free_values() -> None:
+    # Nocedal and Wright 2006, equation 7.19, on what the active set leaves of the pairs.
+    random = np.random.default_rng(2)
+    matrix = random.normal(size=(30, 30))
+    matrix = matrix @ matrix.T + np.eye(30)
+    center = random.uniform(-60, 315, 30)
+    search = ProjectedLbfgs(random.uniform(0, 255, 30), 0.0, 255.0, memory=4)
+    points: list[np.ndarray] = []
+    gradients: list[np.ndarray] = []
+    fixed = 0
+    for step in range(12):
+        x = search.trial.astype(np.float64)
+        g = (matrix @ (x - center)).astype(np.float32)
+        points.append(x)
+        gradients.append(g.astype(np.float64))
+        search.tell(-float(2**step) * 1e9, g)  # so low that every trial is accepted
+        if step < 1:
+            continue
+        free = ((x > 0) | (g < 0)) & ((x < 255) | (g > 0))
+        fixed += int(np.count_nonzero(~free))
+        inverse = np.eye(free.sum())
+        pairs = [
+            (points[k + 1] - points[k], gradients[k + 1] - gradients[k])
+            for k in range(max(0, step - 4), step)
+        ]
+        pairs = [(s[free], y[free]) for s, y in pairs if s @ y > 0 and s[free] @ y[free] > 0]
+        inverse *= pairs[-1][0] @ pairs[-1][1] / (pairs[-1][1] @ pairs[-1][1])
+        for s, y in pairs:
+            turn = np.eye(len(s)) - np.outer(s, y) / (s @ y)
+            inverse = turn @ inverse @ turn.T + np.outer(s, s) / (s @ y)
+        expected = x.copy()
+        expected[free] -= inverse @ g[free]
+        expected = np.clip(expected, 0, 255)
+        np.testing.assert_allclose(search.trial, expected, atol=2e-2)
+    assert fixed > 10
+
+
+def test_a_gradient_that_points_the_wrong_way_ends_the_search(start: np.ndarray) -> None:
+    def evaluate(picture: np.ndarray) -> Evaluation:
+        evaluation = bowl(np.full(SHAPE, 100.0))(picture)
+        return evaluation._replace(gradient=-evaluation.gradient)
+
+    trace = with_lbfgs32(evaluate, start, (0.0, 255.0))
+    assert trace.steps == 0
+    assert 1 < trace.evaluations < 20
+    np.testing.assert_array_equal(trace.picture, start)
+
+
+def test_a_minimum_is_left_at_once(start: np.ndarray) -> None:
+    trace = with_lbfgs32(bowl(start.astype(np.float64)), start, (0.0, 255.0))
+    assert (trace.steps, trace.evaluations, trace.loss) == (0, 1, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "height", "blocks"),
+    [
+        (LbfgsB(5), 50, 0),
+        (LbfgsB(10), 50, 0),
+        (Lbfgs32(5), 2000, 10_000_000),
+        (Lbfgs32(20), 1000, 10_000_000),
+        (Adam(5.0), 200, 0),
+    ],
+    ids=lambda value: getattr(value, "used", None),
+)
+@pytest.mark.parametrize("arrays", [False, True])
+def test_an_optimizer_takes_the_memory_that_it_states(
+    optimizer: Optimizer, height: int, blocks: int, arrays: bool
+) -> None:
+    shape = (3, height, 300)
+    gradient = np.empty(shape, np.float32)
+
+    def evaluate(picture: np.ndarray) -> Evaluation:
+        np.subtract(picture, 150, out=gradient)
+        loss = float(gradient.ravel() @ gradient.ravel())
+        gradient[0] *= 5  # not exactly its gradient, so that it takes more than one step
+        return Evaluation(loss, gradient, {})
+
+    start = np.full(shape, 100, np.float32)
+    bounds = (np.zeros(shape, np.float32), start + 155) if arrays else (0.0, 255.0)
+    tracemalloc.start()
+    optimizer.minimize(evaluate, start, bounds, steps=22, on_step=going_on)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    stated = optimizer.bytes_per_pixel * height * 300 + blocks
+    assert 0.85 * stated < most < stated
+
+
+GB = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("asked", "pixels", "free", "chosen"),
+    [
+        ("auto", 1_000_000, 0, LbfgsB(10)),
+        ("auto", 1_000_000, 2 * GB, LbfgsB(10)),
+        ("auto", 1_000_000, GB, Lbfgs32(10)),
+        ("auto", 12_000_000, 3 * GB, Lbfgs32(7)),
+        ("auto", 100_000_000, GB, Lbfgs32(3)),
+        ("lbfgs", 12_000_000, 3 * GB, Lbfgs32(7)),
+        ("lbfgs32", 10_000, 8 * GB, Lbfgs32(10)),
+        ("adam", 10_000, 8 * GB, Adam(5.0)),
+    ],
+)
+def test_the_optimizer_is_one_that_fits(
+    asked: str, pixels: int, free: int, chosen: Optimizer
+) -> None:
+    assert choose_optimizer(Job(optimizer=asked), METHODS["joint"], pixels, free) == chosen
+
+
+def test_masked_gradients_are_followed_by_adam_without_a_best_picture() -> None:
+    optimizer = choose_optimizer(Job(), METHODS["gradient"], 1_000_000, GB)
+    assert optimizer == Adam(5.0, keep_best=False)
+
+
+def test_a_job_that_asks_for_little_memory_gets_no_more() -> None:
+    job = Job(optimizer="lbfgs32", lbfgs_memory=2)
+    assert choose_optimizer(job, METHODS["joint"], 100_000_000, GB) == Lbfgs32(2)

@@ -1,0 +1,271 @@
+"""Projected L-BFGS: a bounded quasi-Newton method in float32, for pictures of any size.
+
+The method is gradient projection (Bertsekas 1982) with a limited-memory BFGS direction. Each step
+
+1. fixes the values that lie at a bound and that the gradient pushes outward (the active set);
+2. computes the L-BFGS direction on the other values, the free ones, from the pairs ``s, y`` that
+   are restricted to them. The two-loop recursion (Nocedal and Wright 2006, algorithm 7.4) runs on
+   coefficients: the direction is a combination of the pairs and the gradient, so one pass over the
+   arrays gives all inner products, and a second pass the direction (Chen, Wang and Zhou 2014);
+3. searches along the projected path ``P(x + t d)`` for a sufficient decrease (Armijo).
+
+Arrays are float32 and are processed by blocks; inner products are accumulated in float64.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, Union
+
+import numpy as np
+
+BLOCK = 1 << 14
+"""Values that are processed at a time: small enough for the cache and for one BLAS thread."""
+
+FIRST_CHANGE = 2.0
+"""Root mean square of the first step, in units of 0..255."""
+
+SUFFICIENT = 1e-4
+"""The share of the linear model's decrease that a step must reach (Armijo's constant)."""
+
+MOST_TRIALS = 12
+"""Evaluations along one direction before it is given up."""
+
+GROWTH = 4.0
+"""Factor of the steps along the gradient where the loss curves downward."""
+
+LEAST_CURVATURE = 1e-8
+"""Pairs with ``s.y`` below this share of ``|s| |y|`` say nothing of use about the curvature."""
+
+LEAST_DECREASE = 1e-12
+"""Relative decrease of the loss in one step below which the search has converged."""
+
+NUMBERS = ("loss", "length", "slope", "trials", "scale")
+ARRAYS = ("picture", "gradient", "direction")
+"""The attributes that a saved state consists of, besides the pairs."""
+
+Bound = Union[np.ndarray, float]
+
+
+class ProjectedLbfgs:
+    """One minimization, as a sequence of questions and answers.
+
+    The caller evaluates `trial` and passes the loss and the gradient to `tell`, over and over.
+
+    Parameters
+    ----------
+    start : ndarray
+        Of any shape; clipped to the bounds.
+    low, high : float or ndarray of the same shape
+        The bounds. Equal ones pin a value.
+    memory : int
+        Pairs that the estimate of the curvature is made of.
+
+    Attributes
+    ----------
+    steps : int
+        Steps taken.
+    converged : bool
+        Whether no direction gives a lower loss.
+    """
+
+    def __init__(self, start: np.ndarray, low: Bound, high: Bound, memory: int) -> None:
+        self._shape = start.shape
+        self._low, self._high = _flat(low), _flat(high)
+        self._memory = memory
+        self._picture = np.array(start, np.float32).ravel()
+        np.clip(self._picture, self._low, self._high, out=self._picture)
+        self._trial = self._picture.copy()
+        self._gradient = np.zeros_like(self._picture)
+        self._direction = np.zeros_like(self._picture)
+        # Row i of both holds one pair; rows without a pair take no memory yet.
+        self._s = np.empty((memory, self._picture.size), np.float32)
+        self._y = np.empty((memory, self._picture.size), np.float32)
+        self._order: list[int] = []  # the rows that hold a pair, oldest pair first
+        self._loss = math.inf
+        self._length = 1.0
+        self._slope = 0.0
+        self._trials = 0
+        self._scale = 0.0
+        self.steps = 0
+        self.converged = False
+
+    @property
+    def trial(self) -> np.ndarray:
+        """The picture to evaluate next; `tell` writes to it."""
+        return self._trial.reshape(self._shape)
+
+    def tell(self, loss: float, gradient: np.ndarray) -> None:
+        """Take the loss and the gradient of `trial`, and choose the next trial."""
+        gradient = np.ascontiguousarray(gradient, np.float32).ravel()
+        if self._loss == math.inf:
+            self._gradient[:] = gradient
+            self._loss = loss
+            self._turn()
+        elif loss <= self._loss + SUFFICIENT * self._slope:
+            self._accept(loss, gradient)
+        else:
+            self._shorten(loss)
+
+    def _accept(self, loss: float, gradient: np.ndarray) -> None:
+        """Move to the trial and remember the pair."""
+        sy = ss = yy = 0.0
+        for part in self._parts():
+            s = self._trial[part] - self._picture[part]
+            y = gradient[part] - self._gradient[part]
+            sy, ss, yy = sy + float(s @ y), ss + float(s @ s), yy + float(y @ y)
+        if sy > LEAST_CURVATURE * math.sqrt(ss * yy):
+            full = len(self._order) == self._memory
+            row = self._order.pop(0) if full else len(self._order)
+            self._order.append(row)
+            np.subtract(self._trial, self._picture, out=self._s[row])
+            np.subtract(gradient, self._gradient, out=self._y[row])
+            self._scale = sy / yy
+        else:
+            self._scale *= GROWTH
+        self._picture, self._trial = self._trial, self._picture
+        self._gradient[:] = gradient
+        decrease = self._loss - loss
+        self._loss = loss
+        self.steps += 1
+        if decrease <= LEAST_DECREASE * abs(loss):
+            self.converged = True
+        else:
+            self._turn()
+
+    def _shorten(self, loss: float) -> None:
+        """Try a shorter step: the minimum of the parabola through what is known of the path."""
+        if self._trials == MOST_TRIALS:
+            self._give_up()
+            return
+        factor = -self._slope / (2 * (loss - self._loss - self._slope))
+        self._try(self._length * min(max(factor, 0.1), 0.5))
+
+    def _turn(self) -> None:
+        """Choose a direction from the current picture and its gradient, and a first trial."""
+        products = self._products()
+        if not products[-1, -1]:
+            self.converged = True
+            return
+        if not self._scale:
+            free = sum(np.count_nonzero(self._free(part)) for part in self._parts())
+            self._scale = FIRST_CHANGE / math.sqrt(products[-1, -1] / free)
+        weights = self._two_loops(products)
+        pairs = len(self._order)
+        for part in self._parts():
+            into = self._direction[part]
+            np.multiply(self._gradient[part], weights[-1], out=into)
+            into += weights[:pairs] @ self._s[:pairs, part]
+            into += weights[pairs:-1] @ self._y[:pairs, part]
+            into *= self._free(part)
+        self._trials = 0
+        self._try(1.0)
+
+    def _products(self) -> np.ndarray:
+        """Return the inner products of all s, all y and the gradient over the free values.
+
+        Returns
+        -------
+        ndarray, shape (2 k + 1, 2 k + 1)
+            float64; rows 0 to k - 1 are the rows of s, then those of y, then the gradient.
+        """
+        pairs = len(self._order)
+        total = np.zeros((2 * pairs + 1, 2 * pairs + 1))
+        for part in self._parts():
+            block = np.empty((2 * pairs + 1, len(self._gradient[part])))
+            block[:pairs] = self._s[:pairs, part]
+            block[pairs:-1] = self._y[:pairs, part]
+            block[-1] = self._gradient[part]
+            block *= self._free(part)
+            total += block @ block.T
+        return total
+
+    def _two_loops(self, products: np.ndarray) -> np.ndarray:
+        """Return the direction's weights on all s, all y and the gradient, as float32."""
+        pairs = len(self._order)
+        weights = np.zeros(2 * pairs + 1)
+        weights[-1] = -1.0
+        used = []
+        scale = 0.0
+        for row in reversed(self._order):
+            s, y = row, pairs + row
+            norms = products[s, s] * products[y, y]
+            if products[s, y] > LEAST_CURVATURE * math.sqrt(norms):
+                share = products[s] @ weights / products[s, y]
+                weights[y] -= share
+                used.append((s, y, share))
+                scale = scale or products[s, y] / products[y, y]
+        weights *= scale or self._scale
+        for s, y, share in reversed(used):
+            weights[s] += share - products[y] @ weights / products[s, y]
+        return weights.astype(np.float32)
+
+    def _try(self, length: float) -> None:
+        """Set the trial to a point of the projected path."""
+        self._length = length
+        self._trials += 1
+        self._project()
+        slope = 0.0
+        for part in self._parts():
+            slope += float(self._gradient[part] @ (self._trial[part] - self._picture[part]))
+        self._slope = slope
+        if slope >= 0:
+            self._give_up()
+
+    def _project(self) -> None:
+        """Set the trial to ``P(x + t d)``."""
+        np.multiply(self._direction, np.float32(self._length), out=self._trial)
+        self._trial += self._picture
+        np.clip(self._trial, self._low, self._high, out=self._trial)
+
+    def _give_up(self) -> None:
+        """Forget the pairs and start over along the gradient, or end if that has failed."""
+        if self._order:
+            self._order = []
+            self._turn()
+        else:
+            self.converged = True
+
+    def _free(self, part: slice) -> np.ndarray:
+        """Return which values of a block the gradient does not push out of the bounds."""
+        picture, gradient = self._picture[part], self._gradient[part]
+        low, high = _part(self._low, part), _part(self._high, part)
+        return ((picture > low) | (gradient < 0)) & ((picture < high) | (gradient > 0))
+
+    def _parts(self) -> Iterator[slice]:
+        """Yield the blocks of all values."""
+        size = self._picture.size
+        return (slice(start, min(start + BLOCK, size)) for start in range(0, size, BLOCK))
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Return numbers that JSON can hold, and views of the arrays."""
+        numbers: dict[str, Any] = {name: getattr(self, f"_{name}") for name in NUMBERS}
+        numbers["order"] = list(self._order)
+        numbers.update(steps=self.steps, converged=self.converged)
+        pairs = len(self._order)
+        arrays = {name: getattr(self, f"_{name}") for name in ARRAYS}
+        return numbers, {**arrays, "s": self._s[:pairs], "y": self._y[:pairs]}
+
+    def restore(self, numbers: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        """Continue from the `state` of a search with the same bounds and memory."""
+        for name in NUMBERS:
+            setattr(self, f"_{name}", numbers[name])
+        self.steps, self.converged = numbers["steps"], numbers["converged"]
+        self._order = list(numbers["order"])
+        for name in ARRAYS:
+            getattr(self, f"_{name}")[:] = arrays[name]
+        pairs = len(self._order)
+        self._s[:pairs], self._y[:pairs] = arrays["s"], arrays["y"]
+        self._project()
+
+
+def _flat(bound: Bound) -> np.ndarray:
+    """Return a bound as float32, flat or of no dimension."""
+    array = np.asarray(bound, np.float32)
+    return array.ravel() if array.ndim else array
+
+
+def _part(bound: np.ndarray, part: slice) -> np.ndarray:
+    """Return a block of a bound."""
+    return bound[part] if bound.ndim else bound
