@@ -1,12 +1,11 @@
-"""Evaluation by tiles: what a pixel costs beside one of an untiled picture, and the peak memory.
+"""Evaluation by tiles: cost per pixel, compared with an untiled picture, and peak memory.
 
     PYTHON -m tests.bench.tiles [--height 3000] [--width 4000] [--budgets 1.5 12]
 
-PYTHON is the environment that `install.py test` has made. Two regions share the picture: a soft
-ramp and the rest. Each row is a process of its own. A budget is what the activations of the tiles
-may take, in GB; `lazy` computes the content's features anew at every evaluation. Times are those of
-the processor's cores, added up, so that other work on the machine counts little. The table is
-written in Markdown.
+PYTHON is the environment of `install.py test`. Two regions share the picture: a soft ramp and the
+rest. Each row is a process of its own. A budget limits the activations of the tiles, in GB; `lazy`
+computes the content's features anew in each evaluation. Times are CPU times summed over the cores,
+so other work on the machine hardly affects them. Prints a table in Markdown.
 """
 
 from __future__ import annotations
