@@ -40,8 +40,6 @@ class DeviceEntry:
         Whether that memory is the processor's, so that numpy reads it without a copy.
     winograd : bool
         Whether the graphs use Winograd convolution; a card's own library chooses for itself.
-    arenas : str
-        The memory pools that `Network.features` shrinks, as onnxruntime names them.
     options : mapping of str to str
         The provider's options.
     rounded : mapping of str to str
@@ -56,7 +54,6 @@ class DeviceEntry:
     memory: str
     host_memory: bool
     winograd: bool
-    arenas: str
     options: Mapping[str, str]
     rounded: Mapping[str, str]
     free_memory: Callable[[], int]
@@ -84,7 +81,6 @@ ENTRIES = {
             memory="cpu",
             host_memory=True,
             winograd=True,
-            arenas="cpu:0",
             options={},
             rounded={},
             free_memory=lambda: memory().free,
@@ -95,7 +91,6 @@ ENTRIES = {
             memory="cuda",
             host_memory=False,
             winograd=False,
-            arenas="cpu:0;gpu:0",
             # EXHAUSTIVE would stall at every new size.
             options={"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"},
             rounded={"use_tf32": "1"},
@@ -107,7 +102,6 @@ ENTRIES = {
             memory="dml",
             host_memory=False,
             winograd=False,
-            arenas="cpu:0",
             options={},
             rounded={},
             free_memory=lambda: 0,

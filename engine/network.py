@@ -114,10 +114,10 @@ class Network:
         fast = self.entry.winograd
         graph = features_graph(height, width, layers, pooling=self.pooling, fast=fast)
         session = self.session(graph)
-        # The memory of this size is given back: the next picture may have another.
+        # The memory of this size is given back: the next picture may have another. The processor's
+        # pool is shared and stays; a card's belongs to the session and goes with it.
         options = onnxruntime.RunOptions()
-        arenas = self.entry.arenas
-        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", arenas)
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
         def extract(picture: np.ndarray) -> dict[str, np.ndarray]:
             with memory_errors(self.device):
