@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
 
-def _run() -> int:
-    try:
-        from engine.cli.commands import main
-
-        return main()
-    except KeyboardInterrupt:  # in the few moments before and after the commands' own handling
-        return 130
+def _leave(number: int, frame: object) -> None:
+    os._exit(130)
 
 
 if __name__ == "__main__":
-    sys.exit(_run())
+    # Until a command handles signals itself there is nothing to finish and nothing to clean up; a
+    # KeyboardInterrupt in the middle of an import would end in a traceback.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)
+
+    from engine.cli.commands import main
+
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""What the engine says while it works."""
+"""Events: the news of a run, for a terminal, the line protocol or a program of one's own."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Device:
     Attributes
     ----------
     name : str
-        For people: 'CPU', 'NVIDIA ... (CUDA)'.
+        'cpu', 'cuda' or 'directml'.
     provider : str
         onnxruntime's name of the execution provider.
     threads : int
@@ -80,4 +80,4 @@ class MethodChosen:
 
 
 Event = Union[Progress, Preview, Notice, Device, MethodChosen]
-Report = Callable[[Event], None]
+OnEvent = Callable[[Event], None]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.estimate import needed
-from engine.events import Device, MethodChosen, Notice, Preview, Progress, Report
+from engine.events import Device, MethodChosen, Notice, OnEvent, Preview, Progress
 from engine.job import Job, JobError, check
 from engine.masks.regions import LoadedRegion, keep_mask, load_regions
 from engine.masks.softness import survey
@@ -87,7 +87,12 @@ class Result:
 
 @single_threaded_blas()
 def stylize(
-    job: Job, on_event: Report, stop: threading.Event, *, method: Method | None = None
+    job: Job,
+    on_event: OnEvent,
+    stop: threading.Event,
+    *,
+    method: Method | None = None,
+    previews: bool = True,
 ) -> Result:
     """Paint a picture.
 
@@ -100,6 +105,8 @@ def stylize(
         When it is set, the picture is finished after the evaluation at hand.
     method : Method, optional
         A method to try, in place of the one that the job names.
+    previews : bool
+        Whether the events have previews, which take time.
 
     Raises
     ------
@@ -170,7 +177,9 @@ def stylize(
             event = Preview(np.round(interleaved(shown)).astype(np.uint8))
         tell(event)
 
-    loop = ScaleLoop(job, method, network, canvas, regions, sizes, tell_colored, stop, keep)
+    loop = ScaleLoop(
+        job, method, network, canvas, regions, sizes, tell_colored, stop, keep, previews=previews
+    )
     pictures = loop.paint()
     painted = time.perf_counter()
     tell(Progress("write", 0, 1))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.events import Notice, Preview, Progress, Report
+from engine.events import Notice, OnEvent, Preview, Progress
 from engine.initial_picture import start_picture
 from engine.job import Job
 from engine.loss.blocks import BlockedLosses
@@ -122,9 +122,11 @@ class ScaleLoop:
         content: np.ndarray,
         regions: list[LoadedRegion],
         sizes: list[tuple[int, int]],
-        on_event: Report,
+        on_event: OnEvent,
         stop: threading.Event,
         protect: np.ndarray | None = None,
+        *,
+        previews: bool = True,
     ) -> None:
         self._job = job
         self._method = method
@@ -146,6 +148,7 @@ class ScaleLoop:
         self._work = pixels * job.iterations * self._pictures_count
         self._worked = 0
         self._seconds = 0.0
+        self._previews = previews
         self._shown = 0.0
 
     def paint(self) -> list[np.ndarray]:
@@ -239,7 +242,7 @@ class ScaleLoop:
             self._seconds = seconds + now - began
             left = self._seconds * (self._work / self._worked - 1) if self._worked else None
             progress(step, trace.loss, left)
-            if now - self._shown > PREVIEW_SECONDS:
+            if self._previews and now - self._shown > PREVIEW_SECONDS:
                 self._shown = now
                 scale.pictures[index] = trace.picture
                 self._show(scale)

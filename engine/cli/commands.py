@@ -1,4 +1,4 @@
-"""What the commands do, from the command line to the exit status."""
+"""Commands: from the command line to the exit status."""
 
 from __future__ import annotations
 
@@ -12,9 +12,17 @@ from typing import TYPE_CHECKING, Any, Callable
 from engine import output_files
 from engine.cli.interrupts import Interrupts
 from engine.cli.options import build_parser, job_from_options, wish_from_options
-from engine.cli.terminal import Terminal, result_text, to_standard_output
+from engine.cli.terminal import (
+    OutputError,
+    ReaderLeftError,
+    Terminal,
+    output_error,
+    result_text,
+    to_standard_error,
+    to_standard_output,
+)
 from engine.errors import Failure, describe
-from engine.events import Notice, Progress
+from engine.events import Event, Notice, Progress
 from engine.job import Job, JobError
 from engine.protocol import Lines
 from engine.report.folder import check_report, try_report
@@ -31,62 +39,107 @@ DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 def main(arguments: list[str] | None = None) -> int:
     """Run a command line and return the exit status.
 
-    0: done; 1: it failed; 2: asked for wrongly; 130: interrupted, nothing was written.
+    0: done; 1: failed; 2: wrong use; 130: interrupted.
     """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started this
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for as long as this runs
-    parser = build_parser()
-    options = parser.parse_args(arguments)
-    if options.command is None:
-        parser.print_help(sys.stderr)
-        return WRONG_USE
+    program = "scumble"
     try:
-        if options.command == "worker":
-            from engine.worker import work
-
-            return work(options.folder)
-        if options.command == "doctor":
-            from engine.cli.doctor import examine
-
-            return examine(as_json=options.json)
-        if options.command == "measure":
-            from engine.cli.measure import measure
-
-            return measure(
-                options.content, options.result, options.mask, options.style, as_json=options.json
-            )
-        if options.command == "gallery":
-            from engine.cli.gallery import gallery
-
-            return gallery(options.folder, lambda: wish_from_options(options), quiet=options.quiet)
-        return _paint(options)
+        try:
+            options = build_parser().parse_args(arguments)
+        except SystemExit as leaving:  # after --help, --version or wrong use
+            status = int(leaving.code or DONE)
+        else:
+            program = f"scumble {options.command}"
+            status = _run(options)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has left; Python must not find that out again at its exit.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.dup2(nowhere, sys.stderr.fileno())
+    except ReaderLeftError:
+        return FAILED
+    except OutputError as error:
+        _show_failure(Failure("disk", str(error)), program)
         return FAILED
     except Exception as error:
-        _show_failure(describe(error), f"{parser.prog} {options.command}")
+        _show_failure(describe(error), program)
         return WRONG_USE if isinstance(error, JobError) else FAILED
+    return status
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run a command and return the exit status."""
+    if options.command is None:
+        build_parser().print_help(sys.stderr)
+        return WRONG_USE
+    if options.command == "worker":
+        from engine.worker import work
+
+        return work(options.folder)
+    if options.command == "doctor":
+        from engine.cli.doctor import examine
+
+        return examine(as_json=options.json)
+    if options.command == "measure":
+        from engine.cli.measure import measure
+
+        return measure(
+            options.content, options.result, options.mask, options.style, as_json=options.json
+        )
+    if options.command == "gallery":
+        from engine.cli.gallery import gallery
+
+        return gallery(options.folder, lambda: wish_from_options(options), quiet=options.quiet)
+    return _paint(options)
+
+
+class _JsonOutput:
+    """The worker's lines on standard output, for as long as somebody reads them.
+
+    Attributes
+    ----------
+    error : ReaderLeftError, OutputError or None
+        Why lines are no longer written.
+    """
+
+    def __init__(self) -> None:
+        self.error: ReaderLeftError | OutputError | None = None
+        self._lines = Lines(sys.stdout.fileno())
+
+    def write(self, kind: str, *content: Any) -> None:
+        """Write a line by the method of `Lines` that has this name."""
+        if self.error is not None:
+            return
+        try:
+            getattr(self._lines, kind)(*content)
+        except OSError as error:
+            self.error = output_error(error)
+
+    def event(self, event: Event) -> None:
+        """Write an event."""
+        self.write("event", event)
 
 
 def _paint(options: argparse.Namespace) -> int:
-    """Run `scumble stylize` or `scumble job`."""
-    lines = Lines(sys.stdout.fileno()) if options.json else None
-    terminal = Terminal(sys.stderr, quiet=options.quiet or options.json)
-    if lines is not None:
-        lines.hello()
+    """Run `scumble stylize` or `scumble job`.
 
-    def failed(error: BaseException, status: int) -> int:
-        failure = describe(error)
+    Raises
+    ------
+    OutputError
+        With --json, if standard output cannot be written to from the start.
+    """
+    program = f"scumble {options.command}"
+    output = _JsonOutput() if options.json else None
+    terminal = Terminal(sys.stderr, quiet=options.quiet or options.json)
+    if output is not None:
+        output.write("hello")
+        if isinstance(output.error, OutputError):
+            raise output.error
+
+    def failed(failure: Failure, status: int = FAILED) -> int:
         terminal.clear()
-        _show_failure(failure, f"scumble {options.command}")
-        if lines is not None:
-            lines.error(failure)
+        _show_failure(failure, program)
+        if output is not None:
+            output.write("error", failure)
         return status
 
     try:
@@ -95,43 +148,55 @@ def _paint(options: argparse.Namespace) -> int:
         if job.report:
             check_report(job)
     except JobError as error:
-        return failed(error, WRONG_USE)
+        return failed(describe(error), WRONG_USE)
     except Exception as error:
-        return failed(error, FAILED)
+        return failed(describe(error))
 
-    report = terminal.report if lines is None else lines.event
+    on_event = terminal.show if output is None else output.event
     files: tuple[Path, ...] = ()
-    unreported: Failure | None = None
+    report_failure: Failure | None = None
     try:
         with Interrupts(terminal) as interrupts:
-            result = interrupts.run(lambda: _stylized(job, report, interrupts.stop))
+            result = interrupts.run(lambda: _stylized(job, on_event, interrupts.stop))
             began = time.perf_counter()
-            files, notices = output_files.write(job, result)
+            with interrupts.shield():
+                files, notices = output_files.write(job, result)
+            seconds = time.perf_counter() - began
             result = dataclasses.replace(result, notices=(*result.notices, *notices))
             if job.report:
-                report(Progress("write", 1, 2))
-                page, unreported = try_report(job, result, files, time.perf_counter() - began)
+                on_event(Progress("write", 1, 2))
+                page, report_failure = try_report(job, result, files, seconds)
                 notices += page
-            report(Progress("write", 1, 1))
+            interrupts.finish()
     except KeyboardInterrupt:
+        written = f"{files[0]} is written, without its report." if files else ""
+        terminal.say(written or "Stopped; nothing was written.")
         # The network may be in the middle of a step and cannot be waited for.
-        terminal.say("Stopped; nothing was written." if not files else f"{files[0]} is written.")
         os._exit(INTERRUPTED)
-    except BrokenPipeError:
-        raise
     except Exception as error:
-        return failed(error, FAILED)
+        return failed(describe(error))
+    on_event(Progress("write", 1, 1))
     for notice in notices:
-        report(Notice(notice))
+        on_event(Notice(notice))
     terminal.clear()
-    if lines is None:
-        to_standard_output(result_text(files, result))
-    else:
-        lines.done([str(each) for each in files], result, output_files.settings(job, result))
-    if unreported:
-        _show_failure(unreported, f"scumble {options.command}")
-        if lines is not None:
-            lines.error(unreported)
+    if output is not None:
+        names = [str(each) for each in files]
+        output.write("done", names, result, output_files.settings(job, result))
+    status = _show_result(result_text(files, result), files[0], output, program)
+    return failed(report_failure) if report_failure else status
+
+
+def _show_result(text: str, file: Path, output: _JsonOutput | None, program: str) -> int:
+    """Say where the result is; a reader who has left does not undo it."""
+    try:
+        if output is None:
+            to_standard_output(text)
+        elif output.error is not None:
+            raise output.error
+    except ReaderLeftError:
+        return DONE
+    except OutputError as error:
+        _show_failure(Failure("disk", f"The result is in {file}. {error}"), program)
         return FAILED
     return DONE
 
@@ -147,15 +212,14 @@ def _loaded(options: argparse.Namespace) -> Job:
     return job
 
 
-def _stylized(job: Job, report: Callable[[Any], None], stop: threading.Event) -> Result:
+def _stylized(job: Job, on_event: Callable[[Event], None], stop: threading.Event) -> Result:
     from engine.run import stylize
 
-    return stylize(job, report, stop)
+    return stylize(job, on_event, stop, previews=False)
 
 
 def _show_failure(failure: Failure, program: str) -> None:
     text = " ".join(part for part in (failure.message, failure.hint) if part)
     if failure.log:
         text += f" Log: {failure.log}"
-    sys.stderr.write(f"{program}: {text}\n")
-    sys.stderr.flush()
+    to_standard_error(f"{program}: {text}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Callable
 
 from engine.cli.interrupts import Interrupts
-from engine.cli.terminal import Terminal, to_standard_output
+from engine.cli.terminal import ReaderLeftError, Terminal, to_standard_output
 
 if TYPE_CHECKING:
     from engine.gallery.build import Outcome
@@ -46,7 +47,7 @@ def gallery(folder: str, make_wish: Callable[[], Wish], *, quiet: bool = False) 
             terminal.say(text)
 
     def work() -> Outcome:
-        return paint_gallery(folder, wish, terminal.report, say, interrupts.stop)
+        return paint_gallery(folder, wish, terminal.show, say, interrupts.stop)
 
     try:
         with Interrupts(terminal, STOPPING) as interrupts:
@@ -61,7 +62,9 @@ def gallery(folder: str, make_wish: Callable[[], Wish], *, quiet: bool = False) 
     if outcome.left:
         terminal.say(f"Stopped with {outcome.left} pictures to paint. {GO_ON}")
         return INTERRUPTED
-    to_standard_output(
-        f"Wrote {outcome.page} ({outcome.painted} pictures painted, {outcome.kept} there already)"
-    )
+    with suppress(ReaderLeftError):
+        to_standard_output(
+            f"Wrote {outcome.page} ({outcome.painted} pictures painted, {outcome.kept} there "
+            "already)"
+        )
     return 0

@@ -1,9 +1,11 @@
-"""Ctrl-C while the engine works."""
+"""Ctrl-C during a run: the first keeps the best picture, the second stops at once."""
 
 from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 if TYPE_CHECKING:
@@ -11,20 +13,22 @@ if TYPE_CHECKING:
 
 STOPPING = "Keeping the best picture so far; Ctrl-C again stops at once."
 
-Outcome = TypeVar("Outcome")
+T = TypeVar("T")
+
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
 class Interrupts:
     """Runs the work in a thread of its own, so that Ctrl-C is heard in the middle of a step.
 
     The first Ctrl-C sets `stop`; the second, or a request to terminate, raises KeyboardInterrupt
-    in the main thread, whatever it does.
+    in the main thread, unless it is shielded.
 
     Parameters
     ----------
     terminal : Terminal
     stopping : str
-        What is said after the first Ctrl-C.
+        The line that is shown after the first Ctrl-C.
 
     Attributes
     ----------
@@ -35,11 +39,11 @@ class Interrupts:
         self.stop = threading.Event()
         self._terminal = terminal
         self._stopping = stopping
+        self._shielded = False
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupts:
-        names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
-        for number in [getattr(signal, name) for name in names if hasattr(signal, name)]:
+        for number in [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]:
             if signal.getsignal(number) != signal.SIG_IGN:  # as nohup leaves it
                 self._previous[number] = signal.signal(number, self._on_signal)
         return self
@@ -48,10 +52,10 @@ class Interrupts:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
-    def run(self, work: Callable[[], Outcome]) -> Outcome:
+    def run(self, work: Callable[[], T]) -> T:
         """Return what `work` returns, and raise what it raises."""
         outcome: list[Any] = [None, None]
-        finished = threading.Event()
+        ended = threading.Event()
 
         def worker() -> None:
             try:
@@ -59,13 +63,12 @@ class Interrupts:
             except BaseException as error:  # raised again in the main thread
                 outcome[1] = error
             finally:
-                finished.set()
+                ended.set()
 
         threading.Thread(target=worker, name="painting", daemon=True).start()
         # The wait is short, since on Windows a longer one would not hear Ctrl-C.
-        ended = said = False
-        while not ended:
-            ended = finished.wait(0.05)
+        said = False
+        while not ended.wait(0.05):
             if self.stop.is_set() and not said:
                 said = True
                 self._terminal.say(self._stopping)
@@ -73,7 +76,24 @@ class Interrupts:
             raise outcome[1]
         return outcome[0]
 
+    @contextmanager
+    def shield(self) -> Iterator[None]:
+        """Let no signal interrupt the block: files are being written, which takes a moment."""
+        self._shielded = True
+        try:
+            yield
+        finally:
+            self._shielded = False
+
+    def finish(self) -> None:
+        """Ignore all further signals: the work is done, and the exit status has to say so."""
+        for number in self._previous:
+            signal.signal(number, signal.SIG_IGN)
+        self._previous = {}
+
     def _on_signal(self, number: int, frame: object) -> None:
+        if self._shielded:
+            return
         if number == signal.SIGINT and not self.stop.is_set():
             self.stop.set()
         else:

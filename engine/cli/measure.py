@@ -91,7 +91,7 @@ def measure(
         to_standard_output(line)
     terminal = Terminal(sys.stderr)
     for note in notes:
-        terminal.report(Notice(note))
+        terminal.show(Notice(note))
     return 0
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
 from engine import __version__
+from engine.cli.terminal import to_standard_error, to_standard_output
 from engine.gallery.figures import ITERATIONS, NUMBERS, SIZE, Wish
 from engine.job import (
     INITS,
@@ -45,6 +47,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and leave with status 2."""
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Write a text; unlike argparse's own method, this one says when it cannot be written."""
+        if message and file is sys.stdout:
+            to_standard_output(message, end="")
+        elif message:
+            to_standard_error(message.rstrip("\n"))
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""What a person sees of the work: a progress line on a terminal, plain lines in a file."""
+"""Terminal output: a progress line on a terminal, plain lines in a file."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
+from engine.durations import duration
 from engine.events import Device, Event, Notice, Progress
 
 if TYPE_CHECKING:
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 
 STAGES = {
     "model": "loading the network",
-    "content": "looking at the content",
-    "style": "looking at the styles",
+    "content": "analyzing the content",
+    "style": "analyzing the styles",
     "paint": "painting",
     "write": "writing",
 }
@@ -30,13 +32,21 @@ BAR = 24
 """Characters of the bar where there is room."""
 
 
+class ReaderLeftError(Exception):
+    """The program that reads standard output has ended."""
+
+
+class OutputError(Exception):
+    """Standard output cannot be written to; the message is a sentence."""
+
+
 class Terminal:
-    """Shows events on standard error.
+    """Shows events on a stream. A stream that fails is no reason to stop: it is written no more.
 
     Parameters
     ----------
     stream : file
-        Where to write; one line is rewritten if it is a terminal, else lines come now and then.
+        One line is rewritten if it is a terminal, else lines are added from time to time.
     quiet : bool
         Whether only notices are shown.
     """
@@ -44,14 +54,15 @@ class Terminal:
     def __init__(self, stream: TextIO, *, quiet: bool = False) -> None:
         self._stream = stream
         self._quiet = quiet
+        self._failed = False
         self._live = stream.isatty() and os.environ.get("TERM") != "dumb"
         self._lock = threading.Lock()
         self._drawn = 0
         self._last = float("-inf")
         self._last_tenth: tuple[str, int, int] | None = None
 
-    def report(self, event: Event) -> None:
-        """Show an event; pictures are passed over."""
+    def show(self, event: Event) -> None:
+        """Show an event, unless it is a picture."""
         with self._lock:
             if isinstance(event, Notice):
                 self._line(f"Note: {event.text}")
@@ -69,10 +80,9 @@ class Terminal:
             self._line(text)
 
     def clear(self) -> None:
-        """Take the progress line away."""
+        """Erase the progress line."""
         with self._lock:
             self._erase()
-            self._flush()
 
     def _progress(self, event: Progress) -> None:
         now = time.monotonic()
@@ -90,9 +100,8 @@ class Terminal:
     def _draw(self, text: str) -> None:
         # Blanks, not an escape sequence, cover what was longer: every console knows them.
         covered = " " * max(0, min(self._drawn, self._width()) - len(text))
-        self._stream.write("\r" + text + covered + "\r")
+        self._write("\r" + text + covered + "\r")
         self._drawn = len(text)
-        self._flush()
 
     def _erase(self) -> None:
         if self._drawn:
@@ -100,11 +109,17 @@ class Terminal:
 
     def _line(self, text: str) -> None:
         self._erase()
-        self._stream.write(text + "\n")
-        self._flush()
+        self._write(text + "\n")
 
-    def _flush(self) -> None:
-        self._stream.flush()
+    def _write(self, text: str) -> None:
+        if self._failed:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:
+            self._failed = True
+            discard(self._stream)
 
     def _width(self) -> int:
         """Return the characters that fit, one less than the terminal has: a full line wraps."""
@@ -142,16 +157,6 @@ def progress_text(event: Progress, width: int | None) -> str:
     return text[:width]
 
 
-def duration(seconds: float) -> str:
-    """Return a time for people: '8 s', '2 min 5 s', '3 h 20 min'."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
 def result_text(files: tuple[Path, ...], result: Result) -> str:
     """Return the last line: what was written, and what it took."""
     height, width = result.picture.rgb.shape[:2]
@@ -163,8 +168,45 @@ def result_text(files: tuple[Path, ...], result: Result) -> str:
     )
 
 
-def to_standard_output(text: str) -> None:
-    """Write a line for people or programs; a name that has no encoding is escaped."""
+def to_standard_output(text: str, end: str = "\n") -> None:
+    """Write a line to standard output; a name that has no encoding is escaped.
+
+    Raises
+    ------
+    ReaderLeftError
+        If nobody reads any more.
+    OutputError
+        If the line cannot be written, as on a full disk.
+    """
     encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + end)
+        sys.stdout.flush()
+    except OSError as error:
+        discard(sys.stdout)
+        raise output_error(error) from error
+
+
+def to_standard_error(text: str) -> None:
+    """Write a line to standard error, if that can be written to at all."""
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except OSError:
+        discard(sys.stderr)
+
+
+def output_error(error: OSError) -> ReaderLeftError | OutputError:
+    """Return the error to raise where writing to standard output has failed."""
+    if isinstance(error, BrokenPipeError):
+        return ReaderLeftError()
+    reason = error.strerror or error
+    return OutputError(f"Standard output cannot be written to: {reason}.")
+
+
+def discard(stream: TextIO) -> None:
+    """Send the rest of a stream that has failed nowhere: Python would try it again at its exit."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

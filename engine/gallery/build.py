@@ -195,7 +195,7 @@ def _paint(
         message = f"{task.output.parent} cannot be written to: {error.strerror or error}."
         raise PictureError(message) from error
     output_files.check_files(task.job)
-    result = stylize(task.job, report, stop)
+    result = stylize(task.job, report, stop, previews=False)
     if result.stopped:
         return False
     output_files.write(task.job, result)

@@ -7,7 +7,7 @@ import html
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from engine.cli.terminal import duration
+from engine.durations import duration
 from engine.job import REST, Job, Region, options
 from engine.loss.terms import Part
 

@@ -283,17 +283,6 @@ def test_names_without_an_encoding(pictures, model_home):
         assert "Traceback" not in line
 
 
-def test_a_reader_that_leaves(pictures):
-    process = started(*BASE, "--json", home=pictures / "home", folder=pictures,
-                      before=PAINT_UNTIL_STOPPED)  # fmt: skip
-    wait_for_painting(process)
-    process.stdout.close()
-    assert process.wait(timeout=PATIENCE) == 1
-    assert process.stderr.read() == ""
-    process.stderr.close()
-    assert not (pictures / "home").exists()
-
-
 # A disk without room
 
 LITTLE_ROOM = """

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.cli.terminal import STAGES, duration, progress_text
+from engine.cli.terminal import STAGES, progress_text
+from engine.durations import duration
 from engine.events import Progress
 from tests.engine.programs import (
     PATIENCE,
