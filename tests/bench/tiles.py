@@ -126,10 +126,8 @@ def main() -> None:
     )
     print("|---|---|---|---|---|---|---|---|---|")
     size = options.height, options.width
-    for pixels, budget, found in [
-        (UNTILED, "whole", whole),
-        *((size, budget, row(size, budget)) for budget in options.budgets),
-    ]:
+    for pixels, budget in [(UNTILED, "whole"), *((size, budget) for budget in options.budgets)]:
+        found = whole if budget == "whole" else row(size, budget)
         print(
             f"| {pixels[0]}x{pixels[1]} | {budget} "
             f"| {found['tiles']} of {found['height']}x{found['width']} | {found['kept']} "

@@ -19,7 +19,15 @@ from engine.loss.make_terms import ScaleInputs, layers_of
 from engine.loss.objective import OBJECTIVES, Objective
 from engine.loss.targets import compute_targets
 from engine.loss.tiles import content_features, evaluator_maker, style_grams
-from engine.loss.tiling import Plan, Tiling, choose_plan, margin, spans, tile_lengths
+from engine.loss.tiling import (
+    Plan,
+    Tiling,
+    choose_feature_tiling,
+    choose_plan,
+    margin,
+    spans,
+    tile_lengths,
+)
 from engine.masks.propagation import propagate
 from engine.masks.regions import LoadedRegion
 from engine.methods import METHODS
@@ -274,6 +282,21 @@ def test_a_plan_keeps_to_the_memory_and_uses_it() -> None:
     with pytest.raises(MemoryError, match=r"one tile takes 0\.0\d GB, and 0\.01 GB are free"):
         choose_plan(size, DEEP, 1e7)
     assert choose_plan((500, 500), DEEP, 1e9).tiling.whole
+
+
+def test_features_of_a_large_style_are_taken_by_tiles_that_fit() -> None:
+    size = (8000, 8000)
+    overheads = []
+    for memory in (50e9, 3e9, 1e9):
+        tiling = choose_feature_tiling(size, DEEP, memory)
+        assert not tiling.whole
+        assert tiling.tile[0] * tiling.tile[1] * 1500 <= memory
+        overheads.append(tiling.overhead)
+    assert overheads == sorted(overheads)
+    assert overheads[1] < 1.2
+    assert choose_feature_tiling((1000, 1000), DEEP, 1.6e9).whole
+    with pytest.raises(MemoryError, match=r"one tile takes 0\.\d\d GB, and 0\.00 GB are free"):
+        choose_feature_tiling(size, DEEP, -5)
 
 
 def test_a_painting_by_tiles_is_the_painting(
