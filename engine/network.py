@@ -108,16 +108,27 @@ class Network:
         return self.extractor(height, width, layers)(picture)
 
     def extractor(
-        self, height: int, width: int, layers: tuple[str, ...]
+        self, height: int, width: int, layers: tuple[str, ...], *, holds_memory: bool = False
     ) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
-        """Return `features` for many pictures of one size, with one session."""
+        """Return `features` for many pictures of one size, with one session.
+
+        Parameters
+        ----------
+        height, width : int
+        layers : tuple of str
+        holds_memory : bool
+            Whether a run leaves its working memory to the next one, of whatever session; else it
+            is given back to the system.
+        """
         fast = self.entry.winograd
         graph = features_graph(height, width, layers, pooling=self.pooling, fast=fast)
         session = self.session(graph)
-        # The memory of this size is given back: the next picture may have another. The processor's
-        # pool is shared and stays; a card's belongs to the session and goes with it.
         options = onnxruntime.RunOptions()
-        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        if not holds_memory:
+            # The memory of this size is given back: the next picture may have another. The
+            # processor's pool is shared and stays; a card's belongs to the session and goes with
+            # it.
+            options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
         def extract(picture: np.ndarray) -> dict[str, np.ndarray]:
             with memory_errors(self.device):

@@ -80,7 +80,7 @@ def evaluator_maker(
 
     @functools.lru_cache(maxsize=1)
     def extractor(wanted: tuple[str, ...]) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
-        return network.extractor(*plan.tiling.tile, wanted)
+        return network.extractor(*plan.tiling.tile, wanted, holds_memory=True)
 
     def content_features(tile: Tile, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
         return extractor(wanted)(tile.of(content)) if wanted else {}
