@@ -53,7 +53,7 @@ def start_picture(
 def _in_style_colors(
     content: np.ndarray, regions: Sequence[LoadedRegion], masks: Sequence[np.ndarray]
 ) -> np.ndarray:
-    """Return the content, in each region with the colours of its style."""
+    """Return the content, in each region with the colors of its style."""
     total = np.maximum(sum(masks, np.zeros_like(masks[0])), 1)
     start = content.copy()
     for region, mask in zip(regions, masks):

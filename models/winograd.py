@@ -14,10 +14,10 @@ import numpy as np
 from models.onnx_format import GraphBuilder
 
 TILE = 4
-"""Pixels of the output that one tile gives, in each direction."""
+"""Pixels of the output per tile, in each direction."""
 
 WINDOW = TILE + 2
-"""Pixels of the input that it looks at, in each direction."""
+"""Pixels of the input per tile, in each direction."""
 
 # Interpolation points. Turning a kernel by half a turn reverses its polynomial, and a reversed
 # polynomial has at p the value of the original at 1/p, times p^2. This set is closed under 1/p

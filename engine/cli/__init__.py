@@ -1,1 +1,1 @@
-"""The command line: what is asked for, what is shown, and what the commands do."""
+"""Command line: options, commands and terminal output."""

@@ -1,1 +1,1 @@
-"""The paper's figures, painted: which pictures, how they are made, and the page that shows them."""
+"""Gallery: the paper's figures, painted, with a page that shows them."""

@@ -1,4 +1,4 @@
-"""The numbers of a gallery's table, measured on the picture files."""
+"""Metrics in a gallery's table, measured on the picture files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def measured(
     Parameters
     ----------
     layout : str
-        How the styles lie, as a `Panel` has it.
+        The layout of the panel.
     job : Job
     result : Path
         The picture, of the content's size.

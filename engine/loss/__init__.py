@@ -1,1 +1,1 @@
-"""The loss: its definition, its terms, its targets, and what evaluates it."""
+"""Loss: definition, terms, targets and evaluators."""

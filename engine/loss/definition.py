@@ -74,9 +74,9 @@ def masked_gram(F: np.ndarray, T: np.ndarray) -> np.ndarray:
 def style_loss(F: np.ndarray, T: np.ndarray, A: np.ndarray) -> tuple[float, np.ndarray]:
     """Return one region's style loss at one layer and its gradient with respect to `F`.
 
-    Equation 4 with means in place of sums and the area share ``a = sum(T) / M`` in front,
-    ``a / (4 N^2) ||Gm - A||^2``, so that a position of a small region is as strongly styled as one
-    of a large region.
+    Equation 4 with means instead of sums, multiplied by the area share ``a = sum(T) / M``,
+    ``a / (4 N^2) ||Gm - A||^2``. A position of a small region is then styled as strongly as one of
+    a large region.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def gram_loss(G: np.ndarray, A: np.ndarray, area: float) -> tuple[float, np.ndar
 
 
 def total_variation(X: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return the squared differences of neighbouring pixels, per pixel, and the gradient.
+    """Return the squared differences of neighboring pixels, per pixel, and the gradient.
 
     Parameters
     ----------

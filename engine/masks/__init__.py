@@ -1,1 +1,1 @@
-"""Masks: the regions of a picture, and how they reach the layers of the network."""
+"""Masks: regions of a picture, and their propagation to the layers of the network."""

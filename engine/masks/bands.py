@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 _POSITIONS = 1 << 20
-"""Positions that are cut into bands at a time: what they take beside the masks is bounded."""
+"""Positions per pass; this bounds the memory used in addition to the masks."""
 
 
 def mask_bands(masks: Sequence[np.ndarray], bands: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -35,7 +35,7 @@ def mask_bands(masks: Sequence[np.ndarray], bands: int) -> list[tuple[np.ndarray
     -------
     list of (ndarray, ndarray)
         For each band that is not empty: its mask, shape (M,), and the regions' shares at its
-        centre, shape (regions,). The band masks add up to 1 at every position, and to the masks'
+        center, shape (regions,). The band masks add up to 1 at every position, and to the masks'
         sum where that is more: where masks overlap, styles add up.
     """
     given = np.stack([np.asarray(mask, np.float64).ravel() for mask in masks])

@@ -150,7 +150,7 @@ def _resized(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def _averaged(values: np.ndarray, shorter: int, axis: int) -> np.ndarray:
     """Average over equal parts of an axis, by differences of its running sum.
 
-    Time and memory grow with the number of values. A part's edge may lie inside of a pixel, which
+    Time and memory grow with the number of values. A part's edge may fall inside a pixel, which
     then counts in both parts by its shares: the running sum is linear within a pixel.
     """
     values = np.moveaxis(values, axis, 0)

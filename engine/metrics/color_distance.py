@@ -11,7 +11,7 @@ BASES = 16
 """Random bases of the three color axes: 48 directions."""
 
 SAMPLES = 65_536
-"""Pixels of a picture that are compared; of more, so many are drawn."""
+"""Most pixels of a picture to compare; larger pictures are sampled."""
 
 SEED = 0
 

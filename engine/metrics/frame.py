@@ -29,8 +29,8 @@ def frame(picture: np.ndarray, mask: np.ndarray | None = None) -> float:
     Returns
     -------
     float
-        1: as busy as inside. NaN where the region does not come within 12 pixels of the edge, or
-        lies all in there, or the picture is flat; infinite where it is flat inside alone.
+        1: as busy as inside. NaN if the region does not come within 12 pixels of the edge or lies
+        entirely there, or if the picture is flat; infinite if only the inside is flat.
     """
     down, right = np.gradient(lightness(picture).astype(np.float64))
     slopes = np.hypot(down, right)

@@ -13,12 +13,12 @@ _WAVES = 8
 """Periods that a tile is wide."""
 
 _DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
-"""Waves along a row, along a column, and along both diagonals: what repeats with the pooling."""
+"""Waves along a row, along a column, and along both diagonals, the directions of pooling."""
 
 _offsets = np.mgrid[-6:7, -6:7]
 _distance = np.hypot(*_offsets)
 _PEAK = tuple(each[_distance < 2] for each in _offsets)
-"""Where a pure wave lies under a Hann window, in steps of the spectrum."""
+"""Bins that a pure wave fills under a Hann window, relative to its own."""
 
 _RING = tuple(each[(_distance >= 2.5) & (_distance <= 5.5)] for each in _offsets)
 """The neighborhood. The mean logarithm over a ring is the logarithm in its middle for a spectrum

@@ -54,7 +54,7 @@ def region_style_loss(
     network : Network
         With the default pooling.
     result : ndarray, shape (3, height, width)
-        Losses depend on the size that they are taken at: compare results at the same.
+        Losses depend on the size; compare results of the same size.
     style : ndarray, shape (3, rows, columns)
     mask : ndarray, shape (height, width)
     style_mask : ndarray, shape (rows, columns), optional

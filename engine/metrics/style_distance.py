@@ -28,7 +28,7 @@ POOLING = "max"
 """The pooling that VGG-16 was trained with."""
 
 SAMPLES = 32_768
-"""Positions of a layer that are compared; of more, so many are drawn."""
+"""Most positions of a layer to compare; larger layers are sampled."""
 
 SEED = 0
 
@@ -67,9 +67,9 @@ def style_distance(
     .. math:: d = \frac{SW_2(F, S)}{\sqrt{\sum_k \operatorname{Var} S_k}}
 
     with `SW_2` of `engine.metrics.sliced_wasserstein`: relative to the style's own spread. It is
-    averaged over the four `LAYERS` and the three `SIZES`. Both pictures are brought to the same
-    area: the smaller of theirs, or `MOST_PIXELS`. A style is thus never enlarged, since its blur
-    would be taken for its texture.
+    averaged over the four `LAYERS` and the three `SIZES`. Both pictures are resized to the same
+    area: the smaller of theirs, at most `MOST_PIXELS`. A style is never enlarged, because its blur
+    would count as texture.
 
     Parameters
     ----------

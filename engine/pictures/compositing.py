@@ -1,4 +1,4 @@
-"""Compositing: painted pictures are put together and brought to the content's size."""
+"""Compositing: painted pictures combined with the content, at the content's size."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def stitched(
 ) -> np.ndarray:
     """Return ``sum T_r X_r + (1 - sum T_r) content`` (section 4.2 of the paper).
 
-    Where masks overlap by more than 1 they are taken as shares of their sum.
+    Where the masks add up to more than 1, they count as shares of their sum.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""The report on a run: what one attaches to a question."""
+"""Reports on runs, to attach to a question."""

@@ -1,1 +1,1 @@
-"""What install.py does, step by step. Standard library only: it runs before anything is there."""
+"""Steps of install.py. Standard library only: they run before any package is installed."""

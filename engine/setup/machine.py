@@ -1,6 +1,6 @@
-"""What machine this is, and which one of onnxruntime's distributions belongs on it.
+"""The machine, and the distribution of onnxruntime that fits it.
 
-Standard library only, and nothing here changes anything: install.py and the doctor ask.
+Used by install.py and `scumble doctor`. Standard library only; nothing here changes the machine.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ _NO_GRAPHICS_CARD = re.compile(
 
 
 class MachineError(ValueError):
-    """The machine cannot have what was asked for; the message is one sentence for the user."""
+    """The machine cannot run this onnxruntime; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What the choice of packages depends on.
+    """Properties that the choice of packages depends on.
 
     Attributes
     ----------
     system : str
         'linux', 'darwin' or 'win32', as `sys.platform` has it.
     architecture : str
-        'x86_64' or 'arm64' (other names as they are).
+        'x86_64', 'arm64' or the system's name for another one.
     nvidia_driver : str
-        The NVIDIA driver's version such as '580.95.05'; empty where there is none.
+        The NVIDIA driver's version such as '580.95.05'; empty if there is none.
     graphics : str
-        On Windows, the name of another maker's graphics card; empty where there is none.
+        On Windows, the name of another maker's graphics card; empty if there is none.
     """
 
     system: str
@@ -56,7 +56,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Distribution:
-    """One build of onnxruntime, as pip is asked for it, and why this one."""
+    """One build of onnxruntime: its requirement for pip, and the reason for this one."""
 
     name: str
     requirement: str
@@ -94,7 +94,7 @@ def choose_onnxruntime(
     Raises
     ------
     MachineError
-        If what was asked for cannot run there.
+        If the machine cannot run it.
     """
     if asked not in DEVICES:
         message = f"onnxruntime: {asked!r} is not one of {', '.join(DEVICES)}."
@@ -103,7 +103,7 @@ def choose_onnxruntime(
         if machine.system != "win32" or machine.architecture != "x86_64":
             message = "DirectML exists on 64-bit Intel and AMD Windows only; ask for cpu or auto."
             raise MachineError(message)
-        return _directml(python, "as asked for")
+        return _directml(python, "as requested")
     cuda, obstacle = _cuda(machine, python)
     if asked == "cuda" or (asked == "auto" and cuda):
         if not cuda:
@@ -112,7 +112,7 @@ def choose_onnxruntime(
         return cuda
     if asked == "auto" and machine.system == "win32" and machine.graphics and python >= (3, 11):
         return _directml(python, f"for {machine.graphics}")
-    reason = "as asked for" if asked == "cpu" else "for the processor"
+    reason = "as requested" if asked == "cpu" else "for the processor"
     if asked == "auto" and machine.nvidia_driver:
         reason += f", since CUDA cannot be used here: {obstacle}"
     if _is_intel_mac(machine):
