@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Sets Scumble up in the user's data folder, runs its demonstration or its tests, or removes it.
+"""Installer of Scumble: sets it up in a data folder, runs its demonstration or tests, removes it.
 
-Needs nothing but Python 3.9. The steps stand in STEPS; what each of them does is in engine/setup.
-This file keeps to what the oldest Python can read, without annotations and f-strings, so that it
-can say in a sentence that it is too old.
+It needs Python 3.9 and nothing else. `STEPS` lists the steps; their code is in engine/setup.
+This file uses no annotations and no f-strings, so that an older Python can read it and print that
+it is too old.
 """
 
-# ruff: noqa: E402, UP032 - the version is looked at before anything is imported or formatted
+# ruff: noqa: E402, UP032 - the version is checked before anything is imported or formatted
 import sys
 
 if sys.version_info < (3, 9):  # noqa: UP036
@@ -20,6 +20,7 @@ sys.dont_write_bytecode = True  # nothing is written outside the data folder
 
 import argparse
 import io
+import os
 import shutil
 import signal
 import subprocess
@@ -29,22 +30,28 @@ CHECKOUT = Path(__file__).resolve().parent
 sys.path.insert(0, str(CHECKOUT))
 
 from engine.job import DEVICES
-from engine.paths import home
-from engine.setup import installation, interpreter, smoke_test
-from engine.setup.datafolder import check_free, explain_os_error, locked, tests_home, uninstall
-from engine.setup.environment import SetupError
+from engine.paths import cache_folder, home
+from engine.setup import installation, interpreter, smoke_test, weights
+from engine.setup.datafolder import (
+    check_free,
+    explain_os_error,
+    locked,
+    tests_home,
+    uninstall,
+)
+from engine.setup.errors import SetupError
 from engine.setup.machine import MachineError
 from plugin import install_steps as plugin
 
 STEPS = (
     ("Folder", installation.begin),
     ("Python", interpreter.make_python),
-    ("Packages", installation.put_packages),
-    ("Engine", installation.put_engine),
-    ("Model", installation.put_model),
-    ("Command", installation.put_launcher),
+    ("Packages", installation.install_packages),
+    ("Engine", installation.install_engine),
+    ("Model", weights.install_weights),
+    ("Command", installation.install_launcher),
     ("Check", smoke_test.check),
-    ("GIMP", plugin.put),
+    ("GIMP", plugin.install),
     ("Ready", installation.finish),
 )
 
@@ -54,6 +61,8 @@ DEMO = CHECKOUT / "docs" / "demo"
 DEMO_OPTIONS = ["--size", "full", "--iterations", "70"]
 
 STOPPED = 130
+NO_TESTS = 5
+"""pytest's exit status when it has found none."""
 
 USAGE = """\
 install.py [options]             set Scumble up
@@ -71,13 +80,14 @@ def main(arguments):
             stream.reconfigure(errors="backslashreplace", line_buffering=True)
     try:
         if options.uninstall:
-            plugin.take_out(data_folder(options, command), options.gimp_dir, say)
-            say(uninstall(data_folder(options, command), say))
+            plugin.uninstall(data_folder(options, command), options.gimp_dir, print_line)
+            print_line(uninstall(data_folder(options, command), print_line))
             return 0
         run = installation.Installation(
             home=data_folder(options, command),
             checkout=CHECKOUT,
             weights=weights_file(options),
+            weights_urls=tuple(options.weights_url),
             onnxruntime=options.onnxruntime,
             for_tests=command == "test",
             plots=options.plots,
@@ -94,7 +104,7 @@ def main(arguments):
     except OSError as error:
         return failed(explain_os_error(error))
     except KeyboardInterrupt:
-        sys.stderr.write("\nStopped. The same command goes on from here.\n")
+        sys.stderr.write("\nStopped. The same command continues from here.\n")
         return STOPPED
     return 0
 
@@ -104,7 +114,7 @@ def read_options(arguments, command):
     parser = argparse.ArgumentParser(
         prog="install.py",
         usage=USAGE,
-        description="Sets Scumble up; it can be repeated at any time, and after any interruption.",
+        description="Sets Scumble up. It can be repeated at any time and after any interruption.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -114,10 +124,17 @@ def read_options(arguments, command):
         "--weights", metavar="FILE", help="a file with VGG-16's weights, instead of fetching them"
     )
     parser.add_argument(
+        "--weights-url",
+        metavar="URL",
+        action="append",
+        default=[],
+        help="an address to fetch such a file from before the known ones; may be repeated",
+    )
+    parser.add_argument(
         "--onnxruntime",
         choices=DEVICES,
         default="auto",
-        help="which onnxruntime to install; auto looks at the machine",
+        help="which onnxruntime to install; auto chooses by the machine",
     )
     parser.add_argument(
         "--gimp-dir",
@@ -135,7 +152,7 @@ def read_options(arguments, command):
         "--self-contained",
         action="store_true",
         help="copy Python into the data folder, so that the engine also starts inside a sandbox; "
-        "goes without saying where GIMP comes from Flatpak; later runs keep it",
+        "implied by a GIMP from Flatpak; later runs keep it",
     )
     if command == "demo":
         parser.add_argument("--out", metavar="FILE", help="where the demonstration is painted")
@@ -147,7 +164,9 @@ def read_options(arguments, command):
 
 def data_folder(options, command):
     """Return the folder to install into."""
-    if options.home:
+    if options.home is not None:
+        if not options.home.strip():
+            raise SetupError("--home is empty; name a folder, or leave the option out.")  # noqa: EM101
         return Path(options.home).expanduser().absolute()
     return tests_home() if command == "test" else home()
 
@@ -172,63 +191,81 @@ def weights_file(options):
 def set_up(run):
     """Take every step, and print a line about each."""
     check_free(run.home, for_tests=run.for_tests)
-    run.home.mkdir(parents=True, exist_ok=True)
-    screen = Screen()
-    with locked(run.home, say) as run.lock:
+    progress = ProgressLine()
+    with locked(run.home, print_line) as (run.lock, run.created_home):
+        # Once more, since another run may have been at work here.
+        check_free(run.home, for_tests=run.for_tests)
         for name, step in STEPS:
-            screen.step = name
-            run.show = screen.show
-            did = step(run)
-            screen.clear()
-            say(name.ljust(9) + " " + did)
+            progress.step = name
+            run.show = progress.show
+            done = step(run)
+            progress.clear()
+            print_line(name.ljust(9) + " " + done)
 
 
-class Screen:
-    """Shows what goes on within a step: on a terminal in a line that changes."""
+class ProgressLine:
+    """Progress within a step: on a terminal one line that changes, elsewhere nothing.
+
+    Three methods do; a library would have to be there before the packages are.
+    """
 
     step = ""
 
     def show(self, text):
-        """Show a line for the time being."""
+        """Show a line until the next one."""
         if sys.stdout.isatty():
             width = shutil.get_terminal_size().columns - 1
             sys.stdout.write("\r" + (self.step.ljust(10) + text)[:width].ljust(width) + "\r")
             sys.stdout.flush()
 
     def clear(self):
-        """Take that line away."""
+        """Remove the line."""
         self.show("")
 
 
 def paint_demo(run, options):
     """Paint the demonstration's photograph, through the command that users have."""
-    out = run.home / "demo" / "result.png"
-    if options.out:
-        out = Path(options.out).expanduser().absolute()
-    else:
-        out.parent.mkdir(exist_ok=True)
+    own = not options.out
+    out = installation.claim_demo(run) if own else Path(options.out).expanduser().absolute()
     photo, mask = str(DEMO / "photo.jpg"), str(DEMO / "mask.png")
     styles = ["--style", str(DEMO / "style-oil.jpg"), "rest"]
     styles += ["--style", str(DEMO / "style-woodcut.jpg"), mask]
     command = [str(run.launcher), "stylize", photo, str(out)]
     command += styles + DEMO_OPTIONS
-    say("Painting  " + " ".join(command))
+    print_line("Painting  " + " ".join(command))
     status = follow(command, installation.variables(run))
     if status == 0:
-        say("The painting is in " + str(out))
+        if own:
+            installation.note_demo(run)
+        print_line("The painting is in " + str(out))
     return status
 
 
 def run_tests(run, arguments):
-    """Run pytest over the tests, or over those that the arguments name."""
+    """Run pytest over the tests, or over those that the arguments name; return its exit status.
+
+    All tests without GIMP run in parallel; those with it follow one by one, since they share a
+    screen and measure time.
+    """
     tests = CHECKOUT / "tests"
     named = [CHECKOUT / argument.split("::")[0] for argument in arguments]
     # Not in the checkout, which may be on a medium that cannot be written to.
-    cache = "cache_dir={}".format(run.home / "cache" / "pytest")
+    cache = "cache_dir={}".format(cache_folder(run.home) / "pytest")
     command = [str(run.python), "-X", "utf8", "-m", "pytest", "-o", cache]
-    if not any(path == tests or tests in path.parents for path in named if path.exists()):
-        command.append("tests")
-    return follow(command + arguments, installation.variables(run))
+    if any(path == tests or tests in path.parents for path in named if path.exists()):
+        return follow(command + arguments, installation.variables(run))
+    parts = [["-n", str(os.cpu_count() or 1), "--ignore=tests/gimp"], ["tests/gimp"]]
+    if "--without-gimp" in arguments:
+        parts = [["-n", str(os.cpu_count() or 1)]]
+    statuses = []
+    for part in parts:
+        paths = [] if "tests/gimp" in part else ["tests"]
+        status = follow(command + paths + part + arguments, installation.variables(run))
+        if status not in (0, 1, NO_TESTS):  # interrupted, or an error of pytest's own
+            return status
+        statuses.append(status)
+    # A choice such as -k may leave one part without tests, but not both.
+    return max(status for status in statuses if status != NO_TESTS or set(statuses) == {NO_TESTS})
 
 
 def follow(command, variables):
@@ -242,13 +279,13 @@ def follow(command, variables):
     return status if status >= 0 else 128 - status
 
 
-def say(text):
+def print_line(text):
     """Print a line."""
     sys.stdout.write(text + "\n")
 
 
 def failed(sentence):
-    """Say why it did not work, and return the exit status for that."""
+    """Print why it did not work, and return the exit status for that."""
     sys.stdout.flush()
     sys.stderr.write("install.py: " + sentence + "\n")
     return 1

@@ -6,10 +6,11 @@ import logging
 import math
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from engine.job import JobError
-from engine.paths import home
+from engine.paths import cache_folder, home, mark_own_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,9 +139,11 @@ def _matplotlib() -> tuple[Any, Any]:
     # That it looks for fonts, or in vain for a folder to keep the list in, is no news to users.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     own = "MPLCONFIGDIR" not in os.environ
+    cache = cache_folder(home())
+    new = not cache.exists()
     if own:
         # Its list of fonts goes to our own caches, which an installation and its removal clear.
-        os.environ["MPLCONFIGDIR"] = str(home() / "cache" / "matplotlib")
+        os.environ["MPLCONFIGDIR"] = str(cache / "matplotlib")
     try:
         import matplotlib
         from matplotlib import figure
@@ -148,6 +151,9 @@ def _matplotlib() -> tuple[Any, Any]:
     finally:
         if own:
             del os.environ["MPLCONFIGDIR"]
+    if new and cache.is_dir():
+        with suppress(OSError):  # then --uninstall leaves it
+            mark_own_folder(cache)
     return matplotlib, figure
 
 

@@ -1,13 +1,17 @@
-"""Where Scumble keeps what it installs. Standard library only: install.py asks here too."""
+"""Paths of the data folder. Standard library only, since install.py uses them too."""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
 
 MARKER = "scumble.json"
-"""The installation's own record, in its data folder; it is written last."""
+"""The installation's record, in its data folder."""
+
+OWN_MARK = ".made-by-scumble"
+"""The file that marks a folder as Scumble's, with everything in it."""
 
 
 def default_home() -> Path:
@@ -24,7 +28,7 @@ def default_home() -> Path:
 def home() -> Path:
     """Return the data folder in use.
 
-    `SCUMBLE_HOME` comes first, then the folder whose environment runs this, then the default.
+    `SCUMBLE_HOME` comes first, then the folder of the environment that runs this, then the default.
     """
     if os.environ.get("SCUMBLE_HOME"):
         return Path(os.environ["SCUMBLE_HOME"]).expanduser().absolute()
@@ -35,3 +39,35 @@ def home() -> Path:
 def model_file(folder: Path | None = None) -> Path:
     """Return the file of the checked VGG-16 weights in a data folder, by default the one in use."""
     return (folder or home()) / "models" / "vgg16.npz"
+
+
+def cache_folder(home: Path) -> Path:
+    """Return the folder for caches in a data folder, whether or not it exists."""
+    return home / "cache" / "scumble"
+
+
+def is_own_folder(folder: Path) -> bool:
+    """Return whether a folder is marked as Scumble's, with everything in it."""
+    return (folder / OWN_MARK).is_file()
+
+
+def make_own_folder(folder: Path) -> Path:
+    """Make a folder that belongs to Scumble with everything in it, mark it, and return it.
+
+    Raises
+    ------
+    FileExistsError
+        If the folder has content but no mark.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if not is_own_folder(folder):
+        if any(folder.iterdir()):
+            raise FileExistsError(errno.EEXIST, "it was not made by Scumble", str(folder))
+        mark_own_folder(folder)
+    return folder
+
+
+def mark_own_folder(folder: Path) -> None:
+    """Mark a folder as Scumble's, with everything in it."""
+    text = "Scumble made this folder. 'install.py --uninstall' removes it with its content.\n"
+    (folder / OWN_MARK).write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The part of the ONNX file format that Scumble reads and writes.
+"""Part of the ONNX file format that Scumble reads and writes.
 
 onnxruntime brings protobuf but not the `onnx` package, so the messages are declared here, with the
 field numbers of the published onnx.proto (IR version 10), and protobuf does the rest.
@@ -6,7 +6,6 @@ field numbers of the published onnx.proto (IR version 10), and protobuf does the
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -130,11 +129,6 @@ def read_model(data: bytes) -> Any:
         message = "the data holds no ONNX graph"
         raise ValueError(message)
     return model
-
-
-def read_model_file(path: str | Path) -> Any:
-    """Parse an ONNX file; see `read_model`."""
-    return read_model(Path(path).read_bytes())
 
 
 def tensor_to_array(tensor: Any) -> np.ndarray:

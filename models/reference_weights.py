@@ -1,4 +1,4 @@
-"""What the original weights are: shapes, sums, and how arrays are held against them.
+"""Reference of the original weights: their shapes and sums, and the search for them in arrays.
 
 The 13 convolutions are those of the Visual Geometry Group's VGG-16 (CREDITS.md). An array counts
 as original only when its sum says so, whatever it is called in the file that it came from.
@@ -52,7 +52,7 @@ _BIASES = {each.outputs for each in CONVOLUTIONS}
 
 
 def digest(layer: Layer) -> str:
-    """Return the SHA-256 sum of a layer, to be held against `SHA256`."""
+    """Return the SHA-256 sum of a layer, to be compared with `SHA256`."""
     return _with_bias(_hash(layer.kernel), layer.bias)
 
 

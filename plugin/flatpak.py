@@ -14,20 +14,20 @@ from engine.setup import relocatable_python
 from engine.setup.environment import environment_base
 from engine.setup.installation import Installation
 from engine.setup.smoke_test import paint
-from plugin.gimp_profiles import FLATPAK, Machine
+from plugin.gimp_profiles import FLATPAK, Account
 
 NAME = "GIMP from Flatpak"
 
 
-def applications(machine: Machine) -> list[str]:
+def applications(account: Account) -> list[str]:
     """Return the GIMPs that are installed from Flatpak, for the user or for all."""
-    if machine.system != "linux":
+    if account.system != "linux":
         return []
-    given = machine.variables
-    data = Path(given.get("XDG_DATA_HOME") or machine.home / ".local" / "share")
+    given = account.variables
+    data = Path(given.get("XDG_DATA_HOME") or account.home / ".local" / "share")
     installations = (
         Path(given.get("FLATPAK_USER_DIR") or data / "flatpak"),
-        Path(given.get("FLATPAK_SYSTEM_DIR") or machine.root / "var" / "lib" / "flatpak"),
+        Path(given.get("FLATPAK_SYSTEM_DIR") or account.root / "var" / "lib" / "flatpak"),
     )
     found = (path for folder in installations for path in folder.glob(f"app/{FLATPAK}*"))
     return sorted({path.name for path in found if (path / "current").exists()})

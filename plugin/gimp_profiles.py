@@ -1,7 +1,7 @@
-"""Puts the plug-in into every GIMP 3 of the user, and takes it out again.
+"""Profiles of the user's GIMPs: where they are, and the plug-in's installation and removal there.
 
-Standard library only: install.py runs this. Everything about the machine comes in through `Machine`
-so that made-up home folders can be tried for every system.
+Standard library only, since install.py runs this. All that depends on the system comes in through
+`Account`, so that tests try made-up home folders of every system.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PLACE = "engine.json"
 HELP = "help"
 """The folder with the pages that GIMP's help system shows."""
 NEW, OLD = ".scumble-new", ".scumble-old"
-"""Beside the folder plug-ins, where GIMP does not look: the copy while it is made or removed."""
+"""Folders beside plug-ins, where GIMP does not search: the copy while it is made or removed."""
 
 SOURCE = Path(__file__).resolve().parent / NAME
 FLATPAK = "org.gimp.GIMP"
@@ -31,12 +31,12 @@ VERSION = re.compile(r"3\.\d+")
 
 
 class PluginError(ValueError):
-    """A plug-in folder that cannot be changed; the message is one sentence for the user."""
+    """A plug-in folder cannot be changed; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
-class Machine:
-    """Where this user's programs keep their things.
+class Account:
+    """The user's account on the system: where programs keep their files.
 
     Attributes
     ----------
@@ -65,13 +65,13 @@ class Profile:
 
     @property
     def plugin(self) -> Path:
-        """Where Scumble goes."""
+        """The plug-in's folder."""
         return self.folder / "plug-ins" / NAME
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where the engine is; the plug-in reads it from the file beside it."""
+class EngineLocation:
+    """The engine's place, which the plug-in reads from the file beside it."""
 
     python: Path
     home: Path
@@ -84,8 +84,8 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Copy:
-    """A copy of the plug-in that lies in a GIMP.
+class InstalledPlugin:
+    """The plug-in in a GIMP.
 
     `version` and `home` are what its file says; empty where that is missing or damaged.
     """
@@ -95,11 +95,11 @@ class Copy:
     home: str
 
     def fits(self, version: str, home: Path) -> bool:
-        """Whether it is of this version, unless it goes with another data folder's engine."""
+        """Return whether it has this version, or belongs to the engine of another data folder."""
         return self.version == version or (bool(self.home) and Path(self.home) != home)
 
     def state(self, version: str, home: Path) -> str:
-        """Say whether this copy goes with the engine of this version in this data folder."""
+        """Describe it in relation to the engine of this version in this data folder."""
         if not self.version:
             return "damaged"
         if self.version != version:
@@ -109,48 +109,48 @@ class Copy:
         return f"version {self.version}"
 
 
-def put_everywhere(
-    place: Place, checkout: Path, machine: Machine, more: Iterable[Path] = ()
+def install_everywhere(
+    location: EngineLocation, checkout: Path, account: Account, more: Iterable[Path] = ()
 ) -> list[str]:
-    """Put the plug-in into every GIMP of the user; say what was done and what could not be.
+    """Install the plug-in into every GIMP of the user; return what was done and what was not.
 
     Raises
     ------
     PluginError
-        If a GIMP's folder cannot be written; the others are served.
+        If a GIMP's folder cannot be written; the others have the plug-in all the same.
     """
-    found = find_profiles(machine, more)
+    found = find_profiles(account, more)
     job = checkout / "engine" / "job.py"
     source = checkout / "plugin" / NAME
-    said, failed = [], []
+    done, failed = [], []
     for profile in found:
         try:
-            said.append(install(profile, place, job, source))
+            done.append(install(profile, location, job, source))
         except PluginError as error:
             failed.append(str(error))
     if failed:
         raise PluginError(" ".join(failed))
-    return said + obstacles(machine, found)
+    return done + obstacles(account, found)
 
 
-def remove_everywhere(home: Path, machine: Machine, more: Iterable[Path] = ()) -> list[str]:
-    """Take the plug-in that belongs to a data folder out of every GIMP, and say so.
+def remove_everywhere(home: Path, account: Account, more: Iterable[Path] = ()) -> list[str]:
+    """Remove the plug-in that belongs to a data folder from every GIMP; return what was removed.
 
     Raises
     ------
     PluginError
         If it cannot be removed from one of them.
     """
-    said = (uninstall(profile, home) for profile in find_profiles(machine, more))
-    return [sentence for sentence in said if sentence]
+    done = (uninstall(profile, home) for profile in find_profiles(account, more))
+    return [sentence for sentence in done if sentence]
 
 
 def survey(
-    home: Path, version: str, machine: Machine, more: Iterable[Path] = ()
+    home: Path, version: str, account: Account, more: Iterable[Path] = ()
 ) -> list[tuple[str, bool]]:
-    """Return a line for every GIMP, and whether its copy goes with this engine or is not there."""
+    """Return a line for every GIMP, and whether its plug-in is missing or fits this engine."""
     lines = []
-    for profile in find_profiles(machine, more):
+    for profile in find_profiles(account, more):
         copy = read_copy(profile)
         if copy is None:
             lines.append((f"{profile.name}: no plug-in in {profile.folder}", True))
@@ -162,22 +162,22 @@ def survey(
     return lines
 
 
-def find_profiles(machine: Machine, more: Iterable[Path] = ()) -> list[Profile]:
+def find_profiles(account: Account, more: Iterable[Path] = ()) -> list[Profile]:
     """Return every GIMP 3.x folder of the user, the named ones first.
 
     Parameters
     ----------
-    machine : Machine
-        Where to look.
+    account : Account
+        Whose GIMPs.
     more : iterable of Path
         Folders that the user names.
     """
     found = [Profile(f"GIMP in {folder}", folder) for folder in more]
-    named = machine.variables.get("GIMP3_DIRECTORY", "")
+    named = account.variables.get("GIMP3_DIRECTORY", "")
     if named:
-        folder = machine.home / named
+        folder = account.home / named
         found.append(Profile(f"GIMP in {folder} (GIMP3_DIRECTORY)", folder))
-    for parent, note in _parents(machine):
+    for parent, note in _parents(account):
         with contextlib.suppress(OSError):
             versions = [entry for entry in parent.iterdir() if VERSION.fullmatch(entry.name)]
             for folder in sorted(versions, key=lambda each: int(each.name[2:])):
@@ -189,21 +189,21 @@ def find_profiles(machine: Machine, more: Iterable[Path] = ()) -> list[Profile]:
     return list(unique.values())
 
 
-def obstacles(machine: Machine, found: list[Profile]) -> list[str]:
-    """Return a sentence for every GIMP that was seen but cannot be served, and what to do.
+def obstacles(account: Account, found: list[Profile]) -> list[str]:
+    """Return a sentence for every GIMP that the plug-in cannot be installed into, with a remedy.
 
     Parameters
     ----------
-    machine : Machine
-        Where to look.
+    account : Account
+        Whose GIMPs.
     found : list of Profile
-        The GIMPs that can be served.
+        The GIMPs that it can be installed into.
     """
     sentences = []
-    if (machine.home / "snap" / "gimp").is_dir():
+    if (account.home / "snap" / "gimp").is_dir():
         sentences.append(
-            "GIMP from the Snap store cannot start programs outside its box, so the plug-in would "
-            "not work there; install GIMP from your distribution or from Flatpak instead."
+            "GIMP from the Snap store cannot start programs outside of its sandbox, so the plug-in "
+            "would not work there; install GIMP from your distribution or from Flatpak instead."
         )
     if not found:
         sentences.append(
@@ -213,14 +213,14 @@ def obstacles(machine: Machine, found: list[Profile]) -> list[str]:
     return sentences
 
 
-def install(profile: Profile, place: Place, job: Path, source: Path = SOURCE) -> str:
-    """Copy the plug-in into a GIMP, through a folder beside it, and say so.
+def install(profile: Profile, location: EngineLocation, job: Path, source: Path = SOURCE) -> str:
+    """Copy the plug-in into a GIMP, through a folder beside it, and return a sentence on it.
 
     Parameters
     ----------
     profile : Profile
         The GIMP.
-    place : Place
+    location : EngineLocation
         Where the engine is.
     job : Path
         The contract, job.py, of which the plug-in carries a copy, with the methods beside it.
@@ -230,11 +230,11 @@ def install(profile: Profile, place: Place, job: Path, source: Path = SOURCE) ->
     Raises
     ------
     PluginError
-        If the folder cannot be written, or holds somebody else's plug-in of this name.
+        If the folder cannot be written, or has a plug-in of this name that is not Scumble's.
     """
     target, new, old = profile.plugin, profile.folder / NEW, profile.folder / OLD
     before = read_copy(profile)
-    if target.exists() and not (target / f"{NAME}.py").is_file():
+    if target.exists() and before is None:
         message = f"{target} is not Scumble's; move it away, then run install.py again."
         raise PluginError(message)
     try:
@@ -250,7 +250,7 @@ def install(profile: Profile, place: Place, job: Path, source: Path = SOURCE) ->
         (new / "engine").mkdir()
         for name in ("__init__.py", "methods.py"):
             shutil.copyfile(job.with_name(name), new / "engine" / name)
-        (new / PLACE).write_text(place.text(), encoding="utf-8")
+        (new / PLACE).write_text(location.text(), encoding="utf-8")
         # Without the run bit GIMP does not see it, and says nothing.
         (new / f"{NAME}.py").chmod(0o755)
         if target.exists():
@@ -261,14 +261,14 @@ def install(profile: Profile, place: Place, job: Path, source: Path = SOURCE) ->
         if old.exists() and not target.exists():
             old.rename(target)
         message = (
-            f"The plug-in cannot be put into {target}: {error.strerror or error}. "
+            f"The plug-in cannot be installed into {target}: {error.strerror or error}. "
             "Close GIMP, see that the folder can be written, then run install.py again."
         )
         raise PluginError(message) from error
     if before is None:
         return f"{profile.name}: the plug-in is in {target}"
-    if before.version == place.version:
-        return f"{profile.name}: the plug-in in {target} was put in anew"
+    if before.version == location.version:
+        return f"{profile.name}: the plug-in in {target} was installed again"
     return f"{profile.name}: the plug-in in {target} replaces version {before.version or '?'}"
 
 
@@ -280,7 +280,7 @@ def uninstall(profile: Profile, home: Path | None = None) -> str:
     profile : Profile
         The GIMP.
     home : Path, optional
-        Leave a copy alone that goes with an engine in another data folder.
+        Only a plug-in that belongs to this data folder is removed.
 
     Raises
     ------
@@ -290,6 +290,8 @@ def uninstall(profile: Profile, home: Path | None = None) -> str:
     copy = read_copy(profile)
     if copy is None or (home is not None and copy.home and Path(copy.home) != home):
         return ""
+    if profile.plugin.is_symlink():  # a developer's: nothing of it was made by the installer
+        return f"{profile.name}: the link {profile.plugin} stays, since Scumble did not make it"
     try:
         # Renamed first, so that GIMP never sees half of it.
         old = profile.folder / OLD
@@ -305,37 +307,45 @@ def uninstall(profile: Profile, home: Path | None = None) -> str:
     return f"{profile.name}: the plug-in was removed from {profile.plugin}"
 
 
-def read_copy(profile: Profile) -> Copy | None:
-    """Return what lies in a GIMP; None where Scumble is not there."""
-    if not (profile.plugin / f"{NAME}.py").is_file():
+def read_copy(profile: Profile) -> InstalledPlugin | None:
+    """Return the plug-in in a GIMP; None if there is none."""
+    if not _is_ours(profile.plugin):
         return None
     try:
         data = json.loads((profile.plugin / PLACE).read_text(encoding="utf-8"))
-        return Copy(profile, str(data["version"]), str(data["home"]))
+        return InstalledPlugin(profile, str(data["version"]), str(data["home"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return Copy(profile, "", "")
+        return InstalledPlugin(profile, "", "")
 
 
-def _parents(machine: Machine) -> list[tuple[Path, str]]:
+def _is_ours(folder: Path) -> bool:
+    """Return whether a folder is Scumble's plug-in, damaged or not."""
+    if (folder / PLACE).is_file():
+        return True
+    names = ("job.py", f"{NAME}.py")
+    return all((folder / name).is_file() for name in names)
+
+
+def _parents(account: Account) -> list[tuple[Path, str]]:
     """Return the folders in which GIMPs keep a folder per version, and what to add to the name."""
-    if machine.system == "win32":
-        roaming = machine.variables.get("APPDATA", "")
-        return [((Path(roaming) if roaming else machine.home / "AppData" / "Roaming") / "GIMP", "")]
-    if machine.system == "darwin":
-        return [(machine.home / "Library" / "Application Support" / "GIMP", "")]
-    parents = [(machine.home / ".config" / "GIMP", "")]
-    named = machine.variables.get("XDG_CONFIG_HOME", "")
+    if account.system == "win32":
+        roaming = account.variables.get("APPDATA", "")
+        return [((Path(roaming) if roaming else account.home / "AppData" / "Roaming") / "GIMP", "")]
+    if account.system == "darwin":
+        return [(account.home / "Library" / "Application Support" / "GIMP", "")]
+    parents = [(account.home / ".config" / "GIMP", "")]
+    named = account.variables.get("XDG_CONFIG_HOME", "")
     if named:
         parents.insert(0, (Path(named) / "GIMP", ""))
     # Flatpak shows its GIMP the folder above, but only where there was one when GIMP was started.
-    own = machine.home / ".var" / "app"
+    own = account.home / ".var" / "app"
     for folder in sorted(own.glob(f"{FLATPAK}*")):
         parents.append((folder / "config" / "GIMP", f" of {folder.name}"))
     return parents
 
 
 def _remove(path: Path) -> None:
-    """Remove a folder of ours; one that is not there is fine."""
+    """Remove a folder of ours, or a link; nothing there is fine."""
     if path.is_symlink():
         path.unlink()
     elif path.exists():

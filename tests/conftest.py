@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,13 @@ from engine.threads import single_threaded_blas
 if TYPE_CHECKING:
     from models.kernels import Kernels
     from models.reference_weights import Layer
+
+# Workers of pytest-xdist keep to one core each, with all that they start: two engines that each
+# take every core are slower than one.
+_worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+if _worker and hasattr(os, "sched_setaffinity"):
+    _cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {_cores[int(_worker.removeprefix("gw")) % len(_cores)]})
 
 # Every run tries the same examples and leaves nothing behind.
 settings.register_profile("same", derandomize=True, database=None, deadline=None)

@@ -173,7 +173,7 @@ def test_ctrl_c_says_that_it_can_be_repeated(made_up: MadeUp, tmp_path: Path) ->
     os.killpg(process.pid, signal.SIGINT)
     said = process.communicate()[1]
     assert process.returncode == 130
-    assert said.strip() == "Stopped. The same command goes on from here."
+    assert said.strip() == "Stopped. The same command continues from here."
     assert made_up.install("--home", tmp_path / "home").returncode == 0
 
 
@@ -190,7 +190,10 @@ def test_uninstall_removes_its_own_and_keeps_the_rest(
     (home / "cache").symlink_to(elsewhere)
     done = made_up.install("--home", home, "--uninstall")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "what it did not make stays: bin, letter.txt, logs, models, notes" in done.stdout
+    assert (
+        "What Scumble did not make stays: bin, cache, letter.txt, logs, models, notes."
+        in done.stdout
+    )
     kept = {"letter.txt", "models/mine.npz", "bin/mine", "logs/mine.txt", "notes/note.txt"}
     assert {name.replace(os.sep, "/") for name in tree(home)} == kept
     assert (elsewhere / "precious").read_text() == "mine"
@@ -202,7 +205,7 @@ def test_uninstall_removes_its_own_and_keeps_the_rest(
 def test_uninstall_removes_an_unfinished_installation(made_up: MadeUp, tmp_path: Path) -> None:
     home = tmp_path / "home"
     said = one_sentence(made_up.install("--home", home, PIP_FIND_LINKS=tmp_path.as_uri()))
-    assert "there is no numpy" in said
+    assert "the package index has no numpy" in said
     assert record(home)["complete"] is False
     assert made_up.install("--home", home, "--uninstall").returncode == 0
     assert not home.exists()
@@ -213,8 +216,8 @@ def test_a_folder_of_somebody_else_is_left_alone(
     made_up: MadeUp, tmp_path: Path, arguments: list[str]
 ) -> None:
     taken = tmp_path / "taken"
-    (taken / "models").mkdir(parents=True)
-    (taken / "models" / "cat.onnx").write_text("mine")
+    (taken / "env").mkdir(parents=True)
+    (taken / "env" / "mine.txt").write_text("mine")
     foreign = tmp_path / "foreign"
     foreign.mkdir()
     (foreign / "scumble.json").write_text('{"program": "another"}')
@@ -303,12 +306,27 @@ def test_the_packages_for_the_tests_and_the_arguments_for_pytest(
     done = made_up.install("test", "-k", "this or that", "-x", **places)
     assert done.returncode == 5, done.stderr
     (home,) = tmp_path.rglob("scumble-tests")
-    cache = f"-o cache_dir={home / 'cache' / 'pytest'}"
-    said = f"pytest {cache} tests -k this or that -x in {made_up.checkout} with {home}"
-    assert done.stdout.splitlines()[-1] == said
+    cache = f"-o cache_dir={home / 'cache' / 'scumble' / 'pytest'}"
+    rest = f"-k this or that -x in {made_up.checkout} with {home}"
+    parallel = f"tests -n {os.cpu_count()}"
+    assert done.stdout.splitlines()[-2:] == [
+        f"pytest {cache} {parallel} --ignore=tests/gimp {rest}",
+        f"pytest {cache} tests/gimp {rest}",
+    ]
     assert not (home / "app").exists()
     done = made_up.install("test", "tests/test_some.py::test_one", "--lf", **places)
     assert f"pytest {cache} tests/test_some.py::test_one --lf in " in done.stdout.splitlines()[-1]
+    done = made_up.install("test", "--without-gimp", **places)
+    assert f"pytest {cache} {parallel} --without-gimp in " in done.stdout.splitlines()[-1]
+    for statuses, status in (
+        ("0 5", 0),
+        ("5 0", 0),
+        ("0 0", 0),
+        ("1 0", 1),
+        ("0 1", 1),
+        ("2 0", 2),
+    ):
+        assert made_up.install("test", MADE_UP_STATUSES=statuses, **places).returncode == status
     assert "for the tests; name another folder" in one_sentence(made_up.install("--home", home))
 
 

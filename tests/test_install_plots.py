@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.paths import cache_folder, make_own_folder
 from tests.made_up import MadeUp, make, run
 
 
@@ -90,7 +91,7 @@ def test_where_there_is_none_the_rest_can_still_be_had(made_up: MadeUp, tmp_path
     done = made_up.install("--home", home, "--plots", **only)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
-    assert "there is no matplotlib" in done.stderr
+    assert "has no matplotlib" in done.stderr
     assert record(home)["complete"] is False
     installed(made_up, home, **only)
     assert record(home)["complete"] is True
@@ -109,7 +110,8 @@ def test_uninstalling_takes_its_cache_away_too(
     made_up: MadeUp, with_plots: Path, tmp_path: Path
 ) -> None:
     home = shutil.copytree(with_plots, tmp_path / "home", symlinks=True)
-    (home / "cache" / "matplotlib").mkdir(parents=True)
-    (home / "cache" / "matplotlib" / "fontlist.json").write_text("{}")
+    fonts = make_own_folder(cache_folder(home)) / "matplotlib"  # as the engine does
+    fonts.mkdir()
+    (fonts / "fontlist.json").write_text("{}")
     installed(made_up, home, "--uninstall")
     assert not home.exists()

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+import pkgutil
 import platform
 import re
 import shutil
 import sys
 import tempfile
+import threading
+import time
 from dataclasses import dataclass
-from functools import partial
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, Callable
 
 import engine
 from engine.cli.terminal import to_standard_output
-from engine.errors import log_file, record
+from engine.errors import describe, log_file, record
 from engine.job import JobError
 from engine.loss_plot import check_plotting
 from engine.memory import memory
 from engine.paths import MARKER, home, model_file
 from engine.setup import relocatable_python
 from engine.setup.datafolder import read_record
-from engine.setup.environment import SetupError
+from engine.setup.environment import damaged_packages
+from engine.setup.errors import SetupError
 from engine.setup.machine import DISTRIBUTIONS
 from engine.threads import single_threaded_blas, thread_count
 
@@ -63,8 +66,11 @@ class Finding:
 
 def examine(*, as_json: bool = False) -> int:
     """Print a report on standard output; return 1 if something is broken, else 0."""
-    looks = {**_LOOKS, **_added()}
-    findings = [_guarded(name, look) for name, look in looks.items()]
+    findings = [_guarded(name, check) for name, check in _CHECKS.items()]
+    if any(each.problem for each in findings):
+        findings.append(Finding("painting", "not tried, because of what is broken"))
+    else:
+        findings.append(_guarded("painting", _painting))
     problems = [each.problem for each in findings if each.problem]
     if as_json:
         report: dict[str, Any] = {each.name: each.value for each in findings}
@@ -247,27 +253,63 @@ def _log() -> Finding:
     return Finding("log", str(path) if path.is_file() else "none")
 
 
-def _added() -> dict[str, Callable[[], Finding]]:
-    """Return the looks that other parts of the program have had recorded, as 'module:function'.
-
-    The function is given the data folder, and returns lines, each with whether it is all right.
-    """
+def _gimp() -> Finding:
+    """Return the plug-ins in the user's GIMPs."""
     try:
-        recorded = read_record(home()) or {}
-    except SetupError:
-        return {}  # the data folder's own line says so
-
-    def look(name: str, function: str) -> Finding:
-        module, _, what = function.partition(":")
-        lines = getattr(import_module(module), what)(home())
-        problem = "".join(f"{line}; {REPAIR}." for line, right in lines if not right)
-        return Finding(name, "; ".join(line for line, _ in lines), problem)
-
-    added = recorded.get("looks", {})
-    return {name: partial(look, name, function) for name, function in added.items()}
+        from plugin.install_steps import gimps
+    except ImportError:  # a checkout without the plug-in
+        return Finding("gimp", "the plug-in is not part of this copy of Scumble")
+    lines = gimps(home())
+    problem = "".join(f"{line}; {REPAIR}." for line, right in lines if not right)
+    return Finding("gimp", "; ".join(line for line, _ in lines), problem)
 
 
-_LOOKS: dict[str, Callable[[], Finding]] = {
+def _files() -> Finding:
+    """Compare every file of the packages with the sum that its package has recorded."""
+    damaged = damaged_packages(Path(sys.executable))
+    if not damaged:
+        return Finding("files", "all files of the packages are as they were installed")
+    names = ", ".join(sorted(damaged))
+    return Finding("files", f"damaged: {names}", f"Files of {names} are damaged; {REPAIR}.")
+
+
+def _painting() -> Finding:
+    """Import everything that painting imports, and paint 16x16 pixels."""
+    try:
+        for module in pkgutil.walk_packages(engine.__path__, "engine."):
+            if not module.name.endswith("__main__"):
+                import_module(module.name)
+        seconds = _paint_little()
+    except Exception as error:
+        failure = describe(error)
+        problem = f"16x16 pixels cannot be painted: {failure.message} {REPAIR.capitalize()}."
+        return Finding("painting", "failed", problem)
+    return Finding("painting", f"16x16 pixels in {seconds:.1f} s")
+
+
+def _paint_little() -> float:
+    import numpy as np
+
+    from engine.job import Job, Region
+    from engine.output_files import write
+    from engine.pictures.picture import Picture, write_picture
+    from engine.run import stylize
+
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        picture, output = Path(folder, "picture.png"), Path(folder, "output.png")
+        pixels = np.random.default_rng(0).uniform(0, 255, (16, 16, 3)).astype(np.float32)
+        write_picture(picture, Picture(pixels))
+        regions = (Region(style=str(picture)),)
+        job = Job(content=str(picture), output=str(output), regions=regions, iterations=1)
+        write(job, stylize(job, lambda _event: None, threading.Event()))
+        if not output.is_file():
+            message = "no picture was written"
+            raise OSError(message)
+    return time.monotonic() - began
+
+
+_CHECKS: dict[str, Callable[[], Finding]] = {
     "scumble": _scumble,
     "python": _python,
     "system": _system,
@@ -277,18 +319,20 @@ _LOOKS: dict[str, Callable[[], Finding]] = {
     "providers": _providers,
     "device": _device,
     "model": _model,
+    "files": _files,
     "blas": _blas,
     "cores": _cores,
     "memory": _memory,
     "data folder": _data_folder,
     "log": _log,
+    "gimp": _gimp,
 }
 
 
-def _guarded(name: str, look: Callable[[], Finding]) -> Finding:
-    """Return what a look finds; that it fails is a finding, too."""
+def _guarded(name: str, check: Callable[[], Finding]) -> Finding:
+    """Return what a check finds; its own failure is a finding, too."""
     try:
-        return look()
+        return check()
     except Exception as error:
         log = record(error)
         reason = re.sub(r"\s+", " ", str(error)).strip()[:200] or type(error).__name__

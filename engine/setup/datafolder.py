@@ -1,4 +1,7 @@
-"""What the installer keeps in Scumble's data folder: its record, its lock, and removing it all.
+"""The installer's data folder: its record, its lock, what in it is Scumble's, and its removal.
+
+A data folder may also be a folder of the user's own. So install.py removes only what it made:
+folders that carry a mark inside (`OWN_FOLDERS`), and files that the record lists by name.
 
 Standard library only, since install.py runs this before there is anything else.
 """
@@ -7,8 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
+import re
+import secrets
 import shutil
 import sys
 import time
@@ -16,25 +22,38 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Callable
 
-from engine.paths import MARKER, default_home
-from engine.setup.environment import SetupError
+from engine.paths import (
+    MARKER,
+    OWN_MARK,
+    default_home,
+    is_own_folder,
+    make_own_folder,
+)
+from engine.setup.errors import SetupError
 
 LOCK = "install.lock"
+MADE = "made"
+"""The record's key for the files and folders that Scumble made beside the user's own.
 
-FOLDERS = ("env", "python", "python.new", "app", "app.new", "app.old", "tmp", "cache", "check")
-"""Folders in the data folder that are Scumble's with all that is in them."""
+A file's value is its SHA-256 sum, or empty where the file may change; a folder ends with '/'.
+"""
+CREATED_HOME = "created_home"
 
-SHARED = {
-    "models": ("vgg16.npz", ".vgg16-*"),
-    "bin": ("scumble", "scumble.cmd"),
-    "logs": ("*.log",),
-    "demo": ("result.*",),
-}
-"""Folders in which only these files are Scumble's, and others may lie beside them."""
+STAMP = "installed.json"
+"""The file in the environment that says that its packages are complete."""
+
+OWN_FOLDERS = ("env", "python", "app", "tmp/scumble", "cache/scumble")
+"""Folders in the data folder that belong to Scumble with everything in them, if marked."""
+
+LOGS = ("logs/install.log", "logs/engine.log", "logs/engine-before.log")
+
+# Installations of version 0.1.0 have no marks and no list: their folders have these files.
+_SIGNS = {"env": "pyvenv.cfg", "python": "files.json", "app": "engine/__init__.py"}
+_FILES = ("models/vgg16.npz", "bin/scumble", "bin/scumble.cmd", "demo/result.png", *LOGS)
 
 
 def tests_home() -> Path:
-    """Return the folder for the tests' environment: in the user's cache, outside the checkout."""
+    """Return the data folder of the tests, in the user's cache and outside the checkout."""
     if sys.platform == "win32":
         return default_home().with_name("scumble-tests")
     if sys.platform == "darwin":
@@ -42,8 +61,13 @@ def tests_home() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scumble-tests"
 
 
+def work_folder(home: Path) -> Path:
+    """Return the installer's folder for temporary files, whether or not it exists."""
+    return home / "tmp" / "scumble"
+
+
 def read_record(home: Path) -> dict[str, Any] | None:
-    """Return what the marker in a data folder says; None where there is no marker.
+    """Return the record of a data folder, or None where there is none.
 
     Raises
     ------
@@ -58,64 +82,178 @@ def read_record(home: Path) -> dict[str, Any] | None:
     except NotADirectoryError as error:
         message = f"{home} is not a folder; name another one with --home."
         raise SetupError(message) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = f"{path} is not the file that Scumble wrote there; move it away first."
         raise SetupError(message) from error
     if not isinstance(record, dict) or record.get("program") != "scumble":
         message = f"{path} belongs to another program; name another folder with --home."
         raise SetupError(message)
+    made = record.get(MADE, {})
+    if not isinstance(made, dict) or not all(map(_is_plain_name, made)):
+        message = f"{path} is damaged; move it away first."
+        raise SetupError(message)
     return record
 
 
 def write_record(home: Path, record: dict[str, Any]) -> None:
-    """Write the marker in one step."""
+    """Write the record in one step."""
     replace_file(home / MARKER, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
 
+def _is_plain_name(name: str) -> bool:
+    """Return whether a name in the record stays inside of the data folder."""
+    return not name.startswith("/") and not {"..", ""} & set(name.rstrip("/").split("/"))
+
+
+def _made_by_0_1_0(home: Path) -> dict[str, str]:
+    files = [name for name in _FILES if (home / name).is_file()]
+    parents = {name.partition("/")[0] + "/" for name in files}
+    return dict.fromkeys([*sorted(parents), *files], "")
+
+
+def upgrade_record(home: Path, record: dict[str, Any]) -> None:
+    """Give the record of version 0.1.0 a list of what is Scumble's, and its folders their marks."""
+    if MADE not in record:
+        record[MADE] = _made_by_0_1_0(home)
+        for name, sign in _SIGNS.items():
+            if (home / name / sign).is_file():
+                (home / name / OWN_MARK).touch()
+
+
 def check_free(home: Path, *, for_tests: bool) -> None:
-    """Make sure that installing into a folder cannot touch anything that is not Scumble's.
+    """Check that Scumble can be installed into a folder without touching what is not its own.
 
     Raises
     ------
     SetupError
-        If the folder has no marker, but files or folders with the names that Scumble uses; or if
-        it has an installation of the other kind: one for the tests runs the engine from the
-        checkout.
+        If the folder has something else under a name that Scumble needs, or an installation of
+        the other kind: one for the tests runs the engine from the checkout.
     """
     record = read_record(home)
     if record is None:
-        taken = [name for name in (*FOLDERS, *SHARED) if os.path.lexists(home / name)]
-        if taken:
-            message = (
-                f"{home} already has '{taken[0]}', which Scumble did not put there; "
-                "name another folder with --home."
-            )
-            raise SetupError(message)
+        for name in ("env", "python", "app"):
+            folder = home / name
+            empty = folder.is_dir() and not any(folder.iterdir())
+            if os.path.lexists(folder) and not empty and not is_own_folder(folder):
+                message = (
+                    f"{home} already has '{name}', which Scumble did not make; "
+                    "name another folder with --home."
+                )
+                raise SetupError(message)
     elif record.get("for_tests", False) != for_tests:
         kind = "for use" if for_tests else "for the tests"
         message = f"{home} has an installation {kind}; name another folder with --home."
         raise SetupError(message)
 
 
-@contextlib.contextmanager
-def locked(home: Path, show: Callable[[str], None]) -> Iterator[int]:
-    """Hold a data folder's lock, waiting for an earlier run that still has it.
+def check_claimable(home: Path, record: dict[str, Any], name: str) -> None:
+    """Check that there is no file of this name, or that the record lists it as Scumble's.
 
-    The system lets go of the lock when the processes that have it end, however they end.
+    Raises
+    ------
+    SetupError
+        If there is one that the record does not list.
+    """
+    if name not in record[MADE] and os.path.lexists(home / name):
+        raise _not_ours(home / name)
+
+
+def claim_file(home: Path, record: dict[str, Any], name: str) -> Path:
+    """Return the path of a file that is about to be made, listed in the record as Scumble's.
+
+    The folders above it are made and listed too. The record is written before, so that an
+    interruption never leaves a file that nobody owns.
+
+    Raises
+    ------
+    SetupError
+        If there is such a file already and the record does not list it.
+    """
+    path = home / name
+    check_claimable(home, record, name)
+    if name in record[MADE]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+    parents = [each for each in reversed(path.relative_to(home).parents) if each.parts]
+    for parent in parents:
+        if not os.path.lexists(home / parent):
+            record[MADE][f"{parent.as_posix()}/"] = ""
+    record[MADE][name] = ""
+    write_record(home, record)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def claim_folder(home: Path, record: dict[str, Any], name: str) -> Path:
+    """Make a folder of `OWN_FOLDERS`, marked as Scumble's, and return it.
+
+    Raises
+    ------
+    SetupError
+        If there is such a folder with content that is not marked.
+    """
+    parent = Path(name).parent
+    if parent.parts and not os.path.lexists(home / parent):
+        record[MADE][f"{parent.as_posix()}/"] = ""
+        write_record(home, record)
+    try:
+        return make_own_folder(home / name)
+    except FileExistsError as error:
+        raise _not_ours(home / name) from error
+
+
+def _not_ours(path: Path) -> SetupError:
+    return SetupError(
+        f"{path} was not made by Scumble; move it away, or name another folder with --home."
+    )
+
+
+@contextlib.contextmanager
+def locked(
+    home: Path, log: Callable[[str], None], *, create: bool = True
+) -> Iterator[tuple[int, bool]]:
+    """Hold a data folder's lock, waiting for another run that has it.
+
+    The system releases the lock when the processes that hold it end, however they end.
+
+    Parameters
+    ----------
+    home : Path
+        The data folder.
+    log : callable
+        Is told once if this has to wait.
+    create : bool
+        Whether to make the folder where there is none.
 
     Yields
     ------
     int
         The lock's file descriptor; a command that inherits it holds the lock too.
+    bool
+        Whether the folder was made.
     """
-    with (home / LOCK).open("a") as file:
-        waiting = False
-        while not _lock(file):
-            if not waiting:
-                show(f"Another run of install.py still works in {home}; waiting for it.")
-            waiting = True
-            time.sleep(0.2)
-        yield file.fileno()
+    waiting = created = False
+    while True:
+        if create and not home.exists():  # again, if --uninstall removed it meanwhile
+            home.mkdir(parents=True, exist_ok=True)
+            created = True
+        with (home / LOCK).open("a") as file:
+            if not _lock(file):
+                if not waiting:
+                    log(f"Another run of install.py is at work in {home}; waiting for it.")
+                waiting = True
+                time.sleep(0.2)
+            elif _is_file_of_name(file, home / LOCK):
+                yield file.fileno(), created
+                return
+
+
+def _is_file_of_name(file: IO[str], path: Path) -> bool:
+    """Return whether a path still leads to an open file; --uninstall removes the lock's."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 if sys.platform == "win32":
@@ -139,47 +277,128 @@ else:
         return True
 
 
-def uninstall(home: Path, show: Callable[[str], None]) -> str:
-    """Remove what the installer made in a data folder, and nothing else; say what is left.
+@contextlib.contextmanager
+def _locked_without_space(home: Path, log: Callable[[str], None]) -> Iterator[None]:
+    """Hold the lock; do without it where there is none and a full disk prevents a new one."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(home, log, create=False))
+        except FileNotFoundError as error:  # another --uninstall was faster
+            raise _not_installed(home) from error
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or (home / LOCK).exists():
+                raise
+        yield
+
+
+def uninstall(home: Path, log: Callable[[str], None]) -> str:
+    """Remove what the installer made in a data folder, and nothing else.
+
+    Nothing is written, so that a full disk is no obstacle. The record goes last, so that an
+    interrupted removal can be repeated.
+
+    Returns
+    -------
+    str
+        One sentence that names what was removed and what was left.
 
     Raises
     ------
     SetupError
-        If the folder has no marker of Scumble's.
+        If the folder has no record of Scumble's.
     """
-    record = read_record(home)
-    if record is None:
-        message = f"{home} has no {MARKER}, so Scumble is not installed there; nothing was removed."
-        raise SetupError(message)
-    with locked(home, show):
-        # Marked first and removed last, so that an interrupted removal can be repeated.
-        write_record(home, {**record, "complete": False})
-        for name in FOLDERS:
-            remove(home / name)
-        for name, patterns in SHARED.items():
-            for path in [path for pattern in patterns for path in (home / name).glob(pattern)]:
-                remove(path)
-            with contextlib.suppress(OSError):  # not there, or not empty: then it stays
-                (home / name).rmdir()
-        if os.name != "nt":
-            remove(home / LOCK)
-        remove(home / MARKER)
-    if os.name == "nt":  # where a file that is open cannot be removed
-        remove(home / LOCK)
+    if read_record(home) is None:
+        raise _not_installed(home)
+    removed = []
+    with _locked_without_space(home, log):
+        record = read_record(home)  # anew: another run may have held the lock
+        if record is None:
+            raise _not_installed(home)
+        # Without it the next install.py makes what is left of the environment anew.
+        (home / "env" / STAMP).unlink(missing_ok=True)
+        for name in OWN_FOLDERS:
+            mark = OWN_MARK if MADE in record else _SIGNS.get(name, OWN_MARK)
+            if (home / name / mark).is_file():
+                remove_own_folder(home / name, mark)
+                removed.append(name)
+        removed += _remove_listed(home, record.get(MADE) or _made_by_0_1_0(home))
+        if os.name != "nt":  # where an open file cannot be removed
+            _remove_lock(home)
+        (home / MARKER).unlink()
+    if os.name == "nt":
+        _remove_lock(home)
     left = sorted(path.name for path in home.iterdir())
-    if left:
-        return f"Scumble is removed from {home}; what it did not make stays: {', '.join(left)}."
-    home.rmdir()
-    return f"Scumble is removed, with its folder {home}."
+    if record.get(CREATED_HOME) and not left:
+        home.rmdir()
+        return f"Removed Scumble with its folder {home} ({', '.join([*removed, MARKER])})."
+    said = f"Removed from {home}: {', '.join([*removed, MARKER])}."
+    return f"{said} What Scumble did not make stays: {', '.join(left)}." if left else said
 
 
-def remove(path: Path) -> None:
-    """Remove a file or a whole folder, but never what a link points at; fine if nothing is there.
+def _not_installed(home: Path) -> SetupError:
+    return SetupError(
+        f"{home} has no {MARKER}, so Scumble is not installed there; nothing was removed."
+    )
+
+
+def _remove_listed(home: Path, made: dict[str, str]) -> list[str]:
+    """Remove the files and the empty folders that the record lists; return the files' names."""
+    removed = []
+    for name, sum_ in made.items():
+        path = home / name
+        ours = path.is_file() and (not sum_ or file_sum(path) == sum_)
+        if not name.endswith("/") and (ours or path.is_symlink()):
+            path.unlink()
+            removed.append(name)
+    for name in sorted(made, key=len, reverse=True):  # the inner folders first
+        if name.endswith("/") and not (home / name.rstrip("/")).is_symlink():
+            with contextlib.suppress(OSError):  # not there, or not empty
+                (home / name).rmdir()
+    return removed
+
+
+def _remove_lock(home: Path) -> None:
+    path = home / LOCK
+    if path.is_file() and not path.is_symlink() and path.stat().st_size == 0:
+        path.unlink()
+
+
+def file_sum(path: Path) -> str:
+    """Return the SHA-256 sum of a file."""
+    sum_ = hashlib.sha256()
+    with path.open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            sum_.update(block)
+    return sum_.hexdigest()
+
+
+def remove_own_folder(folder: Path, mark: str = OWN_MARK) -> None:
+    """Remove a marked folder with everything in it; of a link to one, only the link.
+
+    The mark goes last, so that an interrupted removal can be repeated. A folder that is not there
+    or is empty is fine.
 
     Raises
     ------
-    OSError
-        If it cannot be removed.
+    SetupError
+        If there is something else, without the mark.
+    """
+    if not os.path.lexists(folder):
+        return
+    if not folder.is_dir() or (not (folder / mark).is_file() and any(folder.iterdir())):
+        raise _not_ours(folder)
+    if folder.is_symlink():
+        folder.unlink()
+        return
+    for path in sorted(folder.iterdir(), key=lambda each: each.name == Path(mark).parts[0]):
+        remove(path)
+    folder.rmdir()
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a whole folder inside of a folder of Scumble's own.
+
+    Links are removed, not what they point at. Nothing there is fine.
     """
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
@@ -187,16 +406,29 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def remove_leftovers(home: Path) -> None:
+    """Remove the temporary files of `replace_file` that a killed run left."""
+    for folder in (home, home / "bin"):
+        for path in folder.glob(".scumble*"):
+            if re.fullmatch(r"\.scumble(\.json|\.cmd)?\.[0-9a-f]{12}", path.name):
+                remove(path)
+
+
 def replace_file(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a small text file in one step, in UTF-8 and with the line ends as they are."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_bytes(text.encode("utf-8"))
-    temporary.chmod(mode)
-    os.replace(temporary, path)
+    """Write a small text file in one step, in UTF-8, with the line ends as they are."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        with os.fdopen(os.open(temporary, flags, mode), "wb") as file:
+            file.write(text.encode("utf-8", "surrogateescape"))
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def program_files(folder: Path) -> dict[str, bytes]:
-    """Return a package's files by their path in it, without what Python or an editor leaves."""
+    """Return a package's files by their path in it, without caches and hidden files."""
     found = {}
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
@@ -207,8 +439,15 @@ def program_files(folder: Path) -> dict[str, bytes]:
 
 
 def explain_os_error(error: OSError) -> str:
-    """Return a sentence for what the system refused."""
+    """Return a sentence for an error of the system."""
     what = f" ({error.filename})" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"The disk is full{what}; free some space (2 GB) and run this again."
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return (
+            f"There is no permission to write{what}; change its owner or its permissions, "
+            "or name another folder with --home."
+        )
+    if error.errno == errno.EROFS:
+        return f"The disk can only be read{what}; name another folder with --home."
     return f"The system says: {error.strerror or error}{what}."

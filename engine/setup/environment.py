@@ -1,4 +1,4 @@
-"""The engine's own Python environment: a Python to make it with, the environment, pip in it.
+"""Python environment of the engine: the Python that makes it, the environment, its packages.
 
 Standard library only, since install.py runs this before there is anything else.
 """
@@ -15,7 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-OLDEST = (3, 9)
+from engine.paths import cache_folder
+from engine.setup.datafolder import work_folder
+from engine.setup.errors import SetupError
+from engine.setup.pip_errors import explain_pip
+
 WANTED = (3, 11)
 """The oldest Python that current onnxruntime is built for; older ones get older packages."""
 
@@ -30,10 +34,6 @@ print(json.dumps({
     "virtualenv": has("virtualenv"),
 }))
 """
-
-
-class SetupError(ValueError):
-    """The environment cannot be made; the message is a sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -241,58 +241,6 @@ def make_environment(
             raise SetupError(message)
 
 
-_UNREACHABLE = (
-    *("NewConnectionError", "ConnectTimeoutError", "Failed to establish a new connection"),
-    *("name resolution", "getaddrinfo failed", "Name or service not known", "ProxyError"),
-    *("ReadTimeoutError", "Read timed out", "Network is unreachable", "Connection refused"),
-    *("Connection reset", "Connection aborted", "Connection broken", "IncompleteRead"),
-    *("incomplete-download", "RemoteDisconnected"),
-)
-
-# What pip and the system print, from the most to the least telling, and what it means.
-_EXPLANATIONS = {
-    r"No space left on device|Errno 28\b|Errno 122\b|WinError 112|Disk quota exceeded": (
-        "the disk is full; free some space (2 GB, with CUDA 8 GB) and run this again."
-    ),
-    r"CERTIFICATE_VERIFY_FAILED|SSLError|SSLCertVerificationError": (
-        "the package index's certificate could not be verified; check this machine's clock and "
-        "certificates, and a proxy's settings."
-    ),
-    "|".join(_UNREACHABLE): (
-        "the package index cannot be reached, or the connection broke; check the network (and "
-        "a proxy's settings) and run this again."
-    ),
-    r"DO NOT MATCH THE HASHES": "a package arrived damaged; run this again.",
-    r"PermissionError|Permission denied|Errno 13\b|WinError 5\b|Errno 30\b|Read-only file": (
-        "a file cannot be written; check the folder's permissions, and close whatever still "
-        "uses Scumble."
-    ),
-    r"MemoryError|Cannot allocate memory": "there is not enough memory.",
-}
-
-
-def explain_pip(output: str) -> str:
-    """Turn a failed pip's output into a sentence that says what to do."""
-    for pattern, explanation in _EXPLANATIONS.items():
-        if re.search(pattern, output, re.IGNORECASE):
-            return explanation
-    missing = re.search(
-        r"No matching distribution found for ([^\s;(]+)"
-        r"|Could not find a version that satisfies the requirement ([^\s;(]+)",
-        output,
-    )
-    if missing:
-        wanted = missing[1] or missing[2]
-        return (
-            f"there is no {wanted} for this Python on this machine; try with another Python "
-            f"({_dotted(WANTED)} to 3.14)."
-        )
-    if "ResolutionImpossible" in output:
-        return "the packages' versions exclude each other."
-    errors = [line.strip() for line in output.splitlines() if "error" in line.lower()]
-    return f"{errors[-1].rstrip('.')}." if errors else "no reason was given."
-
-
 def installed_packages(python: Path) -> dict[str, str] | None:
     """Return the packages in an environment by name, with versions; None if it does not run."""
     code = (
@@ -313,17 +261,68 @@ def installed_packages(python: Path) -> dict[str, str] | None:
         return None
 
 
-def clean_variables(home: Path) -> dict[str, str]:
-    """Return this process's environment variables, made safe for the installation's commands.
+def damaged_packages(python: Path) -> dict[str, str]:
+    """Return the packages with a missing or changed file, by name, with their versions.
 
-    Whatever would lead Python or pip to another place is taken out, and temporary files and pip's
-    cache are kept inside `home`, so that nothing is written outside it. A cache folder that the
-    user has set for pip stays.
+    Every file is compared with the sum that its package has recorded, so that a file of zeros
+    after a crash is found too. Files over 64 MB, such as CUDA's, are compared by size.
+
+    Raises
+    ------
+    SetupError
+        If the environment's Python cannot be run.
+    """
+    try:
+        done = subprocess.run(
+            [str(python), "-I", "-X", "utf8", "-c", _COMPARE],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=600,
+            check=True,
+        )
+        return json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        message = f"{python} cannot be run ({error})."
+        raise SetupError(message) from error
+
+
+_COMPARE = """
+import base64, csv, hashlib, json, pathlib, sysconfig
+base = pathlib.Path(sysconfig.get_path("purelib"))
+bases = {base, pathlib.Path(sysconfig.get_path("platlib"))}
+damaged = {}
+for about in (each for base in bases for each in base.glob("*.dist-info")):
+    name, _, version = about.name[:-len(".dist-info")].rpartition("-")
+    try:
+        rows = list(csv.reader((about / "RECORD").read_text(encoding="utf-8").splitlines()))
+        whole = (about / "METADATA").is_file()
+        for path, sum_, size in rows:
+            if not sum_ or not whole:
+                continue
+            file = about.parent / path
+            whole = file.stat().st_size == int(size or file.stat().st_size)
+            if whole and file.stat().st_size <= 1 << 26:
+                kind, _, wanted = sum_.partition("=")
+                found = hashlib.new(kind, file.read_bytes()).digest()
+                whole = base64.urlsafe_b64encode(found).rstrip(b"=").decode() == wanted
+    except (OSError, ValueError):
+        whole = False
+    if not whole:
+        damaged[name.lower().replace("_", "-")] = version
+print(json.dumps(damaged))
+"""
+
+
+def clean_variables(home: Path) -> dict[str, str]:
+    """Return the environment variables for the installation's commands.
+
+    They are this process's, without those that lead Python or pip to another place. Temporary
+    files and pip's cache stay inside of `home`, unless the user has set a cache folder for pip.
     """
     astray = {"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"}
-    astray |= {"PIP_USER", "PIP_DRY_RUN", "PIP_NO_DEPS", "PIP_NO_BINARY", "__PYVENV_LAUNCHER__"}
+    astray |= {"PIP_DRY_RUN", "PIP_NO_DEPS", "PIP_NO_BINARY", "PIP_LOG", "__PYVENV_LAUNCHER__"}
     variables = {name: value for name, value in os.environ.items() if name not in astray}
-    temporary = str(home / "tmp")
+    temporary = str(work_folder(home))
     variables.update(
         SCUMBLE_HOME=str(home),
         TMPDIR=temporary,
@@ -333,7 +332,8 @@ def clean_variables(home: Path) -> dict[str, str]:
         PYTHONUNBUFFERED="1",
         PIP_DISABLE_PIP_VERSION_CHECK="1",
         PIP_NO_INPUT="1",
-        VIRTUALENV_OVERRIDE_APP_DATA=str(home / "tmp" / "virtualenv"),
+        PIP_USER="0",  # which a file pip.conf may ask for
+        VIRTUALENV_OVERRIDE_APP_DATA=str(work_folder(home) / "virtualenv"),
     )
-    variables.setdefault("PIP_CACHE_DIR", str(home / "cache"))
+    variables.setdefault("PIP_CACHE_DIR", str(cache_folder(home) / "pip"))
     return variables

@@ -1,51 +1,62 @@
-"""The steps that make, check and remove an installation of the engine in its data folder.
+"""Steps of the installation: packages, engine, launcher, and the record of them.
 
 Each step is a function that takes an `Installation`, can be repeated after any interruption, does
-only what is not there yet, and returns a sentence saying what it did. Standard library only.
+only what is missing, and returns a sentence on what it did. Standard library only.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable
 
 import engine
-from engine.paths import model_file
+from engine.paths import OWN_MARK, cache_folder, is_own_folder
 from engine.setup import relocatable_python
 from engine.setup.datafolder import (
+    CREATED_HOME,
+    LOGS,
+    MADE,
+    STAMP,
+    check_claimable,
+    claim_file,
+    claim_folder,
+    file_sum,
     program_files,
     read_record,
     remove,
+    remove_leftovers,
+    remove_own_folder,
     replace_file,
+    upgrade_record,
+    work_folder,
     write_record,
 )
 from engine.setup.environment import (
     Python,
-    SetupError,
     clean_variables,
     environment_python,
     examine,
-    explain_pip,
     installed_packages,
 )
-from engine.setup.launcher import launcher_path, write_launcher
+from engine.setup.errors import SetupError
+from engine.setup.launcher import is_own_launcher, launcher_path, write_launcher
 from engine.setup.machine import (
     DISTRIBUTIONS,
     Distribution,
     Machine,
     choose_onnxruntime,
 )
+from engine.setup.pip_errors import explain_pip
 from engine.setup.requirements import ENGINE, PLOTS, TESTS, distribution_name, read_requirements
+from engine.setup.subprocesses import supervised
 
 PROGRAM = ("engine", "models", "plugin")
 """The packages that are copied into the data folder."""
-
-STAMP = "installed.json"
-"""In the environment: its packages are complete."""
 
 ASKED = "asked for"
 """The reason for an environment on its own that is not given up when it cannot be had."""
@@ -67,6 +78,8 @@ class Installation:
         The folder with install.py, engine/ and models/.
     weights : Path or None
         A file that has the network's weights.
+    weights_urls : tuple of str
+        Addresses of such files, which are tried before the known ones.
     onnxruntime : str
         What was asked for: one of `engine.job.DEVICES`.
     for_tests : bool
@@ -76,13 +89,22 @@ class Installation:
     self_contained : str
         Why the environment must need no file outside of the data folder; empty where it may. An
         installation that needs none keeps to that without being asked.
+    gimp_folders : tuple of str
+        Folders of GIMPs that the user names.
     show : callable
-        Told what is going on within a step.
+        Is called with a line of progress within a step.
+    created_home : bool
+        Whether this run made the data folder.
+    new_environment : bool
+        Whether this run made the environment.
+    damaged : dict of str to str
+        The packages with damaged files, and their versions.
     """
 
     home: Path
     checkout: Path
     weights: Path | None = None
+    weights_urls: tuple[str, ...] = ()
     onnxruntime: str = "auto"
     for_tests: bool = False
     plots: bool = False
@@ -92,6 +114,9 @@ class Installation:
     record: dict[str, Any] = field(default_factory=dict)
     machine: Machine | None = None
     lock: int | None = None
+    created_home: bool = False
+    new_environment: bool = False
+    damaged: dict[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> Path:
@@ -113,36 +138,28 @@ class Installation:
         """The file that keeps what the commands printed."""
         return self.home / "logs" / "install.log"
 
+    @property
+    def work(self) -> Path:
+        """The folder for temporary files."""
+        return work_folder(self.home)
+
     def run(self, command: list[str]) -> tuple[int, str]:
-        """Run a command, show its lines, keep them in the log; return its status and output."""
+        """Run a command, show its lines, keep them in the log; return its status and output.
+
+        The command ends with this process, however this process ends.
+        """
         lines = []
+        variables = clean_variables(self.home)
         with self.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
             log.write("$ " + " ".join(command) + "\n")
             log.flush()
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=clean_variables(self.home),
-                cwd=str(self.home),
-                # The lock lives in the command too: should only this process be killed, the
-                # next run waits until the command has ended as well.
-                pass_fds=() if self.lock is None or os.name == "nt" else (self.lock,),
-                encoding="utf-8",
-                errors="replace",
-            )
-            try:
+            with supervised(command, variables, self.home, self.lock) as process:
                 for line in process.stdout or ():
                     lines.append(line)
                     log.write(line)
                     log.flush()
                     if not line.startswith(("{", " ", "WARNING")):
                         self.show(line.strip())
-            except BaseException:
-                process.kill()
-                raise
-            finally:
                 process.wait()
         return process.returncode, "".join(lines)
 
@@ -154,10 +171,19 @@ def note(installation: Installation, **entries: Any) -> None:
 
 
 def begin(installation: Installation) -> str:
-    """Mark the installation incomplete."""
+    """Mark the installation incomplete, and make the folders that its steps need."""
     home = installation.home
     before = read_record(home)
-    installation.record = dict(before or {})
+    record = installation.record = {MADE: {}, **(before or {})}
+    if before is None:
+        record[CREATED_HOME] = installation.created_home
+        if is_own_launcher(installation.launcher):  # its record was lost
+            record[MADE][installation.launcher.relative_to(home).as_posix()] = ""
+    elif MADE not in before:
+        del record[MADE]
+        upgrade_record(home, record)
+    check_claimable(home, record, installation.launcher.relative_to(home).as_posix())
+    remove_leftovers(home)
     note(
         installation,
         program="scumble",
@@ -165,22 +191,27 @@ def begin(installation: Installation) -> str:
         version=engine.__version__,
         for_tests=installation.for_tests,
     )
-    for folder in ("logs", "tmp"):
-        (home / folder).mkdir(exist_ok=True)
-    installation.log.write_text("", encoding="utf-8")
+    claim_folder(home, record, "tmp/scumble")
+    claim_folder(home, record, "cache/scumble")
+    for name in LOGS:
+        if name in record[MADE] or not os.path.lexists(home / name):
+            claim_file(home, record, name)
+    installation.log.parent.mkdir(exist_ok=True)
+    if LOGS[0] in record[MADE]:
+        installation.log.write_text("", encoding="utf-8")
     if before is None:
         return f"Scumble {engine.__version__} goes into {home}."
     if before.get("complete"):
-        return f"Scumble {before.get('version')} is in {home}; what is missing or old is made new."
-    return f"An earlier run in {home} was not finished; this one goes on from there."
+        return f"Scumble {before.get('version')} is in {home}; missing and old parts are made new."
+    return f"An earlier run in {home} was not finished; this one continues it."
 
 
-def put_packages(installation: Installation) -> str:
-    """Install the packages, with exactly one onnxruntime, and what a copied Python needs for it."""
-    did = _install_packages(installation)
+def install_packages(installation: Installation) -> str:
+    """Install the packages, with exactly one onnxruntime, and the libraries of a copied Python."""
+    done = _install_packages(installation)
     home, environment = installation.home, installation.environment
     if not relocatable_python.in_use(home, environment):
-        return did
+        return done
     installation.show("looking for the libraries that they need")
     try:
         outside = relocatable_python.complete(home, environment, installation.python)
@@ -189,8 +220,8 @@ def put_packages(installation: Installation) -> str:
         message = f"The packages cannot be loaded: {error}. Run this again to make them anew."
         raise SetupError(message) from error
     if outside:
-        return f"{did} They load from outside of the data folder: {', '.join(outside)}."
-    return f"{did} They need no file outside of {home}."
+        return f"{done} They load from outside of the data folder: {', '.join(outside)}."
+    return f"{done} They need no file outside of {home}."
 
 
 def _install_packages(installation: Installation) -> str:
@@ -201,21 +232,27 @@ def _install_packages(installation: Installation) -> str:
     chosen = choose_onnxruntime(installation.machine, python.version[:2], installation.onnxruntime)
     wanted = _requirements(installation, chosen)
     stamp = installation.environment / STAMP
-    done = json.loads(stamp.read_text(encoding="utf-8")) if stamp.is_file() else {}
+    complete = json.loads(stamp.read_text(encoding="utf-8")) if stamp.is_file() else {}
     present = installed_packages(installation.python) or {}
-    kept = done.get("packages", {})
-    if done.get("requirements") == wanted and kept.items() <= present.items():
+    damaged = installation.damaged
+    kept = complete.get("packages", {})
+    if complete.get("requirements") == wanted and kept.items() <= present.items() and not damaged:
         _note_packages(installation, python, chosen, present)
         return f"{_names(present, chosen)} are there already."
     stamp.unlink(missing_ok=True)
-    pip = [str(installation.python), "-I", "-X", "utf8", "-m", "pip"]
     removed = [name for name in DISTRIBUTIONS if name in present and name != chosen.name]
     if removed:
-        _checked(installation, [*pip, "uninstall", "--yes", *removed], ", ".join(removed))
+        run_pip(installation, ["uninstall", "--yes", *removed], ", ".join(removed))
+    kept_names = sorted(damaged.keys() - set(removed))
+    if kept_names:
+        installation.show(f"mending {', '.join(kept_names)}")
+        again = [f"{name}=={damaged[name]}" for name in kept_names]
+        options = [*INSTALL, "--force-reinstall", "--no-deps"]
+        run_pip(installation, [*options, *again], ", ".join(kept_names))
     installation.show(f"fetching {', '.join(wanted)}")
-    _checked(
+    run_pip(
         installation,
-        [*pip, "install", "--only-binary=:all:", "--progress-bar=off", *wanted],
+        [*INSTALL, *wanted],
         f"The packages for {python.name}",
         "" if chosen.name == "onnxruntime" else " --onnxruntime cpu asks for less.",
     )
@@ -227,62 +264,82 @@ def _install_packages(installation: Installation) -> str:
     replace_file(stamp, text)
     _note_packages(installation, python, chosen, present)
     instead = f" in place of {', '.join(removed)}" if removed else ""
-    return f"Installed {_names(present, chosen)}{instead} ({chosen.reason})."
+    mended = f" Mended {', '.join(kept_names)}." if kept_names else ""
+    return f"Installed {_names(present, chosen)}{instead} ({chosen.reason}).{mended}"
 
 
-def put_engine(installation: Installation) -> str:
+def install_engine(installation: Installation) -> str:
     """Copy the engine and the network's description, and let the environment find them."""
-    app, fresh, old = (installation.home / name for name in ("app", "app.new", "app.old"))
-    sources = {name: installation.checkout / name for name in PROGRAM}
-    for left in (fresh, old):
-        remove(left)
+    home = installation.home
     if installation.for_tests:
         _point_at(installation, str(installation.checkout))
         return f"The engine is run from {installation.checkout}."
+    app, fresh, old = home / "app", installation.work / "app", installation.work / "app-before"
+    sources = {name: installation.checkout / name for name in PROGRAM}
     if all(program_files(source) == program_files(app / name) for name, source in sources.items()):
         # Relative to the environment's packages, so that no letter of the path can go wrong.
         _point_at(installation, None)
         return f"The engine in {app} is there already."
+    for left in (fresh, old):
+        remove(left)
     for name, source in sources.items():
         for path, content in program_files(source).items():
             target = fresh / name / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
-    replaced = app.exists()
+    replaced = is_own_folder(app)
     if replaced:
         os.replace(app, old)
+    else:
+        remove_own_folder(app)  # refused unless it is empty
+    (fresh / OWN_MARK).touch()
     os.replace(fresh, app)
-    if replaced:
-        remove(old)
+    remove(old)
     _point_at(installation, None)
     return f"{'Replaced' if replaced else 'Copied'} the engine in {app}."
 
 
-def put_model(installation: Installation) -> str:
-    """Have the network's weights checked, fetched if need be."""
-    cache = model_file(installation.home)
-    command = [str(installation.python), "-I", "-X", "utf8", "-m", "models", "--cache", str(cache)]
-    if installation.weights:
-        command += ["--weights", str(installation.weights)]
-    status, output = installation.run(command)
-    said = [line for line in output.splitlines() if line.strip()] or ["The model gave no reason."]
-    if status:
-        raise SetupError(said[-1])
-    return said[-1]
-
-
-def put_launcher(installation: Installation) -> str:
+def install_launcher(installation: Installation) -> str:
     """Write the command that starts the engine."""
+    path = installation.launcher
+    claim_file(
+        installation.home,
+        installation.record,
+        path.relative_to(installation.home).as_posix(),
+    )
     if write_launcher(installation.home):
-        return f"The command is {installation.launcher}."
-    return f"The command {installation.launcher} is there already."
+        return f"The command is {path}."
+    return f"The command {path} is there already."
+
+
+_DEMO = "demo/result.png"
+
+
+def claim_demo(installation: Installation) -> Path:
+    """Return the file for the demonstration's picture; one that a user put there is refused."""
+    path = installation.home / _DEMO
+    sum_ = installation.record[MADE].get(_DEMO)
+    if sum_ is not None and path.is_file() and sum_ not in ("", file_sum(path)):
+        message = f"{path} is not the picture that Scumble painted; name another file with --out."
+        raise SetupError(message)
+    return claim_file(installation.home, installation.record, _DEMO)
+
+
+def note_demo(installation: Installation) -> None:
+    """Note the sum of the demonstration's picture, since its name is one that users choose too."""
+    installation.record[MADE][_DEMO] = file_sum(installation.home / _DEMO)
+    write_record(installation.home, installation.record)
 
 
 def finish(installation: Installation) -> str:
     """Remove what was only needed on the way, and mark the installation complete."""
-    leftovers = ["tmp"] if installation.for_tests else ["tmp", "cache"]
-    for name in leftovers:
-        remove(installation.home / name)
+    if not installation.for_tests:
+        remove_own_folder(cache_folder(installation.home))
+    remove_own_folder(installation.work)
+    for name in ("cache", "tmp"):
+        if f"{name}/" in installation.record[MADE]:
+            with contextlib.suppress(OSError):  # not empty
+                (installation.home / name).rmdir()
     note(installation, complete=True)
     example = f"{installation.launcher} stylize PHOTO RESULT --style PAINTING"
     return f"Scumble {engine.__version__} is ready; try: {example}"
@@ -322,12 +379,21 @@ def _note_packages(
     note(installation, python=python.name.split()[-1], onnxruntime=onnxruntime, plots=plots)
 
 
-def _checked(installation: Installation, command: list[str], what: str, hint: str = "") -> None:
+INSTALL = ("install", "--only-binary=:all:", "--progress-bar=off")
+
+
+def run_pip(
+    installation: Installation, arguments: Iterable[str], what: str, hint: str = ""
+) -> None:
     """Run pip; where it fails, say why in a sentence."""
-    status, output = installation.run(command)
+    log = installation.work / "pip.log"
+    log.unlink(missing_ok=True)
+    pip = [str(installation.python), "-I", "-X", "utf8", "-m", "pip", "--log", str(log)]
+    status, output = installation.run([*pip, *arguments])
     if status:
+        details = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
         message = (
-            f"{what} could not be installed: {explain_pip(output)}{hint} "
+            f"{what} could not be installed: {explain_pip(output + details)}{hint} "
             f"pip's own words are in {installation.log}."
         )
         raise SetupError(message)

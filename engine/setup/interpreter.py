@@ -1,4 +1,4 @@
-"""The installer's step that gives the environment its Python: the system's, or a copy of it.
+"""Step of the installation that makes the environment, with the system's Python or a copy of it.
 
 Standard library only, since install.py runs this before there is anything else.
 """
@@ -8,17 +8,18 @@ from __future__ import annotations
 import sys
 
 from engine.setup import relocatable_python
-from engine.setup.datafolder import remove
+from engine.setup.datafolder import STAMP, claim_folder, remove_own_folder
 from engine.setup.environment import (
     WANTED,
     Python,
-    SetupError,
     choose_python,
+    damaged_packages,
     examine,
     make_environment,
     other_pythons,
 )
-from engine.setup.installation import ASKED, STAMP, Installation, note
+from engine.setup.errors import SetupError
+from engine.setup.installation import ASKED, Installation, note
 from engine.setup.machine import look_at_machine, newest_python
 
 
@@ -30,6 +31,10 @@ def make_python(installation: Installation) -> str:
     present = examine(str(installation.python)) if installation.python.exists() else None
     if not (environment / STAMP).is_file():
         present = None  # an interrupted run left it
+    if present:
+        installation.damaged = damaged_packages(installation.python)
+        if "pip" in installation.damaged:
+            present, installation.damaged = None, {}
     apart = bool(installation.self_contained or installation.record.get("self_contained"))
     copy = relocatable_python.find(installation.home) if apart else None
     settled = not apart or (copy is not None and _stands_alone(installation))
@@ -38,7 +43,7 @@ def make_python(installation: Installation) -> str:
     chosen, reason = _choose(newest)
     if present and settled and present.version[:2] >= chosen.version[:2]:
         return _already(installation, present)
-    said = [reason] if reason else []
+    notes = [reason] if reason else []
     base, where = chosen, chosen.executable
     if apart:
         try:
@@ -56,18 +61,20 @@ def make_python(installation: Installation) -> str:
             if installation.self_contained == ASKED:
                 message = f"--self-contained: {chosen.name} cannot be copied: {error}."
                 raise SetupError(message) from error
-            said.append(f"it could not be copied into the data folder: {error}")
+            notes.append(f"it could not be copied into the data folder: {error}")
             present = examine(str(installation.python)) if present else None
             if present:
-                return f"{_already(installation, present)} ({'; '.join(said)})"
+                return f"{_already(installation, present)} ({'; '.join(notes)})"
     installation.show(f"making an environment with {base.name}")
     if present and base is copy and present.version[:2] == base.version[:2]:
         _exchange(installation, base)
     else:
-        remove(environment)
+        remove_own_folder(environment)
+        claim_folder(installation.home, installation.record, environment.name)
         make_environment(base, environment, installation.run)
+        installation.new_environment, installation.damaged = True, {}
     note(installation, self_contained=_stands_alone(installation))
-    aside = f" ({'; '.join(said)})" if said else ""
+    aside = f" ({'; '.join(notes)})" if notes else ""
     return f"{base.name} from {where}{aside}, now in {environment}."
 
 
@@ -98,7 +105,7 @@ def _exchange(installation: Installation, base: Python) -> None:
     command = [base.executable, "-m", "venv", "--without-pip", str(installation.environment)]
     status, output = installation.run(command)
     if status:
-        remove(installation.environment)
+        remove_own_folder(installation.environment)
         words = output.strip().splitlines() or [f"exit status {status}"]
         message = f"The environment cannot be changed: {words[-1]}. Run this again to make it anew."
         raise SetupError(message)

@@ -1,4 +1,4 @@
-"""The command that users start, in the data folder's bin.
+"""Launcher of the engine: the command that users start, in the data folder's bin.
 
 Standard library only, since install.py runs this before there is anything else.
 """
@@ -32,9 +32,21 @@ rem Starts Scumble's engine. Made by install.py.
 """
 
 
+_SH_START = _SH_LAUNCHER[: _SH_LAUNCHER.index("self=")].encode()
+_CMD_START = _CMD_LAUNCHER[: _CMD_LAUNCHER.index('"%')].replace("\n", "\r\n").encode()
+
+
 def launcher_path(home: Path) -> Path:
     """Return the path of the command, whether or not it exists."""
     return home / "bin" / ("scumble.cmd" if sys.platform == "win32" else "scumble")
+
+
+def is_own_launcher(path: Path) -> bool:
+    """Return whether a file is a launcher that install.py made."""
+    try:
+        return path.read_bytes().startswith((_SH_START, _CMD_START))
+    except OSError:
+        return False
 
 
 def write_launcher(home: Path) -> bool:

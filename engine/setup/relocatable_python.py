@@ -1,4 +1,4 @@
-"""A Python in the data folder that needs no file outside of it, for the engine's environment.
+"""Copy of a Python in the data folder that needs no file outside of it, for the environment.
 
 Programs from Flatpak see the home folder, but another system in place of /usr: an environment
 of the system's Python does not start there. This is a copy of such a Python: its standard library,
@@ -21,8 +21,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from engine.setup.datafolder import remove, replace_file
-from engine.setup.environment import Python, SetupError, environment_base, examine
+from engine.paths import OWN_MARK
+from engine.setup.datafolder import remove, remove_own_folder, replace_file, work_folder
+from engine.setup.environment import Python, environment_base, examine
+from engine.setup.errors import SetupError
 
 FOLDER = "python"
 LIBRARIES = "libraries"
@@ -89,7 +91,7 @@ def make(source: Python, home: Path) -> Python:
     SetupError
         If it cannot be copied, or the copy does not run; the reason, without what to do.
     """
-    folder, fresh = home / FOLDER, home / f"{FOLDER}.new"
+    folder, fresh = home / FOLDER, work_folder(home) / FOLDER
     if sys.platform != "linux":
         message = "that is possible on Linux only"
         raise SetupError(message)
@@ -119,11 +121,12 @@ def make(source: Python, home: Path) -> Python:
     _copy_libraries(loaded, fresh)
     _write_script(fresh, folder / LIBRARIES, loader, about["name"])
     _write_list(fresh, f"{source.name} {source.executable}")
-    remove(folder)
+    (fresh / OWN_MARK).touch()
+    remove_own_folder(folder)
     fresh.rename(folder)
     made = examine(str(python_path(home)))
     if made is None:
-        remove(folder)
+        remove_own_folder(folder)
         message = (
             f"the copy of {source.executable} does not run with its loader {loaded[loader]}, "
             "which has to be of glibc 2.33 or newer"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from engine.setup.environment import SetupError
+from engine.setup.errors import SetupError
 
 ENGINE = ("project", "dependencies")
 PLOTS = ("project.optional-dependencies", "plots")

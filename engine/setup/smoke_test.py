@@ -1,4 +1,4 @@
-"""The installer's trial: a tiny picture, painted by the command that users start.
+"""Smoke test of an installation: a tiny picture, painted by the command that users start.
 
 Standard library only, since install.py runs this before there is anything else.
 """
@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.setup.datafolder import remove
-from engine.setup.environment import SetupError
-from engine.setup.installation import STAMP, Installation, note
+from engine.setup.datafolder import STAMP, remove
+from engine.setup.errors import SetupError
+from engine.setup.installation import Installation, install_engine, install_packages, note
+from engine.setup.interpreter import make_python
 
 _TWO_PICTURES = """
 import sys
@@ -37,23 +38,28 @@ class Trial:
 def check(installation: Installation) -> str:
     """Paint a tiny picture through the launcher, and say where the network ran."""
     trial = paint(installation)
+    if trial.problem and not installation.new_environment:
+        installation.show("making the environment anew, since the engine does not paint")
+        (installation.environment / STAMP).unlink(missing_ok=True)
+        for step in (make_python, install_packages, install_engine):
+            step(installation)
+        trial = paint(installation)
     if trial.problem:
-        # What was there is not good, so the next run makes it anew.
         (installation.environment / STAMP).unlink(missing_ok=True)
         message = (
             f"The engine could not paint a small picture: {trial.problem} "
-            f"Running this again makes its environment anew. Installation's log: {installation.log}"
+            f"The details are in {installation.log}."
         )
         raise SetupError(message)
     note(installation, device=trial.device)
-    did = f"Painted a picture of 64x64 pixels in {trial.seconds:.1f} s; the network ran on: "
-    did += trial.device
+    done = f"Painted a picture of 64x64 pixels in {trial.seconds:.1f} s; the network ran on: "
+    done += trial.device
     wanted = installation.record["onnxruntime"]["distribution"]
     if trial.device == "cpu" and wanted != "onnxruntime":
         return (
-            f"{did}, although {wanted} is installed; '{installation.launcher} doctor' may say why."
+            f"{done}, although {wanted} is installed; '{installation.launcher} doctor' may say why."
         )
-    return f"{did}."
+    return f"{done}."
 
 
 def paint(installation: Installation, before: Iterable[str] = ()) -> Trial:
@@ -66,7 +72,7 @@ def paint(installation: Installation, before: Iterable[str] = ()) -> Trial:
     before : iterable of str
         What the command stands behind, such as a sandbox's.
     """
-    folder = installation.home / "check"
+    folder = installation.work / "check"
     remove(folder)
     folder.mkdir()
     content, style, painted = (str(folder / f"{name}.png") for name in ("content", "style", "out"))
@@ -80,8 +86,8 @@ def paint(installation: Installation, before: Iterable[str] = ()) -> Trial:
         status, output = installation.run([*before, *command, "--iterations", "2", "--json"])
     problem = ""
     if status or not Path(painted).is_file():
-        said = [line for line in output.splitlines() if line.strip() and line[0] != "{"]
-        problem = said[-1] if said else "no reason was given."
+        lines = [line for line in output.splitlines() if line.strip() and line[0] != "{"]
+        problem = lines[-1] if lines else f"it ended with status {status} and without a word."
     remove(folder)
     return Trial(problem, time.monotonic() - began, _device(output))
 

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.__main__ import NEEDS_H5PY
 from models.onnx_format import GraphBuilder
-from models.weights import Layer, obtain
+from models.weights import Layer, ensure_weights
 from tests.models.weight_tools import (
     WRITERS,
     Layers,
     Sources,
     Trap,
     named,
-    quiet,
     refusal,
     run,
     same,
@@ -55,7 +55,7 @@ def test_names_order_and_layout_do_not_matter(layers: Layers, model: Path, tmp_p
     with source.open("wb") as file:
         np.savez_compressed(file, **arrays)
     cache = tmp_path / "vgg16.npz"
-    assert str(source) in obtain(cache, source, quiet)
+    assert str(source) in ensure_weights(cache, source, tmp_path)
     assert same(cache, model)
 
 
@@ -69,7 +69,7 @@ def test_onnx_with_other_data_than_raw(layers: Layers, model: Path, tmp_path: Pa
     source = tmp_path / "model.onnx"
     source.write_bytes(graph.to_bytes())
     cache = tmp_path / "vgg16.npz"
-    obtain(cache, source, quiet)
+    ensure_weights(cache, source, tmp_path)
     assert same(cache, model)
 
 
@@ -77,7 +77,7 @@ def test_a_good_cache_is_kept(model: Path, tmp_path: Path) -> None:
     cache = tmp_path / "vgg16.npz"
     shutil.copyfile(model, cache)
     before = cache.stat()
-    said = obtain(cache, tmp_path / "no such file", quiet)
+    said = ensure_weights(cache, tmp_path / "no such file", tmp_path)
     assert "are there already" in said
     assert "was not needed" in said
     assert cache.stat().st_ino == before.st_ino
@@ -204,7 +204,7 @@ def other_archive(path: Path) -> None:
         ("nothing", lambda path: None, "There is no file"),
     ],
 )
-def test_what_is_not_a_file_of_weights(
+def test_a_file_without_weights_is_refused_with_the_reason(
     name: str, write: Callable[[Path], object], expected: str, tmp_path: Path
 ) -> None:
     source = tmp_path / name
@@ -213,8 +213,10 @@ def test_what_is_not_a_file_of_weights(
     assert not (tmp_path / "mark").exists()
 
 
-def test_keras_file_without_h5py(tmp_path: Path) -> None:
+def test_a_keras_file_without_h5py_has_a_status_of_its_own(tmp_path: Path) -> None:
     source = tmp_path / "vgg16_notop.h5"
     source.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(1000))
     (tmp_path / "h5py.py").write_text("raise ModuleNotFoundError('No module named h5py')\n")
-    assert "needs h5py" in refusal(source, tmp_path, environment={"PYTHONPATH": str(tmp_path)})
+    assert "needs h5py" in refusal(
+        source, tmp_path, environment={"PYTHONPATH": str(tmp_path)}, status=NEEDS_H5PY
+    )

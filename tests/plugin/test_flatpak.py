@@ -1,4 +1,4 @@
-"""install.py on a made-up machine with GIMP from Flatpak."""
+"""install.py on a made-up account with GIMP from Flatpak."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from engine.setup import relocatable_python
 from plugin.flatpak import applications
-from plugin.gimp_profiles import Machine
+from plugin.gimp_profiles import Account
 from tests.made_up import MadeUp, make
 
 FLATPAK = """#!/bin/sh
@@ -156,7 +156,6 @@ def test_it_can_be_asked_for_without_flatpak(made_up: MadeUp, tmp_path: Path) ->
     assert relocatable_python.in_use(home, home / "env")
     record = json.loads((home / "scumble.json").read_text(encoding="utf-8"))
     assert record["self_contained"] is True
-    assert record["looks"] == {"gimp": "plugin.install_steps:gimps"}
 
 
 def test_flatpaks_gimps_are_found_wherever_flatpak_keeps_them(tmp_path: Path) -> None:
@@ -164,34 +163,30 @@ def test_flatpaks_gimps_are_found_wherever_flatpak_keeps_them(tmp_path: Path) ->
         (folder / "app" / name / "current").mkdir(parents=True)
 
     home, own, everybody = tmp_path / "home", tmp_path / "own", tmp_path / "everybody"
-    machine = Machine("linux", home, {}, tmp_path)
-    assert applications(machine) == []
+    account = Account("linux", home, {}, tmp_path)
+    assert applications(account) == []
     put(home / ".local/share/flatpak", "org.gimp.GIMP")
     put(home / ".local/share/flatpak", "org.kde.krita")
     put(tmp_path / "var/lib/flatpak", "org.gimp.GIMP.Nightly")
     put(tmp_path / "var/lib/flatpak", "org.gimp.GIMP")
     (home / ".local/share/flatpak/app/org.gimp.GIMP.Removed").mkdir()
-    assert applications(machine) == ["org.gimp.GIMP", "org.gimp.GIMP.Nightly"]
+    assert applications(account) == ["org.gimp.GIMP", "org.gimp.GIMP.Nightly"]
     for system in ("darwin", "win32"):
-        assert applications(Machine(system, home, {}, tmp_path)) == []
+        assert applications(Account(system, home, {}, tmp_path)) == []
     named = {"FLATPAK_USER_DIR": str(own), "FLATPAK_SYSTEM_DIR": str(everybody)}
-    assert applications(Machine("linux", home, named, tmp_path)) == []
+    assert applications(Account("linux", home, named, tmp_path)) == []
     put(own, "org.gimp.GIMP")
-    assert applications(Machine("linux", home, named, tmp_path)) == ["org.gimp.GIMP"]
+    assert applications(Account("linux", home, named, tmp_path)) == ["org.gimp.GIMP"]
     put(own / "flatpak", "org.gimp.GIMP.Nightly")
-    machine = Machine("linux", home, {"XDG_DATA_HOME": str(own)}, home)
-    assert applications(machine) == ["org.gimp.GIMP.Nightly"]
+    account = Account("linux", home, {"XDG_DATA_HOME": str(own)}, home)
+    assert applications(account) == ["org.gimp.GIMP.Nightly"]
 
 
-def test_the_doctor_looks_at_gimps_because_the_installer_says_so(
-    painter: Painter, tmp_path: Path
-) -> None:
-    """The engine's own code names no module of the plug-in's."""
+def test_the_doctor_has_a_line_for_the_gimps(painter: Painter, tmp_path: Path) -> None:
     checkout = Path(__file__).resolve().parents[2]
     home = tmp_path / "home"
     home.mkdir()
-    record = {"program": "scumble", "looks": {"gimp": "plugin.install_steps:gimps"}}
-    (home / "scumble.json").write_text(json.dumps(record))
+    (home / "scumble.json").write_text('{"program": "scumble"}')
     variables = {**os.environ, "SCUMBLE_HOME": str(home), "HOME": str(painter.user)}
     for name in ("XDG_CONFIG_HOME", "GIMP3_DIRECTORY"):
         variables.pop(name, None)
@@ -201,15 +196,12 @@ def test_the_doctor_looks_at_gimps_because_the_installer_says_so(
         done = subprocess.run(command, cwd=checkout, env=variables, capture_output=True, text=True)
         return json.loads(done.stdout)
 
-    said = doctor()
-    assert said["gimp"] == f"GIMP 3.0: no plug-in in {painter.profile}"
+    assert doctor()["gimp"] == f"GIMP 3.0: no plug-in in {painter.profile}"
     plugin = painter.profile / "plug-ins" / "scumble"
     plugin.mkdir(parents=True)
     (plugin / "scumble.py").write_text("")
-    problems = doctor()["problems"]
-    assert any("GIMP 3.0: damaged" in problem for problem in problems)
-    (home / "scumble.json").write_text('{"program": "scumble"}')
-    assert "gimp" not in doctor()
+    (plugin / "job.py").write_text("")
+    assert any("GIMP 3.0: damaged" in problem for problem in doctor()["problems"])
     (home / "scumble.json").write_text("{")
-    said = doctor()
-    assert any("is not the file that Scumble wrote" in problem for problem in said["problems"])
+    problems = doctor()["problems"]
+    assert any("is not the file that Scumble wrote" in problem for problem in problems)

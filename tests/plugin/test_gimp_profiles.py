@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from plugin.gimp_profiles import (
-    Machine,
-    Place,
+    Account,
+    EngineLocation,
     PluginError,
     Profile,
     find_profiles,
     install,
-    put_everywhere,
+    install_everywhere,
     read_copy,
     remove_everywhere,
     survey,
@@ -33,19 +33,19 @@ FOLDERS = {
 }
 
 
-def user(folder: Path, system: str = "linux", versions=("3.0",), **variables: str) -> Machine:
+def user(folder: Path, system: str = "linux", versions=("3.0",), **variables: str) -> Account:
     """Make a home with GIMPs that have been started once."""
     home = folder / "Müller's home"
     home.mkdir()
     for version in versions:
         (home / FOLDERS[system] / version).mkdir(parents=True)
-    return Machine(system, home, variables, folder / "root")
+    return Account(system, home, variables, folder / "root")
 
 
-def place(machine: Machine, version: str = "1.0") -> Place:
-    data = machine.home / "data"
+def place(account: Account, version: str = "1.0") -> EngineLocation:
+    data = account.home / "data"
     data.mkdir(exist_ok=True)
-    return Place(data / "env" / "bin" / "python", data, version)
+    return EngineLocation(data / "env" / "bin" / "python", data, version)
 
 
 @pytest.fixture
@@ -56,10 +56,10 @@ def profile(tmp_path):
 
 @pytest.mark.parametrize("system", FOLDERS)
 def test_every_gimp_3_of_a_user_is_found(tmp_path, system):
-    machine = user(tmp_path, system, ["2.10", "2.99", "3.0", "3.10", "3.2", "3.2.old"])
-    found = find_profiles(machine)
+    account = user(tmp_path, system, ["2.10", "2.99", "3.0", "3.10", "3.2", "3.2.old"])
+    found = find_profiles(account)
     assert [each.name for each in found] == ["GIMP 3.0", "GIMP 3.2", "GIMP 3.10"]
-    parent = machine.home / FOLDERS[system]
+    parent = account.home / FOLDERS[system]
     assert [each.folder for each in found] == [parent / each for each in ("3.0", "3.2", "3.10")]
     assert found[0].plugin == parent / "3.0" / "plug-ins" / "scumble"
 
@@ -67,60 +67,60 @@ def test_every_gimp_3_of_a_user_is_found(tmp_path, system):
 def test_windows_asks_appdata(tmp_path):
     roaming = tmp_path / "elsewhere"
     (roaming / "GIMP" / "3.2").mkdir(parents=True)
-    machine = user(tmp_path, "win32", [], APPDATA=str(roaming))
-    assert [each.folder for each in find_profiles(machine)] == [roaming / "GIMP" / "3.2"]
+    account = user(tmp_path, "win32", [], APPDATA=str(roaming))
+    assert [each.folder for each in find_profiles(account)] == [roaming / "GIMP" / "3.2"]
 
 
 def test_linux_asks_xdg_and_flatpak_keeps_its_own(tmp_path):
     own = tmp_path / "settings"
     (own / "GIMP" / "3.2").mkdir(parents=True)
-    machine = user(tmp_path, "linux", ["3.0"], XDG_CONFIG_HOME=str(own))
-    folders = [each.folder for each in find_profiles(machine)]
-    assert folders == [own / "GIMP" / "3.2", machine.home / ".config" / "GIMP" / "3.0"]
+    account = user(tmp_path, "linux", ["3.0"], XDG_CONFIG_HOME=str(own))
+    folders = [each.folder for each in find_profiles(account)]
+    assert folders == [own / "GIMP" / "3.2", account.home / ".config" / "GIMP" / "3.0"]
 
 
 def test_flatpaks_own_folders_are_found_too(tmp_path):
     """Flatpak shows its GIMP ~/.config/GIMP, but only where that was there before."""
-    machine = user(tmp_path, "linux", ["3.0"])
+    account = user(tmp_path, "linux", ["3.0"])
     for name in ("org.gimp.GIMP", "org.gimp.GIMP.Nightly", "org.kde.krita"):
-        (machine.home / ".var" / "app" / name / "config" / "GIMP" / "3.2").mkdir(parents=True)
-    (machine.home / ".var/app/org.gimp.GIMP.Old/config").mkdir(parents=True)
-    found = [each.name for each in find_profiles(machine)]
+        (account.home / ".var" / "app" / name / "config" / "GIMP" / "3.2").mkdir(parents=True)
+    (account.home / ".var/app/org.gimp.GIMP.Old/config").mkdir(parents=True)
+    found = [each.name for each in find_profiles(account)]
     assert found == ["GIMP 3.0", "GIMP 3.2 of org.gimp.GIMP", "GIMP 3.2 of org.gimp.GIMP.Nightly"]
 
 
 def test_named_folders_come_first_and_once(tmp_path):
     named = tmp_path / "appimage"
     named.mkdir()
-    machine = user(tmp_path, "linux", ["3.0"], GIMP3_DIRECTORY=str(named))
-    known = machine.home / ".config" / "GIMP" / "3.0"
-    folders = [each.folder for each in find_profiles(machine, [known])]
+    account = user(tmp_path, "linux", ["3.0"], GIMP3_DIRECTORY=str(named))
+    known = account.home / ".config" / "GIMP" / "3.0"
+    folders = [each.folder for each in find_profiles(account, [known])]
     assert folders == [known, named]
-    relative = Machine("linux", machine.home, {"GIMP3_DIRECTORY": "gimp"}, tmp_path)
-    assert find_profiles(relative)[0].folder == machine.home / "gimp"
-    empty = Machine("linux", machine.home, {"GIMP3_DIRECTORY": ""}, tmp_path)
+    relative = Account("linux", account.home, {"GIMP3_DIRECTORY": "gimp"}, tmp_path)
+    assert find_profiles(relative)[0].folder == account.home / "gimp"
+    empty = Account("linux", account.home, {"GIMP3_DIRECTORY": ""}, tmp_path)
     assert [each.folder for each in find_profiles(empty)] == [known]
 
 
 def test_no_gimp_is_said(tmp_path):
-    machine = user(tmp_path, versions=[])
-    (said,) = put_everywhere(place(machine), CHECKOUT, machine)
+    account = user(tmp_path, versions=[])
+    (said,) = install_everywhere(place(account), CHECKOUT, account)
     assert said.startswith("No GIMP 3 was found.")
     assert "--gimp-dir" in said
 
 
 def test_a_snap_is_refused_with_a_way_out(tmp_path):
-    machine = user(tmp_path)
-    (machine.home / "snap" / "gimp").mkdir(parents=True)
-    said = put_everywhere(place(machine), CHECKOUT, machine)
+    account = user(tmp_path)
+    (account.home / "snap" / "gimp").mkdir(parents=True)
+    said = install_everywhere(place(account), CHECKOUT, account)
     assert said[0].startswith("GIMP 3.0: the plug-in is in ")
     assert "Snap" in said[1]
     assert "install GIMP from your distribution or from Flatpak" in said[1]
 
 
 def test_the_copy_is_whole_and_can_be_started(tmp_path, profile):
-    machine = user(tmp_path, versions=[])
-    said = install(profile, place(machine), JOB)
+    account = user(tmp_path, versions=[])
+    said = install(profile, place(account), JOB)
     assert said == f"GIMP 3.0: the plug-in is in {profile.plugin}"
     names = {path.name for path in profile.plugin.iterdir()}
     sources = {path.name for path in (CHECKOUT / "plugin" / "scumble").glob("*.py")}
@@ -132,7 +132,7 @@ def test_the_copy_is_whole_and_can_be_started(tmp_path, profile):
     if os.name != "nt":
         assert os.access(profile.plugin / "scumble.py", os.X_OK)
     data = json.loads((profile.plugin / "engine.json").read_text(encoding="utf-8"))
-    assert data["home"] == str(machine.home / "data")
+    assert data["home"] == str(account.home / "data")
     assert data["version"] == "1.0"
     assert [path.name for path in profile.folder.iterdir()] == ["plug-ins"]
     assert [path.name for path in (profile.folder / "plug-ins").iterdir()] == ["scumble"]
@@ -164,11 +164,11 @@ def test_windows_are_imported_only_when_they_are_shown():
 
 
 def test_a_new_version_replaces_the_old_one(tmp_path, profile):
-    machine = user(tmp_path, versions=[])
-    install(profile, place(machine, "1.0"), JOB)
+    account = user(tmp_path, versions=[])
+    install(profile, place(account, "1.0"), JOB)
     (profile.plugin / "old_module.py").write_text("")
-    assert install(profile, place(machine, "1.0"), JOB).endswith("was put in anew")
-    assert install(profile, place(machine, "2.0"), JOB).endswith("replaces version 1.0")
+    assert install(profile, place(account, "1.0"), JOB).endswith("was installed again")
+    assert install(profile, place(account, "2.0"), JOB).endswith("replaces version 1.0")
     assert not (profile.plugin / "old_module.py").exists()
     copy = read_copy(profile)
     assert copy is not None
@@ -196,41 +196,41 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     blocked = tmp_path / "3.0"
     blocked.mkdir()
     (blocked / "plug-ins").write_text("a file")
-    machine = user(tmp_path, versions=["3.2"])
+    account = user(tmp_path, versions=["3.2"])
     with pytest.raises(PluginError, match="Close GIMP, see that the folder can be written"):
-        put_everywhere(place(machine), CHECKOUT, machine, [blocked])
-    served = Profile("", machine.home / ".config" / "GIMP" / "3.2")
+        install_everywhere(place(account), CHECKOUT, account, [blocked])
+    served = Profile("", account.home / ".config" / "GIMP" / "3.2")
     assert read_copy(served) is not None
 
 
 def test_uninstalling_removes_ours_only(tmp_path):
-    machine = user(tmp_path, versions=["3.0", "3.2"])
-    ours = place(machine)
-    put_everywhere(ours, CHECKOUT, machine)
-    other = machine.home / ".config/GIMP/3.0/plug-ins/other"
+    account = user(tmp_path, versions=["3.0", "3.2"])
+    ours = place(account)
+    install_everywhere(ours, CHECKOUT, account)
+    other = account.home / ".config/GIMP/3.0/plug-ins/other"
     other.mkdir()
-    (second,) = [each for each in find_profiles(machine) if each.name == "GIMP 3.2"]
-    theirs = Place(ours.python, machine.home / "their data", "1.0")
+    (second,) = [each for each in find_profiles(account) if each.name == "GIMP 3.2"]
+    theirs = EngineLocation(ours.python, account.home / "their data", "1.0")
     install(second, theirs, JOB)
-    said = remove_everywhere(ours.home, machine)
+    said = remove_everywhere(ours.home, account)
     assert len(said) == 1
     assert said[0].startswith("GIMP 3.0: the plug-in was removed from ")
     assert other.is_dir()
     assert read_copy(second) is not None
-    assert remove_everywhere(ours.home, machine) == []
-    assert not list((machine.home / ".config/GIMP/3.0").glob(".scumble*"))
+    assert remove_everywhere(ours.home, account) == []
+    assert not list((account.home / ".config/GIMP/3.0").glob(".scumble*"))
 
 
 def test_the_survey_says_what_does_not_match(tmp_path):
-    machine = user(tmp_path, versions=["3.0", "3.2", "3.4", "3.6", "3.8"])
-    ours = place(machine, "2.0")
-    profiles = find_profiles(machine)
+    account = user(tmp_path, versions=["3.0", "3.2", "3.4", "3.6", "3.8"])
+    ours = place(account, "2.0")
+    profiles = find_profiles(account)
     install(profiles[0], ours, JOB)
-    install(profiles[1], place(machine, "1.0"), JOB)
+    install(profiles[1], place(account, "1.0"), JOB)
     install(profiles[2], ours, JOB)
     (profiles[2].plugin / "engine.json").write_text("{")
-    install(profiles[3], Place(ours.python, tmp_path / "theirs", "1.0"), JOB)
-    lines = survey(ours.home, "2.0", machine)
+    install(profiles[3], EngineLocation(ours.python, tmp_path / "theirs", "1.0"), JOB)
+    lines = survey(ours.home, "2.0", account)
     assert [fits for _, fits in lines] == [True, False, False, True, True]
     assert lines[0][0].startswith("GIMP 3.0: version 2.0, in ")
     assert "version 1.0, but the engine is 2.0" in lines[1][0]

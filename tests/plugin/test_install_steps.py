@@ -32,7 +32,7 @@ def test_install_and_uninstall(tmp_path: Path) -> None:
 
     # The named folder is remembered.
     again = made_up.install("--home", home, **user)
-    assert f"the plug-in in {named / 'plug-ins' / 'scumble'} was put in anew" in again.stdout
+    assert f"the plug-in in {named / 'plug-ins' / 'scumble'} was installed again" in again.stdout
 
     removed = made_up.install("--home", home, "--uninstall", **user)
     assert removed.returncode == 0, removed.stderr

@@ -18,7 +18,7 @@ def doctor(*options, home, folder, **more):
     return scumble("doctor", *options, home=home, folder=folder, **more)
 
 
-def test_a_machine_that_works(model_home, tmp_path):
+def test_on_a_machine_that_works_every_line_says_so(model_home, tmp_path):
     done = doctor(home=model_home, folder=tmp_path)
     assert done.returncode == 0, done.stdout
     assert done.stderr == ""
@@ -38,23 +38,24 @@ def test_a_machine_that_works(model_home, tmp_path):
     assert "blas" in found["blas"].lower() or "accelerate" in found["blas"].lower()
     assert found["blas"].endswith(("threads while it computes: 1", "not limited"))
     assert "usable of" in found["cores"]
+    assert found["files"].startswith("all files")
+    assert found["painting"].startswith("16x16 pixels in ")
     # All values begin in the same column.
     starts = {len(line) - len(re.split(r"  +", line, maxsplit=1)[1]) for line in lines[:8]}
     assert len(starts) == 1
 
 
-def test_json(model_home, tmp_path):
-    text = doctor(home=model_home, folder=tmp_path).stdout
+def test_json_has_the_same_lines_and_no_problems(model_home, tmp_path):
     done = doctor("--json", home=model_home, folder=tmp_path)
     assert done.returncode == 0
     report = json.loads(done.stdout)
     assert report.pop("problems") == []
-    assert report["model"] in text
+    assert str(model_home) in report["model"]
     assert report["numpy"] == metadata.version("numpy")
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut off", "another file"])
-def test_a_model_that_is_broken(model_home, tmp_path, damage):
+def test_broken_weights_are_one_problem_with_a_remedy(model_home, tmp_path, damage):
     file = model_home / "models" / "vgg16.npz"
     content = file.read_bytes()
     file.unlink()
@@ -70,7 +71,7 @@ def test_a_model_that_is_broken(model_home, tmp_path, damage):
     assert broken[0].endswith(".")
 
 
-def test_an_empty_data_folder(tmp_path):
+def test_a_missing_data_folder_is_named_and_not_made(tmp_path):
     done = doctor("--json", home=tmp_path / "nowhere", folder=tmp_path)
     assert done.returncode == 1
     problems = json.loads(done.stdout)["problems"]
@@ -83,7 +84,7 @@ def test_an_empty_data_folder(tmp_path):
     "package, name", [("numpy", "numpy"), ("scipy", "scipy"), ("PIL", "pillow"),
                       ("onnxruntime", "onnxruntime")]
 )  # fmt: skip
-def test_a_package_that_is_missing(model_home, tmp_path, package, name):
+def test_a_missing_package_is_the_first_problem(model_home, tmp_path, package, name):
     before = f"""
 import importlib.abc, sys
 class Missing(importlib.abc.MetaPathFinder):
@@ -101,7 +102,7 @@ sys.meta_path.insert(0, Missing())
     assert "install.py" in broken[0]
 
 
-def test_two_onnxruntimes(model_home, tmp_path):
+def test_two_onnxruntimes_are_refused(model_home, tmp_path):
     for name in ("onnxruntime", "onnxruntime-gpu"):
         folder = tmp_path / "site" / f"{name.replace('-', '_')}-1.26.0.dist-info"
         folder.mkdir(parents=True)
@@ -121,7 +122,7 @@ def test_two_onnxruntimes(model_home, tmp_path):
         ("devices.open_session = lambda *arguments: 1 / 0", "division by zero"),
     ],
 )
-def test_a_device_that_does_not_work(model_home, tmp_path, patch, words):
+def test_a_device_that_fails_is_one_problem_with_a_remedy(model_home, tmp_path, patch, words):
     before = f"from engine import devices\n{patch}\n"
     done = doctor(home=model_home, folder=tmp_path, before=before)
     assert done.returncode == 1
@@ -131,6 +132,24 @@ def test_a_device_that_does_not_work(model_home, tmp_path, patch, words):
     assert "install.py" in broken
 
 
-def test_memory():
+def test_free_memory_is_part_of_all_memory():
     total, free = memory()
     assert 0 <= free <= total
+
+
+def test_everything_that_painting_imports_is_imported(model_home, tmp_path):
+    before = "import sys\nsys.modules['PIL.ImageCms'] = None\n"
+    done = doctor(home=model_home, folder=tmp_path, before=before)
+    assert done.returncode == 1
+    assert "Everything works." not in done.stdout
+    (broken,) = [line for line in done.stdout.splitlines() if line.startswith("Broken: ")]
+    assert "ImageCms" in broken
+    assert "un install.py again" in broken
+
+
+def test_painting_is_tried_and_a_failure_is_a_problem(model_home, tmp_path):
+    before = "from engine import run\nrun.read_picture = lambda *given, **more: 1 / 0\n"
+    done = doctor(home=model_home, folder=tmp_path, before=before)
+    assert done.returncode == 1
+    (broken,) = [line for line in done.stdout.splitlines() if line.startswith("Broken: ")]
+    assert "16x16 pixels cannot be painted" in broken

@@ -1,20 +1,24 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from engine.setup.environment import (
     Python,
-    SetupError,
     choose_python,
     clean_variables,
+    damaged_packages,
+    environment_python,
     examine,
-    explain_pip,
     launcher_paths,
 )
+from engine.setup.errors import SetupError
+from tests.made_up import write_wheel
 
 NEWEST = (3, 14)
 
@@ -95,46 +99,10 @@ def test_the_listing_of_windows_launcher() -> None:
     ]
 
 
-RETRYING = (
-    "WARNING: Retrying (Retry(total=0, connect=None, read=None, redirect=None, status=None)) after "
-    "connection broken by 'NewConnectionError('<pip._vendor.urllib3.connection.HTTPSConnection "
-    "object>: Failed to establish a new connection: [Errno -3] Temporary failure in name "
-    "resolution')': /simple/numpy/\n"
-)
-NONE_FOUND = (
-    "ERROR: Could not find a version that satisfies the requirement onnxruntime<2,>=1.19 "
-    "(from versions: none)\nERROR: No matching distribution found for onnxruntime<2,>=1.19\n"
-)
-OS_ERROR = "ERROR: Could not install packages due to an OSError: "
-
-
-@pytest.mark.parametrize(
-    "output, sentence",
-    [
-        (RETRYING + NONE_FOUND, "the package index cannot be reached"),
-        (NONE_FOUND, "there is no onnxruntime<2,>=1.19 for this Python"),
-        (OS_ERROR + "[Errno 28] No space left on device\n", "the disk is full"),
-        (OS_ERROR + "[WinError 5] Access is denied: 'C:\\\\x.pyd'\n", "close whatever still uses"),
-        ("There was a problem: SSLError(SSLCertVerificationError(1, '[SSL: ", "certificate"),
-        ("ERROR: ResolutionImpossible: for help visit\n", "exclude each other"),
-        (
-            "Collecting numpy\nERROR: Something quite new happened\nnext line\n",
-            "ERROR: Something quite new happened.",
-        ),
-        ("", "no reason was given."),
-    ],
-)
-def test_pips_words_become_a_sentence(output: str, sentence: str) -> None:
-    said = explain_pip(output)
-    assert sentence in said
-    assert said.endswith(".")
-    assert "\n" not in said
-
-
 def test_nothing_leads_pip_or_python_astray(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    astray = ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_USER", "PIP_PREFIX")
+    astray = ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_LOG")
     for name in astray:
         monkeypatch.setenv(name, "/elsewhere")
     monkeypatch.delenv("PIP_CACHE_DIR", raising=False)
@@ -143,5 +111,30 @@ def test_nothing_leads_pip_or_python_astray(
     inside = ("SCUMBLE_HOME", "TMPDIR", "TEMP", "TMP", "PIP_CACHE_DIR")
     assert all(Path(variables[name]).is_relative_to(tmp_path) for name in inside)
     assert variables["PATH"] == os.environ["PATH"]
+    assert variables["PIP_USER"] == "0"
+    for name in ("PIP_INDEX_URL", "PIP_PROXY", "PIP_CERT", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "the user's own")
+        assert clean_variables(tmp_path)[name] == "the user's own"
     monkeypatch.setenv("PIP_CACHE_DIR", "/the/users/own")
     assert clean_variables(tmp_path)["PIP_CACHE_DIR"] == "/the/users/own"
+
+
+def test_a_missing_changed_or_emptied_file_of_a_package_is_found(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
+    packages = next((tmp_path / "env").rglob("site-packages"))
+    wheel = write_wheel(tmp_path, "any_thing", "1.0", {"thing/a.py": "x = 1", "thing/b.py": "y"})
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(packages)
+    python = environment_python(tmp_path / "env")
+    assert damaged_packages(python) == {}
+    for text in ("x = 2", "\0" * 5, ""):
+        (packages / "thing" / "a.py").write_text(text)
+        assert damaged_packages(python) == {"any-thing": "1.0"}
+    (packages / "thing" / "a.py").unlink()
+    assert damaged_packages(python) == {"any-thing": "1.0"}
+    (packages / "thing" / "a.py").write_text("x = 1")
+    assert damaged_packages(python) == {}
+    (packages / "any_thing-1.0.dist-info" / "METADATA").unlink()
+    assert damaged_packages(python) == {"any-thing": "1.0"}
+    with pytest.raises(SetupError, match="cannot be run"):
+        damaged_packages(tmp_path / "none")

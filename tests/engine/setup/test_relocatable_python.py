@@ -14,12 +14,12 @@ import pytest
 from engine.setup import relocatable_python
 from engine.setup.environment import (
     Python,
-    SetupError,
     environment_base,
     environment_python,
     examine,
     make_environment,
 )
+from engine.setup.errors import SetupError
 from tests.bare_root import run_in_bare_root
 
 ABOUT = """

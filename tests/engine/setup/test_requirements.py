@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.setup.environment import SetupError
+from engine.setup.errors import SetupError
 from engine.setup.requirements import (
     ENGINE,
     PLOTS,

@@ -1,0 +1,7 @@
+"""Error of the installer. Standard library only."""
+
+from __future__ import annotations
+
+
+class SetupError(ValueError):
+    """A step of the installation failed; the message is a sentence for the user."""
