@@ -23,7 +23,7 @@ import numpy as np
 BLOCK = 1 << 14
 """Values that are processed at a time: small enough for the cache and for one BLAS thread."""
 
-FIRST_CHANGE = 2.0
+FIRST_CHANGE = 16.0
 """Root mean square of the first step, in units of 0..255."""
 
 SUFFICIENT = 1e-4
@@ -31,9 +31,6 @@ SUFFICIENT = 1e-4
 
 MOST_TRIALS = 12
 """Evaluations along one direction before it is given up."""
-
-GROWTH = 4.0
-"""Factor of the steps along the gradient where the loss curves downward."""
 
 LEAST_CURVATURE = 1e-8
 """Pairs with ``s.y`` below this share of ``|s| |y|`` say nothing of use about the curvature."""
@@ -58,7 +55,7 @@ class ProjectedLbfgs:
     start : ndarray
         Of any shape; clipped to the bounds.
     low, high : float or ndarray of the same shape
-        The bounds. Equal ones pin a value.
+        The bounds, which are finite. Equal ones pin a value.
     memory : int
         Pairs that the estimate of the curvature is made of.
 
@@ -122,8 +119,6 @@ class ProjectedLbfgs:
             np.subtract(self._trial, self._picture, out=self._s[row])
             np.subtract(gradient, self._gradient, out=self._y[row])
             self._scale = sy / yy
-        else:
-            self._scale *= GROWTH
         self._picture, self._trial = self._trial, self._picture
         self._gradient[:] = gradient
         decrease = self._loss - loss
@@ -148,10 +143,15 @@ class ProjectedLbfgs:
         if not products[-1, -1]:
             self.converged = True
             return
-        if not self._scale:
-            free = sum(np.count_nonzero(self._free(part)) for part in self._parts())
-            self._scale = FIRST_CHANGE / math.sqrt(products[-1, -1] / free)
-        weights = self._two_loops(products)
+        if self._scale:
+            self._combine(self._two_loops(products))
+        else:
+            self._aim_at_bounds()
+        self._trials = 0
+        self._try(1.0)
+
+    def _combine(self, weights: np.ndarray) -> None:
+        """Set the direction to a weighted sum of all s, all y and the gradient."""
         pairs = len(self._order)
         for part in self._parts():
             into = self._direction[part]
@@ -159,8 +159,22 @@ class ProjectedLbfgs:
             into += weights[:pairs] @ self._s[:pairs, part]
             into += weights[pairs:-1] @ self._y[:pairs, part]
             into *= self._free(part)
-        self._trials = 0
-        self._try(1.0)
+
+    def _aim_at_bounds(self) -> None:
+        """Set the first direction, while nothing is known of the curvature.
+
+        Every value moves by the same share of its way to the bound that it descends to. So does
+        L-BFGS-B, whose first Cauchy point lies on the bounds where the loss is as steep as here.
+        The gradient itself would move few values far, and take several evaluations more.
+        """
+        total = 0.0
+        for part in self._parts():
+            into, gradient = self._direction[part], self._gradient[part]
+            into[:] = np.where(gradient > 0, _part(self._low, part), _part(self._high, part))
+            into -= self._picture[part]
+            into *= gradient != 0
+            total += float(into @ into)
+        self._direction *= np.float32(FIRST_CHANGE / math.sqrt(total / self._picture.size))
 
     def _products(self) -> np.ndarray:
         """Return the inner products of all s, all y and the gradient over the free values.
