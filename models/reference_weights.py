@@ -16,7 +16,7 @@ from models.vgg16 import CONVOLUTIONS, LAYERS
 
 
 class WeightsError(ValueError):
-    """Weights that cannot be had or used; the message is one sentence for the user."""
+    """Weights that cannot be found or used; the message is one sentence for the user."""
 
 
 class Layer(NamedTuple):

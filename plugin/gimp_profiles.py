@@ -262,7 +262,7 @@ def install(profile: Profile, location: EngineLocation, job: Path, source: Path 
             old.rename(target)
         message = (
             f"The plug-in cannot be installed into {target}: {error.strerror or error}. "
-            "Close GIMP, see that the folder can be written, then run install.py again."
+            "Close GIMP, make sure that the folder can be written to, then run install.py again."
         )
         raise PluginError(message) from error
     if before is None:

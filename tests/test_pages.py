@@ -101,6 +101,19 @@ def test_the_page_on_the_command_line_lists_every_option_with_its_default(
             assert listed[option_name(described)] == shown
 
 
+def test_the_page_on_installing_lists_every_option_of_the_installer(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    page = TEXTS[CHECKOUT / "docs" / "install.md"]
+    listed = set(re.findall(r"^\| `(--[\w-]+)", page, re.MULTILINE))
+    options: set[str] = set()
+    for command in ("", "demo"):
+        with pytest.raises(SystemExit):
+            installer().read_options(["--help"], command)
+        options |= set(re.findall(r"^  (--[\w-]+)", capsys.readouterr().out, re.MULTILINE))
+    assert listed == options
+
+
 @pytest.mark.parametrize("title, names", [("method", METHODS), ("propagation", PROPAGATIONS)])
 def test_the_page_on_the_method_describes_every_choice(title: str, names: Iterable[str]) -> None:
     page = TEXTS[CHECKOUT / "docs" / "method.md"]

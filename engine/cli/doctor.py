@@ -68,7 +68,7 @@ def examine(*, as_json: bool = False) -> int:
     """Print a report on standard output; return 1 if something is broken, else 0."""
     findings = [_guarded(name, check) for name, check in _CHECKS.items()]
     if any(each.problem for each in findings):
-        findings.append(Finding("painting", "not tried, because of what is broken"))
+        findings.append(Finding("painting", "not tried, because something else is broken"))
     else:
         findings.append(_guarded("painting", _painting))
     problems = [each.problem for each in findings if each.problem]
@@ -182,7 +182,7 @@ def _device() -> Finding:
     value = f"{device}, {session.get_providers()[0]}, verified with a tiny network"
     if sums[0, 0, 8, 8] != 27:  # three channels of a full 3x3 window of ones
         return Finding("device", value, f"The network computes wrongly on {device}; {REPAIR}.")
-    return Finding("device", value, f"{notice} Look at the driver, or {REPAIR}." if notice else "")
+    return Finding("device", value, f"{notice} Check the driver, or {REPAIR}." if notice else "")
 
 
 def _model() -> Finding:

@@ -449,5 +449,5 @@ def explain_os_error(error: OSError) -> str:
             "or name another folder with --home."
         )
     if error.errno == errno.EROFS:
-        return f"The disk can only be read{what}; name another folder with --home."
+        return f"The disk is read-only{what}; name another folder with --home."
     return f"The system says: {error.strerror or error}{what}."

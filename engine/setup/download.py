@@ -56,7 +56,7 @@ def download(
     Raises
     ------
     SetupError
-        If the file cannot be had; the message is a sentence.
+        If the file cannot be fetched; the message is a sentence.
     OSError
         If it cannot be written.
     """

@@ -202,7 +202,8 @@ def begin(installation: Installation) -> str:
     if before is None:
         return f"Scumble {engine.__version__} goes into {home}."
     if before.get("complete"):
-        return f"Scumble {before.get('version')} is in {home}; missing and old parts are made new."
+        version = before.get("version")
+        return f"Scumble {version} is in {home}; missing and outdated parts are replaced."
     return f"An earlier run in {home} was not finished; this one continues it."
 
 
@@ -217,7 +218,7 @@ def install_packages(installation: Installation) -> str:
         outside = relocatable_python.complete(home, environment, installation.python)
     except SetupError as error:
         (environment / STAMP).unlink(missing_ok=True)
-        message = f"The packages cannot be loaded: {error}. Run this again to make them anew."
+        message = f"The packages cannot be loaded: {error}. Run this again to reinstall them."
         raise SetupError(message) from error
     if outside:
         return f"{done} They load from outside of the data folder: {', '.join(outside)}."

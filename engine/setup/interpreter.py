@@ -107,5 +107,5 @@ def _exchange(installation: Installation, base: Python) -> None:
     if status:
         remove_own_folder(installation.environment)
         words = output.strip().splitlines() or [f"exit status {status}"]
-        message = f"The environment cannot be changed: {words[-1]}. Run this again to make it anew."
+        message = f"The environment cannot be changed: {words[-1]}. Run this again to rebuild it."
         raise SetupError(message)

@@ -87,7 +87,7 @@ def paint(installation: Installation, before: Iterable[str] = ()) -> Trial:
     problem = ""
     if status or not Path(painted).is_file():
         lines = [line for line in output.splitlines() if line.strip() and line[0] != "{"]
-        problem = lines[-1] if lines else f"it ended with status {status} and without a word."
+        problem = lines[-1] if lines else f"it ended with status {status} and printed nothing."
     remove(folder)
     return Trial(problem, time.monotonic() - began, _device(output))
 

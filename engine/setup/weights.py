@@ -80,7 +80,7 @@ def _fetch(installation: Installation) -> str:
             raise SetupError(message)
         problems.append(f"{name}: {message}")
     message = (
-        f"The weights cannot be had. {' '.join(problems)} "
+        f"The weights cannot be fetched. {' '.join(problems)} "
         "Name a file that has them with --weights, or an address with --weights-url."
     )
     raise SetupError(message)

@@ -197,7 +197,7 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     blocked.mkdir()
     (blocked / "plug-ins").write_text("a file")
     account = user(tmp_path, versions=["3.2"])
-    with pytest.raises(PluginError, match="Close GIMP, see that the folder can be written"):
+    with pytest.raises(PluginError, match="Close GIMP, make sure that the folder can be written"):
         install_everywhere(place(account), CHECKOUT, account, [blocked])
     served = Profile("", account.home / ".config" / "GIMP" / "3.2")
     assert read_copy(served) is not None
