@@ -9,6 +9,8 @@ The method is gradient projection (Bertsekas 1982) with a limited-memory BFGS di
    arrays gives all inner products, and a second pass the direction (Chen, Wang and Zhou 2014);
 3. searches along the projected path ``P(x + t d)`` for a sufficient decrease (Armijo).
 
+The first step, for which there are no pairs, aims at the bounds instead.
+
 Arrays are float32 and are processed by blocks; inner products are accumulated in float64.
 """
 
