@@ -17,9 +17,11 @@ from engine.setup.weights import PACKAGE_SHA256
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 ENGINE = """
-import json, os, sys, time
+import importlib.util, json, os, sys, time
 from pathlib import Path
 if sys.argv[1] == "stylize":
+    if importlib.util.find_spec("numpy.stray"):
+        sys.exit("scumble stylize: A stray file is in the way.")
     if os.environ.get("MADE_UP_ENGINE") == "broken":
         sys.exit("scumble stylize: The made-up engine is broken.")
     time.sleep(0.5)

@@ -269,6 +269,30 @@ def test_an_engine_that_cannot_paint_is_no_installation(made_up: MadeUp, home: P
     assert record(home)["complete"] is True
 
 
+@pytest.mark.parametrize("name", ["scipy/__init__.py", "PIL/Image.py", "pip/__main__.py"])
+def test_a_package_with_a_missing_file_is_mended_in_one_run(
+    made_up: MadeUp, home: Path, name: str
+) -> None:
+    file = next((home / "env").rglob("site-packages")) / name
+    content = file.read_bytes()
+    file.unlink()
+    done = made_up.install("--home", home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert file.read_bytes() == content
+    assert record(home)["complete"] is True
+
+
+def test_an_engine_that_does_not_paint_gets_a_new_environment_in_one_run(
+    made_up: MadeUp, home: Path
+) -> None:
+    """The stray file belongs to no package, so only painting finds it."""
+    stray = next((home / "env").rglob("site-packages")) / "numpy" / "stray.py"
+    stray.write_text("")
+    done = made_up.install("--home", home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not stray.exists()
+
+
 def test_an_environment_whose_python_is_gone_is_made_anew(made_up: MadeUp, home: Path) -> None:
     python = Path(python_of(home))
     python.unlink()
