@@ -1,7 +1,7 @@
 """Reference of the original weights: their shapes and sums, and the search for them in arrays.
 
 The 13 convolutions are those of the Visual Geometry Group's VGG-16 (CREDITS.md). An array counts
-as original only when its sum says so, whatever it is called in the file that it came from.
+as original only if its sum agrees; its name in the file does not matter.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Readers of the files that have the original weights; nothing is ever unpickled.
 
-The kind of a file is told by its content, not by its name: a zip archive with an ONNX file in it
+A file's kind is recognized by its content, not by its name: a zip archive with an ONNX file in it
 (a wheel), a zip archive of NumPy arrays (.npz), a Keras file (HDF5), or an ONNX file.
 """
 
@@ -29,10 +29,10 @@ MAX_HEADER = 65_535
 
 DAMAGES = (
     *(ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, struct.error),
-    # What zipfile says of encrypted members; of newer versions of the format, a kind of it.
+    # zipfile raises it for encrypted members, and a subclass for newer versions of the format.
     RuntimeError,
 )
-"""What reading a damaged archive can end in."""
+"""Errors that reading a damaged archive can raise."""
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -129,7 +129,7 @@ def _open(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> zipfile.ZipExtFi
 
 
 def damage(error: Exception) -> str:
-    """Say what one of DAMAGES means for a file."""
+    """Return the meaning of one of DAMAGES for a file."""
     # A wrong offset inside a damaged archive is the system's invalid argument.
     if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
         return f"cannot be read: {error.strerror}"

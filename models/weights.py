@@ -94,7 +94,7 @@ def load_weights(cache: Path) -> dict[str, Layer]:
 
 
 def check_cache(cache: Path) -> str:
-    """Return '' if the weights can be loaded and are the original ones, else what is wrong."""
+    """Return '' if the weights can be loaded and are the original ones, else the fault."""
     try:
         load_weights(cache)
     except WeightsError as error:

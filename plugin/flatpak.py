@@ -1,4 +1,4 @@
-"""GIMP from Flatpak: whether it is there, and whether the engine starts inside its sandbox.
+"""GIMP from Flatpak: finding it, and trying the engine inside of its sandbox.
 
 Standard library only: install.py runs this.
 """
@@ -34,7 +34,7 @@ def applications(account: Account) -> list[str]:
 
 
 def try_engine(installation: Installation, application: str, user: Path) -> str:
-    """Let the engine paint inside the sandbox; say how it went, and what to do if it failed.
+    """Let the engine paint inside the sandbox; return the result, with a remedy if it failed.
 
     Parameters
     ----------

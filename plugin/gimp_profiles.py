@@ -87,7 +87,7 @@ class EngineLocation:
 class InstalledPlugin:
     """The plug-in in a GIMP.
 
-    `version` and `home` are what its file says; empty where that is missing or damaged.
+    `version` and `home` come from its file; empty if that is missing or damaged.
     """
 
     profile: Profile
@@ -112,7 +112,7 @@ class InstalledPlugin:
 def install_everywhere(
     location: EngineLocation, checkout: Path, account: Account, more: Iterable[Path] = ()
 ) -> list[str]:
-    """Install the plug-in into every GIMP of the user; return what was done and what was not.
+    """Install the plug-in into every GIMP of the user; return a sentence for each.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def install_everywhere(
 
 
 def remove_everywhere(home: Path, account: Account, more: Iterable[Path] = ()) -> list[str]:
-    """Remove the plug-in that belongs to a data folder from every GIMP; return what was removed.
+    """Remove the plug-in that belongs to a data folder from every GIMP; return a sentence for each.
 
     Raises
     ------
@@ -251,7 +251,7 @@ def install(profile: Profile, location: EngineLocation, job: Path, source: Path 
         for name in ("__init__.py", "methods.py"):
             shutil.copyfile(job.with_name(name), new / "engine" / name)
         (new / PLACE).write_text(location.text(), encoding="utf-8")
-        # Without the run bit GIMP does not see it, and says nothing.
+        # Without the run bit GIMP ignores it silently.
         (new / f"{NAME}.py").chmod(0o755)
         if target.exists():
             target.rename(old)

@@ -1,4 +1,4 @@
-"""The installer's data folder: its record, its lock, what in it is Scumble's, and its removal.
+"""Data folder of the installer: its record, its lock, the files that are Scumble's, its removal.
 
 A data folder may also be a folder of the user's own. So install.py removes only what it made:
 folders that carry a mark inside (`OWN_FOLDERS`), and files that the record lists by name.
@@ -40,7 +40,7 @@ A file's value is its SHA-256 sum, or empty where the file may change; a folder 
 CREATED_HOME = "created_home"
 
 STAMP = "installed.json"
-"""The file in the environment that says that its packages are complete."""
+"""The file in the environment that marks its packages as complete."""
 
 OWN_FOLDERS = ("env", "python", "app", "tmp/scumble", "cache/scumble")
 """Folders in the data folder that belong to Scumble with everything in them, if marked."""
@@ -112,7 +112,7 @@ def _made_by_0_1_0(home: Path) -> dict[str, str]:
 
 
 def upgrade_record(home: Path, record: dict[str, Any]) -> None:
-    """Give the record of version 0.1.0 a list of what is Scumble's, and its folders their marks."""
+    """Add the list of files to a record of version 0.1.0, and the marks to its folders."""
     if MADE not in record:
         record[MADE] = _made_by_0_1_0(home)
         for name, sign in _SIGNS.items():
@@ -121,7 +121,7 @@ def upgrade_record(home: Path, record: dict[str, Any]) -> None:
 
 
 def check_free(home: Path, *, for_tests: bool) -> None:
-    """Check that Scumble can be installed into a folder without touching what is not its own.
+    """Check that Scumble can be installed into a folder without touching other files.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def claim_file(home: Path, record: dict[str, Any], name: str) -> Path:
     """Return the path of a file that is about to be made, listed in the record as Scumble's.
 
     The folders above it are made and listed too. The record is written before, so that an
-    interruption never leaves a file that nobody owns.
+    interruption never leaves a file that is not listed.
 
     Raises
     ------
@@ -221,7 +221,7 @@ def locked(
     home : Path
         The data folder.
     log : callable
-        Is told once if this has to wait.
+        Is called once with a sentence if this has to wait.
     create : bool
         Whether to make the folder where there is none.
 
@@ -300,7 +300,7 @@ def uninstall(home: Path, log: Callable[[str], None]) -> str:
     Returns
     -------
     str
-        One sentence that names what was removed and what was left.
+        One sentence that names everything that was removed and left.
 
     Raises
     ------
@@ -314,7 +314,7 @@ def uninstall(home: Path, log: Callable[[str], None]) -> str:
         record = read_record(home)  # anew: another run may have held the lock
         if record is None:
             raise _not_installed(home)
-        # Without it the next install.py makes what is left of the environment anew.
+        # Without it the next install.py replaces the rest of the environment.
         (home / "env" / STAMP).unlink(missing_ok=True)
         for name in OWN_FOLDERS:
             mark = OWN_MARK if MADE in record else _SIGNS.get(name, OWN_MARK)

@@ -35,10 +35,10 @@ def download(
     certificates: Path | None = None,
     pause: float = 1.0,
 ) -> None:
-    """Download a file; what arrives stays beside the target until it is complete.
+    """Download a file; it stays beside the target until it is complete.
 
-    An interrupted download continues with a range request, provided that the file on the server is
-    still the same, if the server says so. A server without ranges sends the file from the start.
+    An interrupted download continues with a range request, unless the server tells that the file
+    has changed. A server without ranges sends the file from the start.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def download(
 def _fetch(
     opener: urllib.request.OpenerDirector, url: str, part: Path, show: Callable[[str], None]
 ) -> bool:
-    """Fetch what is missing of a file; return whether it is complete."""
+    """Fetch the missing part of a file; return whether the file is complete."""
     version = part.with_name(part.name + ".version")
     begin = _size(part)
     headers = {"User-Agent": "scumble", "Accept-Encoding": "identity"}

@@ -60,12 +60,12 @@ class Python:
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """The name for messages."""
         return "Python " + ".".join(map(str, self.version))
 
 
 def examine(executable: str) -> Python | None:
-    """Ask a Python what it is; None where it does not run."""
+    """Return a Python's properties; None if it does not run."""
     try:
         done = subprocess.run(
             [executable, "-c", _PROBE],
@@ -108,7 +108,7 @@ def other_pythons(newest: tuple[int, int]) -> list[str]:
 
 
 def launcher_paths(listing: str, newest: tuple[int, int]) -> list[str]:
-    r"""Return the paths in what Windows' `py -0p` prints, newest wanted Python first.
+    r"""Return the paths in the output of Windows' `py -0p`, the newest wanted Python first.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def launcher_paths(listing: str, newest: tuple[int, int]) -> list[str]:
 def choose_python(
     starting: Python, newest: tuple[int, int], others: Callable[[], list[Python]]
 ) -> tuple[Python, str]:
-    """Choose the Python that makes the environment, and say why if it is not the starting one.
+    """Choose the Python that makes the environment, and the reason if it is not the starting one.
 
     Parameters
     ----------
@@ -151,7 +151,10 @@ def choose_python(
         return starting, ""
     for other in others():
         if good(other):
-            return other, f"taken since {starting.name}, which runs this, {_lack(starting, newest)}"
+            return (
+                other,
+                f"taken since {starting.name}, which runs this, {_shortcoming(starting, newest)}",
+            )
     if not starting.suitable:
         message = (
             f"{starting.name} at {starting.executable} is not a 64-bit CPython, and onnxruntime "
@@ -168,7 +171,7 @@ def choose_python(
     )
 
 
-def _lack(python: Python, newest: tuple[int, int]) -> str:
+def _shortcoming(python: Python, newest: tuple[int, int]) -> str:
     if not python.suitable:
         return "is not a 64-bit CPython"
     if python.version[:2] < WANTED:
@@ -198,7 +201,7 @@ def environment_python(environment: Path) -> Path:
 
 
 def environment_base(environment: Path) -> Path | None:
-    """Return the folder of the Python that an environment stands on; None where it says none."""
+    """Return the folder of the Python that an environment is based on; None if there is none."""
     try:
         lines = (environment / "pyvenv.cfg").read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
@@ -227,7 +230,7 @@ def make_environment(
         If that fails.
     """
     if python.venv:
-        # Apart, since venv keeps what ensurepip says to itself.
+        # Two commands, since venv hides the output of ensurepip.
         commands = [
             [python.executable, "-m", "venv", "--without-pip", str(environment)],
             [str(environment_python(environment)), "-I", "-m", "ensurepip"],

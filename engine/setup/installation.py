@@ -68,7 +68,7 @@ def _silent(_text: str) -> None:
 
 @dataclass
 class Installation:
-    """One run of the installer: what was asked for, and what the steps found so far.
+    """One run of the installer: the user's wishes, and the findings of the steps so far.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Installation:
     weights_urls : tuple of str
         Addresses of such files, which are tried before the known ones.
     onnxruntime : str
-        What was asked for: one of `engine.job.DEVICES`.
+        The wanted build: one of `engine.job.DEVICES`.
     for_tests : bool
         Whether the engine is run from the checkout, with the tests' packages beside its own.
     plots : bool
@@ -317,7 +317,7 @@ _DEMO = "demo/result.png"
 
 
 def claim_demo(installation: Installation) -> Path:
-    """Return the file for the demonstration's picture; one that a user put there is refused."""
+    """Return the file for the demonstration's picture; refuse one that a user put there."""
     path = installation.home / _DEMO
     sum_ = installation.record[MADE].get(_DEMO)
     if sum_ is not None and path.is_file() and sum_ not in ("", file_sum(path)):
@@ -333,7 +333,7 @@ def note_demo(installation: Installation) -> None:
 
 
 def finish(installation: Installation) -> str:
-    """Remove what was only needed on the way, and mark the installation complete."""
+    """Remove the temporary files, and mark the installation complete."""
     if not installation.for_tests:
         remove_own_folder(cache_folder(installation.home))
     remove_own_folder(installation.work)
@@ -386,7 +386,7 @@ INSTALL = ("install", "--only-binary=:all:", "--progress-bar=off")
 def run_pip(
     installation: Installation, arguments: Iterable[str], what: str, hint: str = ""
 ) -> None:
-    """Run pip; where it fails, say why in a sentence."""
+    """Run pip; if it fails, raise a SetupError with the reason."""
     log = installation.work / "pip.log"
     log.unlink(missing_ok=True)
     pip = [str(installation.python), "-I", "-X", "utf8", "-m", "pip", "--log", str(log)]

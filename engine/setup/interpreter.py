@@ -20,12 +20,12 @@ from engine.setup.environment import (
 )
 from engine.setup.errors import SetupError
 from engine.setup.installation import ASKED, Installation, note
-from engine.setup.machine import look_at_machine, newest_python
+from engine.setup.machine import examine_machine, newest_python
 
 
 def make_python(installation: Installation) -> str:
     """Make the environment, or keep the one that is there."""
-    installation.machine = look_at_machine()
+    installation.machine = examine_machine()
     newest = newest_python(installation.machine)
     environment = installation.environment
     present = examine(str(installation.python)) if installation.python.exists() else None

@@ -63,8 +63,8 @@ class Distribution:
     reason: str
 
 
-def look_at_machine() -> Machine:
-    """Find out what machine this is."""
+def examine_machine() -> Machine:
+    """Return the properties of this machine."""
     architecture = platform.machine().lower()
     architecture = {"amd64": "x86_64", "aarch64": "arm64"}.get(architecture, architecture)
     driver = _nvidia_driver()
@@ -121,7 +121,7 @@ def choose_onnxruntime(
 
 
 def _cuda(machine: Machine, python: tuple[int, ...]) -> tuple[Distribution | None, str]:
-    """Return the CUDA build for a machine, or None and what is in the way of it."""
+    """Return the CUDA build for a machine, or None and the obstacle."""
     if machine.system not in ("linux", "win32") or machine.architecture != "x86_64":
         return None, "onnxruntime's CUDA builds are for 64-bit Intel and AMD Linux and Windows"
     if not machine.nvidia_driver:
@@ -196,7 +196,7 @@ def real_graphics(names: list[str]) -> str:
 
 
 def _output_of(command: list[str]) -> str:
-    """Return what a command prints; '' where it cannot run, fails or hangs."""
+    """Return a command's output; '' if it cannot run, fails or hangs."""
     try:
         done = subprocess.run(
             command,

@@ -1,10 +1,10 @@
 """Copy of a Python in the data folder that needs no file outside of it, for the environment.
 
-Programs from Flatpak see the home folder, but another system in place of /usr: an environment
-of the system's Python does not start there. This is a copy of such a Python: its standard library,
-every shared library that it and the packages load, the C library's too, and that library's loader,
-by which a small script starts it. So the libraries of the sandbox do not matter to it, nor those of
-a system that is upgraded; all that it takes from outside is the graphics card's driver.
+Programs from Flatpak see the home folder, but another system in place of /usr, where an
+environment of the system's Python does not start. The copy has the standard library, every shared
+library that Python and the packages load, the C library included, and that library's loader. A
+small script starts it with this loader, so that it depends neither on the sandbox's libraries nor
+on upgrades of the system. Only the graphics card's driver comes from outside.
 
 Linux only; standard library only, since install.py runs this before there is anything else.
 """
@@ -188,7 +188,7 @@ def files_outside(home: Path, python: Path) -> list[str]:
 
 
 def _copy_library(source: Path, target: Path) -> list[Path]:
-    """Copy a folder of the standard library, without what nobody needs, following links.
+    """Copy a folder of the standard library, without its tests and windows, following links.
 
     Return the compiled modules in it, where they were: they may find their libraries from there.
     """
@@ -262,7 +262,7 @@ def _read_list(folder: Path) -> dict[str, Any]:
 
 
 def _output(command: list[str], *, strict: bool = True) -> str:
-    """Return what a command prints; where it fails, its last words are the error."""
+    """Return a command's output; if it fails, the error has its last line."""
     unset = ("PYTHONHOME", "PYTHONPATH", "LD_PRELOAD")
     kept = {name: value for name, value in os.environ.items() if name not in unset}
     try:

@@ -28,7 +28,7 @@ Image.merge("RGB", parts[::-1]).resize((64, 64)).save(sys.argv[2])
 
 @dataclass(frozen=True)
 class Trial:
-    """How painting went: a sentence if it failed, the time it took, where the network ran."""
+    """Result of painting: a sentence if it failed, the seconds it took, the network's device."""
 
     problem: str
     seconds: float
@@ -36,7 +36,7 @@ class Trial:
 
 
 def check(installation: Installation) -> str:
-    """Paint a tiny picture through the launcher, and say where the network ran."""
+    """Paint a tiny picture through the launcher, and return where the network ran."""
     trial = paint(installation)
     if trial.problem and not installation.new_environment:
         installation.show("making the environment anew, since the engine does not paint")
@@ -70,7 +70,7 @@ def paint(installation: Installation, before: Iterable[str] = ()) -> Trial:
     installation : Installation
         Whose launcher.
     before : iterable of str
-        What the command stands behind, such as a sandbox's.
+        A command that starts the launcher, such as a sandbox's.
     """
     folder = installation.work / "check"
     remove(folder)
