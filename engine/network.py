@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Callable
 
@@ -281,14 +282,22 @@ class DifferentiableNetwork:
     @property
     def nodes_elsewhere(self) -> dict[str, int] | None:
         """How many nodes of each operator do not run on the device; None if that is not known."""
-        counts: dict[str, int] = {}
-        for session in (self._forward, self._backward):
-            found = nodes_elsewhere(session)
-            if found is None:
-                return None
-            for operator, count in found.items():
-                counts[operator] = counts.get(operator, 0) + count
-        return counts
+        found = [nodes_elsewhere(session) for session in (self._forward, self._backward)]
+        if found[0] is None or found[1] is None:
+            return None
+        return dict(Counter(found[0]) + Counter(found[1]))
+
+    @property
+    def notice(self) -> str:
+        """A sentence on the nodes that do not run on the device; empty if there are none."""
+        nodes = self.nodes_elsewhere
+        if not nodes:
+            return ""
+        listed = ", ".join(f"{count} {operator}" for operator, count in sorted(nodes.items()))
+        return (
+            f"A part of the network runs on the processor, since {self.network.device} cannot "
+            f"compute it ({listed}); that makes it slower."
+        )
 
     def load(self, picture: np.ndarray) -> None:
         """Compute the features of a picture, shape (3, height, width), 0..255."""

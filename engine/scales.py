@@ -182,6 +182,8 @@ class ScaleLoop:
         # Rounded products are good enough for a scale that another one follows.
         rounded = number < len(self._sizes)
         network = self._network.differentiable(*size, layers, rounded=rounded)
+        if network.notice:
+            self._notice(network.notice)
 
         def make(groups: Groups) -> Evaluator:
             if self._network.losses == "card":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,6 +12,8 @@ from models.winograd import transform_kernel
 
 class Kernels:
     """Makes and keeps the kernels of `graphs.py`; the weights that they come from are not kept.
+
+    Networks in several threads may share it.
 
     Parameters
     ----------
@@ -22,6 +25,7 @@ class Kernels:
     def __init__(self, weights: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
         self._weights = weights
         self._made: dict[str, np.ndarray] = {}
+        self._lock = threading.Lock()
 
     def __getitem__(self, name: str) -> np.ndarray:
         """Return the float32 array of this name.
@@ -30,9 +34,11 @@ class Kernels:
         `LAYER.winograd` (the transformed kernel, for both directions), `LAYER.bias`, and
         `LAYER.bias.column` (shape (outputs, 1, 1)).
         """
-        if name not in self._made:
-            self._made[name] = np.ascontiguousarray(self._make(name), np.float32)
-        return self._made[name]
+        # Sessions borrow the arrays' memory, so no array may take another one's place.
+        with self._lock:
+            if name not in self._made:
+                self._made[name] = np.ascontiguousarray(self._make(name), np.float32)
+            return self._made[name]
 
     def _make(self, name: str) -> np.ndarray:
         layer, kind, *form = name.split(".")

@@ -145,3 +145,14 @@ def test_two_networks_in_two_threads_compute_what_each_computes_alone(kernels: K
     for expected, found in zip(alone, together):
         for number, array in enumerate(found):
             np.testing.assert_array_equal(array, expected[number % 2])
+
+
+def test_nodes_that_the_device_cannot_compute_are_told(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sized = network.differentiable(32, 32, LAYERS)
+    assert sized.notice == ""
+    monkeypatch.setattr("engine.network.nodes_elsewhere", lambda session: {"Resize": 2, "Pad": 1})
+    assert "(2 Pad, 4 Resize)" in sized.notice
+    monkeypatch.setattr("engine.network.nodes_elsewhere", lambda session: None)
+    assert sized.notice == ""

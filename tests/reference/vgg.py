@@ -132,6 +132,8 @@ class ReferenceNetwork:
 class ReferenceDifferentiable:
     """Stands in for `engine.network.DifferentiableNetwork`."""
 
+    notice = ""
+
     def __init__(
         self, network: ReferenceNetwork, shape: tuple[int, int, int], layers: tuple[str, ...]
     ) -> None:
