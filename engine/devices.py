@@ -210,7 +210,7 @@ def open_session(
     entry = ENTRIES[device]
     chosen = {**entry.options, **(entry.rounded if rounded else {})}
     providers: list = [(entry.provider, chosen)]
-    if not entry.host_memory:
+    if entry.provider != ENTRIES["cpu"].provider:
         providers.append(ENTRIES["cpu"].provider)
     with memory_errors(device):
         session = onnxruntime.InferenceSession(model, options, providers=providers)

@@ -16,7 +16,7 @@ from scipy import optimize
 
 from engine.loss.objective import Evaluation
 from engine.loss.terms import Part
-from engine.projected_lbfgs import ProjectedLbfgs
+from engine.projected_lbfgs import Bound, ProjectedLbfgs
 
 if TYPE_CHECKING:
     from engine.job import Job
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Evaluate = Callable[[np.ndarray], Evaluation]
 Bounds = tuple[Union[np.ndarray, float], Union[np.ndarray, float]]
 OnStep = Callable[[int, "Trace"], bool]
+MakeSearch = Callable[[np.ndarray, Bound, Bound, int], ProjectedLbfgs]
 
 
 LEAST_MEMORY = 3
@@ -344,14 +345,19 @@ class Lbfgs32:
     ----------
     memory : int
         Steps that the estimate of the curvature is made of.
+    on_card : callable or None
+        Makes a search whose vectors lie in a card's memory: `engine.card_lbfgs.CardLbfgs`, with
+        its network. None for the processor's memory.
     """
 
     memory: int
+    on_card: MakeSearch | None = None
 
     @property
     def used(self) -> str:
         """The name and the options, for results and logs."""
-        return f"float32 L-BFGS with a memory of {self.memory} steps"
+        where = " on the card" if self.on_card else ""
+        return f"float32 L-BFGS{where} with a memory of {self.memory} steps"
 
     @property
     def bytes_per_pixel(self) -> int:
@@ -370,7 +376,8 @@ class Lbfgs32:
         resume: State | None = None,
     ) -> Trace:
         """Minimize a loss; see `Optimizer.minimize`."""
-        search = ProjectedLbfgs(start, *bounds, self.memory)
+        make = self.on_card or ProjectedLbfgs
+        search = make(start, *bounds, self.memory)
         trace = Trace(search.trial.copy())
         trace.state = lambda: trace.to_state(self.used, *search.state())
         if resume:
@@ -456,7 +463,9 @@ def _within(start: np.ndarray, bounds: Bounds) -> np.ndarray:
     return np.clip(start, *bounds).astype(np.float32)
 
 
-def choose_optimizer(job: Job, method: Method, pixels: int, free_bytes: int) -> Optimizer:
+def choose_optimizer(
+    job: Job, method: Method, pixels: int, free_bytes: int, on_card: MakeSearch | None = None
+) -> Optimizer:
     """Return the optimizer of a job.
 
     For 'lbfgs', L-BFGS-B is taken where it fits, else the float32 L-BFGS. That one remembers as
@@ -470,10 +479,15 @@ def choose_optimizer(job: Job, method: Method, pixels: int, free_bytes: int) -> 
         The area of the largest scale.
     free_bytes : int
         What the optimizer may take; 0 for no limit.
+    on_card : callable, optional
+        As in `Lbfgs32`. On a card both kinds of L-BFGS are the float32 one: SciPy's would take
+        twenty times as long as loss and gradient.
     """
     name = method.optimizer_for(job)
     if name == "adam":
         return Adam(job.learning_rate, keep_best=method.has_best)
+    if on_card:
+        return Lbfgs32(job.lbfgs_memory, on_card)
     scipy = LbfgsB(job.lbfgs_memory)
     if name == "lbfgs" and (not free_bytes or pixels * scipy.bytes_per_pixel <= free_bytes):
         return scipy

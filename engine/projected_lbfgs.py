@@ -81,6 +81,9 @@ class ProjectedLbfgs:
         # Row i of both holds one pair; rows without a pair take no memory yet.
         self._s = np.empty((memory, self._picture.size), np.float32)
         self._y = np.empty((memory, self._picture.size), np.float32)
+        self._start_numbers()
+
+    def _start_numbers(self) -> None:
         self._order: list[int] = []  # the rows that hold a pair, oldest pair first
         self._loss = math.inf
         self._length = 1.0
@@ -99,7 +102,7 @@ class ProjectedLbfgs:
         """Take the loss and the gradient of `trial`, and choose the next trial."""
         gradient = np.ascontiguousarray(gradient, np.float32).ravel()
         if self._loss == math.inf:
-            self._gradient[:] = gradient
+            self._begin(gradient)
             self._loss = loss
             self._turn()
         elif loss <= self._loss + SUFFICIENT * self._slope:
@@ -109,20 +112,14 @@ class ProjectedLbfgs:
 
     def _accept(self, loss: float, gradient: np.ndarray) -> None:
         """Move to the trial and remember the pair."""
-        sy = ss = yy = 0.0
-        for part in self._parts():
-            s = self._trial[part] - self._picture[part]
-            y = gradient[part] - self._gradient[part]
-            sy, ss, yy = sy + float(s @ y), ss + float(s @ s), yy + float(y @ y)
+        sy, ss, yy = self._pair_products(gradient)
         if sy > LEAST_CURVATURE * math.sqrt(ss * yy):
             full = len(self._order) == self._memory
             row = self._order.pop(0) if full else len(self._order)
             self._order.append(row)
-            np.subtract(self._trial, self._picture, out=self._s[row])
-            np.subtract(gradient, self._gradient, out=self._y[row])
+            self._keep_pair(row, gradient)
             self._scale = sy / yy
-        self._picture, self._trial = self._trial, self._picture
-        self._gradient[:] = gradient
+        self._move(gradient)
         decrease = self._loss - loss
         self._loss = loss
         self.steps += 1
@@ -151,16 +148,6 @@ class ProjectedLbfgs:
             self._aim_at_bounds()
         self._trials = 0
         self._try(1.0)
-
-    def _combine(self, weights: np.ndarray) -> None:
-        """Set the direction to a weighted sum of all s, all y and the gradient."""
-        pairs = len(self._order)
-        for part in self._parts():
-            into = self._direction[part]
-            np.multiply(self._gradient[part], weights[-1], out=into)
-            into += weights[:pairs] @ self._s[:pairs, part]
-            into += weights[pairs:-1] @ self._y[:pairs, part]
-            into *= self._free(part)
 
     def _aim_at_bounds(self) -> None:
         """Set the first direction, while nothing is known of the curvature.
@@ -221,19 +208,52 @@ class ProjectedLbfgs:
         """Set the trial to a point of the projected path."""
         self._length = length
         self._trials += 1
-        self._project()
-        slope = 0.0
-        for part in self._parts():
-            slope += float(self._gradient[part] @ (self._trial[part] - self._picture[part]))
-        self._slope = slope
-        if slope >= 0:
+        self._slope = self._project()
+        if self._slope >= 0:
             self._give_up()
 
-    def _project(self) -> None:
-        """Set the trial to ``P(x + t d)``."""
+    def _begin(self, gradient: np.ndarray) -> None:
+        """Take the first picture's gradient."""
+        self._gradient[:] = gradient
+
+    def _pair_products(self, gradient: np.ndarray) -> tuple[float, float, float]:
+        """Return ``s.y``, ``s.s`` and ``y.y`` of the step to the trial with its gradient."""
+        sy = ss = yy = 0.0
+        for part in self._parts():
+            s = self._trial[part] - self._picture[part]
+            y = gradient[part] - self._gradient[part]
+            sy, ss, yy = sy + float(s @ y), ss + float(s @ s), yy + float(y @ y)
+        return sy, ss, yy
+
+    def _keep_pair(self, row: int, gradient: np.ndarray) -> None:
+        """Store the pair of the step to the trial."""
+        np.subtract(self._trial, self._picture, out=self._s[row])
+        np.subtract(gradient, self._gradient, out=self._y[row])
+
+    def _move(self, gradient: np.ndarray) -> None:
+        """Make the trial and its gradient the current ones."""
+        self._picture, self._trial = self._trial, self._picture
+        self._gradient[:] = gradient
+
+    def _combine(self, weights: np.ndarray) -> None:
+        """Set the direction: all s, all y and the gradient, weighted, on the free values."""
+        pairs = len(self._order)
+        for part in self._parts():
+            into = self._direction[part]
+            np.multiply(self._gradient[part], weights[-1], out=into)
+            into += weights[:pairs] @ self._s[:pairs, part]
+            into += weights[pairs:-1] @ self._y[:pairs, part]
+            into *= self._free(part)
+
+    def _project(self) -> float:
+        """Set the trial to ``P(x + t d)``; return ``g . (P(x + t d) - x)``."""
         np.multiply(self._direction, np.float32(self._length), out=self._trial)
         self._trial += self._picture
         np.clip(self._trial, self._low, self._high, out=self._trial)
+        slope = 0.0
+        for part in self._parts():
+            slope += float(self._gradient[part] @ (self._trial[part] - self._picture[part]))
+        return slope
 
     def _give_up(self) -> None:
         """Forget the pairs and start over along the gradient, or end if that has failed."""

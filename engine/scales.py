@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.card_lbfgs import CardLbfgs
 from engine.events import Notice, OnEvent, Preview, Progress
 from engine.initial_picture import start_picture
 from engine.job import Job
@@ -253,7 +255,8 @@ class ScaleLoop:
         progress(0, None, None)
         evaluate = scale.objectives[index]
         start, bounds = scale.pictures[index], self._bounds(scale)
-        optimizer = choose_optimizer(job, self._method, pixels, memory().free)
+        on_card = partial(CardLbfgs, self._network) if self._network.losses == "card" else None
+        optimizer = choose_optimizer(job, self._method, pixels, memory().free, on_card)
         trace = optimizer.minimize(evaluate, start, bounds, steps=job.iterations, on_step=on_step)
         # An optimizer that has converged early leaves no work behind.
         self._worked = worked + job.iterations * pixels

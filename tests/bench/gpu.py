@@ -32,13 +32,14 @@ import onnxruntime
 from PIL import Image
 
 from engine import devices
+from engine.card_lbfgs import CardLbfgs
 from engine.events import Event, Notice
 from engine.job import Job, Region
 from engine.loss.blocks import BlockedLosses
 from engine.loss.in_graph import GraphEvaluator
 from engine.loss.objective import BlockEvaluator, Evaluation, Evaluator
 from engine.network import DifferentiableNetwork, Network
-from engine.optimizers import LbfgsB
+from engine.optimizers import Lbfgs32, LbfgsB, Optimizer
 from engine.paths import model_file
 from engine.run import stylize
 from engine.threads import single_threaded_blas
@@ -86,6 +87,9 @@ class Bench:
         measure : callable
             Returns the figures.
         """
+        only = self._options.only
+        if only and not any(name.startswith(each) for each in only):
+            return
         began = time.perf_counter()
         if began - self._began + seconds > self._options.budget:
             self._found[name] = {"skipped": "no time left"}
@@ -105,7 +109,7 @@ class Bench:
         """Take all steps, the most wanted first."""
         sides = self._options.sides
         self.step("machine", 5, self._machine)
-        if self._found["machine"].get("device") != self._device:
+        if self._found.get("machine", {}).get("device", self._device) != self._device:
             sys.exit(1)
         self.step(f"processor {self._compared}", 20, self._processor)
         for side in sides:
@@ -216,21 +220,25 @@ class Bench:
         side, count = self._compared, self._options.evaluations
         content, _, _ = pictures(side)
         found: dict[str, Any] = {}
-        for name, device, rounded in (
-            ("card", self._device, False),
-            ("card tf32", self._device, True),
-            ("processor", "cpu", False),
+        for name, device, rounded, on_card in (
+            ("card", self._device, False, True),
+            ("card tf32", self._device, True, True),
+            ("card, SciPy", self._device, False, False),
+            ("processor, SciPy", "cpu", False, False),
         ):
             network = self._network(device)
             terms = loss_terms(network, side, REGIONS)
             sized = network.differentiable(side, side, LAYERS, rounded=rounded)
             evaluator: Evaluator = (
                 BlockEvaluator(sized, [terms], BlockedLosses(network.threads))
-                if name == "processor"
+                if device == "cpu"
                 else GraphEvaluator(sized, [terms])
             )
             began = time.perf_counter()
-            losses = _optimize(evaluator, content, count)
+            optimizer: Optimizer = (
+                Lbfgs32(10, partial(CardLbfgs, network)) if on_card else LbfgsB(10)
+            )
+            losses = _optimize(evaluator, optimizer, content, count)
             seconds = time.perf_counter() - began
             numbers = [number for number in (1, 20, 50, 100) if number <= len(losses)]
             at = {number: losses[number - 1] for number in numbers}
@@ -365,8 +373,10 @@ def _parts(evaluator: GraphEvaluator, sized: DifferentiableNetwork, side: int) -
     return {**found, "share of transfers": crossing / whole}
 
 
-def _optimize(evaluator: Evaluator, content: np.ndarray, count: int) -> list[float]:
-    """Run L-BFGS-B from the content; return the best loss so far at each evaluation."""
+def _optimize(
+    evaluator: Evaluator, optimizer: Optimizer, content: np.ndarray, count: int
+) -> list[float]:
+    """Optimize from the content; return the best loss so far at each evaluation."""
     losses: list[float] = []
 
     def on_step(step: int, trace: Any) -> bool:
@@ -374,7 +384,7 @@ def _optimize(evaluator: Evaluator, content: np.ndarray, count: int) -> list[flo
         return len(losses) >= count
 
     with single_threaded_blas():
-        LbfgsB(memory=10).minimize(
+        optimizer.minimize(
             lambda picture: next(evaluator(picture)),
             content,
             (0.0, 255.0),
@@ -418,6 +428,7 @@ def main() -> None:
     parser.add_argument("--out", default=".", help="folder of the results")
     parser.add_argument("--budget", type=float, default=420, help="seconds (default: %(default)s)")
     parser.add_argument("--sides", type=int, nargs="+", default=[512, 1024, 2048, 4096])
+    parser.add_argument("--only", nargs="+", help="the beginnings of the steps' names")
     parser.add_argument("--evaluations", type=int, default=100)
     parser.add_argument("--small", type=_size, default=(1155, 866), help="a painting's size")
     parser.add_argument("--large", type=_size, default=(4000, 3000), help="another one's")
