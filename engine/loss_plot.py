@@ -30,7 +30,7 @@ DPI = 120
 
 FONT = "DejaVu Sans"
 
-# Okabe and Ito's colours, which colour-blind people tell apart; those too pale on white are left
+# Okabe and Ito's colors, which color-blind people tell apart; those too pale on white are left
 # out, and the regions beyond the fourth are dashed as well.
 _STYLE_COLORS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00")
 _COLORS = {"content": "#0072B2", "smoothing": "#56B4E9"}

@@ -21,7 +21,7 @@ from engine.pictures.compositing import COMPOSITES, uncut
 from engine.pictures.picture import Picture, read_picture
 from engine.scales import Curve, ScaleLoop
 from engine.sizes import interleaved, planar, pyramid, resized, resized_mask, style_size
-from engine.threads import single_threaded_blas
+from engine.threads import single_threaded_blas, thread_notice
 
 if TYPE_CHECKING:
     import threading
@@ -142,8 +142,9 @@ def stylize(
     keep = keep_mask(job, (height, width))
     read = time.perf_counter()
     network = open_network(job)
-    if network.notice:
-        tell(Notice(network.notice))
+    for text in (network.notice, thread_notice(job.threads)):
+        if text:
+            tell(Notice(text))
     tell(Device(network.device, network.provider, network.threads, network.losses))
     tell(Progress("model", 1, 1))
     opened = time.perf_counter()

@@ -17,6 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+MOST_PER_PROCESSOR = 4
+"""Threads for each processor; beyond that a run takes longer and longer."""
+
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
 
@@ -81,11 +84,31 @@ def thread_count(asked: int) -> int:
     Parameters
     ----------
     asked : int
-        The number that is asked for; 0 for one per processor that this process may use: those of
-        its affinity mask, but no more than its container's limit.
+        The number that is asked for; 0 for one per processor that this process may use. More than
+        `MOST_PER_PROCESSOR` for each of them are not used: they would only wait for each other.
     """
-    if asked:
-        return asked
+    usable = usable_processors()
+    return min(asked, MOST_PER_PROCESSOR * usable) if asked else usable
+
+
+def thread_notice(asked: int) -> str:
+    """Return a sentence if fewer threads are used than are asked for, else an empty text."""
+    used = thread_count(asked)
+    if used >= asked:
+        return ""
+    usable = usable_processors()
+    processors = "1 processor" if usable == 1 else f"{usable} processors"
+    return (
+        f"{asked} threads are too many for {processors}; {used} are used, "
+        f"{MOST_PER_PROCESSOR} for each."
+    )
+
+
+def usable_processors() -> int:
+    """Return how many processors this process may use.
+
+    Those of its affinity mask, but no more than its container's limit, rounded up.
+    """
     if hasattr(os, "sched_getaffinity"):
         processors = len(os.sched_getaffinity(0))
     else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from engine import output_files
 from engine.cli.interrupts import Interrupts
-from engine.cli.options import build_parser, job_from_options, wish_from_options
+from engine.cli.options import build_parser, gallery_request, job_from_options
 from engine.cli.terminal import (
     OutputError,
     ReaderLeftError,
@@ -88,7 +88,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "gallery":
         from engine.cli.gallery import gallery
 
-        return gallery(options.folder, lambda: wish_from_options(options), quiet=options.quiet)
+        return gallery(options.folder, lambda: gallery_request(options), quiet=options.quiet)
     return _paint(options)
 
 

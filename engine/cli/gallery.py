@@ -11,22 +11,22 @@ from engine.cli.interrupts import Interrupts
 from engine.cli.terminal import ReaderLeftError, Terminal, to_standard_output
 
 if TYPE_CHECKING:
-    from engine.gallery.build import Outcome
-    from engine.gallery.figures import Wish
+    from engine.gallery.build import GalleryResult
+    from engine.gallery.request import GalleryRequest
 
 STOPPING = "Leaving the picture at hand; Ctrl-C again stops at once."
-GO_ON = "The same command goes on from here."
+GO_ON = "The same command continues from here."
 INTERRUPTED = 130
 
 
-def gallery(folder: str, make_wish: Callable[[], Wish], *, quiet: bool = False) -> int:
+def gallery(folder: str, make_request: Callable[[], GalleryRequest], *, quiet: bool = False) -> int:
     """Paint a gallery and return the exit status: 0, or 130 if it was stopped.
 
     Parameters
     ----------
     folder : str
         Where to.
-    make_wish : callable
+    make_request : callable
         Returns what is asked for, or raises JobError.
     quiet : bool
         Whether to show notices only.
@@ -36,7 +36,7 @@ def gallery(folder: str, make_wish: Callable[[], Wish], *, quiet: bool = False) 
     JobError, PictureError, WeightsError, FloatingPointError
         As `engine.gallery.build.paint_gallery`.
     """
-    wish = make_wish()
+    request = make_request()
     # Only now, so that a wrong command line need not wait for numpy.
     from engine.gallery.build import paint_gallery
 
@@ -46,8 +46,8 @@ def gallery(folder: str, make_wish: Callable[[], Wish], *, quiet: bool = False) 
         if not quiet:
             terminal.say(text)
 
-    def work() -> Outcome:
-        return paint_gallery(folder, wish, terminal.show, say, interrupts.stop)
+    def work() -> GalleryResult:
+        return paint_gallery(folder, request, terminal.show, say, interrupts.stop)
 
     try:
         with Interrupts(terminal, STOPPING) as interrupts:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from engine import __version__
 from engine.cli.terminal import to_standard_error, to_standard_output
-from engine.gallery.figures import ITERATIONS, NUMBERS, SIZE, Wish
+from engine.gallery.request import ITERATIONS, NUMBERS, SIZE, GalleryRequest
 from engine.job import (
     INITS,
     REST,
@@ -156,7 +156,7 @@ def job_from_options(given: argparse.Namespace) -> Job:
     return job
 
 
-def wish_from_options(given: argparse.Namespace) -> Wish:
+def gallery_request(given: argparse.Namespace) -> GalleryRequest:
     """Make what `scumble gallery` is asked for.
 
     Raises
@@ -190,7 +190,7 @@ def wish_from_options(given: argparse.Namespace) -> Wish:
     except JobError as error:
         raise JobError("--" + str(error)) from error
     asked = given.figure or ["all"]
-    return Wish(
+    return GalleryRequest(
         figures=NUMBERS if "all" in asked else tuple(n for n in NUMBERS if str(n) in asked),
         content=given.content or "",
         styles=styles,

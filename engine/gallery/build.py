@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from engine import __version__, output_files
 from engine.events import Device, Event, Notice
-from engine.gallery.figures import Panel, Wish, figures, with_own
+from engine.gallery.figures import Panel, figures, with_own
 from engine.gallery.gallery_page import write_page
 from engine.gallery.inputs import FOLDER as INPUTS
 from engine.gallery.inputs import Inputs, PanelFiles, checksum
 from engine.gallery.metric_rows import measured
+from engine.gallery.request import GalleryRequest
 from engine.gallery.tasks import (
     Task,
-    finished,
     make_task,
     read_json,
+    record_of,
     relative,
     wanted,
     write_json,
@@ -46,8 +47,8 @@ SHOWN = ("numbers", "labels", "notes", "loss", "steps", "evaluations", "seconds"
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What has come of it: the page, and how many pictures were painted, kept and left out."""
+class GalleryResult:
+    """The page, and how many pictures were painted, kept from before and left to paint."""
 
     page: Path
     painted: int
@@ -57,18 +58,18 @@ class Outcome:
 
 def paint_gallery(
     folder: str | Path,
-    wish: Wish,
+    request: GalleryRequest,
     report: Callable[[Event], None],
     say: Callable[[str], None],
     stop: threading.Event,
-) -> Outcome:
+) -> GalleryResult:
     """Paint the pictures that are not in the folder yet, and write its page.
 
     Parameters
     ----------
     folder : str or Path
         Is made if it is missing.
-    wish : Wish
+    request : GalleryRequest
     report : callable
         Told the events of each painting.
     say : callable
@@ -98,17 +99,18 @@ def paint_gallery(
         report(event)
 
     devices: list[str] = []
-    inputs = Inputs(folder, wish.size, lambda text: once(Notice(text)))
+    inputs = Inputs(folder, request.size, lambda text: once(Notice(text)))
     shown = _read_numbers(folder)
     tasks: list[Task] = []
-    for number in wish.figures:
-        figure = figures(wish.iterations)[number]
-        panels = with_own(figure.panels, wish.content, wish.styles, wish.mask)
+    for number in request.figures:
+        figure = figures(request.iterations)[number]
+        panels = with_own(figure.panels, request.content, request.styles, request.mask)
         files = [inputs.panel(panel) for panel in panels]
         entries = []
         for place, (panel, its) in enumerate(zip(panels, files), 1):
             made = [
-                make_task(folder, wish, number, place, panel, its, each) for each in panel.variants
+                make_task(folder, request, number, place, panel, its, each)
+                for each in panel.variants
             ]
             tasks += made
             entries.append(_panel_entry(folder, panel, its, made))
@@ -118,7 +120,7 @@ def paint_gallery(
             "here": figure.here,
             "panels": entries,
         }
-    network = _network(wish)
+    network = _network(request)
     painted = kept = 0
 
     def write() -> Path:
@@ -129,7 +131,7 @@ def paint_gallery(
 
     page = write()
     for place, task in enumerate(tasks, 1):
-        if finished(task) is not None:
+        if record_of(task) is not None:
             kept += 1
         elif stop.is_set():
             break
@@ -141,7 +143,7 @@ def paint_gallery(
         if with_curves:
             _draw_curve(task)
         page = write()
-    return Outcome(page, painted, kept, len(tasks) - painted - kept)
+    return GalleryResult(page, painted, kept, len(tasks) - painted - kept)
 
 
 def _opened(folder: Path) -> Path:
@@ -223,7 +225,7 @@ def _paint(
 
 def _draw_curve(task: Task) -> None:
     """Draw the curve of a picture that has none yet."""
-    record = finished(task)
+    record = record_of(task)
     if record is None or task.curve.is_file():
         return
     curves = [_curve_from_json(each) for each in record["curves"]]
@@ -266,7 +268,7 @@ def _panel_entry(
 
 def _enter(shown: dict[str, Any], task: Task) -> None:
     """Put what is known of a finished picture beside its name."""
-    record = finished(task)
+    record = record_of(task)
     if record is None:
         return
     file = relative(task.folder, task.output)
@@ -278,14 +280,14 @@ def _enter(shown: dict[str, Any], task: Task) -> None:
                     entry["curve"] = relative(task.folder, task.curve)
 
 
-def _network(wish: Wish) -> Callable[[], Network]:
+def _network(request: GalleryRequest) -> Callable[[], Network]:
     """Return what makes the network of the style losses when it is first asked for."""
 
     @lru_cache(maxsize=1)
     def network() -> Network:
         from engine.network import open_network
 
-        return open_network(Job(device=wish.device, threads=wish.threads))
+        return open_network(Job(device=request.device, threads=request.threads))
 
     return network
 

@@ -11,9 +11,6 @@ PICTURES = Path(__file__).resolve().parent / "pictures"
 SIGMOID = "sigmoid"
 """The word for a generated mask, a horizontal sigmoid."""
 
-SIZE, ITERATIONS = 60_000, 100
-"""Defaults of a gallery: pixels and steps of each picture."""
-
 STAGES = (1 / 30, 1 / 10, 1 / 3, 1.0)
 """The stages of figure 4, as shares of the iterations."""
 
@@ -85,34 +82,6 @@ class Figure:
     here: str
     panels: tuple[Panel, ...]
 
-
-@dataclass(frozen=True)
-class Wish:
-    """A request for a gallery.
-
-    Attributes
-    ----------
-    figures : tuple of int
-    content, mask : str
-        Files of the user; empty for the gallery's.
-    styles : tuple of str
-        Up to two files of the user.
-    size, iterations, seed, threads, device
-        As in a job.
-    """
-
-    figures: tuple[int, ...]
-    content: str
-    styles: tuple[str, ...]
-    mask: str
-    size: int
-    iterations: int
-    seed: int
-    threads: int
-    device: str
-
-
-NUMBERS = (4, 5, 6, 9, 10)
 
 NO_STYLE = {"style_layers": (("conv1_1", 0.0),)}
 NO_CONTENT = {"content_layers": (("conv3_2", 0.0),)}

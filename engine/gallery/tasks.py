@@ -9,8 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from engine.gallery.figures import RAMP, REGION, Panel, Variant, Wish
+from engine.gallery.figures import RAMP, REGION, Panel, Variant
 from engine.gallery.inputs import PanelFiles, checksum
+from engine.gallery.request import GalleryRequest
 from engine.job import REST, Job, Region
 from engine.jobfile import with_paths
 from engine.pictures.picture import PictureError
@@ -60,7 +61,7 @@ class Task:
 
 def make_task(
     folder: Path,
-    wish: Wish,
+    request: GalleryRequest,
     number: int,
     place: int,
     panel: Panel,
@@ -72,7 +73,7 @@ def make_task(
     masks = {RAMP: (REST, mask), REGION: (mask,)}.get(panel.layout, ("",))
     settings: dict[str, Any] = {
         "method": "joint",
-        "iterations": wish.iterations,
+        "iterations": request.iterations,
         **variant.settings,
     }
     job = Job(
@@ -80,9 +81,9 @@ def make_task(
         output=str(folder / f"figure-{number}" / f"{place}-{variant.name}.png"),
         regions=tuple(Region(str(style), its) for style, its in zip(files.styles, masks)),
         size=0,
-        seed=wish.seed,
-        threads=wish.threads,
-        device=wish.device,
+        seed=request.seed,
+        threads=request.threads,
+        device=request.device,
         **settings,
     )
     return Task(folder, number, panel, variant, files, job)
@@ -98,7 +99,7 @@ def wanted(task: Task) -> dict[str, Any]:
     return json.loads(json.dumps({"job": job, "inputs": sums}))
 
 
-def finished(task: Task) -> dict[str, Any] | None:
+def record_of(task: Task) -> dict[str, Any] | None:
     """Return the record of a picture that is there and is as it is wanted, else None."""
     record = read_json(task.record)
     if record is None or record.get("wanted") != wanted(task):

@@ -142,7 +142,7 @@ def seam(picture: np.ndarray, mask: np.ndarray) -> float:
 
     * Only the component along the normal: a line along the border is a jump across it. What runs
       across the border, as strokes may, adds to the other component only and cannot hide it.
-    * Channels, not luminance: a coloured fringe may be as bright as what is beside it.
+    * Channels, not luminance: a colored fringe may be as bright as what is beside it.
     * The band is ``|d| < 2``: it holds both flanks of a line one pixel wide on either side of the
       border.
     * The sides are ``4 < |d| < 16``: near enough to show the same things, and beyond what the

@@ -20,13 +20,14 @@ from engine.loss_plot import check_plotting, loss_curves
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.report.measurements import Findings
+    from engine.report.measurements import Measurements
     from engine.run import Result
 
 PAGE, NUMBERS, SHEET = "report.html", "report.json", "guidance.png"
 
 _OURS = re.compile(
-    r"report\.(html|json)|guidance\.png|curves-\d\.png|(content|result|(style|mask)-\d)\.(jpg|png)"
+    r"report\.(html|json)|guidance\.png|curves-\d+\.png"
+    r"|(content|result|(style|mask)-\d+)\.(jpg|png)"
 )
 """The names of a report's files."""
 
@@ -104,15 +105,15 @@ def write_report(job: Job, result: Result, files: Sequence[Path], writing: float
     """
     from engine.memory import peak
     from engine.pictures.picture import PictureError
-    from engine.report.measurements import find
+    from engine.report.measurements import measure_run
 
-    findings = find(job, result, files, writing, peak())
+    measurements = measure_run(job, result, files, writing, peak())
     folder, partial = _folder(job), _partial(job)
     try:
         remove_partial(job)
         partial.mkdir()
         try:
-            _fill(partial, job, result, findings)
+            _fill(partial, job, result, measurements)
             _put_in_place(partial, folder)
         finally:
             remove_partial(job)
@@ -152,23 +153,23 @@ def remove_partial(job: Job) -> None:
         _remove(partial)
 
 
-def _fill(folder: Path, job: Job, result: Result, findings: Findings) -> None:
+def _fill(folder: Path, job: Job, result: Result, measurements: Measurements) -> None:
     """Write all of a report's files."""
     from engine.report.guidance_maps import draw_sheet
     from engine.report.report_page import page
     from engine.report.report_pictures import copies
 
-    names = [region.name for region in findings.regions]
-    pictures = copies(folder, findings)
+    names = [region.name for region in measurements.regions]
+    pictures = copies(folder, measurements)
     curves = []
     for picture in dict.fromkeys(curve.region for curve in result.curves):
         curves.append(f"curves-{1 if picture is None else picture + 1}.png")
         own = [curve for curve in result.curves if curve.region == picture]
         title = "" if picture is None else f"Picture in the style {names[picture]}"
         loss_curves(folder / curves[-1], own, names, title)
-    draw_sheet(folder / SHEET, findings.rows)
+    draw_sheet(folder / SHEET, measurements.rows)
     written = [*(file for file, _ in pictures), *curves, SHEET, PAGE, NUMBERS]
-    numbers = {**findings.numbers, "files": written}
+    numbers = {**measurements.numbers, "files": written}
     html = page(numbers, pictures, curves, SHEET)
     (folder / PAGE).write_text(html, encoding="utf-8", newline="\n")
     text = json.dumps(numbers, indent=1, ensure_ascii=True, allow_nan=False)

@@ -39,7 +39,7 @@ ELSEWHERE = 0.05
 
 
 @dataclass(frozen=True)
-class Findings:
+class Measurements:
     """What a report shows.
 
     Attributes
@@ -60,7 +60,9 @@ class Findings:
     rows: list[Row]
 
 
-def find(job: Job, result: Result, files: Sequence[Path], writing: float, peak: int) -> Findings:
+def measure_run(
+    job: Job, result: Result, files: Sequence[Path], writing: float, peak: int
+) -> Measurements:
     """Gather the numbers of a run whose picture is written.
 
     Parameters
@@ -87,7 +89,7 @@ def find(job: Job, result: Result, files: Sequence[Path], writing: float, peak: 
     keep = keep_mask(job, content.rgb.shape[:2])
     if keep is not None:
         rows.append(keep_row(job, resized_mask(keep, result.working_size)))
-    minimising = sum(curve.seconds for curve in result.curves)
+    minimizing = sum(curve.seconds for curve in result.curves)
     numbers = {
         **output_files.settings(job, result),
         "report": 1,
@@ -98,17 +100,17 @@ def find(job: Job, result: Result, files: Sequence[Path], writing: float, peak: 
         "regions": _regions(job, regions, content, painted),
         "guidance": in_numbers(rows),
         "guidance_notes": unseen,
-        "losses": [_losses(curve, keeps_best=METHODS[result.method].has_best)
+        "loss_by_scale": [_losses(curve, keeps_best=METHODS[result.method].has_best)
                    for curve in result.curves],
         "evaluations": result.evaluations,
-        "seconds_per_evaluation": minimising / result.evaluations,
+        "seconds_per_evaluation": minimizing / result.evaluations,
         "seconds": {**result.stages, "writing": writing, "all": result.seconds + writing},
         "memory": {"peak_bytes": peak, "machine_bytes": memory()[0]},
         "versions": versions(),
         "system": platform.platform(),
         "notices": list(result.notices),
     }  # fmt: skip
-    return Findings(plain(numbers), content, painted, regions, rows)
+    return Measurements(plain(numbers), content, painted, regions, rows)
 
 
 def versions() -> dict[str, str]:

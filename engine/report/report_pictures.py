@@ -12,13 +12,13 @@ from engine.sizes import interleaved, planar, resized, resized_mask
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.report.measurements import Findings
+    from engine.report.measurements import Measurements
 
 SIDE = 480
 """Pixels; the longer side of a copy."""
 
 
-def copies(folder: Path, findings: Findings) -> list[tuple[str, str]]:
+def copies(folder: Path, measurements: Measurements) -> list[tuple[str, str]]:
     """Write small copies of the content, the result, the styles and their masks.
 
     Returns
@@ -32,10 +32,10 @@ def copies(folder: Path, findings: Findings) -> list[tuple[str, str]]:
         If one cannot be written.
     """
     pictures = [
-        ("content", findings.content, "content"),
-        ("result", findings.result, "result"),
+        ("content", measurements.content, "content"),
+        ("result", measurements.result, "result"),
     ]
-    for number, region in enumerate(findings.regions, 1):
+    for number, region in enumerate(measurements.regions, 1):
         style = Picture(interleaved(region.style))
         pictures.append((f"style-{number}", style, f"style {region.name}"))
         mask = Picture(np.repeat(255 * region.mask[..., None], 3, axis=2))

@@ -12,7 +12,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from engine import threads
-from engine.threads import container_processors, single_threaded_blas, thread_count
+from engine.threads import container_processors, single_threaded_blas, thread_count, thread_notice
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -44,6 +44,17 @@ def test_the_number_asked_for_is_taken_and_0_is_one_per_usable_core(
     assert thread_count(0) == 6
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert thread_count(0) == 1
+
+
+@pytest.mark.usefixtures("groups")
+def test_more_threads_than_processors_can_run_are_not_used_and_this_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
+    assert [thread_count(asked) for asked in (1, 2, 8, 9, 1024)] == [1, 2, 8, 8, 8]
+    assert [thread_notice(asked) for asked in (0, 1, 8)] == ["", "", ""]
+    text = "1024 threads are too many for 2 processors; 8 are used, 4 for each."
+    assert thread_notice(1024) == text
 
 
 @pytest.mark.parametrize(
@@ -84,7 +95,7 @@ def test_a_containers_limit_is_kept_to(
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
     assert container_processors() == processors
     assert thread_count(0) == threads
-    assert thread_count(7) == 7
+    assert thread_count(4) == 4
 
 
 def blas_threads() -> set[int]:

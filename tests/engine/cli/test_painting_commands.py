@@ -189,6 +189,12 @@ def test_errors_are_lines_too_with_json(pictures):
     assert "none.png" in last["message"]
 
 
+def test_too_many_threads_are_reduced_and_this_is_said(pictures, model_home):
+    done = scumble(*BASE, *QUICK, "--threads", "1024", home=model_home, folder=pictures)
+    assert done.returncode == 0, done.stderr
+    assert "Note: 1024 threads are too many for " in done.stderr
+
+
 # Stopping
 
 PAINT_UNTIL_STOPPED = """

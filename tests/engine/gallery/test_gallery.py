@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 from engine.gallery.figures import PICTURES, figures, with_own
-from engine.gallery.gallery_page import shown
 from engine.gallery.inputs import sigmoid
+from engine.html import number
 from engine.job import Job
 from engine.metrics.borders import evenness, leak, reach, seam
 from engine.metrics.region_style_loss import region_style_loss
@@ -212,12 +212,12 @@ def test_the_other_figures_say_how_far_content_and_style_went(made: Path) -> Non
 
 def test_the_page_has_the_numbers_in_its_tables(made: Path) -> None:
     page = (made / "gallery.html").read_text(encoding="utf-8")
-    rows = [re.findall("<td>(.*?)</td>", row) for row in re.findall("<tr>(.*?)</tr>", page)]
+    rows = [re.findall("<td.*?>(.*?)</td>", row) for row in re.findall("<tr>(.*?)</tr>", page)]
     for figure in PICTURES_PER_FIGURE:
         for _, entry in entries(made, figure):
             own = {name: value for name, value in entry["numbers"].items()
                    if not name.endswith("_of_content")}  # fmt: skip
-            cells = [*map(shown, own.values()), str(entry["evaluations"])]
+            cells = [*map(number, own.values()), str(entry["evaluations"])]
             assert any(row and row[1:-1] == cells for row in rows), entry["file"]
 
 
@@ -259,7 +259,7 @@ def test_ctrl_c_leaves_a_gallery_that_goes_on(home: Path, tmp_path: Path) -> Non
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (130, "")
-    assert "Stopped with 4 pictures to paint. The same command goes on from here." in err
+    assert "Stopped with 4 pictures to paint. The same command continues from here." in err
     folder = tmp_path / "stopped"
     check_links(folder)
     page = (folder / "gallery.html").read_text(encoding="utf-8")

@@ -43,7 +43,11 @@ def painted(job: Job, method: str, masks: Sequence[np.ndarray]) -> list[tuple[st
     notices: list[str] = []
     inputs = ScaleInputs(job, METHODS[method], SIZE, regions, list(masks), targets, notices.append)
     terms = [term for term in style_terms(inputs) if isinstance(term, StyleTerm)]
-    return [(term.layer, term.guidance.values) for term in terms]
+    found = []
+    for term in terms:
+        assert isinstance(term.guidance.values, np.ndarray)  # only large ones are compact
+        found.append((term.layer, term.guidance.values))
+    return found
 
 
 @pytest.mark.parametrize("method", ["joint", "pinned", "banded", "cutout"])

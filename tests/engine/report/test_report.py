@@ -115,7 +115,7 @@ def test_a_hard_mask(home: Path, wide: Path, kernels) -> None:
     entry = numbers["regions"][0]
     assert (entry["name"], entry["mask"], entry["coverage"]) == (ODD, "hard", 0.5)
 
-    (losses,) = numbers["losses"]
+    (losses,) = numbers["loss_by_scale"]
     assert losses["size"] == [HEIGHT, WIDTH]
     assert losses["start"].keys() == losses["end"].keys() == {"content", "style 0", "smoothing"}
     assert losses["start"]["content"] == 0
@@ -137,11 +137,11 @@ def test_what_a_run_was_and_what_it_took(home: Path, wide: Path) -> None:
     assert numbers["job"]["report"] == ""
     assert numbers["threads"] == 1
     assert numbers["content_size"] == [HEIGHT, WIDTH]
-    sizes = [each["size"] for each in numbers["losses"]]
-    assert [each["scale"] for each in numbers["losses"]] == [1, 2]
+    sizes = [each["size"] for each in numbers["loss_by_scale"]]
+    assert [each["scale"] for each in numbers["loss_by_scale"]] == [1, 2]
     assert sizes[1] == numbers["working_size"]
     assert sizes[0][0] * sizes[0][1] < sizes[1][0] * sizes[1][1] <= 9100
-    assert sum(each["evaluations"] for each in numbers["losses"]) == numbers["evaluations"]
+    assert sum(each["evaluations"] for each in numbers["loss_by_scale"]) == numbers["evaluations"]
     assert numbers["evaluations"] >= numbers["steps"] == 4
 
     seconds = numbers["seconds"]
@@ -149,7 +149,7 @@ def test_what_a_run_was_and_what_it_took(home: Path, wide: Path) -> None:
     assert list(seconds) == [*stages, "all"]
     assert all(value > 0 for value in seconds.values())
     assert sum(seconds[each] for each in stages) == pytest.approx(seconds["all"])
-    each_picture = sum(each["seconds"] for each in numbers["losses"])
+    each_picture = sum(each["seconds"] for each in numbers["loss_by_scale"])
     assert seconds["painting"] == pytest.approx(each_picture)
     per_evaluation = numbers["seconds_per_evaluation"]
     assert per_evaluation * numbers["evaluations"] == pytest.approx(seconds["painting"])
@@ -211,9 +211,9 @@ def test_stitch_has_curves_for_each_picture(home: Path, wide: Path) -> None:
     numbers = painted(home, wide, "--style", "waves.png", "hard.png", "--style", "oil.png", "rest",
                       "--method", "stitch", "--scales", "2")  # fmt: skip
     assert {"curves-1.png", "curves-2.png"} < set(numbers["files"])
-    about = [(each["scale"], each["picture_of_region"]) for each in numbers["losses"]]
+    about = [(each["scale"], each["picture_of_region"]) for each in numbers["loss_by_scale"]]
     assert about == [(1, 1), (1, 2), (2, 1), (2, 2)]
-    for each in numbers["losses"]:
+    for each in numbers["loss_by_scale"]:
         assert each["end"].keys() == {"content", f"style {each['picture_of_region'] - 1}"}
     assert numbers["guidance_notes"] == ["The method stitch uses the masks at picture size only."]
     assert all(each["layers"] == {} for each in numbers["guidance"])
@@ -356,3 +356,20 @@ guidance_maps.draw_sheet = no_memory
     assert "not enough memory" in done.stderr.splitlines()[-1]
     assert before == {each.name: each.read_bytes() for each in (pictures / "report").iterdir()}
     assert list(pictures.glob(".*")) == []
+
+
+def test_a_report_of_ten_regions_is_its_own_and_may_be_replaced(tmp_path: Path) -> None:
+    from engine.job import Job, Region
+    from engine.report.folder import check_report
+
+    folder = tmp_path / "report"
+    folder.mkdir()
+    files = ["report.html", "report.json", "curves-10.png", "style-12.jpg", "mask-10.png"]
+    for name in files:
+        (folder / name).write_text("")
+    numbers = {"scumble": "1", "report": 1, "files": files}
+    (folder / "report.json").write_text(json.dumps(numbers))
+    content, style = str(tmp_path / "content.png"), str(tmp_path / "style.png")
+    job = Job(content=content, output=str(tmp_path / "out.png"), regions=(Region(style),),
+              report=str(folder))  # fmt: skip
+    check_report(job)

@@ -107,7 +107,7 @@ def test_ctrl_c_once_reports_what_was_done(model_home: Path, pictures: Path) -> 
     numbers = numbers_of(pictures / "report")
     assert numbers["stopped"] is True
     assert 2 <= numbers["steps"] == done["steps"] < 10000
-    assert numbers["losses"][0]["evaluations"] == numbers["evaluations"] >= numbers["steps"]
+    assert numbers["loss_by_scale"][0]["evaluations"] == numbers["evaluations"] >= numbers["steps"]
     assert (pictures / "report" / "curves-1.png").is_file()
     assert "stopped early" in (pictures / "report" / "report.html").read_text()
 
@@ -122,7 +122,7 @@ def test_a_stitched_run_that_is_stopped_in_its_first_picture(
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     numbers = numbers_of(pictures / "report")
-    assert [each["picture_of_region"] for each in numbers["losses"]] == [1]
+    assert [each["picture_of_region"] for each in numbers["loss_by_scale"]] == [1]
     assert "curves-1.png" in numbers["files"]
     assert "curves-2.png" not in numbers["files"]
 
