@@ -120,9 +120,10 @@ class Bench:
         for side in sides:
             if side <= HOST_LIMIT:
                 self.step(f"host {side}", 20, partial(self._host, side))
-        self.step("hundred", 60, self._hundred)
-        self.step("painting 1 MP", 60, partial(self._painting, self._options.small, 150, 90))
+        self.step("painting 1 MP", 30, partial(self._painting, self._options.small, 150, 90))
         self.step("painting 12 MP", 60, partial(self._painting, self._options.large, 60, 75))
+        for name, arguments in _HUNDREDS.items():
+            self.step(f"hundred, {name}", 20, partial(self._hundred, *arguments))
         for name, more in ({} if self._device == "cpu" else _VARIANTS).items():
             side = sides[min(1, len(sides) - 1)]
             self.step(f"{name} {side}", 15, partial(self._variant, side, more))
@@ -215,35 +216,28 @@ class Bench:
             torch.cuda.empty_cache()
         return self._compare(side, figures, found.gradient)
 
-    def _hundred(self) -> dict[str, Any]:
-        """Optimize from the content by each evaluator; return the losses after 100 evaluations."""
+    def _hundred(self, on_card: bool, rounded: bool, scipy: bool) -> dict[str, Any]:
+        """Optimize from the content; return the losses up to 100 evaluations."""
         side, count = self._compared, self._options.evaluations
         content, _, _ = pictures(side)
-        found: dict[str, Any] = {}
-        for name, device, rounded, on_card in (
-            ("card", self._device, False, True),
-            ("card tf32", self._device, True, True),
-            ("card, SciPy", self._device, False, False),
-            ("processor, SciPy", "cpu", False, False),
-        ):
-            network = self._network(device)
-            terms = loss_terms(network, side, REGIONS)
-            sized = network.differentiable(side, side, LAYERS, rounded=rounded)
-            evaluator: Evaluator = (
-                BlockEvaluator(sized, [terms], BlockedLosses(network.threads))
-                if device == "cpu"
-                else GraphEvaluator(sized, [terms])
-            )
-            began = time.perf_counter()
-            optimizer: Optimizer = (
-                Lbfgs32(10, partial(CardLbfgs, network)) if on_card else LbfgsB(10)
-            )
-            losses = _optimize(evaluator, optimizer, content, count)
-            seconds = time.perf_counter() - began
-            numbers = [number for number in (1, 20, 50, 100) if number <= len(losses)]
-            at = {number: losses[number - 1] for number in numbers}
-            found[name] = {"seconds": seconds, "evaluations": len(losses), "losses": at}
-        return found
+        network = self._network(self._device if on_card else "cpu")
+        terms = loss_terms(network, side, REGIONS)
+        sized = network.differentiable(side, side, LAYERS, rounded=rounded)
+        evaluator: Evaluator = (
+            GraphEvaluator(sized, [terms])
+            if on_card
+            else BlockEvaluator(sized, [terms], BlockedLosses(network.threads))
+        )
+        search = partial(CardLbfgs, network) if on_card else None
+        optimizer: Optimizer = LbfgsB(10) if scipy else Lbfgs32(10, search)
+        began = time.perf_counter()
+        losses = _optimize(evaluator, optimizer, content, count)
+        numbers = [number for number in (1, 20, 50, 100) if number <= len(losses)]
+        return {
+            "seconds": time.perf_counter() - began,
+            "evaluations": len(losses),
+            "losses": {number: losses[number - 1] for number in numbers},
+        }
 
     def _painting(self, size: tuple[int, int], steps: int, limit: float) -> dict[str, Any]:
         """Paint a whole picture, but no longer than the limit in seconds."""
@@ -298,6 +292,15 @@ class Bench:
         finally:
             devices.ENTRIES[self._device] = entry
 
+
+_HUNDREDS = {
+    "card": (True, False, False),
+    "card tf32": (True, True, False),
+    "card SciPy": (True, False, True),
+    "processor": (False, False, False),
+    "processor SciPy": (False, False, True),
+}
+"""Whether losses and L-BFGS are on the card, with TF32, and whether L-BFGS is SciPy's."""
 
 _VARIANTS = {
     "channels last": {"prefer_nhwc": "1"},
