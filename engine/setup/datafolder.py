@@ -314,7 +314,7 @@ def uninstall(home: Path, log: Callable[[str], None]) -> str:
         record = read_record(home)  # anew: another run may have held the lock
         if record is None:
             raise _not_installed(home)
-        # Without it the next install.py replaces the rest of the environment.
+        # Without it the next install.py knows that packages are missing.
         (home / "env" / STAMP).unlink(missing_ok=True)
         for name in OWN_FOLDERS:
             mark = OWN_MARK if MADE in record else _SIGNS.get(name, OWN_MARK)

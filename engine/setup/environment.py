@@ -294,7 +294,8 @@ import base64, csv, hashlib, json, pathlib, sysconfig
 base = pathlib.Path(sysconfig.get_path("purelib"))
 bases = {base, pathlib.Path(sysconfig.get_path("platlib"))}
 damaged = {}
-for about in (each for base in bases for each in base.glob("*.dist-info")):
+# pip renames what it replaces so that it begins with '~'; a killed pip leaves it.
+for about in (each for base in bases for each in base.glob("[!~]*.dist-info")):
     name, _, version = about.name[:-len(".dist-info")].rpartition("-")
     try:
         rows = list(csv.reader((about / "RECORD").read_text(encoding="utf-8").splitlines()))

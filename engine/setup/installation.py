@@ -217,7 +217,7 @@ def install_packages(installation: Installation) -> str:
     try:
         outside = relocatable_python.complete(home, environment, installation.python)
     except SetupError as error:
-        (environment / STAMP).unlink(missing_ok=True)
+        remove_own_folder(environment)
         message = f"The packages cannot be loaded: {error}. Run this again to reinstall them."
         raise SetupError(message) from error
     if outside:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import sys
 
 from engine.setup import relocatable_python
-from engine.setup.datafolder import STAMP, claim_folder, remove_own_folder
+from engine.setup.datafolder import claim_folder, remove_own_folder
 from engine.setup.environment import (
     WANTED,
     Python,
     choose_python,
     damaged_packages,
     examine,
+    installed_packages,
     make_environment,
     other_pythons,
 )
@@ -29,11 +30,11 @@ def make_python(installation: Installation) -> str:
     newest = newest_python(installation.machine)
     environment = installation.environment
     present = examine(str(installation.python)) if installation.python.exists() else None
-    if not (environment / STAMP).is_file():
-        present = None  # an interrupted run left it
     if present:
+        # Also of an interrupted run: with pip whole, the rest is mended or added.
         installation.damaged = damaged_packages(installation.python)
-        if "pip" in installation.damaged:
+        packages = installed_packages(installation.python) or {}
+        if "pip" not in packages or installation.damaged.keys() & {"pip", "setuptools"}:
             present, installation.damaged = None, {}
     apart = bool(installation.self_contained or installation.record.get("self_contained"))
     copy = relocatable_python.find(installation.home) if apart else None

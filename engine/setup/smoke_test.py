@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.setup.datafolder import STAMP, remove
+from engine.setup.datafolder import remove, remove_own_folder
 from engine.setup.errors import SetupError
 from engine.setup.installation import Installation, install_engine, install_packages, note
 from engine.setup.interpreter import make_python
@@ -40,12 +40,11 @@ def check(installation: Installation) -> str:
     trial = paint(installation)
     if trial.problem and not installation.new_environment:
         installation.show("making the environment anew, since the engine does not paint")
-        (installation.environment / STAMP).unlink(missing_ok=True)
+        remove_own_folder(installation.environment)
         for step in (make_python, install_packages, install_engine):
             step(installation)
         trial = paint(installation)
     if trial.problem:
-        (installation.environment / STAMP).unlink(missing_ok=True)
         message = (
             f"The engine could not paint a small picture: {trial.problem} "
             f"The details are in {installation.log}."
