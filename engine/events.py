@@ -1,4 +1,4 @@
-"""Events: the news of a run, for a terminal, the line protocol or a program of one's own."""
+"""Events: the news of a run, for a terminal, the line protocol or another program."""
 
 from __future__ import annotations
 

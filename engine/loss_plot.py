@@ -1,4 +1,4 @@
-"""Loss curves as pictures: the one place that draws with matplotlib, which is optional."""
+"""Loss curves as pictures; only this module draws with matplotlib, which is optional."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def loss_curves(
     """Draw how the loss has gone, term by term, as a PNG file of 960 pixels' width.
 
     The weighted terms of the loss and their sum over the evaluations, on a logarithmic axis: the
-    scales one after the other, each marked with its size. What a line search has tried and found
-    much worse than the start goes beyond the top. A run of the method stitch has several pictures;
+    scales one after the other, each marked with its size. Line-search trials far above the start
+    are clipped. A run of the method stitch has several pictures;
     each gets a panel of its own below the other.
 
     Parameters
@@ -77,9 +77,9 @@ def loss_curves(
     curves : sequence of Curve
         `Result.curves`, or some of them.
     names : sequence of str
-        What to call each region of the job, in order, as `engine.masks.regions.region_name` does.
+        The name of each region of the job, as `engine.masks.regions.region_name` gives it.
     title : str
-        What to write above.
+        The title above the curves; may be empty.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def loss_curves(
     check_plotting()
     matplotlib, figures = _matplotlib()
     pictures = list(dict.fromkeys(curve.region for curve in curves))
-    # Whatever a user has set for matplotlib, these curves look the same.
+    # A user's settings of matplotlib do not change the curves.
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams["font.size"] = 9
@@ -136,7 +136,7 @@ def parts_of(curves: Sequence[Curve]) -> list[Part]:
 
 def _matplotlib() -> tuple[Any, Any]:
     """Return the modules matplotlib and matplotlib.figure."""
-    # That it looks for fonts, or in vain for a folder to keep the list in, is no news to users.
+    # Its search for fonts, or for a folder to keep their list in, is of no use to users.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     own = "MPLCONFIGDIR" not in os.environ
     cache = cache_folder(home())
@@ -175,7 +175,7 @@ def _draw(panel: Any, curves: Sequence[Curve], names: Sequence[str]) -> None:
     if positive:
         last = [value for values in series.values() for value in _above_zero(values)[-1:]]
         bottom = max(min(positive) / 1.5, min(last) / 10**_DECADES_BELOW)
-        # A line search's trial may be a thousand times worse; such peaks go beyond the top.
+        # A line search's trial may be a thousand times worse; such peaks are clipped.
         top = 3 * max(totals[start - 1] for start, end in zip(starts, ends) if start <= end)
         if top <= bottom:
             top = 3 * max(positive)
@@ -229,6 +229,6 @@ def _look(part: Part) -> dict[str, str]:
 
 
 def _drawable(text: str, most: int = 40) -> str:
-    """Return a short text that is drawn as it is: between dollar signs stood a formula."""
+    """Return a short text without formulas: matplotlib takes dollar signs for them."""
     short = text if len(text) <= most else text[: most - 3] + "..."
     return in_font(short).replace("$", r"\$")

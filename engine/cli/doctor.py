@@ -1,4 +1,4 @@
-"""`scumble doctor`: what is installed, what works, and what to do about what does not."""
+"""`scumble doctor`: checks the installation and names a remedy for each fault."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ class Finding:
     Attributes
     ----------
     name : str
-        What was looked at.
+        The subject.
     value : str
-        What was found.
+        The finding, in a few words.
     problem : str
-        What is broken and what to do about it, in one sentence; empty if nothing is.
+        The fault and its remedy, in one sentence; empty without a fault.
     """
 
     name: str

@@ -86,7 +86,7 @@ class Interrupts:
             self._shielded = False
 
     def finish(self) -> None:
-        """Ignore all further signals: the work is done, and the exit status has to say so."""
+        """Ignore all further signals: the work is done, and so is the exit status."""
         for number in self._previous:
             signal.signal(number, signal.SIG_IGN)
         self._previous = {}

@@ -1,4 +1,4 @@
-"""A gallery's folder: what is in it already, and the painting of what is not."""
+"""Building a gallery: paints the pictures that its folder lacks, and writes its page."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PAGE = "gallery.html"
 
 SHOWN = ("numbers", "labels", "notes", "loss", "steps", "evaluations", "seconds", "device",
          "threads", "size", "job")  # fmt: skip
-"""What the page and the file of numbers have of a picture's record."""
+"""The entries of a picture's record that go to the page and the file of numbers."""
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ def _curve_from_json(record: dict[str, Any]) -> Curve:
 def _panel_entry(
     folder: Path, panel: Panel, files: PanelFiles, tasks: list[Task]
 ) -> dict[str, Any]:
-    """Return what the page and the file of numbers say of a panel before it is painted."""
+    """Return a panel's entry for the page and the file of numbers, before it is painted."""
     return {
         "layout": panel.layout,
         "inputs": [

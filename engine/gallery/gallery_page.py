@@ -1,4 +1,4 @@
-"""A gallery's page, made from its file of numbers alone."""
+"""Gallery page, made from the gallery's file of numbers alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def write_page(path: Path, figures: dict[str, Any], *, with_curves: bool) -> Pat
     ----------
     path : Path
     figures : dict
-        What the file of numbers holds of each figure, by its number.
+        Each figure of the file of numbers, by its number.
     with_curves : bool
         Whether loss curves can be drawn here; else the page says how.
 

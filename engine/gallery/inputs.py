@@ -1,4 +1,4 @@
-"""The pictures that a gallery is painted from, put into its folder at the size they are used at."""
+"""Input pictures of a gallery, copied into its folder at the size at which they are used."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Inputs:
     size : int
         Pixels of the pictures to paint; 0 leaves them as large as they are.
     note : callable
-        Told what the user should know of a file.
+        Called with each remark about a file that the user should read.
     """
 
     folder: Path

@@ -1,4 +1,4 @@
-"""One picture of a gallery: its job, its files, and whether it is there already."""
+"""Tasks: one picture of a gallery each, with its job, its files and its record."""
 
 from __future__ import annotations
 

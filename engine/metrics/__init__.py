@@ -1,1 +1,1 @@
-"""Metrics: figures that say how good a result is."""
+"""Metrics of a result, one file for each idea, and the tables that show them."""

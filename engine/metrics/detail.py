@@ -72,7 +72,7 @@ def band_strengths(picture: np.ndarray, mask: np.ndarray | None = None) -> tuple
         band = values - _expanded(smaller, values.shape)
         total = weights.sum()
         mean = (weights * band**2).sum() / total if total > 0 else math.nan
-        # What rounding leaves of 0 is 0.
+        # Rounding leaves a little where the band is 0.
         strengths.append(math.sqrt(mean) if not mean < 1e-12 else 0.0)
         values, weights = smaller, _reduced(weights)
     return tuple(strengths)

@@ -1,4 +1,4 @@
-"""`--report FOLDER`: what one attaches to a question about a run."""
+"""Report folder: checked before a run, written after it, renamed into place when whole."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _OURS = re.compile(
 """The names of a report's files."""
 
 _IGNORED = (".DS_Store", "Thumbs.db", "desktop.ini")
-"""What file managers leave in every folder that they have shown."""
+"""Files that file managers leave in folders."""
 
 REMOVAL_SECONDS = 0.3
 
@@ -89,7 +89,7 @@ def write_report(job: Job, result: Result, files: Sequence[Path], writing: float
         With a report that `check_report` has let pass.
     result : Result
     files : sequence of Path
-        What was written, the picture first.
+        The files written, the picture first.
     writing : float
         Seconds that this took.
 

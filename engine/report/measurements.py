@@ -1,4 +1,4 @@
-"""The numbers of a report: what a run was asked for, what came out, and what it took."""
+"""Measurements of a run for its report: settings, losses, metrics, time and memory."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ ELSEWHERE = 0.05
 
 @dataclass(frozen=True)
 class Measurements:
-    """What a report shows.
+    """The contents of a report.
 
     Attributes
     ----------
     numbers : dict
-        What goes into report.json, in JSON's own types.
+        The contents of report.json, in JSON's own types.
     content, result : Picture
         As they are in their files.
     regions : list of LoadedRegion
@@ -70,7 +70,7 @@ def measure_run(
     job : Job
     result : Result
     files : sequence of Path
-        What was written, the picture first: it is measured as it is in its file.
+        The files written, the picture first; it is measured as it is in its file.
     writing : float
         Seconds that this took.
     peak : int

@@ -1,4 +1,4 @@
-"""The page of a report: one HTML file without scripts, whose pictures lie beside it."""
+"""Report page: one HTML file without scripts; its pictures are files beside it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def page(
     Parameters
     ----------
     numbers : dict
-        What report.json has.
+        The contents of report.json.
     pictures : sequence of (str, str)
         File and caption of every picture's copy.
     curves : sequence of str
