@@ -89,13 +89,13 @@ def consistent(job: Job) -> Job:
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(jobs.map(consistent))
-def test_json_and_back(job):
+def test_a_job_survives_json(job):
     assert job_from_dict(json.loads(json.dumps(job.to_dict()))) == job
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(jobs.map(consistent))
-def test_file_and_back(tmp_path_factory, job):
+def test_a_job_survives_a_file(tmp_path_factory, job):
     folder = tmp_path_factory.mktemp("job")
     (folder / "job.json").write_text(json.dumps(job.to_dict()), encoding="utf-8")
     assert load_job(folder / "job.json") == resolve_paths(job, folder)
@@ -132,7 +132,7 @@ def test_values_out_of_range(described):
 
 
 @pytest.mark.parametrize("described", CHOSEN)
-def test_choices(described):
+def test_a_choice_is_taken_and_anything_else_refused(described):
     for value in described.metadata["choices"]:
         assert check_value(described, value) == value
     with pytest.raises(JobError) as caught:
@@ -183,7 +183,7 @@ def test_a_whole_number_will_do_for_a_number():
         (7, ["7", "not a layer with a weight"]),
     ],
 )
-def test_layers(value, words):
+def test_layers_that_are_wrong_are_refused_with_a_reason(value, words):
     with pytest.raises(JobError, match=r"^style_layers: ") as caught:
         job_from_dict({**JOB.to_dict(), "style_layers": value})
     for word in words:
@@ -232,7 +232,7 @@ def test_what_does_not_go_together(changes, words):
         ({**JOB.to_dict(), "regions": [{"style": "a", "weight": 0}]}, r"regions\[1\].weight: 0"),
     ],
 )
-def test_what_is_no_job(data, words):
+def test_data_that_are_no_job_are_refused_with_their_place(data, words):
     with pytest.raises(JobError, match=f"(?i){words}"):
         job_from_dict(data)
 

@@ -42,7 +42,7 @@ def test_a_linear_ramp_is_nine_tenths_of_its_width(width):
     assert ramp_width(linear(width)) == pytest.approx(0.9 * width, abs=1.5)
 
 
-def test_a_round_ramp():
+def test_a_round_ramp_is_nine_tenths_of_its_width():
     y, x = np.mgrid[-100:101, -100:101]
     mask = np.clip((60 - np.hypot(x, y)) / 20 + 0.5, 0, 1)
     # The edges of a round line are 4 / pi times as long as the line.

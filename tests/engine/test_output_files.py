@@ -147,7 +147,7 @@ def test_numbers_that_are_none_are_not_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_unknown_ending(tmp_path, colours):
+def test_an_unknown_extension_is_refused(tmp_path, colours):
     with pytest.raises(PictureError, match=r"a\.bmp.*\.png"):
         write_picture(tmp_path / "a.bmp", Picture(colours.astype(np.float32)))
 

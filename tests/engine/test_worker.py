@@ -166,7 +166,7 @@ def test_orders_that_are_none(start):
     assert worker.end() == 0
 
 
-def test_terminated(start):
+def test_sigterm_ends_a_painting_with_status_130(start):
     worker = start({"iterations": FOREVER})
     worker.wait_for("progress", stage="paint")
     worker.process.send_signal(signal.SIGTERM)
@@ -367,7 +367,7 @@ run.stylize = broken
         assert not (model_home / "logs").exists()
 
 
-def test_a_full_disk(start, model_home, run_folder, full_disk):
+def test_on_a_full_disk_the_result_is_rescued(start, model_home, run_folder, full_disk):
     folder = full_disk.folder / f"{RUN_FOLDER_PREFIX}full"
     folder.mkdir()
     for each in run_folder.iterdir():

@@ -70,7 +70,7 @@ def test_without_options_the_job_has_the_defaults():
 
 
 @pytest.mark.parametrize("described", RANGED)
-def test_numbers(described):
+def test_a_number_is_taken_in_its_range_and_refused_outside(described):
     low, high = described.metadata["low"], described.metadata["high"]
     option, kind = option_name(described), type(described.default)
     more = ("--propagation", "all") if described.name == "grow" else ()
@@ -85,7 +85,7 @@ def test_numbers(described):
 
 
 @pytest.mark.parametrize("described", CHOSEN)
-def test_choices(described):
+def test_a_choice_is_taken_and_anything_else_refused(described):
     option = option_name(described)
     for value in described.metadata["choices"]:
         assert getattr(job(option, value), described.name) == value
@@ -124,21 +124,21 @@ def test_options_of_a_style_name_themselves(option, value):
         ("conv1_1, conv2_1", (("conv1_1", 0.5), ("conv2_1", 0.5))),
     ],
 )
-def test_layers(text, layers):
+def test_layers_are_given_with_weights_or_without(text, layers):
     assert job("--content-layer", text).content_layers == layers
     assert job("--content-layers", text).content_layers == layers
     assert job("--style-layers", text).style_layers == layers
 
 
 @pytest.mark.parametrize("text", ["conv9_1", "conv1_1=x", "conv1_1=-1", "", "conv1_1,,", "a=b=c"])
-def test_layers_that_are_none(text):
+def test_layers_that_do_not_exist_are_refused(text):
     with pytest.raises(JobError) as caught:
         job("--style-layers", text)
     assert str(caught.value).startswith("--style-layers: ")
     assert "conv" in str(caught.value)
 
 
-def test_size_and_start(pictures):
+def test_full_size_and_a_start_from_a_picture_have_short_forms(pictures):
     assert job("--size", "full").size == 0
     assert job("--size", "4096").size == 4096
     assert job("--init", "noise").init == "noise"
@@ -170,7 +170,7 @@ def test_size_and_start(pictures):
         (("worker",), ["RUN_FOLDER"]),
     ],
 )
-def test_wrong_use(pictures, arguments, words):
+def test_wrong_use_is_refused_with_a_reason(pictures, arguments, words):
     done = scumble(*arguments, home=pictures / "home", folder=pictures)
     assert done.returncode == 2
     assert done.stdout == ""

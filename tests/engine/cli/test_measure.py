@@ -68,7 +68,7 @@ def lines_of(text: str) -> dict[str, list[str]]:
     return {label: figures for label, *figures, _ in rows[1:]}
 
 
-def test_a_hard_mask(pictures):
+def test_a_hard_mask_is_measured_and_printed_as_a_table(pictures):
     done = scumble(*BASE, "--mask", "hard.png", home=pictures / "none", folder=pictures)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -139,7 +139,7 @@ NEUTRAL_NAMES = {"style_distance", "content_structure", "color_distance", "detai
                  "detail_3", "grid", "grid_2", "grid_4", "grid_8", "grid_16", "frame"}  # fmt: skip
 
 
-def test_with_a_style(pictures, model_home, kernels):
+def test_a_style_adds_the_figures_that_need_the_network(pictures, model_home, kernels):
     done = scumble(*BASE, "--mask", "hard.png", "--style", "style.png", "--json",
                    home=model_home, folder=pictures)  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -66,7 +66,7 @@ def test_progress_in_full():
     "seconds, text",
     [(0.2, "0 s"), (59.4, "59 s"), (60, "1 min 0 s"), (125, "2 min 5 s"), (12_000, "3 h 20 min")],
 )
-def test_durations(seconds, text):
+def test_durations_are_given_in_two_units(seconds, text):
     assert duration(seconds) == text
 
 

@@ -192,7 +192,7 @@ def test_a_coloured_line_as_bright_as_the_picture(column):
     assert seam(picture, straight()) == pytest.approx((flanks + 2 * 2) / (4 * 2))
 
 
-def test_a_round_border():
+def test_the_seam_of_a_round_border_is_that_of_a_straight_one():
     mask, middle = disc(30)
     cone = np.repeat(2 * middle[None], 3, axis=0)
     assert seam(cone, mask) == pytest.approx(1, abs=0.02)
@@ -349,7 +349,7 @@ def test_without_a_part_of_the_ramp_there_is_no_evenness():
     assert evenness(in_the_middle, mask) == math.inf
 
 
-def test_soft_and_hard():
+def test_a_mask_is_soft_by_the_share_of_its_middle_values():
     assert soft_share(straight()) == 0
     assert not is_soft(straight())
     smoothed = ndimage.gaussian_filter(straight(), 1)

@@ -141,7 +141,7 @@ def test_sixteen_bit_grey_with_a_transparent_one(tmp_path):
 
 @pytest.mark.parametrize("ending", ["jpg", "tif", "png", "webp"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientation(tmp_path, ending, orientation):
+def test_every_exif_orientation_is_turned_upright(tmp_path, ending, orientation):
     upright = np.zeros((16, 24), np.uint8)
     upright[:8, :8] = 255  # white at the top left
     stored = {
@@ -187,7 +187,7 @@ def test_a_profile_is_applied_under_alpha_and_to_palettes(tmp_path):
     np.testing.assert_allclose(read_picture(tmp_path / "p.png").rgb, 188, atol=1.5)
 
 
-def test_grey_profiles(tmp_path):
+def test_gray_profiles_are_applied(tmp_path):
     Image.new("L", (16, 16), 128).save(tmp_path / "l.png", icc_profile=linear_profile(grey=True))
     np.testing.assert_allclose(read_picture(tmp_path / "l.png").rgb, 188, atol=1.5)
     deep = np.full((16, 16), 128 * 257, np.uint16)
@@ -225,7 +225,7 @@ def test_further_pictures_in_a_file_are_noted(tmp_path, colours):
 
 @pytest.mark.parametrize("channels", [None, 1, 2, 3, 4])
 @pytest.mark.parametrize("kind", ["uint8", "uint16", ">u2", "float32"])
-def test_arrays(tmp_path, channels, kind):
+def test_arrays_of_every_kind_are_read_by_their_range(tmp_path, channels, kind):
     whole = np.dtype(kind).kind == "u"
     shape = (16, 18) if channels is None else (16, 18, channels)
     fraction = np.random.default_rng(7).random(shape)

@@ -90,7 +90,9 @@ def file_array(file: Path) -> np.ndarray:
     return planar(read_picture(file).rgb)
 
 
-def test_a_hard_mask(home: Path, wide: Path, kernels) -> None:
+def test_a_hard_masks_table_has_the_figures_of_the_formulas(
+    home: Path, wide: Path, kernels
+) -> None:
     numbers = painted(home, wide, "--style", "waves.png", "hard.png", "--name", ODD,
                       "--method", "pinned", "--smoothing", "5")  # fmt: skip
     content, result = file_array(wide / "content.png"), file_array(wide / "out.png")
