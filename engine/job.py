@@ -410,7 +410,7 @@ def check(job: Job) -> None:
     for number, region in enumerate(job.regions, 1):
         checked_fields(Region, vars(region), f"regions[{number}].")
         if not region.style:
-            message = f"regions[{number}].style is empty; name the picture whose style is taken."
+            message = f"regions[{number}].style is empty; name the style picture."
             raise JobError(message)
     if not job.content:
         message = "content is empty; name the picture to paint."

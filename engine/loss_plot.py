@@ -55,7 +55,7 @@ def check_plotting() -> None:
             raise JobError(MISSING) from error
         message = (
             f"Loss curves are drawn by matplotlib, which cannot be imported ({error}); "
-            "'python3 install.py --plots' in Scumble's folder may mend it."
+            "'python3 install.py --plots' in Scumble's folder may repair it."
         )
         raise JobError(message) from error
 

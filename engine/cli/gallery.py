@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from engine.gallery.build import GalleryResult
     from engine.gallery.request import GalleryRequest
 
-STOPPING = "Leaving the picture at hand; Ctrl-C again stops at once."
+STOPPING = "Stopping without the current picture; Ctrl-C again stops at once."
 GO_ON = "The same command continues from here."
 INTERRUPTED = 130
 
@@ -64,7 +64,6 @@ def gallery(folder: str, make_request: Callable[[], GalleryRequest], *, quiet: b
         return INTERRUPTED
     with suppress(ReaderLeftError):
         to_standard_output(
-            f"Wrote {outcome.page} ({outcome.painted} pictures painted, {outcome.kept} there "
-            "already)"
+            f"Wrote {outcome.page} ({outcome.painted} pictures painted, {outcome.kept} kept)"
         )
     return 0

@@ -123,8 +123,8 @@ def _check_sizes(files: tuple[str | Path, str | Path], pictures: list[Picture]) 
     (height, width), (rows, columns) = (picture.rgb.shape[:2] for picture in pictures[:2])
     if (height, width) != (rows, columns):
         message = (
-            f"{files[1]} is {columns}x{rows} pixels and {files[0]} {width}x{height}; "
-            "a result is measured against the content it was painted from, which has its size."
+            f"{files[1]} is {columns}x{rows} pixels and {files[0]} {width}x{height}; they must "
+            "have the same size. Give the content that the result was painted from."
         )
         raise PictureError(message)
 

@@ -29,8 +29,8 @@ GALLERY_OPTIONS = ("size", "iterations", "seed", "threads", "device")
 """Options of `scumble gallery` that are fields of a job."""
 
 GALLERY_TEXTS = {
-    "size": f"Pixels of each picture; larger contents are made smaller first (default {SIZE}).",
-    "iterations": f"Steps of the optimiser for each picture (default {ITERATIONS}).",
+    "size": f"Area of each picture; larger contents are reduced first (default {SIZE}).",
+    "iterations": f"Steps of the optimizer for each picture (default {ITERATIONS}).",
 }
 
 STYLIZE_EXAMPLES = """\
@@ -89,8 +89,8 @@ def build_parser() -> argparse.ArgumentParser:
         help="run a job file, or repeat a picture made by Scumble",
         description="Runs a job file; given a picture made by Scumble, repeats it.",
     )
-    job.add_argument("job", metavar="JOB", help="A job file (JSON), or a result of Scumble's.")
-    job.add_argument("--output", metavar="OUT", help="The file to write, instead of the job's.")
+    job.add_argument("job", metavar="JOB", help="A job file (JSON), or a picture made by Scumble.")
+    job.add_argument("--output", metavar="OUT", help="The file to write; replaces the job's.")
     _add_display_options(job)
 
     _add_measure(commands)
@@ -99,8 +99,8 @@ def build_parser() -> argparse.ArgumentParser:
     worker = commands.add_parser(
         "worker",
         allow_abbrev=False,
-        help="work for another program: JSON lines out, 'stop' or the end of input in",
-        description="Runs the job in RUN_FOLDER, and deletes the folder when its input ends.",
+        help="run for another program: JSON lines out, 'stop' or the end of input in",
+        description="Runs the job in RUN_FOLDER and deletes the folder when the input ends.",
     )
     worker.add_argument(
         "folder",
@@ -111,8 +111,8 @@ def build_parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser(
         "doctor",
         allow_abbrev=False,
-        help="say what is installed and what works",
-        description="Says what is installed and what works, to be pasted into a report.",
+        help="check the installation",
+        description="Checks the installation and prints what works, to paste into a question.",
     )
     doctor.add_argument("--json", action="store_true", help="Print JSON.")
     return parser
@@ -149,7 +149,7 @@ def job_from_options(given: argparse.Namespace) -> Job:
                 region[described.name] = _value(described, texts[described.name], option)
         regions.append(Region(**region))
     if not regions:
-        message = "--style is missing; name the picture whose style is taken."
+        message = "--style is missing; name the style picture."
         raise JobError(message)
     job = Job(**values, regions=tuple(regions))
     check(job)
@@ -174,7 +174,7 @@ def gallery_request(given: argparse.Namespace) -> GalleryRequest:
             )
     styles = tuple(given.style or ())
     if len(styles) > 2:
-        message = f"--style: is given {len(styles)} times; a gallery takes one or two styles."
+        message = f"--style: given {len(styles)} times; a gallery takes one or two styles."
         raise JobError(message)
     for option, file in (
         ("--content", given.content),
@@ -234,9 +234,9 @@ class _OfStyle(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         if not namespace.regions:
-            parser.error(f"{option_string}: goes with a --style before it, and there is none")
+            parser.error(f"{option_string}: must follow a --style")
         if self.dest in namespace.regions[-1]:
-            parser.error(f"{option_string}: is given twice for one --style")
+            parser.error(f"{option_string}: given twice for one --style")
         namespace.regions[-1][self.dest] = values
 
 
@@ -264,14 +264,16 @@ def _add_measure(commands: argparse._SubParsersAction) -> None:
     measure = commands.add_parser(
         "measure",
         allow_abbrev=False,
-        help="say in numbers how good a result is",
+        help="measure how good a result is",
         description="Measures RESULT, painted from CONTENT. With --style: how far texture and "
         "palette are from the style's, how much of the content's shapes is lost, sharpness, weave "
         "and frame. With --mask: leak, reach, fringe and seam where the mask is hard, evenness "
         "where it is soft. docs/measures.md says what each figure means.",
     )
-    measure.add_argument("content", metavar="CONTENT", help="The picture that was painted.")
-    measure.add_argument("result", metavar="RESULT", help="What came out; of CONTENT's size.")
+    measure.add_argument("content", metavar="CONTENT", help="The photograph that was painted.")
+    measure.add_argument(
+        "result", metavar="RESULT", help="The painted picture, as large as CONTENT."
+    )
     measure.add_argument("--style", metavar="PICTURE", help="The style of the region.")
     measure.add_argument(
         "--mask", metavar="MASK",
@@ -287,24 +289,26 @@ def _add_gallery(commands: argparse._SubParsersAction) -> None:
         help="paint the figures of the paper",
         description="Paints the figures of the paper, from Scumble's own pictures or from others, "
         "and writes a page with them, their loss curves, numbers and settings: "
-        "FOLDER/gallery.html. Pictures that are in FOLDER already are kept, so a gallery that was "
-        "interrupted goes on where it stopped.",
+        "FOLDER/gallery.html. Pictures that are in FOLDER already are kept, so an "
+        "interrupted gallery continues where it stopped.",
     )
-    gallery.add_argument("folder", metavar="FOLDER", help="Where to; made if it is missing.")
+    gallery.add_argument(
+        "folder", metavar="FOLDER", help="The folder of the gallery; created if missing."
+    )
     gallery.add_argument(
         "--figure", action="append", choices=(*map(str, NUMBERS), "all"),
         help="Which figure of the paper; may be given several times (default all).",
     )  # fmt: skip
     group = gallery.add_argument_group("one's own pictures")
-    group.add_argument("--content", metavar="PICTURE", help="In place of every content.")
+    group.add_argument("--content", metavar="PICTURE", help="Replaces every content picture.")
     group.add_argument(
         "--style", metavar="PICTURE", action="append",
-        help="In place of the style; given twice, the second is figure 9's style on the right.",
+        help="Replaces the style; given twice, the second is the style on the right of figure 9.",
     )  # fmt: skip
     group.add_argument(
         "--mask", metavar="PICTURE",
-        help="In place of figure 9's sigmoid and figure 10's mask: white where the second style, "
-        "or the only one, goes.",
+        help="Replaces the sigmoid of figure 9 and the mask of figure 10: white where the second "
+        "style, or the only one, goes.",
     )  # fmt: skip
     group = gallery.add_argument_group("how they are painted")
     described = {each.name: each for each in dataclasses.fields(Job)}
@@ -323,8 +327,8 @@ def _add_region_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         action=_Style,
         metavar=("PICTURE", "MASK"),
-        help="The picture whose style is taken, and where it goes: a grey picture of any size, "
-        f"white where the style goes, or '{REST}' for what the other masks leave. Once per style.",
+        help="A style picture, and a mask for its region: a gray picture of any size, white where "
+        f"the style goes, or '{REST}' for what the other masks leave. Once per style.",
     )
     for described in options(Region):
         group.add_argument(

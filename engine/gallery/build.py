@@ -156,7 +156,7 @@ def _opened(folder: Path) -> Path:
         if others and "scumble" not in numbers:
             message = (
                 f"{folder} holds other things ({others[0]}); name a new or empty folder, or a "
-                "gallery to go on with."
+                "gallery to continue."
             )
             raise JobError(message)
         probe = folder / ".scumble.part"

@@ -126,8 +126,7 @@ class Inputs:
         if covered in (0, mask.size):
             message = (
                 f"{panel.mask}: the mask covers {covered} of {mask.size} pixels; a gallery "
-                "compares what is inside of it with what is outside, so give one that is white "
-                "in part."
+                "compares inside and outside, so give a mask that is partly white."
             )
             raise JobError(message)
         name = f"mask-{_plain(panel.mask)}-{size[1]}x{size[0]}.png"

@@ -83,7 +83,7 @@ def load_regions(job: Job, size: tuple[int, int]) -> tuple[list[LoadedRegion], l
         if not style_mask.any():
             message = (
                 f"Region {name}: its style mask leaves 0 of {style_mask.size} pixels of "
-                f"{region.style}; paint it white where the style is to be taken from."
+                f"{region.style}; paint it white where to take the style from."
             )
             raise JobError(message)
         regions.append(LoadedRegion(name, rgb, style_mask, mask, region.weight, region.style_size))

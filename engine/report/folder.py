@@ -63,7 +63,10 @@ def check_report(job: Job) -> None:
         raise JobError(message)
     foreign = _foreign(folder)
     if foreign:
-        message = f"report: {folder} holds {foreign}, which is no earlier report's; name another."
+        message = (
+            f"report: {folder} holds {foreign}, which is not from an earlier report; name another "
+            "folder."
+        )
         raise JobError(message)
     if not folder.parent.is_dir():
         message = f"There is no folder {folder.parent} to write the report {folder.name} to."

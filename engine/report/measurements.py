@@ -181,11 +181,11 @@ def _border(
     """Measure at the mask's border what can be."""
     inside = mask >= 0.5
     if not is_soft(mask) and (inside.all() or not inside.any()):
-        return [], ["There is no border, so there is nothing to measure at it."]
+        return [], ["The mask has no border to measure at."]
     metrics, notes = border_metrics(before, after, mask)
     leaks = [each for each in metrics if each.name.startswith("leak")]
     if leaks and any((other[~inside] > ELSEWHERE).any() for other in others):
         metrics = [each for each in metrics if each not in leaks]
         notes = [note for note in notes if not note.startswith("leak")]
-        notes.append("leak: other regions paint outside of this one; it is given for all of them.")
+        notes.append("leak: other regions paint outside this one; see all regions together.")
     return metrics, notes

@@ -134,7 +134,7 @@ def _losses(losses: list[dict[str, Any]], names: list[str]) -> str:
             about = [""] * len(about)
         sums = [sum(each[when].values()) for when in ("start", "end")]
         rows.append([*[""] * len(about), "sum", *sums])
-    return html.table([*head, "at the start", "in the kept picture"], rows)
+    return html.table([*head, "at the start", "in the final picture"], rows)
 
 
 def _metrics(regions: list[dict[str, Any]]) -> list[str]:

@@ -158,7 +158,10 @@ def test_full_size_and_a_start_from_a_picture_have_short_forms(pictures):
         (("stylize",), ["CONTENT", "OUT"]),
         (("stylize", "content.png", "out.png"), ["--style is missing"]),
         ((*BASE, "--weigth", "2"), ["--weigth"]),
-        (("stylize", "c", "o", "--weight", "2", "--style", "s"), ["--weight", "before"]),
+        (
+            ("stylize", "c", "o", "--weight", "2", "--style", "s"),
+            ["--weight", "must follow a --style"],
+        ),
         ((*BASE, "--weight", "2", "--weight", "3"), ["--weight", "twice"]),
         (("stylize", "--style", "s", "m", "c", "o"), ["--style", "'s m c o'", "before"]),
         ((*BASE, "--init", "nois"), ["--init", "'nois'", "noise", "colors"]),

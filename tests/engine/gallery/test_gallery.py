@@ -42,7 +42,7 @@ def made(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         options = [word for number in figures_asked for word in ("--figure", number)]
         done = scumble("gallery", folder, *TINY, *options, home=home, folder=folder.parents[1])
         assert done.returncode == 0, done.stderr
-        assert f"{count} pictures painted, 0 there already" in done.stdout
+        assert f"{count} pictures painted, 0 kept" in done.stdout
         assert str(folder / "gallery.html") in done.stdout
         assert f"(picture {count} of {count})" in done.stderr
     return folder
@@ -228,7 +228,7 @@ def test_what_is_there_is_kept_and_what_is_not_is_painted(made: Path, home: Path
     before = times()
     done = scumble("gallery", made, *TINY, home=home, folder=made)
     assert done.returncode == 0, done.stderr
-    assert "0 pictures painted, 26 there already" in done.stdout
+    assert "0 pictures painted, 26 kept" in done.stdout
     assert times() == before
 
     lost, changed, cut = (
@@ -238,7 +238,7 @@ def test_what_is_there_is_kept_and_what_is_not_is_painted(made: Path, home: Path
     Image.new("RGB", (42, 28)).save(changed.with_suffix(".png"))
     cut.with_suffix(".json").write_text('{"wanted": ')
     done = scumble("gallery", made, *TINY, "--figure", "10", home=home, folder=made)
-    assert "3 pictures painted, 5 there already" in done.stdout
+    assert "3 pictures painted, 5 kept" in done.stdout
     anew = {name for name, time in times().items() if before[name] != time}
     stems = {re.sub(r"(-loss)?\.\w+$", "", name) for name in anew}
     assert stems == {str(each) for each in (lost, changed, cut)}
@@ -265,7 +265,7 @@ def test_ctrl_c_leaves_a_gallery_that_goes_on(home: Path, tmp_path: Path) -> Non
     page = (folder / "gallery.html").read_text(encoding="utf-8")
     assert page.count("not painted yet") == 4
     done = scumble(*arguments, home=home, folder=tmp_path)
-    assert "4 pictures painted, 1 there already" in done.stdout
+    assert "4 pictures painted, 1 kept" in done.stdout
     assert "not painted yet" not in (folder / "gallery.html").read_text(encoding="utf-8")
 
 
@@ -354,7 +354,7 @@ def test_without_matplotlib_the_curves_come_later(own: Path, home: Path) -> None
     assert "install.py --plots" in page.read_text(encoding="utf-8")
     assert "figure-6/1-both-loss.png" not in links(page).found
     done = scumble(*arguments, home=home, folder=own)
-    assert "0 pictures painted, 1 there already" in done.stdout
+    assert "0 pictures painted, 1 kept" in done.stdout
     assert "install.py --plots" not in page.read_text(encoding="utf-8")
     assert "figure-6/1-both-loss.png" in links(page).found
     check_links(own / "bare")
