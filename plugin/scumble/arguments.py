@@ -1,7 +1,6 @@
-"""The procedure's arguments, made from the contract, and the job's options made from them again.
+"""The procedure's arguments: made from the job's options, and read back as options.
 
-Every option of a job is an argument of the same name as on the command line, with the same help,
-range and default. No windows here: scripts come this way too.
+Each option of a job is an argument with the name, range and default of the command line.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import os
 from typing import Any
 
 import job
-import wording
+import labels
 from gi.repository import Gimp, Gio, GObject
 
 FILE_KINDS = ("picture", "file", "folder")
@@ -21,23 +20,23 @@ FILE_KINDS = ("picture", "file", "folder")
 FLAGS = GObject.ParamFlags.READWRITE
 
 FILE = Gimp.FileChooserAction.ANY
-"""With OPEN, GIMP refuses a file that is not there with the message 'success'."""
+"""With OPEN, GIMP refuses a missing file with the message 'success'."""
 
 REGIONS_HELP = (
     "The regions as a JSON list of objects with "
     f"{', '.join(each.name for each in dataclasses.fields(job.Region))}. "
-    "style: a picture's path or layer:NAME. mask: a grey picture's path, selection, outside, rest, "
-    "channel:NAME, mask:NAME, alpha:NAME or grey:NAME; empty for the whole layer."
+    "style: the path of a picture, or layer:NAME. mask: the path of a gray picture, selection, "
+    "outside, rest, channel:NAME, mask:NAME, alpha:NAME or gray:NAME; empty for the whole layer."
 )
 
 
 def property_name(field: str) -> str:
-    """Return the argument's name for a job's field: the command line's, without the dashes."""
+    """Return the argument for a field of a job, which is the option of the command line."""
     return field.replace("_", "-")
 
 
 def default_of(described: dataclasses.Field) -> Any:
-    """Return an option's default as its argument holds it."""
+    """Return the default of an option as the value of its argument."""
     value = described.default
     return layers_text(value) if described.metadata["kind"] == "layers" else value
 
@@ -47,7 +46,7 @@ def declare(procedure: Gimp.Procedure) -> None:
     procedure.add_file_argument(
         "style",
         "Style",
-        "The picture whose style is taken; for more than one, see regions.",
+        "The style picture; for several styles use regions.",
         FILE,
         True,
         None,
@@ -56,25 +55,25 @@ def declare(procedure: Gimp.Procedure) -> None:
     procedure.add_drawable_argument(
         "mask",
         "Mask",
-        "Where the style goes: a channel, a layer mask, the selection, or a grey layer.",
+        "Where the style goes: a channel, a layer mask, the selection, or a gray layer.",
         True,
         FLAGS,
     )
     procedure.add_string_argument("regions", "Regions", REGIONS_HELP, "", FLAGS)
-    for described in wording.options():
+    for described in labels.options():
         _declare(procedure, described)
     procedure.add_layer_return_value(
         "layer",
         "Layer",
-        "The new layer, or the new group with one layer per style; none if the painting had to go "
-        "into a file.",
+        "The new layer, or the new group with one layer per style; none if the painting was saved "
+        "as a file.",
         True,
         FLAGS,
     )
     procedure.add_core_object_array_return_value(
         "layers",
         "Layers",
-        "The new layers that are painted: the layer, or those in the group from the top.",
+        "The painted layers: the new layer, or the layers of the new group from the top.",
         Gimp.Layer.__gtype__,
         FLAGS,
     )
@@ -83,11 +82,11 @@ def declare(procedure: Gimp.Procedure) -> None:
 def _declare(procedure: Gimp.Procedure, described: dataclasses.Field) -> None:
     about = described.metadata
     name, default = property_name(described.name), default_of(described)
-    shown, text = wording.plain_label(described), wording.help_of(described)
+    shown, text = labels.label(described), labels.help_of(described)
     if about["choices"]:
         choice = Gimp.Choice.new()
         for number, nick in enumerate(about["choices"]):
-            choice.add(nick, number, wording.choice_label(described, nick), text)
+            choice.add(nick, number, labels.choice_label(described, nick), text)
         procedure.add_choice_argument(name, shown, text, choice, default, FLAGS)
     elif isinstance(default, bool):
         procedure.add_boolean_argument(name, shown, text, default, FLAGS)
@@ -105,31 +104,31 @@ def _declare(procedure: Gimp.Procedure, described: dataclasses.Field) -> None:
 
 
 def read(config: Gimp.ProcedureConfig) -> dict[str, Any]:
-    """Return the job's options that the arguments ask for.
+    """Return the job's options from the arguments.
 
     Raises
     ------
     job.JobError
-        If a text among them cannot be read.
+        If a list of layers cannot be read.
     """
     values: dict[str, Any] = {}
-    for described in wording.options():
+    for described in labels.options():
         value = config.get_property(property_name(described.name))
         kind = described.metadata["kind"]
         if kind == "layers":
             value = job.check_value(described, job.layers_from_text(value or ""))
         elif kind in FILE_KINDS:
             value = path_of(value)
-        elif value is None:  # what GIMP makes of an empty text
+        elif value is None:  # GIMP returns None for an empty text
             value = ""
         values[described.name] = value
-    values["uncut"] = values["uncut"] and wording.makes_layers(values["method"])
+    values["uncut"] = values["uncut"] and labels.gives_masked_layers(values["method"])
     return values
 
 
 def write(config: Gimp.ProcedureConfig, values: dict[str, Any]) -> None:
-    """Set the arguments to a job's options, as a result carries them; unknown ones are left."""
-    for described in wording.options():
+    """Set the arguments to the options that a result carries; the others keep their values."""
+    for described in labels.options():
         if described.name not in values:
             continue
         value, kind = values[described.name], described.metadata["kind"]
@@ -137,7 +136,7 @@ def write(config: Gimp.ProcedureConfig, values: dict[str, Any]) -> None:
             value = layers_text(value)
         elif kind in FILE_KINDS:
             value = _file(value)
-        elif described.name == "uncut" and not wording.makes_layers(values.get("method", "")):
+        elif described.name == "uncut" and not labels.gives_masked_layers(values.get("method", "")):
             continue
         config.set_property(property_name(described.name), value)
 
@@ -152,14 +151,28 @@ def _file(path: str) -> Any:
 
 
 def layers_text(layers: Any) -> str:
-    """Return layers with weights as the command line takes them."""
+    """Return layers with weights in the form of the command line."""
     return ",".join(f"{layer}={weight:g}" for layer, weight in layers)
 
 
-def to_text(values: dict[str, Any], regions_text: str, version: str) -> str:
-    """Return the settings as a result carries them."""
+def to_text(values: dict[str, Any], regions_text: str, version: str, method: str = "") -> str:
+    """Return the settings as a result carries them, in ASCII.
+
+    Parameters
+    ----------
+    values : dict
+        The options, with 'auto' as the user asked for it.
+    regions_text : str
+        The regions as JSON.
+    version : str
+        The version of Scumble.
+    method : str
+        The method that was used, for people who read the settings; empty before the painting.
+    """
     data = {"scumble": version, "options": values, "regions": json.loads(regions_text)}
-    return json.dumps(data, ensure_ascii=False)
+    if method:
+        data["method"] = method
+    return json.dumps(data)
 
 
 def from_text(text: str) -> tuple[dict[str, Any], str]:
@@ -174,15 +187,15 @@ def from_text(text: str) -> tuple[dict[str, Any], str]:
     if not isinstance(data, dict) or not isinstance(data.get("options"), dict):
         message = "These are not Scumble's settings."
         raise ValueError(message)
-    described = {each.name: each for each in wording.options()}
+    described = {each.name: each for each in labels.options()}
     values = {}
     for name, value in job.with_new_names(job.Job, data["options"]).items():
         if name in described:
             values[name] = job.check_value(described[name], value)
-    return values, json.dumps(data.get("regions", []), ensure_ascii=False)
+    return values, json.dumps(data.get("regions", []))
 
 
 def simple_style(config: Gimp.ProcedureConfig) -> tuple[str, Any]:
-    """Return the path and the mask of the simple case: one style."""
+    """Return the path and the mask of a call with one style."""
     path = path_of(config.get_property("style"))
     return (os.path.abspath(path) if path else ""), config.get_property("mask")

@@ -1,4 +1,4 @@
-"""The dialog: regions, a drawing of them, and the options that matter."""
+"""The dialog: the regions, a drawing of them, and the options."""
 
 from __future__ import annotations
 
@@ -6,45 +6,45 @@ import dataclasses
 from typing import Any
 
 import arguments
-import beginning
 import canvas
+import engine_process
 import gi
+import gimp_run
+import initial_settings
 import job
-import painter
-import painting
-import regions
-import wording
+import labels
+import sources
 
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 gi.require_version("Gdk", "3.0")
 
-import keep_row  # noqa: E402
 import pickers  # noqa: E402
-import plan_view  # noqa: E402
+import progress_window  # noqa: E402
+import protect_row  # noqa: E402
+import region_preview  # noqa: E402
 import region_rows  # noqa: E402
 import thumbnails  # noqa: E402
-import watch  # noqa: E402
 from gi.repository import Gdk, Gimp, GimpUi, Gio, GLib, GObject, Gtk  # noqa: E402
 
 SIDE = 420
 TITLE = "Neural Style"
 HELP = (
-    "Each row is a style and the region it goes on. A style is a picture file or a layer of any "
-    "open image. A region is the whole layer, the selection (feathered as it is), what is not "
-    "selected, a channel, a layer's mask or opacity, a grey picture, or the rest, which the others "
-    "leave. Where no region lies, the content is kept; with pinned, to the last bit. Keep holds "
-    "fast to a part of the content, such as a face, where a style goes over it.\n\n"
-    "A layer with a layer mask is a style with its region at once: drop a painting in as a layer, "
-    "paint its mask white where it should go, click the photograph's layer, and start the "
-    "filter.\n\n"
-    "The picture grows in a window of its own: Stop keeps what is there, Cancel leaves nothing. "
-    "The result is a new layer, or with a method that makes a picture for each style, such as "
-    "Stitch, a group with one masked layer per style; run the filter on it to start from its "
-    "settings. Every option has a hint: rest the pointer on it."
+    "Each row is a style and its region. A style is a picture file or a layer of any open image. A "
+    "region is the whole layer, the selection with its feathering, everything outside the "
+    "selection, a channel, a layer mask, the opacity of a layer, a gray picture, or the rest, "
+    "which the other regions leave. Outside every region the photo stays; the blends “Cut out”, "
+    "“Fixed outside” and “Each by itself” leave it unchanged bit for bit. Protect a part, such as "
+    "a face, to keep it like the photo inside a region.\n\n"
+    "A layer with a layer mask is a style with its region: add a painting as a layer, paint its "
+    "mask white where its style should go, click the photo's layer, and start the filter.\n\n"
+    "The picture grows in a window of its own. Stop keeps the picture so far; Cancel leaves "
+    "nothing. The result is a new layer. With Layers with masks it is a group with one masked "
+    "layer per style. Run the filter on a result to start from its settings. Rest the pointer on "
+    "an option to see its help."
 )
 
-HELP_PAGE = painting.HERE / "help" / "en" / "index.html"
+HELP_PAGE = gimp_run.HERE / "help" / "en" / "index.html"
 
 SIZES = (
     (90_000, "Sketch"),
@@ -55,87 +55,90 @@ SIZES = (
 )
 
 
-def run(
+def ask_and_paint(
     procedure: Gimp.Procedure,
     config: Gimp.ProcedureConfig,
     image: Gimp.Image,
     content: Gimp.Layer,
 ) -> list[Gimp.Layer] | None:
-    """Ask what to paint, paint it and show how it comes.
+    """Show the dialog, then paint and show the growing picture.
 
     Returns
     -------
     list of Gimp.Layer or None
-        The new layers; none if they went into a file; None if the painter cancelled.
+        The new layers; none if the painting went into a file; None if the user cancelled.
     """
     GimpUi.init("scumble")
-    painter.read_place(painting.HERE)  # no use filling in a form without an engine
-    scene = canvas.scene_of(image, content)
+    engine_process.read_location(gimp_run.HERE)  # before the user fills in the dialog
+    available = canvas.available_sources(image, content)
     small = thumbnails.Thumbnails(image, content, SIDE)
-    beginning.start_from(config, scene, content)
-    dialog = Dialog(procedure, config, scene, small)
+    initial_settings.start_from(config, available, content)
+    dialog = Dialog(procedure, config, available, small)
     agreed = dialog.run()
     dialog.destroy()
     if not agreed:
         return None
     options = arguments.read(config)
     text = config.get_property("regions")
-    beginning.keep(content, arguments.to_text(options, text, ""))
-    layers = _paint(painting.Wish(image, content, options, regions.from_json(text)), small)
+    initial_settings.keep(content, arguments.to_text(options, text, ""))
+    layers = _paint(
+        gimp_run.Request(image, content, options, sources.regions_from_json(text)), small
+    )
     if layers is not None and image.is_valid():
-        beginning.forget()  # GIMP keeps them now; of an image that was closed it keeps nothing
+        # GIMP keeps the settings now, but not those of a closed image.
+        initial_settings.forget()
     return layers
 
 
-def _paint(wish: painting.Wish, small: thumbnails.Thumbnails) -> list[Gimp.Layer] | None:
-    window = watch.Watch(small.content())
+def _paint(request: gimp_run.Request, small: thumbnails.Thumbnails) -> list[Gimp.Layer] | None:
+    window = progress_window.ProgressWindow(small.content(), request.image.get_name())
     try:
-        under_way = painting.Painting(wish, window.told)
+        run = gimp_run.GimpRun(request, window.on_progress)
         try:
             if window.cancelled:
                 return None
-            outcome = window.follow(under_way)
-            if outcome is None:
+            done = window.follow(run)
+            if done is None:
                 return None
-            layers, notes, extra = under_way.finish(outcome, window.told)
+            delivery = run.finish(done, window.on_progress)
         finally:
-            under_way.painter.close()
+            run.engine.close()
     finally:
         window.destroy()
-    if extra is not None:
-        Gimp.Display.new(extra)
-    for note in notes:
-        Gimp.message(note)
+    for note in delivery.notes:
+        Gimp.message(sources.valid_unicode(note))
+    if delivery.saved is not None:
+        Gimp.Display.new(delivery.saved)
     Gimp.progress_end()
-    return layers
+    return delivery.layers
 
 
 class Dialog:
-    """GIMP's procedure dialog, with the regions beside the options."""
+    """GIMP's procedure dialog with the regions and the options."""
 
     def __init__(
         self,
         procedure: Gimp.Procedure,
         config: Gimp.ProcedureConfig,
-        scene: regions.Scene,
+        available: sources.Sources,
         small: thumbnails.Thumbnails,
     ) -> None:
-        self._config, self._scene, self._small = config, scene, small
+        self._config, self._available, self._small = config, available, small
         self._window = GimpUi.ProcedureDialog.new(procedure, config, TITLE)
-        self._window.set_ok_label(wording.PAINT)
+        self._window.set_ok_label(labels.PAINT)
         self._put_help()
         self._window.connect("key-press-event", self._key_pressed)
         self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
-        self._view = plan_view.PlanView(small)
-        self._keep = keep_row.KeepRow(config, scene)
-        self._rows = region_rows.RegionRows(scene, small, self._rows_changed)
+        self._view = region_preview.RegionPreview(small)
+        self._protect = protect_row.ProtectRow(config, available)
+        self._rows = region_rows.RegionRows(available, small, self._rows_changed)
         self._problem = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=46)
         self._build()
         config.connect("notify", self._config_changed)
         self._config_changed(config, None)
 
     def run(self) -> bool:
-        """Show the dialog until it is answered; whether to paint."""
+        """Show the dialog; return whether the user pressed Paint."""
         GLib.idle_add(lambda: self._rows.focus_first() or False)
         return bool(self._window.run())
 
@@ -144,11 +147,11 @@ class Dialog:
         self._window.destroy()
 
     def _put_help(self) -> None:
-        """Put our own help in the place of GIMP's, whose manual has no page for this filter."""
+        """Replace GIMP's Help button, because GIMP's manual has no page for this filter."""
         theirs = self._window.get_widget_for_response(Gtk.ResponseType.HELP)
         if theirs is None:
-            return  # GIMP was told to show no help buttons
-        ours = Gtk.Button.new_with_mnemonic(wording.HELP)
+            return  # GIMP is set to show no help buttons
+        ours = Gtk.Button.new_with_mnemonic(labels.HELP)
         ours.connect("clicked", lambda _button: self._show_help())
         buttons = theirs.get_parent()
         buttons.pack_start(ours, False, False, 0)
@@ -158,7 +161,7 @@ class Dialog:
         ours.show()
 
     def _key_pressed(self, _window: Gtk.Window, event: Gdk.EventKey) -> bool:
-        """F1 is for help; GIMP 3.2 does not come so far as to ask for our page."""
+        """Show the help for F1, for which GIMP 3.2 does not open the help page."""
         if event.keyval != Gdk.KEY_F1:
             return False
         self._show_help()
@@ -169,7 +172,7 @@ class Dialog:
             transient_for=self._window,
             modal=True,
             message_type=Gtk.MessageType.INFO,
-            text="Paint the active layer in the style of other pictures",
+            text="Paint the selected layer in the style of other pictures",
             secondary_text=HELP,
             title="Neural Style: help",
         )
@@ -201,10 +204,15 @@ class Dialog:
     def _front(self) -> Gtk.Widget:
         box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
-        self._labels.add_widget(self._keep.label)
+        self._labels.add_widget(self._protect.label)
         self._uncut = self._widget("uncut")
-        ours = {"protect": self._keep, "uncut": self._uncut, "size": self._size()}
-        for name in wording.IN_FRONT:
+        self._borders = Gtk.Label(xalign=0.0)
+        self._borders.get_style_context().add_class("dim-label")
+        layers = Gtk.Box(spacing=12)
+        layers.pack_start(self._uncut, False, False, 0)
+        layers.pack_start(self._borders, False, False, 0)
+        ours = {"protect": self._protect, "uncut": layers, "size": self._size()}
+        for name in labels.IN_FRONT:
             if name != "protect_strength":
                 box.pack_start(ours.get(name) or self._widget(name), False, False, 0)
         return box
@@ -213,16 +221,16 @@ class Dialog:
         box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         box.set_border_width(6)
         self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
-        for described in wording.options():
-            if described.name not in wording.IN_FRONT:
+        for described in labels.options():
+            if described.name not in labels.IN_FRONT:
                 box.pack_start(self._widget(described.name), False, False, 0)
         scroll = Gtk.ScrolledWindow()
         scroll.set_policy(Gtk.PolicyType.NEVER, Gtk.PolicyType.AUTOMATIC)
         scroll.set_min_content_height(240)
         scroll.add(box)
-        expander = Gtk.Expander.new_with_mnemonic(wording.MORE)
+        expander = Gtk.Expander.new_with_mnemonic(labels.MARKED[labels.MORE])
         expander.add(scroll)
-        # Folded away, it must be hidden: else letters lead to what cannot be seen.
+        # Hidden while folded, else access keys lead to invisible options.
         box.show_all()
         scroll.set_no_show_all(True)
         expander.bind_property("expanded", scroll, "visible", GObject.BindingFlags.SYNC_CREATE)
@@ -232,11 +240,11 @@ class Dialog:
     def _widget(self, field: str) -> Gtk.Widget:
         """Return the row of an option.
 
-        GIMP's own `get_widget` would complain of letters that options share, and 3.2 would show a
-        few choices as buttons.
+        GIMP's own `get_widget` warns of labels without access keys, and in GIMP 3.2 it shows short
+        lists of choices as buttons.
         """
         described = job.Job.__dataclass_fields__[field]
-        name, text = arguments.property_name(field), wording.label(described)
+        name, text = arguments.property_name(field), labels.marked(described)
         config, about = self._config, described.metadata
         if field == "seed":
             return self._seed(described)
@@ -256,18 +264,18 @@ class Dialog:
             widget.set_halign(Gtk.Align.START)
         else:
             widget = GimpUi.prop_entry_new(config, name, -1)
-        widget.set_tooltip_text(wording.help_of(described))
+        widget.set_tooltip_text(labels.help_of(described))
         own_label = isinstance(widget, (Gtk.CheckButton, GimpUi.Labeled))
         return widget if own_label else self._row(text, widget)
 
     def _seed(self, described: dataclasses.Field) -> Gtk.Widget:
-        """Return the row of a number too large for GIMP's own widgets."""
+        """Return the row of a number that is too large for GIMP's own widgets."""
         about = described.metadata
         spin = Gtk.SpinButton.new_with_range(about["low"], about["high"], 1)
         spin.set_tooltip_text(about["text"])
         both = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
         self._config.bind_property(described.name, spin, "value", both)
-        return self._row(wording.label(described), spin)
+        return self._row(labels.marked(described), spin)
 
     def _file(self, described: dataclasses.Field) -> Gtk.Widget:
         """Return the row of a picture file or of a folder."""
@@ -288,7 +296,7 @@ class Dialog:
 
         show(self._config)
         self._config.connect(f"notify::{name}", show)
-        return self._row(wording.label(described), button)
+        return self._row(labels.marked(described), button)
 
     def _row(self, text: str, widget: Gtk.Widget) -> Gtk.Widget:
         row = Gtk.Box(spacing=6)
@@ -308,12 +316,12 @@ class Dialog:
             if size == 0 or size < area:
                 self._sizes.append(str(size), f"{name}: {_sides(size or area, full)}")
         self._sizes.connect("changed", self._size_chosen)
-        return self._row(wording.label(described), self._sizes)
+        return self._row(labels.marked(described), self._sizes)
 
     def _size_chosen(self, combo: Gtk.ComboBoxText) -> None:
-        words = combo.get_active_id()
-        if words is not None:
-            self._config.set_property("size", int(words))
+        area = combo.get_active_id()
+        if area is not None:
+            self._config.set_property("size", int(area))
 
     def _show_size(self) -> None:
         size = self._config.get_property("size")
@@ -321,65 +329,71 @@ class Dialog:
         if size >= full[0] * full[1]:
             self._sizes.set_active_id("0")
         elif not self._sizes.set_active_id(str(size)):
-            self._sizes.append(str(size), f"As last time: {_sides(size, full)}")
+            self._sizes.append(str(size), f"Last used: {_sides(size, full)}")
             self._sizes.set_active_id(str(size))
 
     def _rows_changed(self, chosen: tuple[job.Region, ...]) -> None:
-        self._config.set_property("regions", regions.to_json(chosen))
+        self._config.set_property("regions", sources.regions_to_json(chosen))
 
     def _config_changed(self, config: Gimp.ProcedureConfig, changed: Any) -> None:
-        """Show what the arguments say now: after a change here, a reset or a preset."""
+        """Show the arguments after a change, a reset or a preset."""
         try:
-            chosen = regions.from_json(config.get_property("regions"))
-        except regions.RegionError:
+            chosen = sources.regions_from_json(config.get_property("regions"))
+        except sources.RegionError:
             chosen = ()
         if not chosen:
-            # A reset: what is offered at first comes back.
-            text = regions.to_json(regions.default_regions(self._scene))
+            # After a reset, start with the default regions.
+            text = sources.regions_to_json(sources.default_regions(self._available))
             GLib.idle_add(lambda: config.set_property("regions", text) and False)
             return
         self._rows.set_regions(chosen)
-        self._keep.show_words()
+        self._protect.show_choice()
         if changed is None or changed.name in ("regions", "protect"):
-            shares, kept = self._view.show_plans(self._plans(chosen), self._kept())
+            shares, protected = self._view.show_regions(
+                self._resolved(chosen), self._protected_source()
+            )
             self._rows.show_coverage(shares)
-            self._keep.show_share(kept)
+            self._protect.show_share(protected)
         self._show_size()
-        self._uncut.set_sensitive(wording.makes_layers(config.get_property("method")))
+        method = config.get_property("method")
+        self._uncut.set_sensitive(labels.gives_masked_layers(method))
+        self._borders.set_text(labels.movable_borders(method))
         self._show_problem(chosen)
 
-    def _plans(self, chosen: tuple[job.Region, ...]) -> list[regions.Plan | None]:
-        found: list[regions.Plan | None] = []
+    def _resolved(self, chosen: tuple[job.Region, ...]) -> list[sources.ResolvedRegion | None]:
+        found: list[sources.ResolvedRegion | None] = []
         for region in chosen:
             try:
-                found.append(regions.plan((region,), self._scene)[0])
-            except regions.RegionError:
+                found.append(sources.resolve((region,), self._available)[0])
+            except sources.RegionError:
                 found.append(None)
         return found
 
-    def _kept(self) -> regions.Source | None:
+    def _protected_source(self) -> sources.Source | None:
         try:
-            return regions.kept(self._config.get_property("protect") or "", self._scene)
-        except regions.RegionError:
-            return None  # which the problem below the drawing says
+            return sources.resolve_protected(
+                self._config.get_property("protect") or "", self._available
+            )
+        except sources.RegionError:
+            return None  # the problem is shown below the drawing
 
     def _show_problem(self, chosen: tuple[job.Region, ...]) -> None:
         problem = ""
         try:
-            regions.plan(chosen, self._scene)
-            regions.kept(self._config.get_property("protect") or "", self._scene)
+            sources.resolve(chosen, self._available)
+            sources.resolve_protected(self._config.get_property("protect") or "", self._available)
             options = arguments.read(self._config)
             named = tuple(
                 dataclasses.replace(region, style=region.style or "-") for region in chosen
             )
             job.check(job.Job(content="-", output="-", regions=named, **options))
-        except (regions.RegionError, job.JobError) as error:
+        except (sources.RegionError, job.JobError) as error:
             problem = str(error)
         self._problem.set_text(problem)
         self._window.set_response_sensitive(Gtk.ResponseType.OK, not problem)
 
 
 def _sides(area: int, full: tuple[int, int]) -> str:
-    """Return the sides of a picture of this area and the content's aspect."""
+    """Return the size in pixels of a picture of this area and the content's aspect ratio."""
     scale = min((area / (full[0] * full[1])) ** 0.5, 1.0)
     return f"{round(full[0] * scale)} × {round(full[1] * scale)} pixels"

@@ -1,34 +1,34 @@
-"""Lists in the dialog from which a style or a mask is chosen, a picture file among them."""
+"""Lists in the dialog that offer styles or masks, picture files among them."""
 
 from __future__ import annotations
 
 import os
 from typing import Callable
 
-import choices
+import source_choices
 from gi.repository import GdkPixbuf, GLib, Gtk
 
 PICTURES = ("*.png", "*.jpg", "*.jpeg", "*.tif", "*.tiff", "*.webp")
 
 EMPTY = "?"
-"""Stands for empty words, since a list cannot have them."""
+"""Stands for the empty text, which a list does not take."""
 
 
 def source_list(
-    offered: list[choices.Choice], now: str, title: str, chosen: Callable[[str], None]
+    offered: list[source_choices.Choice], now: str, title: str, chosen: Callable[[str], None]
 ) -> Gtk.ComboBoxText:
     """Return a list of sources, the last of which may ask for a picture file.
 
     Parameters
     ----------
-    offered : list of choices.Choice
-        What it holds.
+    offered : list of source_choices.Choice
+        Its entries.
     now : str
-        What is chosen.
+        The present choice.
     title : str
-        What the window says that asks for a file.
+        The title of the window that asks for a file.
     chosen : callable
-        Called with the words of what is chosen.
+        Called with the text of the new choice.
     """
     combo = Gtk.ComboBoxText()
     show_sources(combo, offered, now)
@@ -36,32 +36,32 @@ def source_list(
 
     def changed(_combo: Gtk.ComboBoxText) -> None:
         nonlocal before
-        words = combo.get_active_id()
-        if words == choices.CHOOSE_FILE:
+        spec = combo.get_active_id()
+        if spec == source_choices.CHOOSE_FILE:
             path = choose_picture(combo.get_toplevel(), title, before)
             if path:
-                combo.insert(0, path, choices.short(os.path.basename(path)))
+                combo.insert(0, path, source_choices.short(os.path.basename(path)))
             combo.set_active_id(path or before or EMPTY)  # comes back here
             return
-        words = "" if words == EMPTY else words
-        if words is not None and words != before:
-            before = words
-            chosen(words)
+        spec = "" if spec == EMPTY else spec
+        if spec is not None and spec != before:
+            before = spec
+            chosen(spec)
 
     combo.connect("changed", changed)
     return combo
 
 
-def show_sources(combo: Gtk.ComboBoxText, offered: list[choices.Choice], now: str) -> None:
+def show_sources(combo: Gtk.ComboBoxText, offered: list[source_choices.Choice], now: str) -> None:
     """Fill a list with other sources."""
     combo.remove_all()
-    for words, text in offered:
-        combo.append(words or EMPTY, text)
+    for spec, text in offered:
+        combo.append(spec or EMPTY, text)
     combo.set_active_id(now or EMPTY)
 
 
 def label_of(text: str, widget: Gtk.Widget) -> Gtk.Label:
-    """Return a label whose letter, marked by a line below it, leads to a widget."""
+    """Return a label whose access key leads to a widget."""
     label = Gtk.Label.new_with_mnemonic(text)
     label.set_mnemonic_widget(widget)
     label.set_xalign(0.0)
@@ -69,7 +69,7 @@ def label_of(text: str, widget: Gtk.Widget) -> Gtk.Label:
 
 
 def show_share(label: Gtk.Label, share: float | None) -> None:
-    """Show how much of the layer is covered, from 0 to 1; nothing where that is not known."""
+    """Show a share of the layer, from 0 to 1; nothing if it is not known."""
     if share is None:
         label.set_text("")
     elif share == 0.0:
@@ -79,7 +79,7 @@ def show_share(label: Gtk.Label, share: float | None) -> None:
 
 
 def choose_picture(parent: Gtk.Window, title: str, before: str) -> str:
-    """Ask for a picture file, showing each; return its path, or nothing."""
+    """Ask for a picture file, with a preview; return its path, or nothing."""
     chooser = Gtk.FileChooserDialog(
         title=title, transient_for=parent, modal=True, action=Gtk.FileChooserAction.OPEN
     )

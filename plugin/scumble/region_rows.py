@@ -1,16 +1,16 @@
-"""The list of regions in the dialog: a style, a mask and two numbers in each row."""
+"""The list of regions in the dialog: a style, a mask and two numbers per row."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Any, Callable
 
-import choices
 import job
+import labels
 import pickers
-import regions
+import source_choices
+import sources
 import thumbnails
-import wording
 from gi.repository import GdkPixbuf, GimpUi, GLib, Gtk
 
 THUMBNAIL = 72
@@ -21,26 +21,26 @@ FIELDS = {each.name: each for each in dataclasses.fields(job.Region)}
 
 
 class RegionRows(Gtk.Box):
-    """Shows regions and lets them be changed.
+    """Shows regions and changes them.
 
     Parameters
     ----------
-    scene : regions.Scene
-        What there is to choose from.
+    available : sources.Sources
+        Everything that can be chosen.
     small : thumbnails.Thumbnails
-        Gives the rows their pictures.
-    changed : callable
-        Called with the regions after every change made here.
+        The thumbnails of the styles.
+    on_change : callable
+        Called with the regions after each change by the user.
     """
 
     def __init__(
         self,
-        scene: regions.Scene,
+        available: sources.Sources,
         small: thumbnails.Thumbnails,
-        changed: Callable[[tuple[job.Region, ...]], None],
+        on_change: Callable[[tuple[job.Region, ...]], None],
     ) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
-        self._scene, self._small, self._changed = scene, small, changed
+        self._available, self._small, self._on_change = available, small, on_change
         self._regions: list[job.Region] = []
         self._files: list[str] = []
         self._box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=14)
@@ -51,7 +51,7 @@ class RegionRows(Gtk.Box):
         self._scroll.add(self._box)
         self._scroll.set_min_content_height(LIST_HEIGHT)
         self.pack_start(self._scroll, True, True, 0)
-        self._add = Gtk.Button.new_with_mnemonic(wording.ADD)
+        self._add = Gtk.Button.new_with_mnemonic(labels.MARKED[labels.ADD])
         self._add.set_tooltip_text("Add a style with a region of its own")
         self._add.set_halign(Gtk.Align.START)
         self._add.connect("clicked", lambda _button: self._append())
@@ -65,12 +65,12 @@ class RegionRows(Gtk.Box):
         self._build()
 
     def show_coverage(self, coverage: list[float | None]) -> None:
-        """Say in each row how much of the layer it covers, from 0 to 1."""
+        """Show in each row the share of the layer that it covers, from 0 to 1."""
         for row, share in zip(self._box.get_children(), coverage):
             row.show_coverage(share)
 
     def focus_first(self) -> None:
-        """Give the keyboard to the first row that lacks a style, or else leave it."""
+        """Give the keyboard to the first row without a style, if there is one."""
         for row, region in zip(self._box.get_children(), self._regions):
             if not region.style:
                 row.focus_style()
@@ -94,56 +94,56 @@ class RegionRows(Gtk.Box):
         return False
 
     def _append(self) -> None:
-        """Add a style: on the rest, if the others leave one."""
-        whole = any(region.mask == regions.ALL for region in self._regions)
-        rest = any(region.mask == regions.REST for region in self._regions)
-        mask = regions.ALL if whole or rest or not self._regions else regions.REST
+        """Add a style: on the rest, if the other regions leave one."""
+        whole = any(region.mask == sources.ALL for region in self._regions)
+        rest = any(region.mask == sources.REST for region in self._regions)
+        mask = sources.ALL if whole or rest or not self._regions else sources.REST
         self._regions.append(job.Region(mask=mask))
         self._build(len(self._regions) - 1)
-        self._changed(tuple(self._regions))
+        self._on_change(tuple(self._regions))
 
     def move(self, number: int, by: int) -> None:
-        """Exchange a region with its neighbour."""
+        """Exchange a region with its neighbor."""
         other = number + by
         pair = self._regions[other], self._regions[number]
         self._regions[number], self._regions[other] = pair
         self._build(other)
-        self._changed(tuple(self._regions))
+        self._on_change(tuple(self._regions))
 
     def remove_at(self, number: int) -> None:
-        """Take a region out."""
+        """Remove a region."""
         del self._regions[number]
         self._build(min(number, len(self._regions) - 1))
-        self._changed(tuple(self._regions))
+        self._on_change(tuple(self._regions))
 
     def change(self, number: int, **values: Any) -> None:
         """Give a region other values."""
         self._regions[number] = dataclasses.replace(self._regions[number], **values)
-        self._changed(tuple(self._regions))
+        self._on_change(tuple(self._regions))
 
     def picture(self, region: job.Region) -> GdkPixbuf.Pixbuf | None:
-        """Return the small picture of a region's style."""
-        mask_free = dataclasses.replace(region, mask=regions.ALL)
+        """Return the thumbnail of a region's style."""
+        mask_free = dataclasses.replace(region, mask=sources.ALL)
         try:
-            found = regions.plan((mask_free,), self._scene)[0]
-        except regions.RegionError:
+            found = sources.resolve((mask_free,), self._available)[0]
+        except sources.RegionError:
             return None
         return self._small.style(found.style, THUMBNAIL)
 
     def remember_file(self, path: str) -> None:
-        """Offer a file in every row from now on."""
+        """Offer a file in every row."""
         if path not in self._files:
             self._files.append(path)
 
-    def style_choices(self, now: str) -> list[choices.Choice]:
-        """Return what can be a style."""
+    def style_choices(self, now: str) -> list[source_choices.Choice]:
+        """Return the choices for a style."""
         if now and not now.startswith("layer:"):
             self.remember_file(now)
-        return choices.styles(self._scene, self._files, now)
+        return source_choices.styles(self._available, self._files, now)
 
-    def mask_choices(self, now: str) -> list[choices.Choice]:
-        """Return what can be a mask."""
-        return choices.masks(self._scene, now)
+    def mask_choices(self, now: str) -> list[source_choices.Choice]:
+        """Return the choices for a mask."""
+        return source_choices.masks(self._available, now)
 
 
 class _Row(Gtk.Grid):
@@ -160,21 +160,21 @@ class _Row(Gtk.Grid):
         self.attach(self._image, 1, 0, 1, 3)
 
         offered = rows.style_choices(region.style)
-        self._style = pickers.source_list(
-            offered, region.style, "Choose a style", self._style_chosen
-        )
+        self._style = pickers.source_list(offered, region.style, "Choose a style", self._on_style)
         self._style.set_tooltip_text(FIELDS["style"].metadata["text"])
         self._style.set_hexpand(True)
         offered = rows.mask_choices(region.mask)
         self._mask = pickers.source_list(
-            offered, region.mask, "Choose a grey picture", self._mask_chosen
+            offered, region.mask, "Choose a gray picture", self._on_mask
         )
         self._mask.set_tooltip_text("Where this style goes")
         self._coverage = Gtk.Label(xalign=1.0, width_chars=5)
-        self._coverage.set_tooltip_text("How much of the layer this region covers")
-        self.attach(pickers.label_of(wording.ROW["style"], self._style), 2, 0, 1, 1)
+        self._coverage.set_tooltip_text("Share of the layer that this region covers")
+        self.attach(
+            pickers.label_of(labels.MARKED[labels.REGION["style"]], self._style), 2, 0, 1, 1
+        )
         self.attach(self._style, 3, 0, 1, 1)
-        self.attach(pickers.label_of(wording.ROW["mask"], self._mask), 2, 1, 1, 1)
+        self.attach(pickers.label_of(labels.MARKED[labels.REGION["mask"]], self._mask), 2, 1, 1, 1)
         self.attach(self._mask, 3, 1, 1, 1)
         self.attach(self._numbers(), 3, 2, 1, 1)
         self.attach(self._buttons(count), 4, 0, 1, 1)
@@ -186,7 +186,7 @@ class _Row(Gtk.Grid):
         self._style.grab_focus()
 
     def show_coverage(self, share: float | None) -> None:
-        """Say how much of the layer the region covers, from 0 to 1."""
+        """Show the share of the layer that the region covers, from 0 to 1."""
         pickers.show_share(self._coverage, share)
 
     def _numbers(self) -> Gtk.Box:
@@ -202,8 +202,10 @@ class _Row(Gtk.Grid):
             )
             spin = Gtk.SpinButton(adjustment=adjustment, digits=2, width_chars=5)
             spin.set_tooltip_text(about["text"])
-            spin.connect("value-changed", self._number_changed, name)
-            box.pack_start(pickers.label_of(wording.ROW[name], spin), False, False, 0)
+            spin.connect("value-changed", self._on_number, name)
+            box.pack_start(
+                pickers.label_of(labels.MARKED[labels.REGION[name]], spin), False, False, 0
+            )
             box.pack_start(spin, False, False, 0)
         return box
 
@@ -219,7 +221,7 @@ class _Row(Gtk.Grid):
             ),
             (
                 GimpUi.ICON_LIST_REMOVE,
-                "Take this style out",
+                "Remove this style",
                 count > 1,
                 lambda: self._rows.remove_at(self._number),
             ),
@@ -229,26 +231,26 @@ class _Row(Gtk.Grid):
             button.set_tooltip_text(text)
             button.get_accessible().set_name(text)
             button.set_sensitive(able)
-            # Later, since acting destroys the button that is being pressed.
+            # Later, because the action destroys the button that is being pressed.
             button.connect("clicked", lambda _button, act=act: GLib.idle_add(act))
             box.pack_start(button, False, False, 0)
         return box
 
-    def _number_changed(self, spin: Gtk.SpinButton, name: str) -> None:
+    def _on_number(self, spin: Gtk.SpinButton, name: str) -> None:
         about = FIELDS[name].metadata
         value = min(max(round(spin.get_value(), 4), about["low"]), about["high"])
         self._rows.change(self._number, **{name: value})
 
-    def _style_chosen(self, words: str) -> None:
-        if not words.startswith("layer:"):
-            self._rows.remember_file(words)
-        self._region = dataclasses.replace(self._region, style=words)
-        self._rows.change(self._number, style=words)
+    def _on_style(self, spec: str) -> None:
+        if not spec.startswith("layer:"):
+            self._rows.remember_file(spec)
+        self._region = dataclasses.replace(self._region, style=spec)
+        self._rows.change(self._number, style=spec)
         self._show_picture()
 
-    def _mask_chosen(self, words: str) -> None:
-        self._region = dataclasses.replace(self._region, mask=words)
-        self._rows.change(self._number, mask=words)
+    def _on_mask(self, spec: str) -> None:
+        self._region = dataclasses.replace(self._region, mask=spec)
+        self._rows.change(self._number, mask=spec)
 
     def _show_picture(self) -> None:
         picture = self._rows.picture(self._region)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Neural style transfer with regions, as a filter of GIMP 3."""
+"""The filter of GIMP 3: neural style transfer with regions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import traceback
 from typing import Any
 
-# Before babl is loaded: its tables for conversions would take 350 MB for a moment.
+# Before babl is loaded, because its conversion tables would take 350 MB for a moment.
 os.environ["BABL_LUT"] = "0"
 
 import gi
@@ -18,23 +18,23 @@ gi.require_version("Gegl", "0.4")
 
 import arguments  # noqa: E402
 import canvas  # noqa: E402
+import engine_process  # noqa: E402
+import gimp_run  # noqa: E402
 import job  # noqa: E402
-import painter  # noqa: E402
-import painting  # noqa: E402
-import regions  # noqa: E402
+import sources  # noqa: E402
 from gi.repository import Gegl, Gimp, Gio, GLib, GObject  # noqa: E402
 
 PROCEDURE = "plug-in-scumble"
 TITLE = "Neural Style"
 ABOUT = (
-    "Paints the active layer in the style of one or more pictures, each in its own region, which "
-    "the selection, a channel, a layer mask or a layer's transparency marks. The result is a new "
-    "layer above it or, where asked for, layers with masks; nothing else is touched. "
-    "Run with the last values, it paints with those of the last dialog: what is given besides the "
-    "image and its layer counts only where no dialog has been used yet."
+    "Paints the selected layer in the style of one or more pictures, each in its own region. The "
+    "selection, a channel, a layer mask or the opacity of a layer marks a region. The result is a "
+    "new layer above the painted one or, on request, a group of layers with masks. With the run "
+    "mode for last values the filter uses the values of the last dialog and ignores the other "
+    "arguments, unless no dialog was used yet."
 )
-MISTAKES = (canvas.CanvasError, regions.RegionError, job.JobError)
-"""What is wrong with the wish, rather than with the engine."""
+MISTAKES = (canvas.CanvasError, sources.RegionError, job.JobError)
+"""Errors in the request, as opposed to failures of the engine."""
 
 
 def paint(
@@ -52,23 +52,23 @@ def paint(
         if run_mode == Gimp.RunMode.INTERACTIVE:
             import dialog
 
-            layers = dialog.run(procedure, config, image, content)
+            layers = dialog.ask_and_paint(procedure, config, image, content)
             if layers is None:
                 return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
         else:
             layers = paint_quietly(config, image, content)
     except MISTAKES as error:
         return failed(procedure, Gimp.PDBStatusType.CALLING_ERROR, str(error))
-    except painter.PainterError as error:
+    except engine_process.EngineError as error:
         return failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, str(error))
     except MemoryError:
-        what = "Memory ran out. Choose a smaller working size, or close other programs."
-        return failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, what)
+        message = "Memory ran out. Choose a smaller working size, or close other programs."
+        return failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, message)
     except Exception:
-        what = f"This should not have happened, please report it:\n{traceback.format_exc()}"
-        return failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, what)
+        message = f"Internal error; please report it:\n{traceback.format_exc()}"
+        return failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, message)
     if run_mode != Gimp.RunMode.NONINTERACTIVE and not image.is_valid():
-        # After a success GIMP keeps the settings in the image, and complains that it is closed.
+        # After a success GIMP stores the settings in the image, and complains if it is closed.
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
     return returned(procedure, image, layers)
 
@@ -76,20 +76,22 @@ def paint(
 def paint_quietly(
     config: Gimp.ProcedureConfig, image: Gimp.Image, content: Gimp.Layer
 ) -> list[Gimp.Layer]:
-    """Paint without windows, as scripts and Repeat Last do."""
+    """Paint without windows, for scripts and Repeat Last."""
     options = arguments.read(config)
-    wish = painting.Wish(image, content, options, painting.chosen_regions(config, image, content))
-    under_way = painting.Painting(wish)
+    request = gimp_run.Request(
+        image, content, options, gimp_run.chosen_regions(config, image, content)
+    )
+    run = gimp_run.GimpRun(request)
     try:
-        layers, notes, extra = under_way.finish(painting.follow(under_way))
+        delivery = run.finish(gimp_run.follow(run))
     finally:
-        under_way.painter.close()
-    if extra is not None:
-        extra.delete()
-    for note in notes:
-        Gimp.message(note)
+        run.engine.close()
+    if delivery.saved is not None:
+        delivery.saved.delete()
+    for note in delivery.notes:
+        Gimp.message(sources.valid_unicode(note))
     Gimp.progress_end()
-    return layers
+    return delivery.layers
 
 
 def returned(
@@ -97,38 +99,38 @@ def returned(
 ) -> Gimp.ValueArray:
     """Return success with the new layer or group, and with the painted layers.
 
-    Python cannot make GIMP's arrays of layers, so an answer of GIMP's own that holds the right ones
-    is handed on: what is in the group, or what is selected, which is the new layer.
+    Python cannot make GIMP's arrays of layers. A procedure of GIMP that returns the right array is
+    called instead: the layers of the group, or the selected layers, which are the new layer.
     """
     if not layers:
         return procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
-    made, group = layers[0], layers[0].is_group()
-    asked = "gimp-item-get-children" if group else "gimp-image-get-selected-layers"
-    asking = Gimp.get_pdb().lookup_procedure(asked)
-    config = asking.create_config()
-    config.set_property("item" if group else "image", made if group else image)
-    values = asking.run(config)
-    values.insert(1, GObject.Value(Gimp.Layer, made))
+    top, is_group = layers[0], layers[0].is_group()
+    name = "gimp-item-get-children" if is_group else "gimp-image-get-selected-layers"
+    listing = Gimp.get_pdb().lookup_procedure(name)
+    config = listing.create_config()
+    config.set_property("item" if is_group else "image", top if is_group else image)
+    values = listing.run(config)
+    values.insert(1, GObject.Value(Gimp.Layer, top))
     return values
 
 
 def failed(procedure: Gimp.Procedure, status: Gimp.PDBStatusType, message: str) -> Gimp.ValueArray:
-    """Return a failure whose message GIMP shows."""
-    error = GLib.Error(message, "scumble", 0)
+    """Return a failure with a message that GIMP shows."""
+    error = GLib.Error(sources.valid_unicode(message), "scumble", 0)
     return procedure.new_return_values(status, error)
 
 
 class Scumble(Gimp.PlugIn):
-    """What GIMP starts."""
+    """The plug-in."""
 
     def do_query_procedures(self) -> list[str]:
-        """Return the names of the procedures, and say where their help is."""
+        """Register the help page, and return the names of the procedures."""
         pages = os.path.join(os.path.dirname(os.path.realpath(__file__)), "help")
         self.set_help_domain("scumble", Gio.File.new_for_path(pages))
         return [PROCEDURE]
 
     def do_set_i18n(self, name: str) -> bool:
-        """Say that there is no catalogue of translations."""
+        """Return that there is no catalog of translations."""
         return False
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:

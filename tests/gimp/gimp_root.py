@@ -60,7 +60,7 @@ class Gimp:
     root : Path or None
         The root folder that it is in; None for the machine's own.
     home : Path
-        The painter's home folder, seen from here.
+        The user's home folder, seen from here.
     tmp : Path
         The temporary folder, seen from here.
     """
@@ -73,7 +73,7 @@ class Gimp:
     @property
     def home_inside(self) -> str:
         """The home folder as GIMP sees it."""
-        return "/home/painter" if self.root else str(self.home)
+        return "/home/user" if self.root else str(self.home)
 
     @property
     def tmp_inside(self) -> str:
@@ -113,7 +113,7 @@ class Gimp:
             return ["env", "-i", *given, *command]
         binds = [
             *("--bind", str(self.root), "/", "--proc", "/proc", "--dev", "/dev"),
-            *("--bind", str(self.tmp), "/tmp", "--bind", str(self.home), "/home/painter"),
+            *("--bind", str(self.tmp), "/tmp", "--bind", str(self.home), "/home/user"),
             *("--ro-bind", str(CHECKOUT), "/scumble"),
             *("--ro-bind-try", "/etc/resolv.conf", "/etc/resolv.conf"),
             *("--ro-bind-try", CERTIFICATES, CERTIFICATES),
@@ -219,7 +219,7 @@ def make_gimp(version: str, tmp: Path) -> Gimp:
         If it cannot be had.
     """
     root = None if own_version() == version else make_root(version)
-    home = tests_home() / f"painter-{version}"
+    home = tests_home() / f"home-{version}"
     gimp = Gimp(version, root, home, tmp)
     gimp.profile.mkdir(parents=True, exist_ok=True)
     full = re.search(r"\d+\.\d+\.\d+", gimp.run(f"gimp-console-{version}", "--version"))

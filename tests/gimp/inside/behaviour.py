@@ -28,7 +28,7 @@ def check_new_layer() -> None:
     layer.add_mask(layer.create_mask(Gimp.AddMaskType.SELECTION))
     before = bytes_of(layer)
     new = kit.paint(image, layer, style=kit.style_file(), strength=3.0, method="joint")
-    assert names(group.get_children()) == ["Over", "style (joint, strength 3)", "Photo"]
+    assert names(group.get_children()) == ["Over", "style (flowing, strength 3)", "Photo"]
     assert names(image.get_layers()) == ["Group"]
     assert new.get_offsets()[1:] == PLACE
     assert (new.get_width(), new.get_height()) == (WIDTH, HEIGHT)
@@ -62,15 +62,19 @@ def check_pinned_keeps_the_rest() -> None:
 def check_parasite() -> None:
     """A result carries its settings, and they can be read again."""
     import arguments
+    import canvas
 
     image, layer = photo()
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 2, 40, 30)
     regions = [kit.region(mask="selection", name="here"), kit.region(mask="rest", weight=2.0)]
     text = json.dumps(regions)
     new = kit.paint(image, layer, regions=text, strength=2.5, seed=4_000_000_000, smoothing=3.0)
-    carried = bytes(new.get_parasite("scumble-settings").get_data()).decode()
+    carried = canvas.settings_of(new)
     values, again = arguments.from_text(carried)
     assert values["strength"] == 2.5
+    assert values["method"] == "auto"
+    assert json.loads(carried)["method"] == "cutout"
+    assert new.get_name() == "here + style (automatic: cut out, strength 2.5)"
     assert values["seed"] == 4_000_000_000
     assert values["smoothing"] == 3.0
     assert json.loads(again) == regions
@@ -81,31 +85,31 @@ def check_parasite() -> None:
     assert Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, file, None)
     opened = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, file)
     kept = opened.get_layer_by_name(new.get_name()).get_parasite("scumble-settings")
-    assert bytes(kept.get_data()).decode() == carried
+    assert canvas.parasite_text(kept) == carried
 
 
 def check_start_from_settings() -> None:
     """Run on a result, the dialog starts from what the result carries."""
-    import beginning
     import canvas
-    import regions
+    import initial_settings
+    import sources
 
     image, layer = photo()
     new = kit.paint(image, layer, style=kit.style_file(), strength=7.0, method="banded")
     config = Gimp.get_pdb().lookup_procedure("plug-in-scumble").create_config()
-    scene = canvas.scene_of(image, new)
-    beginning.start_from(config, scene, new)
+    scene = canvas.available_sources(image, new)
+    initial_settings.start_from(config, scene, new)
     assert config.get_property("strength") == 7.0
     assert config.get_property("method") == "banded"
-    assert regions.from_json(config.get_property("regions"))[0].style == str(kit.picture())
+    assert sources.regions_from_json(config.get_property("regions"))[0].style == str(kit.picture())
 
 
 def check_start_from_what_was_not_finished() -> None:
     """On its own layer it goes before all else, elsewhere it takes the place of last time's."""
     import arguments
-    import beginning
     import canvas
-    import regions
+    import initial_settings
+    import sources
 
     image, layer = photo()
     carrying = kit.paint(image, layer, style=kit.style_file(), strength=7.0)
@@ -116,21 +120,21 @@ def check_start_from_what_was_not_finished() -> None:
     def start(layer_: Any) -> tuple[float, list[str]]:
         config = Gimp.get_pdb().lookup_procedure("plug-in-scumble").create_config()
         config.set_property("style", kit.style_file())
-        scene = canvas.scene_of(layer_.get_image(), layer_)
-        beginning.start_from(config, scene, layer_)
-        masks = [each.mask for each in regions.from_json(config.get_property("regions"))]
+        scene = canvas.available_sources(layer_.get_image(), layer_)
+        initial_settings.start_from(config, scene, layer_)
+        masks = [each.mask for each in sources.regions_from_json(config.get_property("regions"))]
         return config.get_property("strength"), masks
 
     assert start(layer)[0] == 1.0
     wished = json.dumps([kit.region(mask="selection"), kit.region(mask="rest")])
     text = arguments.to_text({"strength": 3.0}, wished, "")
-    beginning.keep(layer, text)
+    initial_settings.keep(layer, text)
     assert start(layer) == (3.0, ["selection", "rest"])
     assert start(carrying)[0] == 7.0
     assert start(plain)[0] == 3.0
-    beginning.keep(carrying, text)
+    initial_settings.keep(carrying, text)
     assert start(carrying) == (3.0, ["selection", "rest"])
-    beginning.forget()
+    initial_settings.forget()
     assert start(layer)[0] == 1.0
     assert start(carrying)[0] == 7.0
 
@@ -173,7 +177,7 @@ def check_simple_mask() -> None:
 
 def check_mask_file() -> None:
     """A grey picture is a mask, and becomes a layer mask where layers with masks are wanted."""
-    image, layer = photo()
+    image, layer = kit.opaque_photo()
     regions = json.dumps([kit.region(mask=str(kit.picture()))])
     kit.paint(image, layer, regions=regions)
     assert kit.recorded_job()["regions"][0]["mask"] == str(kit.picture())
@@ -183,8 +187,10 @@ def check_mask_file() -> None:
     assert min(values) < 0.6 < 0.9 < max(values), (min(values), max(values))
 
 
-def check_keep() -> None:
-    """What is kept is told by the words of masks, and the engine gets it as they are."""
+def check_protect() -> None:
+    """What is kept is named by the words of masks, and the engine gets it as they are."""
+    import canvas
+
     image, layer = photo()
     masked = kit.add_layer(image, "Masked", size=(50, 40), place=(5, 3))
     image.select_ellipse(Gimp.ChannelOps.REPLACE, 20, 2, 40, 40)
@@ -211,7 +217,7 @@ def check_keep() -> None:
     assert kit.recorded_job()["protect"] == "protect.npy"
     new = kit.paint(image, layer, protect=str(kit.picture()), **options)
     assert kit.recorded_job()["protect"] == str(kit.picture())
-    carried = json.loads(bytes(new.get_parasite("scumble-settings").get_data()))
+    carried = json.loads(canvas.settings_of(new))
     assert carried["options"]["protect"] == str(kit.picture())
     kit.paint(image, layer, **options)
     assert kit.recorded_job()["protect"] == ""
@@ -283,7 +289,7 @@ def check_script_fu() -> None:
 
 def check_script_fu_gets_all_layers() -> None:
     """The second value is an array of the painted layers, for one layer and for a group."""
-    image, layer = photo()
+    image, layer = kit.opaque_photo()
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 2, 30, 30)
     regions = json.dumps([kit.region(mask="selection"), kit.region(mask="rest")])
     script = f"""
@@ -309,7 +315,7 @@ def check_script_fu_gets_all_layers() -> None:
 
 
 def check_python_gets_all_layers() -> None:
-    image, layer = photo()
+    image, layer = kit.opaque_photo()
     procedure = Gimp.get_pdb().lookup_procedure("plug-in-scumble")
     regions = json.dumps([kit.region(mask="selection"), kit.region(mask="rest")])
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 2, 30, 30)
@@ -331,50 +337,54 @@ def check_python_gets_all_layers() -> None:
 def check_saved_aside() -> None:
     """A result whose image is gone becomes a file, with masks, settings and precision."""
     import npy
-    import results
+    import result_layers
 
     path = kit.TMP / "aside.npy"
     path.write_bytes(npy.header((HEIGHT, WIDTH, 4)) + b"\0\0\0\x3f" * (4 * WIDTH * HEIGHT))
-    parts = tuple(results.Part(name, path, None, name == "B") for name in "AB")
-    result = results.Result("A/B: both", '{"x": 1}', path, parts)
-    file, image = results.save_aside("A/B: both", Gimp.Precision.U16_NON_LINEAR, result)
+    parts = tuple(result_layers.MaskedPicture(name, path, None) for name in "AB")
+    painting = result_layers.FinishedPainting("A/B: both", '{"x": 1}', path, parts=parts)
+    base, precision = Gimp.ImageBaseType.RGB, Gimp.Precision.U16_NON_LINEAR
+    built, notes = result_layers.build(painting, result_layers.ImageFormat(base, precision, None))
+    assert not notes, notes
+    file = result_layers.save(built, painting.name)
     assert file.is_file()
     assert file.parent == Path.home(), file
-    image.delete()
+    built.delete()
     opened = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(str(file)))
     assert opened.get_precision() == Gimp.Precision.U16_NON_LINEAR
     group = opened.get_layers()[0]
     assert names(group.get_children()) == ["A", "B"]
-    kit.near(kit.pixel(group.get_children()[0], 3, 3)[0], 0.5, 1e-4, "colour")
+    kit.near(kit.pixel(group.get_children()[0], 3, 3)[0], 0.5, 1e-4, "color")
+    assert group.get_parasite("scumble-settings")
     opened.delete()
     file.unlink()
 
 
 def check_gone() -> None:
     """A deleted layer and a closed image are noticed before the result is put in."""
-    import results
+    import result_layers
 
     image, layer = photo()
-    assert results.is_there(image, layer)
+    assert result_layers.is_there(image, layer)
     image.remove_layer(layer)
-    assert not results.is_there(image, layer)
+    assert not result_layers.is_there(image, layer)
     image, layer = photo()
     image.delete()
-    assert not results.is_there(image, layer)
+    assert not result_layers.is_there(image, layer)
 
 
 def check_arguments() -> None:
     """Every option of a job is an argument with the contract's help, range and default."""
     import arguments
     import job
-    import wording
+    import labels
 
     procedure = Gimp.get_pdb().lookup_procedure("plug-in-scumble")
     found = {each.name: each for each in procedure.get_arguments()}
-    for described in wording.options():
+    for described in labels.options():
         given = found[arguments.property_name(described.name)]
-        assert given.blurb == wording.help_of(described), given.name
-        assert given.nick == wording.plain_label(described), given.name
+        assert given.blurb == labels.help_of(described), given.name
+        assert given.nick == labels.label(described), given.name
         if described.metadata["low"] is not None:
             assert given.minimum == described.metadata["low"], given.name
             assert given.maximum == described.metadata["high"], given.name
@@ -383,7 +393,7 @@ def check_arguments() -> None:
             assert default == arguments.default_of(described), given.name
     config = procedure.create_config()
     assert arguments.read(config) == {
-        **{each.name: getattr(job.Job(), each.name) for each in wording.options()},
+        **{each.name: getattr(job.Job(), each.name) for each in labels.options()},
         "content_layers": job.Job().content_layers,
     }
 

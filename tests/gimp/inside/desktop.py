@@ -191,7 +191,7 @@ def close_image(desktop: Desktop) -> str:
 def saved_aside(desktop: Desktop) -> Path:
     """Stop a painting whose layer is gone; return the file that GIMP's message names."""
     desktop.window(WATCH)
-    gone = "The layer is gone. The painting will be saved in a file of its own."
+    gone = "The layer is gone. The painting will be saved as a file."
     desktop.widget(text=gone)
     wait(lambda: desktop.step() >= 3, "a picture that differs from the photograph")
     desktop.shot("watch-gone")
@@ -199,7 +199,7 @@ def saved_aside(desktop: Desktop) -> Path:
     desktop.gone(WATCH)
     wait(all_gone, "the engine's end")
     said = desktop.message()
-    found = re.search(r"The layer is gone meanwhile\. The painting was saved as (/.*\.xcf)", said)
+    found = re.search(r"The layer is gone\. The painting was saved as (/.*\.xcf)", said)
     assert found, said
     path = Path(found[1])
     assert path.is_file(), path

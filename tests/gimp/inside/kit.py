@@ -69,6 +69,18 @@ def paint(image: Any, layer: Any, **arguments: Any) -> Any:
     return made
 
 
+def put(image: Any, layer: Any, path: Path) -> Any:
+    """Put a picture of the engine's above a layer, as the plug-in does; return the new layer."""
+    import result_layers
+
+    painting = result_layers.FinishedPainting("Painted", "{}", path)
+    built, notes = result_layers.build(painting, result_layers.format_of(image), layer)
+    assert not notes, notes
+    layers, _ = result_layers.place(built, "Painted", image, layer)
+    built.delete()
+    return layers[0]
+
+
 def leftovers() -> list[str]:
     """Return the folders of runs that were not removed."""
     return [path.name for path in TMP.glob("scumble-run-*")]
@@ -160,6 +172,12 @@ def region(style: Any = None, mask: str = "", **more: Any) -> dict:
 
 def names(layers: list) -> list[str]:
     return [layer.get_name() for layer in layers]
+
+
+def opaque_photo() -> tuple[Any, Any]:
+    """Return an image whose only layer has no alpha channel."""
+    image = new_image()
+    return image, add_layer(image, "Photo", alpha=False)
 
 
 def photo() -> tuple[Any, Any]:

@@ -6,12 +6,12 @@ import json
 
 import kit
 from gi.repository import Gimp, Gio
-from kit import PLACE, names, photo
+from kit import PLACE, names, opaque_photo
 
 
 def check_group() -> None:
     """With stitch, layers with masks are a group whose look is the stitched picture."""
-    image, layer = photo()
+    image, layer = opaque_photo()
     layer.add_alpha()
     image.select_ellipse(Gimp.ChannelOps.REPLACE, 20, -5, 50, 40)
     Gimp.Selection.feather(image, 25)
@@ -49,7 +49,7 @@ def check_group() -> None:
 
 def check_overlap() -> None:
     """Overlapping masks add up to one, and what none covers stays clear."""
-    image, layer = photo()
+    image, layer = opaque_photo()
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 13, 0, 40, 70)
     left = Gimp.Selection.save(image)
     left.set_name("left")
@@ -62,9 +62,9 @@ def check_overlap() -> None:
         kit.near(kit.pixel(second, x, 30, "Y float")[0], wanted[1], 0.01, f"B {x}")
 
 
-def check_separate_goes_with_what_masks_cut_out() -> None:
+def check_uncut_is_ignored_by_methods_that_do_not_cut_out() -> None:
     """With another method it is no mistake: there is one layer, and the engine is not asked."""
-    image, layer = photo()
+    image, layer = opaque_photo()
     for method in ("joint", "stitch", "auto"):
         new = kit.paint(image, layer, style=kit.style_file(), method=method, uncut=True)
         assert not new.is_group()
@@ -106,7 +106,7 @@ def check_a_masked_layer_looks_like_one_without() -> None:
 
 def check_a_content_with_a_mask_of_its_own() -> None:
     """Its mask goes over the group, and the region's stays inside."""
-    image, layer = photo()
+    image, layer = opaque_photo()
     layer.add_mask(layer.create_mask(Gimp.AddMaskType.WHITE))
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 2, 30, 30)
     options = {"style": kit.style_file(), "mask": image.get_selection()}

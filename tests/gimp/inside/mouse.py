@@ -14,26 +14,26 @@ from screen import CHOOSER, DIALOG, MESSAGE, TMP, WATCH, Desktop, all_gone, engi
 
 HELP = "^Neural Style: help$"
 
-STYLE = {"tip": "The picture whose style is taken.", "type": "ComboBoxText"}
+STYLE = {"tip": "The style picture.", "type": "ComboBoxText"}
 MASK = {"tip": "Where this style goes", "type": "ComboBoxText"}
 WEIGHT = {"tip": "How much this style counts against the other styles.", "type": "SpinButton"}
 STYLE_SIZE = {
-    "tip": "Size of the style picture's strokes: 1 gives the style as many pixels as the content.",
+    "tip": "Size of the strokes: 1 gives the style picture as many pixels as the content.",
     "type": "SpinButton",
 }
-REMOVE = {"tip": "Take this style out"}
+REMOVE = {"tip": "Remove this style"}
 
 REFUSED = {
-    "two": "2 layers are chosen; choose the one that is to be painted.",
-    "mask": "A layer mask is chosen; click the layer itself, since a mask is not painted.",
-    "channel": "“Sky” is a channel; choose a layer, since a channel is not painted.",
+    "two": "2 layers are selected. Select the one to paint.",
+    "mask": "A layer mask is selected. Click the layer itself to paint it.",
+    "channel": "“Sky” is a channel and cannot be painted. Select a layer.",
     "tiny": "The layer “Tiny” is 15x40 pixels; at least 16x16 are needed.",
 }
 """What the filter says before it shows a window of its own, by the name of the file."""
 
 CONVERTED = {
-    "grey": "This image is grey, so the painting is grey; turn it into RGB (Image > Mode)",
-    "indexed": "This image has a palette, so the painting has only its colours; turn it into RGB",
+    "grey": "This image is gray, so the painting is gray. Convert it to RGB (Image > Mode)",
+    "indexed": "This image has a palette, so the painting has only its colors. Convert it to RGB",
 }
 """What the filter says after it has painted."""
 
@@ -70,7 +70,7 @@ def main(version: str, *files: str) -> dict[str, Any]:
         desktop.open_filter()
         desktop.choose(STYLE, "scene.xcf: Oil")
         desktop.click(text="Paint")
-        check_message(desktop, "The layer “Empty” is wholly transparent; there is nothing to see.")
+        check_message(desktop, "The layer “Empty” is completely transparent.")
         for name, words in CONVERTED.items():
             before = show(name)
             desktop.open_filter()
@@ -188,7 +188,7 @@ def cancel(desktop: Desktop, before: int) -> None:
     desktop.click(text="Paint")
     desktop.window(WATCH)
     desktop.wait_for_steps()
-    desktop.click(text="Cancel", window="Neural Style: painting")
+    desktop.click(text="Cancel")
     desktop.gone(WATCH)
     wait(all_gone, "the engine's end")
     assert desktop.layers() == before
@@ -217,23 +217,23 @@ def paint(desktop: Desktop, before: int) -> dict[str, Any]:
 def presets(desktop: Desktop) -> None:
     """GIMP's own: what was saved comes back, and so does what was there at first."""
     wait(lambda: words(desktop, MASK) == ["selection", "rest"], "the last used regions")
-    enter(desktop, "Strength", "5")
+    enter(desktop, "Strength (photo – style)", "5")
     desktop.click(text="Save Settings")
     desktop.click(0, **REMOVE)
     wait(lambda: words(desktop, MASK) == ["rest"], "the region's end")
-    enter(desktop, "Strength", "20")
+    enter(desktop, "Strength (photo – style)", "20")
     enter(desktop, "Iterations", "77")
     desktop.click(text="Load Saved Settings")
     wait(lambda: words(desktop, MASK) == ["selection", "rest"], "the saved regions")
     assert words(desktop, STYLE) == ["Oil", "Wood"]
     wait_for(desktop, WEIGHT, 1.3, 1.0)
-    assert number(desktop, "Strength") == 5.0
+    assert number(desktop, "Strength (photo – style)") == 5.0
     assert number(desktop, "Iterations") == 3.0
     desktop.click(text="Reset")
     desktop.click(text="Reset to Factory Defaults")
     wait_for(desktop, STYLE, "?")
     assert words(desktop, MASK) == ["selection"]
-    assert number(desktop, "Strength") == 1.0
+    assert number(desktop, "Strength (photo – style)") == 1.0
     assert number(desktop, "Iterations") == 150.0
     assert not desktop.widget(text="Paint")["able"]
     desktop.click(text="Reset")
@@ -246,7 +246,7 @@ def help_(desktop: Desktop) -> None:
     desktop.click(text="Help")
     desktop.window(HELP)
     shown = desktop.widgets(window="Neural Style: help", type="Label")
-    assert any("Each row is a style and the region it goes on." in each["text"] for each in shown)
+    assert any("Each row is a style and its region." in each["text"] for each in shown)
     desktop.click(window="Neural Style: help", text="Close")
     desktop.gone(HELP)
 

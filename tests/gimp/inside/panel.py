@@ -8,13 +8,14 @@ from typing import Any
 from unittest.mock import patch
 
 import arguments
-import beginning
 import cairo
 import canvas
 import dialog
+import initial_settings
 import kit
+import labels
+import progress_window
 import thumbnails
-import wording
 from dialog import Gdk, GimpUi, GLib, Gtk
 from gi.repository import Gimp
 from kit import photo
@@ -35,8 +36,8 @@ class Panel:
         self.config = procedure.create_config()
         for name, value in arguments_.items():
             self.config.set_property(arguments.property_name(name), value)
-        scene = canvas.scene_of(self.image, self.layer)
-        beginning.start_from(self.config, scene, self.layer)
+        scene = canvas.available_sources(self.image, self.layer)
+        initial_settings.start_from(self.config, scene, self.layer)
         self.small = thumbnails.Thumbnails(self.image, self.layer, dialog.SIDE)
         self.dialog = dialog.Dialog(procedure, self.config, scene, self.small)
         self.window = self.dialog._window
@@ -80,46 +81,34 @@ def settle(seconds: float = 0.3) -> None:
         Gtk.main_iteration_do(False)
 
 
-def marked(*names: str) -> set[str]:
-    fields = dialog.job.Job.__dataclass_fields__
-    return {wording.label(fields[name]) for name in names}
-
-
-def check_letters() -> None:
-    """No two labels in front share a letter, nor does one of them with a folded one."""
+def check_access_keys() -> None:
+    """No two controls share a letter, and a folded option has none until it is unfolded."""
     panel = Panel()
     shown = panel.letters()
-    assert all(len(labels) == 1 for labels in shown.values()), shown
-    labels = {label for labels in shown.values() for label in labels}
-    buttons = {wording.PAINT, wording.HELP, wording.ADD, wording.MORE, *wording.GIMPS}
-    assert labels == buttons | set(wording.ROW.values()) | marked(*wording.IN_FRONT), labels
+    assert all(len(each) == 1 for each in shown.values()), shown
     panel.unfold()
     opened = panel.letters()
-    folded = {each.name for each in wording.options()} - set(wording.IN_FRONT)
-    more = {label for letter, labels in opened.items() if letter not in shown for label in labels}
-    assert more == marked(*folded), more
-    assert all(opened[letter] == labels for letter, labels in shown.items()), opened
+    assert all(len(each) == 1 for each in opened.values()), opened
+    buttons = (labels.PAINT, labels.HELP, *labels.GIMPS)
+    keys = {labels.access_key(each) for each in (*labels.MARKED.values(), *buttons)} - {""}
+    assert set(opened) == keys, (set(opened), keys)
+    folded = [each for each in labels.options() if each.name not in labels.IN_FRONT]
+    own = {labels.access_key(labels.marked(each)) for each in folded} - {""}
+    assert set(opened) - set(shown) == own, own
     panel.close()
 
 
-def check_shared_letters_go_on() -> None:
-    """Alt with a letter leads to its option; again, to the next one with that letter."""
+def check_an_access_key_leads_to_its_option() -> None:
     panel = Panel()
-    alt = panel.window.get_mnemonic_modifier()
+    fields = dialog.job.Job.__dataclass_fields__
 
-    def focus_after(letter: int) -> Any:
-        panel.window.mnemonic_activate(letter, alt)
+    def focus_after(name: str) -> Any:
+        key = labels.access_key(labels.marked(fields[name]))
+        panel.window.mnemonic_activate(ord(key), panel.window.get_mnemonic_modifier())
         return panel.window.get_focus()
 
-    assert focus_after(Gdk.KEY_i).get_value() == 150.0
-    assert focus_after(Gdk.KEY_d).get_ancestor(Gtk.ComboBoxText) is panel.dialog._keep._list
-    before = panel.window.get_focus()
-    assert focus_after(Gdk.KEY_u) is before, "a folded option takes no letter"
-    panel.unfold()
-    count = sum(letter == "u" for letter in wording.LETTERS.values())
-    reached = [focus_after(Gdk.KEY_u) for _ in range(count + 1)]
-    assert len(set(reached)) == count, reached
-    assert reached[0] is reached[-1]
+    assert focus_after("iterations").get_value() == 150.0
+    assert focus_after("protect").get_ancestor(Gtk.ComboBoxText) is panel.dialog._protect._list
     panel.close()
 
 
@@ -127,7 +116,7 @@ def check_choices_are_lists() -> None:
     """In every GIMP, with few choices or many."""
     panel = Panel()
     panel.unfold()
-    choices = [each for each in wording.options() if each.metadata["choices"]]
+    choices = [each for each in labels.options() if each.metadata["choices"]]
     assert len(panel.all(GimpUi.StringComboBox)) == len(choices)
     assert not panel.all(Gtk.RadioButton)
     for described in choices:
@@ -138,21 +127,21 @@ def check_choices_are_lists() -> None:
     panel.close()
 
 
-def check_keep() -> None:
-    """The list offers what GIMP has; the choice is set, drawn, told in numbers, and reset."""
+def check_protect() -> None:
+    """The list offers what GIMP has; the choice is set, drawn, shown as a number, and reset."""
     panel = Panel(style=kit.style_file())
-    keep = panel.dialog._keep
-    words = [row[1] for row in keep._list.get_model()]
+    protect = panel.dialog._protect
+    words = [row[1] for row in protect._list.get_model()]
     assert words[:3] == ["?", "selection", "outside"], words
     channel = next(each for each in words if each.startswith("channel:"))
-    assert not keep._firmly.is_sensitive()
+    assert not protect._firmly.is_sensitive()
     plain = drawing(panel)
-    keep._list.set_active_id(channel)
+    protect._list.set_active_id(channel)
     settle()
     assert panel.config.get_property("protect") == channel
-    assert keep._firmly.is_sensitive()
+    assert protect._firmly.is_sensitive()
     share = 30 * 30 / (64 * 48)  # of the channel, on the layer
-    assert keep._share.get_text() == f"{100 * share:.0f} %", keep._share.get_text()
+    assert protect._share.get_text() == f"{100 * share:.0f} %", protect._share.get_text()
     hatched = drawing(panel)
     width = panel.small.width
     changed = {i // 4 for i in range(0, len(plain), 4) if plain[i : i + 3] != hatched[i : i + 3]}
@@ -161,7 +150,7 @@ def check_keep() -> None:
     assert 6 <= min(across) <= max(across) <= 38, (min(across), max(across))
     panel.config.set_property("protect", "")
     settle()
-    assert keep._list.get_active_id() == "?"
+    assert protect._list.get_active_id() == "?"
     assert drawing(panel) == plain
     panel.config.set_property("protect", "channel:Gone")
     settle()
@@ -183,10 +172,11 @@ def drawing(panel: Panel) -> bytes:
 
 def check_layers_only_where_the_method_makes_them() -> None:
     panel = Panel()
-    for method in dialog.job.METHODS:
+    for method in ("auto", *dialog.job.METHODS):
         panel.config.set_property("method", method)
-        able = panel.dialog._separate.is_sensitive()
-        assert able == wording.makes_layers(method), method
+        able = panel.dialog._uncut.is_sensitive()
+        assert able == labels.gives_masked_layers(method), method
+        assert panel.dialog._borders.get_text() == labels.movable_borders(method), method
     panel.close()
 
 
@@ -199,31 +189,87 @@ def check_the_choices_are_kept_until_they_are_painted() -> None:
         def __init__(self, *_: Any) -> None:
             self.run, self.destroy = lambda: True, lambda: None
 
-    def close(wish: Any, small: Any) -> list:
-        wish.image.delete()
+    def close(request: Any, small: Any) -> list:
+        request.image.delete()
         return []
 
-    def fail(wish: Any, small: Any) -> list:
-        raise dialog.painter.PainterError("no memory")
+    def fail(request: Any, small: Any) -> list:
+        raise dialog.engine_process.EngineError("no memory")
 
     def kept(paint: Any) -> bool:
-        beginning.forget()
+        initial_settings.forget()
         image, layer = photo()
         procedure = Gimp.get_pdb().lookup_procedure("plug-in-scumble")
         config = procedure.create_config()
         config.set_property("style", kit.style_file())
         with patch.object(dialog, "Dialog", Agreed), patch.object(dialog, "_paint", paint):
             try:
-                dialog.run(procedure, config, image, layer)
-            except dialog.painter.PainterError:
+                dialog.ask_and_paint(procedure, config, image, layer)
+            except dialog.engine_process.EngineError:
                 assert paint is fail
-        return Gimp.get_parasite(beginning.UNFINISHED) is not None
+        return Gimp.get_parasite(initial_settings.UNFINISHED) is not None
 
-    assert kept(lambda wish, small: None)
+    assert kept(lambda request, small: None)
     assert kept(close)
     assert kept(fail)
-    assert not kept(lambda wish, small: [wish.content])
-    assert not kept(lambda wish, small: []), "the layer was lost, the image is there"
+    assert not kept(lambda request, small: [request.content])
+    assert not kept(lambda request, small: []), "the layer was lost, the image is there"
+
+
+class Running:
+    """Stands for a run whose engine only listens."""
+
+    def __init__(self) -> None:
+        self.engine = self
+        self.stopped = False
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+def check_a_long_painting_is_not_thrown_away_at_once() -> None:
+    """Esc and the close button ask; an answer discards, keeps, or lets the painting go on."""
+
+    def question(window: Any) -> Any:
+        window.emit("delete-event", Gdk.Event.new(Gdk.EventType.DELETE))
+        settle(0.1)
+        return window._question
+
+    def window_after(seconds: float) -> tuple[Any, Running]:
+        window, run = progress_window.ProgressWindow(None, "photo.xcf"), Running()
+        window._run = run
+        progress = {"type": "progress", "stage": "paint", "step": 3, "steps": 10, "loss": 5.0}
+        window._show_progress(progress)
+        window._painting_since -= seconds
+        assert window.get_title() == "30 % · photo.xcf · Neural Style", window.get_title()
+        return window, run
+
+    window, run = window_after(5.0)
+    assert question(window) is None
+    assert window.cancelled
+    window.destroy()
+
+    window, run = window_after(100.0)
+    asked = question(window)
+    assert asked.get_property("text") == "Discard 1 min 40 s of painting?"
+    assert asked.get_transient_for() is window
+    asked.response(Gtk.ResponseType.CANCEL)
+    assert window._question is None
+    assert not window.cancelled
+    assert not run.stopped
+    assert window.get_visible()
+    question(window).response(Gtk.ResponseType.DELETE_EVENT)
+    assert not window.cancelled
+    question(window).response(Gtk.ResponseType.ACCEPT)
+    assert run.stopped
+    assert not window.cancelled
+    window.destroy()
+
+    window, run = window_after(100.0)
+    question(window).response(Gtk.ResponseType.REJECT)
+    assert window.cancelled
+    assert not run.stopped
+    window.destroy()
 
 
 def check_the_report_goes_into_a_folder() -> None:

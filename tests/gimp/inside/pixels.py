@@ -132,7 +132,7 @@ def check_received(kind: str) -> None:
         soft = [value for value in values if 0.02 < value < 0.98]
         assert len(soft) > 50, f"{word}: {len(soft)} soft values"
         for (x, y), desired in expected[word].items():
-            # A selection is told in 255 steps.
+            # A selection is on_progress in 255 steps.
             kit.near(values[y * WIDTH + x], desired, 0.5 / 255 + 1e-4, f"{word} {x},{y}")
 
 
@@ -149,7 +149,6 @@ def glass(layer: Any) -> dict[tuple[int, int], float]:
 def check_placed(kind: str) -> None:
     """A result arrives in this kind of image as it is."""
     import npy
-    import results
 
     image, layer = make(kind)
     base, alpha, _, _, tolerance = KINDS[kind]
@@ -164,9 +163,8 @@ def check_placed(kind: str) -> None:
         values[1::4] = values[2::4] = values[0::4]
     path = kit.TMP / "given.npy"
     path.write_bytes(npy.header((height, width, planes)) + values.tobytes())
-    made = results.place(image, layer, results.Result("Painted", "{}", path))
-    assert [each.get_name() for each in made] == ["Painted"]
-    new = made[0]
+    new = kit.put(image, layer, path)
+    assert new.get_name() == "Painted"
     assert new.get_offsets()[1:] == layer.get_offsets()[1:]
     assert (new.get_width(), new.get_height()) == (width, height)
     assert new.has_alpha() == layer.has_alpha()
@@ -204,14 +202,13 @@ def check_adobe_by_formula() -> None:
     The matrix is from sRGB's primaries to Adobe's, both of the white point D65.
     """
     import npy
-    import results
 
     image, layer = make("8 bit, Adobe RGB")
     values = array("f", (kit.NOISE[i % len(kit.NOISE)] / 255 for i in range(WIDTH * HEIGHT * 4)))
     values[3::4] = array("f", [1.0]) * (WIDTH * HEIGHT)
     path = kit.TMP / "given.npy"
     path.write_bytes(npy.header((HEIGHT, WIDTH, 4)) + values.tobytes())
-    (new,) = results.place(image, layer, results.Result("Painted", "{}", path))
+    new = kit.put(image, layer, path)
     for x, y in kit.samples():
         red, green, blue = map(linear, values[4 * (y * WIDTH + x) :][:3])
         adobe = (

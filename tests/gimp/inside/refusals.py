@@ -34,14 +34,20 @@ def check_wrong_layers() -> None:
     image, layer = photo()
     other = kit.add_layer(image, "Other")
     style = {"style": kit.style_file()}
-    refused(image, [layer, other], CALLING, "2 layers are chosen; choose the one", **style)
-    refused(image, [], CALLING, "Choose the layer to paint first", **style)
+    refused(image, [layer, other], CALLING, "2 layers are selected. Select the one", **style)
+    refused(image, [], CALLING, "Select the layer to paint first", **style)
     mask = layer.create_mask(Gimp.AddMaskType.WHITE)
     layer.add_mask(mask)
-    refused(image, [mask], CALLING, "A layer mask is chosen; click the layer itself", **style)
+    refused(image, [mask], CALLING, "A layer mask is selected. Click the layer itself", **style)
     channel = Gimp.Channel.new(image, "Sky", 90, 70, 50.0, Gegl.Color.new("red"))
     image.insert_channel(channel, None, 0)
-    refused(image, [channel], CALLING, "“Sky” is a channel; choose a layer", **style)
+    refused(
+        image,
+        [channel],
+        CALLING,
+        "“Sky” is a channel and cannot be painted. Select a layer",
+        **style,
+    )
     tiny = kit.add_layer(image, "Tiny", size=(15, 40))
     message = "The layer “Tiny” is 15x40 pixels; at least 16x16 are needed."
     refused(image, [tiny], CALLING, message, **style)
@@ -49,14 +55,14 @@ def check_wrong_layers() -> None:
         image, "Empty", 40, 40, Gimp.ImageType.RGBA_IMAGE, 100.0, other.get_mode()
     )
     image.insert_layer(empty, None, 0)
-    refused(image, [empty], CALLING, "The layer “Empty” is wholly transparent", **style)
+    refused(image, [empty], CALLING, "The layer “Empty” is completely transparent", **style)
 
 
 def check_wrong_regions() -> None:
     image, layer = photo()
     refused(image, [layer], CALLING, "No style was given")
     gone = Gio.File.new_for_path("/nowhere/waves.jpg")
-    refused(image, [layer], CALLING, "/nowhere/waves.jpg is not there", style=gone)
+    refused(image, [layer], CALLING, "/nowhere/waves.jpg does not exist", style=gone)
 
     def with_regions(
         *phrases: str, text: str = "", regions: list | None = None, **more: Any
@@ -72,7 +78,7 @@ def check_wrong_regions() -> None:
     with_regions("there is no layer called “Wave”", regions=[kit.region("layer:Wave")])
     with_regions("has no layer mask", regions=[kit.region(mask="mask:Photo")])
     with_regions("9 regions are given; up to 8", regions=[kit.region()] * 9)
-    with_regions("give one of them", regions=[kit.region()], style=kit.style_file())
+    with_regions("Give one of them", regions=[kit.region()], style=kit.style_file())
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 80, 60, 5, 5)
     with_regions(
         "The region “sky” covers 0 of the 3,072 pixels of the layer “Photo”",
@@ -84,16 +90,16 @@ def check_wrong_regions() -> None:
     )  # fmt: skip
 
 
-def check_wrong_keep() -> None:
+def check_wrong_protect() -> None:
     image, layer = photo()
     style = {"style": kit.style_file()}
-    refused(image, [layer], CALLING, "Protect goes by the selection, but nothing is selected",
+    refused(image, [layer], CALLING, "Protect uses the selection, but nothing is selected",
             protect="selection", **style)  # fmt: skip
-    refused(image, [layer], CALLING, "Protect: “rest” is what the regions' masks leave",
+    refused(image, [layer], CALLING, "Protect: “rest” is not possible",
             protect="rest", **style)  # fmt: skip
     refused(image, [layer], CALLING, "Protect: there is no channel called “Face”",
             protect="channel:Face", **style)  # fmt: skip
-    refused(image, [layer], CALLING, "Protect: the mask /nowhere/face.png is not there",
+    refused(image, [layer], CALLING, "Protect: the mask /nowhere/face.png does not exist",
             protect="/nowhere/face.png", **style)  # fmt: skip
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 80, 60, 5, 5)
     refused(
@@ -161,7 +167,7 @@ def check_engine_missing() -> None:
     finally:
         path.write_text(text)
     with engine(python="/nowhere/python"):
-        refused(image, [layer], EXECUTION, "/nowhere/python is not there", again, **style)
+        refused(image, [layer], EXECUTION, "/nowhere/python does not exist", again, **style)
 
 
 def check_engine_broken() -> None:

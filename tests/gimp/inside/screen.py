@@ -1,4 +1,4 @@
-"""A screen with a window manager and GIMP, and the hands and eyes of who sits before it.
+"""A screen with a window manager and GIMP, and the hands and eyes of a user.
 
 Run beside GIMP, not in it. Keys and clicks are xdotool's; where the plug-in's widgets are, the
 plug-in's process is asked (see eyes/sitecustomize.py); what GIMP's own messages say is taken from
@@ -19,7 +19,7 @@ from typing import Any, Callable
 TMP = Path(os.environ["TMPDIR"])
 EYES = Path(__file__).resolve().parent / "eyes"
 PATIENCE = 120.0
-DIALOG, WATCH = "^Neural Style$", "^Neural Style: painting$"
+DIALOG, WATCH = "^Neural Style$", " · Neural Style$"
 CHOOSER = "^Choose a style$"
 MAIN = r"^{}.* layers?\).* GIMP$"
 MESSAGE = "^GIMP Message$"

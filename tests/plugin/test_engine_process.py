@@ -26,7 +26,8 @@ say("hello")
 for line in sys.stdin:
     if line.strip() == "stop":
         open(os.path.join(folder, "result.npy"), "wb").close()
-        say("done", files=["result.npy"], loss=1.0, warnings=["a", "b"])
+        say("done", files=["result.npy"], masks=[None, "m.npy"], warnings=["a", "b"],
+            settings={"method": "cutout"})
 leave()
 """
 
@@ -34,19 +35,19 @@ leave()
 @pytest.fixture
 def start(tmp_path, monkeypatch):
     """Return a function that starts an engine with this code."""
-    import painter
+    import engine_process
 
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     started = []
 
-    def start(body: str) -> painter.Painter:
+    def start(body: str) -> engine_process.EngineProcess:
         engine = tmp_path / "engine"
         engine.write_text(ENGINE.format(python=sys.executable, body=body))
         engine.chmod(engine.stat().st_mode | stat.S_IXUSR)
-        place = painter.Place(str(engine), str(tmp_path / "home"), "1")
+        place = engine_process.EngineLocation(str(engine), str(tmp_path / "home"), "1")
         (tmp_path / "home").mkdir(exist_ok=True)
-        started.append(painter.Painter(place, painter.make_run_folder()))
+        started.append(engine_process.EngineProcess(place, engine_process.make_run_folder()))
         return started[-1]
 
     yield start
@@ -54,11 +55,11 @@ def start(tmp_path, monkeypatch):
         each.close()
 
 
-def event(painter, kind: str) -> dict:
+def event(running, kind: str) -> dict:
     """Wait for a message of this kind."""
     last = time.monotonic() + 60
     while time.monotonic() < last:
-        found = painter.next_event(0.2)
+        found = running.next_event(0.2)
         if found and found["type"] == kind:
             return found
     pytest.fail(f"no {kind} came")
@@ -66,9 +67,9 @@ def event(painter, kind: str) -> dict:
 
 def failure(running) -> str:
     """Wait for the run's failure and return its message, which names the log."""
-    import painter
+    import engine_process
 
-    with pytest.raises(painter.PainterError) as caught:
+    with pytest.raises(engine_process.EngineError) as caught:
         event(running, "done")
     message = str(caught.value)
     assert message.splitlines()[-1].startswith("The log is ")
@@ -88,16 +89,18 @@ def test_stop_brings_the_result(start):
     running = start(LISTEN)
     event(running, "hello")
     running.stop()
-    outcome = running.outcome(event(running, "done"))
-    assert outcome.files == [running.run_folder / "result.npy"]
-    assert outcome.warnings == ["a", "b"]
+    result = running.result(event(running, "done"))
+    assert result.files == [running.run_folder / "result.npy"]
+    assert result.masks == [None, running.run_folder / "m.npy"]
+    assert result.method == "cutout"
+    assert result.warnings == ["a", "b"]
 
 
 def test_closing_ends_the_engine_and_removes_the_folder(start):
     running = start(LISTEN)
     event(running, "hello")
     running.close()
-    assert not is_running(running.process_id)
+    assert not is_running(running._process.pid)
     assert not running.run_folder.exists()
 
 
@@ -105,7 +108,7 @@ def test_closing_ends_an_engine_that_does_not_listen(start):
     running = start('say("hello")\nimport time\ntime.sleep(1000)')
     event(running, "hello")
     running.close()
-    assert not is_running(running.process_id)
+    assert not is_running(running._process.pid)
     assert not running.run_folder.exists()
 
 
@@ -126,7 +129,7 @@ def test_an_error_comes_with_its_hint_and_log(start, tmp_path):
     "body, phrase",
     [
         ('sys.exit("No module named engine")', "did not start (exit code 1): No module named"),
-        ('say("hello"); os.kill(os.getpid(), 9)', "killed, most often because memory ran out"),
+        ('say("hello"); os.kill(os.getpid(), 9)', "killed, probably because memory ran out"),
         ('say("hello"); os.kill(os.getpid(), 11)', "crashed (signal 11)"),
         ('say("hello"); sys.stderr.write("so long\\n"); sys.exit(3)', "(exit code 3): so long"),
     ],
@@ -136,12 +139,12 @@ def test_an_engine_that_ends_says_why(start, body, phrase):
 
 
 def test_a_result_that_is_not_there(start):
-    import painter
+    import engine_process
 
     running = start('say("done", files=["gone.npy"])\nsys.stdin.read()')
     found = event(running, "done")
-    with pytest.raises(painter.PainterError, match="without a picture"):
-        running.outcome(found)
+    with pytest.raises(engine_process.EngineError, match="without a picture"):
+        running.result(found)
 
 
 def test_an_engine_of_another_version_is_refused(start):
@@ -151,9 +154,9 @@ def test_an_engine_of_another_version_is_refused(start):
 
 
 def test_silence_is_an_error(start, monkeypatch):
-    import painter
+    import engine_process
 
-    monkeypatch.setattr(painter, "HELLO_SECONDS", 0.1)
+    monkeypatch.setattr(engine_process, "HELLO_SECONDS", 0.1)
     assert "said nothing" in failure(start("sys.stdin.read()"))
 
 
@@ -179,7 +182,7 @@ def test_the_hosts_variables_do_not_reach_the_engine(start, monkeypatch):
 
 
 def test_old_logs_make_room(start, tmp_path):
-    import painter
+    import engine_process
 
     logs = tmp_path / "home" / "logs"
     logs.mkdir(parents=True)
@@ -187,23 +190,23 @@ def test_old_logs_make_room(start, tmp_path):
         (logs / f"gimp-20200101-0000{number:02}-1.log").write_text("")
     (logs / "engine.log").write_text("")
     start('say("hello")')
-    assert len(list(logs.glob("gimp-*.log"))) == painter.LOGS_KEPT
+    assert len(list(logs.glob("gimp-*.log"))) == engine_process.LOGS_KEPT
     assert (logs / "engine.log").exists()
 
 
 def test_where_the_engine_is(tmp_path):
-    import painter
+    import engine_process
 
     place = tmp_path / "engine.json"
     for text in (None, "{", "[]", '{"python": "x"}'):
         if text is not None:
             place.write_text(text)
-        with pytest.raises(painter.PainterError, match="is not set up") as caught:
-            painter.read_place(tmp_path)
+        with pytest.raises(engine_process.EngineError, match="is not set up") as caught:
+            engine_process.read_location(tmp_path)
         assert "Run Scumble's install.py again" in str(caught.value)
     place.write_text(json.dumps({"python": "/no/python", "home": "/no", "version": "1"}))
-    with pytest.raises(painter.PainterError, match="/no/python is not there"):
-        painter.read_place(tmp_path)
+    with pytest.raises(engine_process.EngineError, match="/no/python does not exist"):
+        engine_process.read_location(tmp_path)
     known = {"python": sys.executable, "home": str(tmp_path), "version": "1"}
     place.write_text(json.dumps(known))
-    assert painter.read_place(tmp_path) == painter.Place(**known)
+    assert engine_process.read_location(tmp_path) == engine_process.EngineLocation(**known)

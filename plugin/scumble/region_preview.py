@@ -1,51 +1,51 @@
-"""A drawing of which style goes where on the content, before anything is painted."""
+"""The region preview: a drawing of the styles in their regions, before anything is painted."""
 
 from __future__ import annotations
 
 import math
 
 import cairo
-import regions
+import sources
 import thumbnails
 from gi.repository import Gdk, Gtk
 
 STYLE_SIDE = 200
 SHOWN = 0.7
-"""How much of a style covers the content in the drawing."""
+"""The opacity of a style in the drawing."""
 
 
-class PlanView(Gtk.DrawingArea):
-    """Shows every style in its region, with its number."""
+class RegionPreview(Gtk.DrawingArea):
+    """Shows each style in its region, with its number."""
 
     def __init__(self, small: thumbnails.Thumbnails) -> None:
         super().__init__()
         self._small = small
         self._content = small.content()
-        self._plans: list[regions.Plan | None] = []
+        self._resolved: list[sources.ResolvedRegion | None] = []
         self._masks: list[bytes | None] = []
-        self._kept: bytes | None = None
+        self._protected: bytes | None = None
         self.set_size_request(small.width, small.height)
         self.set_halign(Gtk.Align.CENTER)
         self.set_valign(Gtk.Align.START)
-        self.set_tooltip_text("Where each style goes; what is kept is hatched")
+        self.set_tooltip_text("Where each style goes; the protected part is hatched")
         self.connect("draw", self._draw)
 
-    def show_plans(
-        self, plans: list[regions.Plan | None], kept: regions.Source | None
+    def show_regions(
+        self, resolved: list[sources.ResolvedRegion | None], protected: sources.Source | None
     ) -> tuple[list[float | None], float | None]:
-        """Draw other regions and another mask of what is kept.
+        """Draw other regions and another protected part.
 
         Returns
         -------
         tuple
-            How much of the layer each region covers, from 0 to 1, and how much is kept; None
-            stands for what is not known.
+            The share of the layer that each region covers, from 0 to 1, and the protected share;
+            None for a share that is not known.
         """
-        self._plans = plans
-        self._masks = self._small.masks(plans)
-        self._kept = None if kept is None else self._small.mask(kept)
+        self._resolved = resolved
+        self._masks = self._small.masks(resolved)
+        self._protected = None if protected is None else self._small.mask(protected)
         self.queue_draw()
-        return [self._share(mask) for mask in self._masks], self._share(self._kept)
+        return [self._share(mask) for mask in self._masks], self._share(self._protected)
 
     def _share(self, mask: bytes | None) -> float | None:
         if mask is None:
@@ -60,22 +60,24 @@ class PlanView(Gtk.DrawingArea):
         if self._content is not None:
             Gdk.cairo_set_source_pixbuf(context, self._content, 0, 0)
             context.paint()
-        for plan, mask in zip(self._plans, self._masks):
-            if plan is not None and mask is not None:
-                self._draw_style(context, plan, mask)
-        if self._kept is not None:
-            cover = thumbnails.mask_surface(self._kept, width, height)
+        for region, mask in zip(self._resolved, self._masks):
+            if region is not None and mask is not None:
+                self._draw_style(context, region, mask)
+        if self._protected is not None:
+            cover = thumbnails.mask_surface(self._protected, width, height)
             context.push_group()
             _hatch(context, width, height)
             context.pop_group_to_source()
             context.mask_surface(cover, 0, 0)
-        for number, (plan, mask) in enumerate(zip(self._plans, self._masks), 1):
-            if plan is not None and mask is not None:
+        for number, (region, mask) in enumerate(zip(self._resolved, self._masks), 1):
+            if region is not None and mask is not None:
                 _badge(context, str(number), *_middle(mask, width, height))
         return False
 
-    def _draw_style(self, context: cairo.Context, plan: regions.Plan, mask: bytes) -> None:
-        style = self._small.style(plan.style, STYLE_SIDE)
+    def _draw_style(
+        self, context: cairo.Context, region: sources.ResolvedRegion, mask: bytes
+    ) -> None:
+        style = self._small.style(region.style, STYLE_SIDE)
         cover = thumbnails.mask_surface(mask, self._small.width, self._small.height)
         context.push_group()
         if style is None:
@@ -90,10 +92,7 @@ class PlanView(Gtk.DrawingArea):
 
 
 def _middle(mask: bytes, width: int, height: int) -> tuple[float, float]:
-    """Return the place in the mask that is most surely inside: the middle of its longest row run.
-
-    The rows are looked at coarsely; a badge needs no more.
-    """
+    """Return the middle of the longest run inside the mask among every fifth row."""
     best, place = 0.0, (width / 2, height / 2)
     for y in range(2, height, 5):
         row = mask[y * width : (y + 1) * width]
@@ -125,10 +124,10 @@ def _badge(context: cairo.Context, text: str, x: float, y: float) -> None:
 
 
 def _hatch(context: cairo.Context, width: int, height: int) -> None:
-    """Draw slanting lines, light beside dark, so that they are seen on any picture."""
+    """Draw slanting lines, light beside dark, which show on any picture."""
     context.set_line_width(1.5)
-    for shift, grey in ((0.0, 1.0), (1.5, 0.0)):
-        context.set_source_rgba(grey, grey, grey, 0.8)
+    for shift, gray in ((0.0, 1.0), (1.5, 0.0)):
+        context.set_source_rgba(gray, gray, gray, 0.8)
         for x in range(-height, width, 9):
             context.move_to(x + shift, height)
             context.line_to(x + height + shift, 0)
@@ -136,7 +135,7 @@ def _hatch(context: cairo.Context, width: int, height: int) -> None:
 
 
 def _checks(context: cairo.Context, width: int, height: int) -> None:
-    """Draw what shows through a transparent layer."""
+    """Draw the checks behind a transparent layer."""
     context.set_source_rgb(0.6, 0.6, 0.6)
     context.paint()
     context.set_source_rgb(0.4, 0.4, 0.4)

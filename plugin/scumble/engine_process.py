@@ -1,8 +1,8 @@
-"""The engine's process, seen from GIMP: started, followed, stopped. Standard library only.
+"""The engine process: how the plug-in starts, follows and stops it. Standard library only.
 
-GIMP's Cancel kills this process without a word. So the engine watches its standard input: when that
-ends, it stops and deletes the folder of the run by itself. Nothing here is needed for cleaning up;
-what is here only makes it quicker.
+GIMP's Cancel kills the plug-in without warning. The engine therefore watches its standard input:
+when that ends, the engine stops and deletes the run folder. Cleaning up does not depend on this
+module, which only makes it faster.
 """
 
 from __future__ import annotations
@@ -21,31 +21,28 @@ from typing import Any
 
 import job
 
-PLACE = "engine.json"
-"""Beside the plug-in: where the engine is. The installer writes it."""
+LOCATION = "engine.json"
+"""The file beside the plug-in that names the engine. The installer writes it."""
 
 LOGS_KEPT = 20
 HELLO_SECONDS = 120.0
-"""The first start of a fresh environment reads some 200 MB from the disk."""
+"""The first start of a new environment reads about 200 MB from the disk."""
 
 CANCEL_SECONDS = 0.7
 
 FOREIGN = ("PYTHON", "LD_", "DYLD_", "GI_", "GTK_", "GDK_", "GIO_", "GEGL_", "BABL_", "GIMP3_")
-"""AppImages and other bundles point these at their own libraries; the engine has its own."""
+"""Variables that AppImages and other bundles set for their own libraries."""
 
 INSTALL_AGAIN = "Run Scumble's install.py again, then repeat the filter."
 
 
-class PainterError(Exception):
-    """The engine could not paint.
-
-    The message is for the user: what happened, what to do, and where the log is.
-    """
+class EngineError(Exception):
+    """A failure of the engine; the message says what happened, what to do, and names the log."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where the engine is: its Python, its data folder and its version."""
+class EngineLocation:
+    """The engine's Python, its data folder and its version."""
 
     python: str
     home: str
@@ -53,97 +50,104 @@ class Place:
 
 
 @dataclass
-class Outcome:
-    """What a finished run gives.
+class EngineResult:
+    """The engine's message at the end of a run.
 
     Attributes
     ----------
     files : list of Path
-        The picture, then each style's own picture where they were asked for.
+        The picture, then, for layers with masks, the pictures before the masks cut them out.
+    masks : list of (Path or None)
+        For layers with masks, each region's mask; None for a region that is the whole layer.
+    areas : Path or None
+        The rectangles of the layer that the regions cover; None if they cover all of it.
+    method : str
+        The method that was used; empty if the engine does not say.
     about : dict
-        The rest of what the engine says: loss, seconds and so on.
+        The rest of the message: loss, seconds and so on.
     warnings : list of str
-        Sentences that the user should read.
+        Sentences for the user.
     """
 
     files: list[Path]
+    masks: list[Path | None] = field(default_factory=list)
+    areas: Path | None = None
+    method: str = ""
     about: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
 
-def read_place(folder: Path) -> Place:
-    """Read where the engine is from the file beside the plug-in.
+def read_location(folder: Path) -> EngineLocation:
+    """Read the file beside the plug-in that names the engine.
 
     Raises
     ------
-    PainterError
-        If there is no such file, or what it names is gone.
+    EngineError
+        If the file or the engine is missing.
     """
-    path = folder / PLACE
+    path = folder / LOCATION
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        place = Place(str(data["python"]), str(data["home"]), str(data["version"]))
+        location = EngineLocation(str(data["python"]), str(data["home"]), str(data["version"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         message = f"Scumble's engine is not set up: {path} is missing or damaged. {INSTALL_AGAIN}"
-        raise PainterError(message) from error
-    if not Path(place.python).is_file():
-        message = f"Scumble's engine is gone: {place.python} is not there. {INSTALL_AGAIN}"
-        raise PainterError(message)
-    return place
+        raise EngineError(message) from error
+    if not Path(location.python).is_file():
+        message = f"Scumble's engine is missing: {location.python} does not exist. {INSTALL_AGAIN}"
+        raise EngineError(message)
+    return location
 
 
 def make_run_folder() -> Path:
-    """Make the folder in which a run's pixels and its job are handed over.
+    """Make the folder for the files of one run.
 
     Raises
     ------
-    PainterError
+    EngineError
         If the user's temporary folder cannot be written.
     """
     try:
         return Path(tempfile.mkdtemp(prefix=job.RUN_FOLDER_PREFIX))
     except OSError as error:
-        message = f"No temporary folder can be made: {error}. Make room for temporary files."
-        raise PainterError(message) from error
+        message = f"Cannot make a temporary folder: {error}. Free some disk space."
+        raise EngineError(message) from error
 
 
 def remove_run_folder(folder: Path) -> None:
-    """Remove a run's folder, whether or not the engine has done so already."""
+    """Remove a run folder if it still exists."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def clean_environment(place: Place) -> dict[str, str]:
-    """Return this process's environment without what its host put there for itself."""
+def clean_environment(location: EngineLocation) -> dict[str, str]:
+    """Return the environment of this process without the variables of its host."""
     kept = {
         name: value for name, value in os.environ.items() if not name.upper().startswith(FOREIGN)
     }
-    kept["SCUMBLE_HOME"] = place.home
+    kept["SCUMBLE_HOME"] = location.home
     return kept
 
 
-class Painter:
+class EngineProcess:
     """One run of the engine.
 
-    Messages of the engine come out of `next_event`, one dictionary each; the last one is 'done' or
-    'error', or None when the process ended without either.
+    `next_event` returns the engine's messages, one dictionary each. The last one is 'done'.
 
     Parameters
     ----------
-    place : Place
-        Where the engine is.
+    location : EngineLocation
     run_folder : Path
-        Holds job.json and the pixels it names.
+        Holds job.json and the files that it names.
     """
 
-    def __init__(self, place: Place, run_folder: Path) -> None:
+    def __init__(self, location: EngineLocation, run_folder: Path) -> None:
         self.run_folder = run_folder
-        self._place = place
-        self.log = new_log(place)
+        self._location = location
+        self.log = new_log(location)
         self._started = time.monotonic()
         self._greeted = False
         self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
         command = [
-            *(place.python, "-I", "-u", "-X", "utf8", "-m", "engine", "worker"),
+            *(location.python, "-I", "-u", "-X", "utf8", "-m", "engine", "worker"),
             str(run_folder),
         ]
         flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # only Windows has it
@@ -154,8 +158,8 @@ class Painter:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
-                    env=clean_environment(place),
-                    cwd=place.home,
+                    env=clean_environment(location),
+                    cwd=location.home,
                     creationflags=flags,
                 )
         except OSError as error:
@@ -164,18 +168,13 @@ class Painter:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    @property
-    def process_id(self) -> int:
-        """The engine's process number."""
-        return self._process.pid
-
     def next_event(self, seconds: float) -> dict[str, Any] | None:
-        """Return the engine's next message, or None when none comes within `seconds`.
+        """Return the engine's next message, or None if none comes within `seconds`.
 
         Raises
         ------
-        PainterError
-            If the engine ended, or reports that it cannot paint, or does not start to speak.
+        EngineError
+            If the engine reports an error, ended without a result, or does not start.
         """
         try:
             event = self._events.get(timeout=seconds) if seconds else self._events.get_nowait()
@@ -187,46 +186,49 @@ class Painter:
         if event is None:
             raise self._ended()
         self._greeted = True
-        version = event.get("version", self._place.version)
-        if event.get("type") == "hello" and version != self._place.version:
-            what = f"The plug-in is of version {self._place.version}, the engine of {version}."
+        version = event.get("version", self._location.version)
+        if event.get("type") == "hello" and version != self._location.version:
+            what = f"The plug-in is of version {self._location.version}, the engine of {version}."
             raise self._failure(what, INSTALL_AGAIN)
         if event.get("type") == "error":
             what = str(event.get("message") or "The engine reports an error.")
             raise self._failure(what, str(event.get("hint") or ""), str(event.get("log") or ""))
         return event
 
-    def outcome(self, event: dict[str, Any]) -> Outcome:
-        """Return what a 'done' message says, with its files in the run's folder.
+    def result(self, event: dict[str, Any]) -> EngineResult:
+        """Return the contents of a 'done' message, with full paths.
 
         Raises
         ------
-        PainterError
-            If a file that it names is not there.
+        EngineError
+            If a picture is missing.
         """
         files = [self.run_folder / name for name in event.get("files", [])]
         if not files or not all(path.is_file() for path in files):
             what = "The engine ended without a picture."
             raise self._failure(what, INSTALL_AGAIN)
+        masks = [self.run_folder / name if name else None for name in event.get("masks", [])]
         warnings = [str(text) for text in event.get("warnings", [])]
-        return Outcome(files, event, warnings)
+        method = str(event.get("settings", {}).get("method", ""))
+        areas = self.run_folder / event["areas"] if event.get("areas") else None
+        return EngineResult(files, masks, areas, method, event, warnings)
 
     def stop(self) -> None:
-        """Ask for the best picture so far; the engine answers with 'done'."""
+        """Ask the engine to finish with the best picture so far."""
         try:
             assert self._process.stdin is not None
             self._process.stdin.write(b"stop\n")
             self._process.stdin.flush()
         except OSError:
-            return  # it has ended already; what it said last is in the queue
+            return  # the engine has ended; its last message is in the queue
 
     def close(self) -> None:
-        """End the engine, now, and remove the run's folder."""
+        """End the engine and remove the run folder."""
         try:
             assert self._process.stdin is not None
             self._process.stdin.close()
         except OSError:
-            pass  # a pipe nobody reads any longer
+            pass  # the engine has closed its end
         try:
             self._process.wait(CANCEL_SECONDS)
         except subprocess.TimeoutExpired:
@@ -242,20 +244,20 @@ class Painter:
                 try:
                     event = json.loads(line.decode("utf-8", "replace"))
                 except ValueError:
-                    continue  # a library's chatter
+                    continue  # the output of a library
                 if isinstance(event, dict):
                     self._events.put(event)
         self._events.put(None)
 
-    def _ended(self) -> PainterError:
-        """Say why the process ended without a last word."""
+    def _ended(self) -> EngineError:
+        """Return the error for a process that ended without a result."""
         code = self._process.wait()
         last = last_line(self.log)
         if not self._greeted:
             what = f"The engine did not start (exit code {code}): {last}"
             return self._failure(what, INSTALL_AGAIN)
         if code in (-9, 137):
-            what = "The engine was killed, most often because memory ran out."
+            what = "The engine was killed, probably because memory ran out."
             return self._failure(what, "Choose a smaller working size, or close other programs.")
         if code < 0:
             what = f"The engine crashed (signal {-code})."
@@ -263,15 +265,15 @@ class Painter:
             what = f"The engine ended unexpectedly (exit code {code}): {last}"
         return self._failure(what, "Repeat the filter; if it happens again, report it.")
 
-    def _failure(self, what: str, hint: str, log: str = "") -> PainterError:
+    def _failure(self, what: str, hint: str, log: str = "") -> EngineError:
         parts = (what.strip(), hint.strip(), f"The log is {log or self.log}")
-        return PainterError("\n".join(part for part in parts if part))
+        return EngineError("\n".join(part for part in parts if part))
 
 
-def new_log(place: Place) -> Path:
+def new_log(location: EngineLocation) -> Path:
     """Return the path of a new log, in the data folder or else in the temporary one."""
     name = time.strftime("gimp-%Y%m%d-%H%M%S") + f"-{os.getpid()}.log"
-    for folder in (Path(place.home) / "logs", Path(tempfile.gettempdir())):
+    for folder in (Path(location.home) / "logs", Path(tempfile.gettempdir())):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / name).touch()
@@ -280,21 +282,23 @@ def new_log(place: Place) -> Path:
         for old in sorted(folder.glob("gimp-*.log"))[:-LOGS_KEPT]:
             old.unlink(missing_ok=True)
         return folder / name
-    message = f"No log can be written to {place.home} or {tempfile.gettempdir()}; make room there."
-    raise PainterError(message)
+    message = (
+        f"Cannot write a log to {location.home} or {tempfile.gettempdir()}. Free some disk space."
+    )
+    raise EngineError(message)
 
 
 def last_line(log: Path) -> str:
-    """Return a log's last line that says something."""
+    """Return the last line of a log that is not empty."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return "its log cannot be read."
+        return "the log cannot be read."
     spoken = [line.strip() for line in lines if line.strip()]
-    return spoken[-1] if spoken else "it said nothing."
+    return spoken[-1] if spoken else "the log is empty."
 
 
 def write_job(wanted: job.Job, run_folder: Path) -> None:
-    """Write the job into the run's folder, as the engine's worker reads it."""
+    """Write the job into the run folder for the engine."""
     text = json.dumps(wanted.to_dict(), indent=1, allow_nan=False)
     (run_folder / "job.json").write_text(text + "\n", encoding="utf-8")

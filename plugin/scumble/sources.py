@@ -1,18 +1,18 @@
-"""What a painter has in GIMP becomes regions: a style, a mask and two numbers each.
+"""Sources: the layers, channels, masks and files that regions take their style and place from.
 
-A region is written as one JSON object, in a script as in the settings that a result carries:
+A region is one JSON object, in a script as in the settings that a result carries:
 
 * ``style``: the path of a picture, or ``layer:WHICH``.
-* ``mask``: empty for the whole layer, ``selection``, ``outside`` (what is not selected), ``rest``
-  (what the other masks leave), ``channel:WHICH``, ``mask:WHICH`` (a layer's mask), ``alpha:WHICH``
-  (a layer's transparency), ``grey:WHICH`` (a layer's grey value), or the path of a grey picture.
+* ``mask``: empty for the whole layer, ``selection``, ``outside`` (the inverted selection), ``rest``
+  (what the other masks leave), ``channel:WHICH``, ``mask:WHICH`` (a layer mask), ``alpha:WHICH``
+  (the opacity of a layer), ``gray:WHICH`` (the brightness of a layer), or the path of a gray
+  picture.
 * ``style_mask``, ``weight``, ``style_size`` and ``name``, as in a job.
 
-What is kept of the content is told by the same words as a mask, but for ``rest``; empty for
-nothing.
+The protected part of the content is named like a mask, without ``rest``; empty protects nothing.
 
-WHICH is a name in the image, ``#12`` for the item of that number, or ``#12:NAME``: the number where
-it still goes by that name, else the name. Nothing of GIMP is needed here.
+WHICH is a name in the image, ``#12`` for the item of that number, or ``#12:NAME``: the item of that
+number if it still has that name, else the item of that name. Nothing of GIMP is needed here.
 """
 
 from __future__ import annotations
@@ -36,10 +36,12 @@ LAYER = "layer"
 CHANNEL = "channel"
 MASK = "mask"
 ALPHA = "alpha"
-GREY = "grey"
+GRAY = "gray"
 FILE = "file"
 
-ITEM_KINDS = (CHANNEL, MASK, ALPHA, GREY)
+ITEM_KINDS = (CHANNEL, MASK, ALPHA, GRAY)
+OLD_KINDS = {"grey": GRAY}
+"""Spellings of version 0.1.0, which settings may still use."""
 
 
 class RegionError(ValueError):
@@ -48,20 +50,20 @@ class RegionError(ValueError):
 
 @dataclass(frozen=True)
 class Item:
-    """A layer, a channel or a layer mask, as far as choosing it goes.
+    """A layer or a channel that can be chosen.
 
     Attributes
     ----------
     number : int
-        GIMP's number for it, which holds for as long as GIMP runs.
+        GIMP's number for it, valid while GIMP runs.
     name : str
-        What the painter calls it.
+        Its name in GIMP.
     has_mask, has_alpha : bool
-        What a layer has.
+        Whether a layer has a layer mask and an alpha channel.
     ours : bool
-        Whether Scumble made it: its masks are results, not wishes.
+        Whether it is a result of Scumble, whose mask is no request for a region.
     image : str
-        The name of its image, where that is not the one being painted.
+        The name of its image, if that is not the one being painted.
     """
 
     number: int
@@ -73,8 +75,8 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What there is to choose from, around the layer to paint."""
+class Sources:
+    """Everything that can be chosen for the layer to paint."""
 
     content: Item
     layers: tuple[Item, ...] = ()
@@ -84,7 +86,7 @@ class Scene:
 
     @property
     def prepared(self) -> tuple[Item, ...]:
-        """The layers that carry a mask, so that each is a style with its region."""
+        """The layers with a layer mask; each is a style with its region."""
         return tuple(
             layer
             for layer in self.layers
@@ -94,9 +96,9 @@ class Scene:
 
 @dataclass(frozen=True)
 class Source:
-    """Where the pixels of a style or a mask come from.
+    """The origin of the pixels of a style or a mask.
 
-    `kind` is one of the words above; `item` goes with those that name one, `path` with a file.
+    `kind` is one of the kinds above. Kinds that name an item come with `item`, a file with `path`.
     """
 
     kind: str
@@ -104,12 +106,12 @@ class Source:
     path: str = ""
 
     @property
-    def words(self) -> str:
-        """What a message calls it."""
+    def description(self) -> str:
+        """Its name in messages."""
         plain = {
             ALL: "the whole layer",
             SELECTION: "the selection",
-            OUTSIDE: "what is not selected",
+            OUTSIDE: "everything outside the selection",
             REST: "the rest",
         }
         if self.kind in plain:
@@ -120,22 +122,22 @@ class Source:
             LAYER: "the layer “{}”",
             CHANNEL: "the channel “{}”",
             MASK: "the mask of the layer “{}”",
-            ALPHA: "the transparency of the layer “{}”",
-            GREY: "the grey values of “{}”",
+            ALPHA: "the opacity of the layer “{}”",
+            GRAY: "the brightness of “{}”",
         }
         return forms[self.kind].format(self.item.name)
 
     @property
     def reference(self) -> str:
-        """The words that stand for it in a region."""
+        """The text that stands for it in a region."""
         if self.item is not None:
             return reference(self.kind, self.item)
         return self.path if self.kind == FILE else self.kind
 
 
 @dataclass(frozen=True)
-class Plan:
-    """One region with its sources found."""
+class ResolvedRegion:
+    """One region with the sources that it names."""
 
     region: job.Region
     style: Source
@@ -143,56 +145,55 @@ class Plan:
 
     @property
     def name(self) -> str:
-        """What messages and layers call it."""
-        if self.region.name:
-            return self.region.name
-        if self.style.item is not None:
-            return self.style.item.name
-        return os.path.splitext(os.path.basename(self.style.path))[0]
+        """The name of the region in messages and of its layer."""
+        name = self.region.name
+        if not name and self.style.item is not None:
+            name = self.style.item.name
+        return one_line(name or os.path.splitext(os.path.basename(self.style.path))[0])
 
 
 def reference(kind: str, item: Item) -> str:
-    """Return the words that stand for `item`, by number and by name."""
+    """Return the text that stands for `item`, by number and by name."""
     return f"{kind}:#{item.number}:{item.name}"
 
 
-def default_regions(scene: Scene) -> tuple[job.Region, ...]:
-    """Return what is offered before anything is chosen.
+def default_regions(available: Sources) -> tuple[job.Region, ...]:
+    """Return the regions that the dialog starts with.
 
-    Every layer with a mask is a style in its region. Without one it is one style, still to be
-    chosen, on the selection, or on the whole layer where nothing is selected.
+    Each layer with a layer mask is a style with its region. Without such layers there is one
+    region, whose style is still to be chosen, on the selection or else on the whole layer.
     """
-    prepared = scene.prepared[: job.MAX_REGIONS]
+    prepared = available.prepared[: job.MAX_REGIONS]
     if prepared:
         return tuple(
             job.Region(style=reference(LAYER, layer), mask=reference(MASK, layer))
             for layer in prepared
         )
-    return (job.Region(mask=SELECTION if scene.has_selection else ALL),)
+    return (job.Region(mask=SELECTION if available.has_selection else ALL),)
 
 
-def adapt(regions: tuple[job.Region, ...], scene: Scene) -> tuple[job.Region, ...]:
-    """Return last time's regions as far as they make sense in this image.
+def adapt(regions: tuple[job.Region, ...], available: Sources) -> tuple[job.Region, ...]:
+    """Return the last regions, adapted to this image.
 
-    Layers prepared with masks come first; a single style follows the selection; and what is not
-    to be found here gives way to the default.
+    Layers with layer masks come first. A single style follows the selection. If a source is not in
+    this image, the default regions are used.
     """
-    if scene.prepared or not regions:
-        return default_regions(scene)
+    if available.prepared or not regions:
+        return default_regions(available)
     if len(regions) == 1 and regions[0].mask in (ALL, SELECTION):
-        mask = SELECTION if scene.has_selection else ALL
+        mask = SELECTION if available.has_selection else ALL
         regions = (dataclasses.replace(regions[0], mask=mask),)
     try:
-        plans = plan(regions, scene)
+        resolved = resolve(regions, available)
     except RegionError:
-        return default_regions(scene)
+        return default_regions(available)
     return tuple(
         dataclasses.replace(each.region, style=each.style.reference, mask=each.mask.reference)
-        for each in plans
+        for each in resolved
     )
 
 
-def from_json(text: str | None) -> tuple[job.Region, ...]:
+def regions_from_json(text: str | None) -> tuple[job.Region, ...]:
     """Read regions from JSON: a list of objects, or nothing.
 
     Raises
@@ -213,67 +214,77 @@ def from_json(text: str | None) -> tuple[job.Region, ...]:
     return tuple(_region(number, entry) for number, entry in enumerate(data, 1))
 
 
-def to_json(regions: tuple[job.Region, ...]) -> str:
-    """Return the regions as `from_json` reads them, without what is at its default."""
+def regions_to_json(regions: tuple[job.Region, ...]) -> str:
+    """Return the regions as `regions_from_json` reads them, in ASCII and without defaults."""
     data = []
     for region in regions:
         given = dataclasses.asdict(region)
         defaults = {each.name: each.default for each in dataclasses.fields(job.Region)}
         data.append({name: value for name, value in given.items() if value != defaults[name]})
-    return json.dumps(data, ensure_ascii=False)
+    return json.dumps(data)
 
 
-def plan(regions: tuple[job.Region, ...], scene: Scene) -> tuple[Plan, ...]:
-    """Find what every region names.
+def resolve(regions: tuple[job.Region, ...], available: Sources) -> tuple[ResolvedRegion, ...]:
+    """Return the regions with the sources that they name.
 
     Raises
     ------
     RegionError
-        If there are none or too many of them, or one names what is not there.
+        If there are no regions or too many, or if a source does not exist.
     """
     if not regions:
         message = (
-            "No style was given; name a picture with 'style', or regions with 'regions', or give "
-            "a layer of this image a layer mask."
+            "No style was given. Give a picture as 'style', or 'regions', or add a layer mask to a "
+            "layer of this image."
         )
         raise RegionError(message)
     if len(regions) > job.MAX_REGIONS:
-        message = f"{len(regions)} regions are given; up to {job.MAX_REGIONS} can be painted."
+        message = f"{len(regions)} regions are given; up to {job.MAX_REGIONS} are possible."
         raise RegionError(message)
-    made = tuple(_plan(number, region, scene) for number, region in enumerate(regions, 1))
+    made = tuple(_resolve(number, region, available) for number, region in enumerate(regions, 1))
     rests = [number for number, each in enumerate(made, 1) if each.mask.kind == REST]
     if len(rests) == len(made) > 1:
-        message = "Every region takes the rest; give one of them a mask that leaves a rest."
+        message = "Every region goes on the rest. Give one of them a mask."
         raise RegionError(message)
     return made
 
 
-def kept(words: str, scene: Scene) -> Source | None:
-    """Find the mask of what is to be kept; None where nothing is.
+def resolve_protected(spec: str, available: Sources) -> Source | None:
+    """Return the mask of the protected part of the content; None if nothing is protected.
 
     Raises
     ------
     RegionError
-        If it is not there.
+        If it does not exist.
     """
-    if words == NOTHING:
+    if spec == NOTHING:
         return None
-    if words == REST:
+    if spec == REST:
         message = (
-            "Protect: “rest” is what the regions' masks leave, where the content stays anyhow; "
-            "name the selection, a channel, a layer's mask or a grey picture."
+            "Protect: “rest” is not possible. Choose the selection, a channel, a layer mask or a "
+            "gray picture."
         )
         raise RegionError(message)
-    return _mask("Protect", words, scene)
+    return _mask("Protect", spec, available)
 
 
-def still_kept(words: str, scene: Scene) -> str:
-    """Return last time's words for what is kept if they make sense in this image, else nothing."""
+def still_protected(spec: str, available: Sources) -> str:
+    """Return the last protected part if it exists in this image, else nothing."""
     try:
-        found = kept(words, scene)
+        found = resolve_protected(spec, available)
     except RegionError:
         return NOTHING
     return found.reference if found else NOTHING
+
+
+def valid_unicode(text: str) -> str:
+    """Return a text that GIMP takes: file names on Linux may hold bytes that are no letters."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def one_line(text: str) -> str:
+    """Return a text in one line of valid Unicode."""
+    return " ".join("".join(c if c.isprintable() else " " for c in valid_unicode(text)).split())
 
 
 def local_path(text: str) -> str:
@@ -286,17 +297,17 @@ def local_path(text: str) -> str:
 def covers_nothing(name: str, mask: Source, pixels: int, layer: str) -> RegionError:
     """Return the error for a region whose mask is zero everywhere on the layer."""
     message = (
-        f"The region “{name}” covers 0 of the {pixels:,} pixels of the layer “{layer}”: its mask, "
-        f"{mask.words}, is empty there. Choose another mask for it, or leave the region out."
+        f"The region “{name}” covers 0 of the {pixels:,} pixels of the layer “{layer}”, because "
+        f"{mask.description} is empty there. Choose another mask, or remove the region."
     )
     return RegionError(message)
 
 
-def keeps_nothing(mask: Source, pixels: int, layer: str) -> RegionError:
-    """Return the error for a mask of what is kept that is zero everywhere on the layer."""
+def protects_nothing(mask: Source, pixels: int, layer: str) -> RegionError:
+    """Return the error for a protecting mask that is zero everywhere on the layer."""
     message = (
-        f"Protect covers 0 of the {pixels:,} pixels of the layer “{layer}”: its mask, "
-        f"{mask.words}, is empty there. Choose another mask for it, or protect nothing."
+        f"Protect covers 0 of the {pixels:,} pixels of the layer “{layer}”, because "
+        f"{mask.description} is empty there. Choose another mask, or protect nothing."
     )
     return RegionError(message)
 
@@ -321,38 +332,41 @@ def _region(number: int, entry: Any) -> job.Region:
     return job.Region(**given)
 
 
-def _plan(number: int, region: job.Region, scene: Scene) -> Plan:
+def _resolve(number: int, region: job.Region, available: Sources) -> ResolvedRegion:
     where = f"Region {number}"
     if not region.style:
-        message = f"{where} has no style yet; choose a picture file or a layer for it."
+        message = f"{where} has no style yet. Choose a picture file or a layer."
         raise RegionError(message)
     kind, _, which = region.style.partition(":")
     if kind == LAYER:
-        style = Source(LAYER, _find(where, "layer", which, (*scene.layers, *scene.elsewhere)))
+        style = Source(
+            LAYER, _find(where, "layer", which, (*available.layers, *available.elsewhere))
+        )
     else:
         style = _file(where, "style", region.style)
-    return Plan(region, style, _mask(where, region.mask, scene))
+    return ResolvedRegion(region, style, _mask(where, region.mask, available))
 
 
-def _mask(where: str, text: str, scene: Scene) -> Source:
+def _mask(where: str, text: str, available: Sources) -> Source:
     if text in (ALL, REST):
         return Source(text)
     if text in (SELECTION, OUTSIDE):
-        if not scene.has_selection:
-            message = f"{where} goes by the selection, but nothing is selected in this image."
+        if not available.has_selection:
+            message = f"{where} uses the selection, but nothing is selected in this image."
             raise RegionError(message)
         return Source(text)
     kind, _, which = text.partition(":")
+    kind = OLD_KINDS.get(kind, kind)
     if kind == CHANNEL:
-        return Source(CHANNEL, _find(where, "channel", which, scene.channels))
+        return Source(CHANNEL, _find(where, "channel", which, available.channels))
     if kind not in ITEM_KINDS:
         return _file(where, "mask", text)
-    layer = _find(where, "layer", which, scene.layers)
+    layer = _find(where, "layer", which, available.layers)
     if kind == MASK and not layer.has_mask:
         message = f"{where}: the layer “{layer.name}” has no layer mask."
         raise RegionError(message)
     if kind == ALPHA and not layer.has_alpha:
-        message = f"{where}: the layer “{layer.name}” has no transparency."
+        message = f"{where}: the layer “{layer.name}” has no alpha channel."
         raise RegionError(message)
     return Source(kind, layer)
 
@@ -360,13 +374,13 @@ def _mask(where: str, text: str, scene: Scene) -> Source:
 def _file(where: str, what: str, text: str) -> Source:
     path = local_path(text)
     if not os.path.isfile(path):
-        message = f"{where}: the {what} {path} is not there; choose a picture that is."
+        message = f"{where}: the {what} {path} does not exist. Choose another picture."
         raise RegionError(message)
     return Source(FILE, None, path)
 
 
 def _find(where: str, what: str, which: str, items: tuple[Item, ...]) -> Item:
-    """Find the item that `#12`, `NAME` or `#12:NAME` stands for."""
+    """Return the item that `#12`, `NAME` or `#12:NAME` stands for."""
     name = which
     if which.startswith("#"):
         number, colon, name = which[1:].partition(":")
@@ -382,6 +396,6 @@ def _find(where: str, what: str, which: str, items: tuple[Item, ...]) -> Item:
         message = f"{where}: there is no {what} called “{name}” here."
         raise RegionError(message)
     if len(named) > 1:
-        message = f"{where}: {len(named)} {what}s are called “{name}”; give them different names."
+        message = f"{where}: {len(named)} {what}s are called “{name}”. Rename one of them."
         raise RegionError(message)
     return named[0]

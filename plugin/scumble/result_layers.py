@@ -1,0 +1,408 @@
+"""Result layers: a finished painting becomes layers in one undo step, or else a file.
+
+The layers are built in an image of their own and then copied into the user's image with a single
+insertion. Whatever fails before that leaves the user's image and its undo history untouched, and
+the image that was built can still be saved.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import canvas
+import npy
+import png
+import sources
+from gi.repository import Gimp, Gio, GLib
+
+NAME_LENGTH = 100
+FILE_NAME_BYTES = 120
+
+UNATTACHED = "The layer could not be given its settings, so the filter cannot start from them: {}."
+
+
+HIDDEN = "The layer “{}” is now hidden: the painting takes its place, with its mode and opacity."
+
+
+class PlacingError(Exception):
+    """The painting cannot go into the image; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class MaskedPicture:
+    """One style's picture before the masks cut it out, and its region's share of the layer.
+
+    Attributes
+    ----------
+    name : str
+        The name of the layer.
+    picture : Path
+        The .npy file of the picture under the mask.
+    mask : Path or None
+        The .npy file of the mask; None for the whole layer. All masks add up to at most 1.
+    """
+
+    name: str
+    picture: Path
+    mask: Path | None
+
+
+@dataclass(frozen=True)
+class FinishedPainting:
+    """The files of a finished painting, and the name and settings of its layers.
+
+    Attributes
+    ----------
+    name, settings : str
+    picture : Path
+        The .npy file of the whole picture.
+    areas : Path or None
+        The .npy file of the rectangles that the regions cover; None if they cover the whole layer.
+    parts : tuple of MaskedPicture
+        For layers with masks, one per style.
+    """
+
+    name: str
+    settings: str
+    picture: Path
+    areas: Path | None = None
+    parts: tuple[MaskedPicture, ...] = ()
+
+
+@dataclass(frozen=True)
+class ImageFormat:
+    """The color mode, precision and profile that the layers are built in."""
+
+    base: Gimp.ImageBaseType
+    precision: Gimp.Precision
+    profile: Gimp.ColorProfile | None
+
+
+def format_of(image: Gimp.Image) -> ImageFormat:
+    """Return an image's format; layers for a palette are built in RGB and converted at the end."""
+    base = canvas.rgb_or_gray(image)
+    return ImageFormat(base, image.get_precision(), image.get_color_profile())
+
+
+def layer_name(resolved: tuple[sources.ResolvedRegion, ...], blend: str, strength: float) -> str:
+    """Return the name of a result: its styles, how they were blended, and the strength."""
+    styles = " + ".join(region.name for region in resolved)
+    if len(styles) > NAME_LENGTH:
+        styles = styles[: NAME_LENGTH - 1] + "…"
+    return f"{styles} ({blend}, strength {strength:g})"
+
+
+def is_there(image: Gimp.Image, content: Gimp.Layer) -> bool:
+    """Whether the content is still in its image."""
+    return bool(image.is_valid() and content.is_valid() and content.get_image() == image)
+
+
+@dataclass(frozen=True)
+class Look:
+    """The size, color mode and some pixels of a layer, to notice a change during a run."""
+
+    size: tuple[int, int]
+    base: Gimp.ImageBaseType
+    samples: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, layer: Gimp.Layer) -> Look:
+        """Return the look of a layer."""
+        size = layer.get_width(), layer.get_height()
+        base = layer.get_image().get_base_type()
+        return cls(size, base, tuple(canvas.look_samples(layer)))
+
+    def check(self, layer: Gimp.Layer) -> None:
+        """Check that a layer is still the one that was painted.
+
+        Raises
+        ------
+        PlacingError
+            If it has another size, or most of its pixels differ by more than 8 of 255 levels.
+            After a conversion to gray or to a palette the pixels are not compared.
+        """
+        name = layer.get_name()
+        if self.size != (layer.get_width(), layer.get_height()):
+            before = "{} × {}".format(*self.size)
+            message = f"The layer “{name}” is no longer {before} pixels, as when the run started."
+            raise PlacingError(message)
+        if self.base != layer.get_image().get_base_type():
+            return
+        pairs = zip(self.samples, canvas.look_samples(layer))
+        changed = sum(max(abs(a - b) for a, b in zip(*pair)) > 8 for pair in pairs)
+        if 2 * changed > len(self.samples):
+            message = f"The layer “{name}” was turned, flipped or repainted during the run."
+            raise PlacingError(message)
+
+
+def build(
+    painting: FinishedPainting,
+    format_: ImageFormat,
+    content: Gimp.Layer | None = None,
+    on_progress: canvas.OnProgress = lambda done: None,
+) -> tuple[Gimp.Image, list[str]]:
+    """Build the painting's layers in an image of their own.
+
+    Parameters
+    ----------
+    painting : FinishedPainting
+    format_ : ImageFormat
+        The format of the new image.
+    content : Gimp.Layer, optional
+        The painted layer, whose place, transparency and layer mask the result takes over.
+    on_progress : callable
+
+    Returns
+    -------
+    image : Gimp.Image
+        Holds the result as its only top layer.
+    notes : list of str
+        Sentences about what is missing from the layers.
+    """
+    height, width, planes = npy.shape_of(painting.picture)
+    image = Gimp.Image.new_with_precision(width, height, format_.base, format_.precision)
+    try:
+        image.undo_disable()
+        if format_.profile is not None:
+            image.set_color_profile(format_.profile)
+        builder = _Builder(image, (width, height), planes == 4, content, on_progress)
+        builder.add(painting)
+    except BaseException:
+        image.delete()
+        raise
+    return image, builder.notes
+
+
+def place(
+    built: Gimp.Image, name: str, image: Gimp.Image, content: Gimp.Layer
+) -> tuple[list[Gimp.Layer], list[str]]:
+    """Copy the built layers above the content, as one undo step.
+
+    Returns
+    -------
+    layers : list of Gimp.Layer
+        The new layer, or the new group followed by its layers from the top.
+    notes : list of str
+        A sentence if the content was hidden because the result takes its place.
+
+    Raises
+    ------
+    PlacingError
+        If GIMP refuses; the image is unchanged then.
+    """
+    (top,) = built.get_layers()
+    copy = Gimp.Layer.new_from_drawable(top, image)
+    if copy is None:
+        raise PlacingError(_refusal())
+    copy.set_name(name)
+    hides = content.get_visible() and canvas.is_translucent(content)
+    if hides:
+        image.undo_group_start()
+    try:
+        if not image.insert_layer(copy, content.get_parent(), image.get_item_position(content)):
+            copy.delete()
+            raise PlacingError(_refusal())
+        if hides:
+            content.set_visible(False)
+    finally:
+        if hides:
+            image.undo_group_end()
+    image.set_selected_layers([copy])
+    layers = [copy, *(copy.get_children() if copy.is_group() else ())]
+    return layers, [HIDDEN.format(content.get_name())] if hides else []
+
+
+def save(built: Gimp.Image, name: str) -> Path:
+    """Save the built image as an XCF file in the user's pictures or home folder.
+
+    Raises
+    ------
+    OSError
+        If no file can be written.
+    """
+    built.resize_to_layers()
+    for path in _free_paths(name, "xcf"):
+        file = Gio.File.new_for_path(str(path))
+        if Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, built, file, None) and path.is_file():
+            built.set_file(file)
+            built.clean_all()
+            return path
+    message = _refusal()
+    raise OSError(message)
+
+
+def save_without_gimp(painting: FinishedPainting) -> Path:
+    """Save the picture as a PNG file, or else move it out of the run's folder as it is.
+
+    Raises
+    ------
+    OSError
+        If neither is possible.
+    """
+    for path in _free_paths(painting.name, "png"):
+        try:
+            png.write(painting.picture, path)
+        except (OSError, ValueError):
+            path.unlink(missing_ok=True)
+            continue
+        return path
+    # Renaming takes no room on a full disk.
+    run_folder = painting.picture.parent
+    kept = run_folder.with_name(f"scumble-painting-{os.getpid()}.npy")
+    painting.picture.replace(kept)
+    return kept
+
+
+class _Builder:
+    """Adds a painting's layers to an image.
+
+    If the content lets something through, the result takes its place, with its mode and opacity:
+    above the content it would count twice. The caller then hides the content.
+    """
+
+    def __init__(
+        self,
+        image: Gimp.Image,
+        size: tuple[int, int],
+        alpha: bool,
+        content: Gimp.Layer | None,
+        on_progress: canvas.OnProgress,
+    ) -> None:
+        self._image, self._size, self._content = image, size, content
+        self._place = (0, 0)
+        self._replaces = self._masked = False
+        if content is not None:
+            alpha = content.has_alpha()
+            self._place = canvas.offsets(content)
+            self._replaces = canvas.is_translucent(content)
+            self._masked = bool(content.get_mask() and content.get_apply_mask())
+        gray = image.get_base_type() == Gimp.ImageBaseType.GRAY
+        plain = Gimp.ImageType.GRAY_IMAGE if gray else Gimp.ImageType.RGB_IMAGE
+        self._type = Gimp.ImageType(int(plain) + alpha)
+        self._on_progress = on_progress
+        self.notes: list[str] = []
+
+    def add(self, painting: FinishedPainting) -> None:
+        """Add one layer, or for layers with masks a group with a layer per part.
+
+        A single part needs no group, unless the group has to hold the content's mask or own pixels.
+        """
+        parts = painting.parts
+        if not parts:
+            top = self._picture_layer(painting)
+        elif len(parts) == 1 and not self._masked and not self._needs_content(parts):
+            top = self._masked_layer(painting.name, parts[0], painting.settings, None, 0)
+        else:
+            top = self._group(painting)
+        if self._content is None:
+            return
+        if self._masked:
+            canvas.copy_mask(self._content, top)
+        if self._replaces:
+            top.set_mode(self._content.get_mode())
+            top.set_opacity(self._content.get_opacity())
+            top.set_blend_space(self._content.get_blend_space())
+            top.set_composite_space(self._content.get_composite_space())
+            top.set_composite_mode(self._content.get_composite_mode())
+
+    def _picture_layer(self, painting: FinishedPainting) -> Gimp.Layer:
+        """Add the picture; outside every region the layer keeps the content's own pixels."""
+        if self._content is None or painting.areas is None:
+            layer = self._layer(painting.name, painting.picture)
+            self._insert(layer, None, 0)
+        else:
+            layer = self._content_layer(painting.name, None, 0)
+            canvas.write_areas_into(layer, painting.picture, painting.areas, self._on_progress)
+        self._attach(layer, painting.settings)
+        return layer
+
+    def _group(self, painting: FinishedPainting) -> Gimp.Layer:
+        group = Gimp.GroupLayer.new(self._image, painting.name)
+        self._attach(group, painting.settings)
+        group.set_composite_space(Gimp.LayerColorSpace.RGB_NON_LINEAR)
+        self._insert(group, None, 0)
+        for number, part in enumerate(painting.parts):
+            self._masked_layer(part.name, part, painting.settings, group, number)
+        if self._content is not None and self._needs_content(painting.parts):
+            self._content_layer(self._content.get_name(), group, len(painting.parts))
+        return group
+
+    def _needs_content(self, parts: tuple[MaskedPicture, ...]) -> bool:
+        """Whether the content's own pixels are needed below the masked layers."""
+        return self._replaces and any(part.mask for part in parts)
+
+    def _masked_layer(
+        self,
+        name: str,
+        part: MaskedPicture,
+        settings: str,
+        parent: Gimp.Layer | None,
+        position: int,
+    ) -> Gimp.Layer:
+        layer = self._layer(name, part.picture)
+        self._attach(layer, settings)
+        if parent is not None:
+            # Merge puts soft borders side by side without a gap: opacities add, up to 1.
+            layer.set_mode(Gimp.LayerMode.MERGE)
+        # The engine blends its pictures as sRGB values, not as light. A new mode resets the space.
+        layer.set_composite_space(Gimp.LayerColorSpace.RGB_NON_LINEAR)
+        self._insert(layer, parent, position)
+        if part.mask:
+            canvas.write_mask_into(layer, part.mask)
+        return layer
+
+    def _content_layer(self, name: str, parent: Gimp.Layer | None, position: int) -> Gimp.Layer:
+        """Insert the content's own pixels, as they are now and without passing the engine."""
+        layer = canvas.insert_flat_copy(self._content, self._image, parent, position)
+        layer.set_name(name)
+        layer.set_offsets(*self._place)
+        return layer
+
+    def _layer(self, name: str, picture: Path) -> Gimp.Layer:
+        normal = Gimp.LayerMode.NORMAL
+        layer = Gimp.Layer.new(self._image, name, *self._size, self._type, 100.0, normal)
+        layer.set_offsets(*self._place)
+        canvas.write_into(layer, picture, self._on_progress)
+        return layer
+
+    def _insert(self, layer: Gimp.Layer, parent: Gimp.Layer | None, position: int) -> None:
+        if not self._image.insert_layer(layer, parent, position):
+            raise PlacingError(_refusal())
+
+    def _attach(self, layer: Gimp.Layer, settings: str) -> None:
+        try:
+            canvas.attach_settings(layer, settings)
+        except Exception as error:  # the painting is worth more than its settings
+            note = UNATTACHED.format(error)
+            if note not in self.notes:
+                self.notes.append(note)
+
+
+def _refusal() -> str:
+    return f"GIMP says: {Gimp.get_pdb().get_last_error()}"
+
+
+def _free_paths(name: str, extension: str) -> Iterator[Path]:
+    """Yield a path in each folder that may take the file, the user's pictures first."""
+    pictures = GLib.get_user_special_dir(GLib.UserDirectory.DIRECTORY_PICTURES)
+    folders = [Path(pictures)] if pictures else []
+    stem = f"{file_name(name)} {time.strftime('%Y-%m-%d %H.%M.%S')}"
+    for folder in (*folders, Path.home(), Path(GLib.get_tmp_dir())):
+        if folder.is_dir():
+            path = folder / f"{stem}.{extension}"
+            number = 2
+            while path.exists():
+                path = folder / f"{stem} {number}.{extension}"
+                number += 1
+            yield path
+
+
+def file_name(name: str) -> str:
+    """Return a layer's name as a file's name that every file system takes."""
+    kept = "".join(letter if letter.isalnum() or letter in " -_+.()," else "_" for letter in name)
+    cut = kept.encode("utf-8", "replace")[:FILE_NAME_BYTES].decode("utf-8", "ignore")
+    return cut.strip(" .") or "painting"

@@ -1,0 +1,100 @@
+"""Choices: the lists of styles, of masks and of protected parts in the dialog.
+
+Nothing of GIMP is needed here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import sources
+
+CHOOSE_FILE = "?file"
+"""The entry that asks for a file."""
+
+NAME_WIDTH = 34
+
+Choice = tuple[str, str]
+"""The text for the settings, and the entry in a list."""
+
+
+def styles(available: sources.Sources, files: Sequence[str], now: str) -> list[Choice]:
+    """Return the choices for a style.
+
+    Parameters
+    ----------
+    available : sources.Sources
+        Everything that can be chosen in GIMP.
+    files : sequence of str
+        Picture files that were chosen before.
+    now : str
+        The present choice.
+    """
+    offered = [] if now else [("", "Choose a style")]
+    offered += [(path, short(os.path.basename(path))) for path in files]
+    for layer in available.layers:
+        if layer.number != available.content.number:
+            spec = sources.reference(sources.LAYER, layer)
+            offered.append((spec, short(f"Layer: {layer.name}")))
+    for layer in available.elsewhere:
+        spec = sources.reference(sources.LAYER, layer)
+        offered.append((spec, short(f"{layer.image}: {layer.name}")))
+    offered.append((CHOOSE_FILE, "Choose a picture file…"))
+    return _with_current(offered, now)
+
+
+def masks(available: sources.Sources, now: str) -> list[Choice]:
+    """Return the choices for a region's mask."""
+    rest = [(sources.REST, "the rest")]
+    offered = [(sources.ALL, "the whole layer"), *_selection(available), *rest, *_items(available)]
+    return _with_current(offered, now)
+
+
+def protected(available: sources.Sources, now: str) -> list[Choice]:
+    """Return the choices for the protected part of the content."""
+    offered = [(sources.NOTHING, "no part"), *_selection(available), *_items(available)]
+    return _with_current(offered, now)
+
+
+def short(text: str) -> str:
+    """Cut a long name in its middle."""
+    if len(text) <= NAME_WIDTH:
+        return text
+    half = NAME_WIDTH // 2
+    return text[:half] + "…" + text[-half + 1 :]
+
+
+def _selection(available: sources.Sources) -> list[Choice]:
+    if not available.has_selection:
+        return []
+    return [
+        (sources.SELECTION, "the selection"),
+        (sources.OUTSIDE, "everything outside the selection"),
+    ]
+
+
+def _items(available: sources.Sources) -> list[Choice]:
+    """Return the channels, the layer masks, the layers' opacities, and the entry for a file."""
+    forms = {
+        sources.CHANNEL: (available.channels, "the channel “{}”"),
+        sources.MASK: ([each for each in available.layers if each.has_mask], "the mask of “{}”"),
+        sources.ALPHA: (
+            [each for each in available.layers if each.has_alpha],
+            "the opacity of “{}”",
+        ),
+    }
+    found = [
+        (sources.reference(kind, item), short(form.format(item.name)))
+        for kind, (items, form) in forms.items()
+        for item in items
+    ]
+    return [*found, (CHOOSE_FILE, "Choose a gray picture…")]
+
+
+def _with_current(offered: list[Choice], now: str) -> list[Choice]:
+    """Add the present choice to the list if it is missing."""
+    if now in dict(offered):
+        return offered
+    name = os.path.basename(now) or now
+    return [(now, short(name)), *offered]
