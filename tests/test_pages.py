@@ -119,3 +119,15 @@ def test_the_page_on_the_method_describes_every_choice(title: str, names: Iterab
     page = TEXTS[CHECKOUT / "docs" / "method.md"]
     rows = page[page.index(f"| {title} |") :].partition("\n\n")[0].splitlines()[2:]
     assert {row.split("`")[1] for row in rows} == {"auto", *names}
+
+
+def test_contributing_lists_every_module_and_nothing_else() -> None:
+    page = TEXTS[CHECKOUT / "CONTRIBUTING.md"]
+    listed = re.findall(r"^\| `([\w/]+\.py)` \| \w", page, re.MULTILINE)
+    modules = [
+        path.relative_to(CHECKOUT).as_posix()
+        for room in ("engine", "models", "plugin")
+        for path in (CHECKOUT / room).rglob("*.py")
+        if path.name != "__init__.py"
+    ]
+    assert sorted(listed) == sorted(modules)

@@ -53,7 +53,7 @@ TEXTS = {
     "strength": "More photo or more style: 1 is the default look, 10 asks for ten times as much "
     "style, 0.1 for a tenth.",
     "protect": "A part that must stay like the photo, such as a face: selection, outside, "
-    "channel:NAME, mask:NAME, alpha:NAME, grey:NAME, or the path of a gray picture, white where "
+    "channel:NAME, mask:NAME, alpha:NAME, gray:NAME, or the path of a gray picture, white where "
     "the photo must stay; empty for none.",
     "uncut": "Keeps the paint on both sides of each border: one layer per style, with its region "
     "as a layer mask. Paint on the mask to move the border. With stitch every border can be moved "
