@@ -1,25 +1,308 @@
-"""Estimates before a run: how much memory a painting takes."""
+"""Estimates before a run: its scales, its time, its memory, and what fits into the memory there is.
+
+Memory is counted in bytes per pixel, measured on whole runs (tests/bench/memory.py compares the
+estimate with the peak). Time is pixels times evaluations times the machine's speed.
+"""
 
 from __future__ import annotations
 
-BYTES_PER_PIXEL = 2400
-"""Activations, gradients and onnxruntime's own buffers, measured at 512x512 and 1024x1024."""
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-BYTES_PER_STYLE_PIXEL = 1500
-"""The same for a style picture, which needs no gradients."""
+from engine.events import Estimated
+from engine.job import AUTO_SIZE, Job, JobError
+from engine.loss.make_terms import layers_of
+from engine.loss.tiling import FORWARD_SHARE, Plan, Tiling, choose_plan, tile_bytes
+from engine.optimizers import MakeSearch, Optimizer, choose_optimizer
+from engine.schedule import ScalePlan, plan_scales
+from models.vgg16 import CHANNELS, receptive_field
+
+if TYPE_CHECKING:
+    from engine.methods import Method
+
+BASE_BYTES = 480_000_000
+"""Python, the libraries, the network's weights and their transformed kernels."""
+
+CONTENT_BYTES = 28
+"""Per pixel of the content's own size: the picture, its alpha, the colors that are painted."""
+
+MASK_BYTES = 4
+"""Per pixel and mask, at the content's own size and again at the working size."""
+
+FINISHING_BYTES = 64
+"""Per pixel of the content's own size, while the result is enlarged, put together and written."""
+
+STYLE_BYTES = 16
+"""Per pixel of a style picture's own size: its colors and its mask."""
+
+PICTURE_BYTES = 84
+"""Per pixel of the working size: the content, the picture, two gradients, the preview."""
+
+GUIDANCE_BYTES = 4 * (1 + 1 / 4 + 1 / 16 + 1 / 64 + 1 / 256)
+"""Per pixel and region, for a guidance at each of five layers."""
+
+CARD_BYTES = 5300
+"""Per pixel, of a graphics card: 4,200 with full float32 products, 5,200 with rounded ones,
+measured at sides of 512 to 4,096 pixels."""
+
+SMALLEST_TILE = 512 * 512
+"""Pixels of the smallest tile that is not mostly margin."""
+
+FREE_SHARE = 0.9
+"""The share of the free memory that a run takes; the rest is for others and for surprises."""
+
+AUTO_SECONDS = 300.0
+"""Seconds that the automatic working size aims at."""
+
+EVALUATIONS_PER_STEP = 1.06
+"""A line search sometimes tries twice; measured."""
+
+REGION_TIME = 0.08
+"""Time of each further region, as a share of an evaluation with one; measured."""
+
+TARGET_EVALUATIONS = 1.5
+"""Time of a scale's targets and set-up, in evaluations of it."""
 
 
-def needed(pixels: int, style_pixels: int, history: int) -> int:
-    """Return about how many bytes a painting takes besides the network's own.
+@dataclass(frozen=True)
+class RunShape:
+    """The sizes on which memory and time depend.
+
+    Attributes
+    ----------
+    content : (int, int)
+        Height and width.
+    styles : sequence of (int, int)
+        Height and width of each region's style picture.
+    protect : bool
+        Whether there is a mask of what is protected.
+    """
+
+    content: tuple[int, int]
+    styles: Sequence[tuple[int, int]]
+    protect: bool = False
+
+    @property
+    def pixels(self) -> int:
+        """The content's area."""
+        return math.prod(self.content)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A graphics card.
+
+    Attributes
+    ----------
+    free : int
+        Bytes of its memory.
+    search : callable
+        Makes an L-BFGS that keeps its vectors there, as `optimizers.Lbfgs32` takes it.
+    """
+
+    free: int
+    search: MakeSearch
+
+
+@dataclass(frozen=True)
+class ScaleResources:
+    """What one scale is painted with.
+
+    Attributes
+    ----------
+    plan : ScalePlan
+    evaluation : Plan
+        How its picture is evaluated: whole or by tiles.
+    optimizer : Optimizer
+    keeps_content : bool
+        Whether the content's features are kept; else they are computed at every evaluation.
+    """
+
+    plan: ScalePlan
+    evaluation: Plan
+    optimizer: Optimizer
+    keeps_content: bool
+
+    @property
+    def work(self) -> float:
+        """The time of one evaluation, in evaluations of a pixel in one piece."""
+        tiles = len(self.evaluation.tiling.tiles)
+        again = max(1 - (self.evaluation.kept_tiles + 1) / tiles, 0)
+        per_pixel = self.evaluation.tiling.overhead * (1 + FORWARD_SHARE * again)
+        return self.plan.pixels * per_pixel
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A run before it starts.
+
+    Attributes
+    ----------
+    area : int
+        The working size that was asked for or chosen, in pixels; 0 for all of the content.
+    scales : list of ScaleResources
+        The coarsest first.
+    bytes : int
+        The most memory that the process has at a time.
+    seconds : float
+        From start to end.
+    """
+
+    area: int
+    scales: list[ScaleResources]
+    bytes: int
+    seconds: float
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the last scale."""
+        return self.scales[-1].plan.size
+
+    @property
+    def event(self) -> Estimated:
+        """The event that announces it."""
+        height, width = self.size
+        tiles = len(self.scales[-1].evaluation.tiling.tiles)
+        return Estimated(width, height, len(self.scales), tiles, self.seconds, self.bytes)
+
+
+def estimate(
+    job: Job,
+    method: Method,
+    shape: RunShape,
+    budget: int,
+    seconds_per_pixel: float,
+    card: Card | None = None,
+) -> Estimate:
+    """Plan a run within a budget of memory.
 
     Parameters
     ----------
-    pixels : int
-        Of the picture at its working size.
-    style_pixels : int
-        Of the largest style picture as it is looked at.
-    history : int
-        Steps that L-BFGS-B remembers, each two vectors of float64.
+    job : Job
+        A size of -1 stands for the largest one that takes about five minutes.
+    method : Method
+    shape : RunShape
+    budget : int
+        Bytes that the whole process may have.
+    seconds_per_pixel : float
+        Of one evaluation on this machine.
+    card : Card, optional
+        The graphics card; without it, the processor evaluates.
+
+    Raises
+    ------
+    JobError
+        If not even the smallest tile of the size that was asked for fits.
     """
-    optimizer = 3 * 8 * (2 * history + 8)
-    return max(pixels * (BYTES_PER_PIXEL + optimizer), style_pixels * BYTES_PER_STYLE_PIXEL)
+    if job.size != AUTO_SIZE:
+        return _estimate(job, method, shape, job.size, budget, seconds_per_pixel, card)
+    chosen = None
+    for area in _ladder(shape.pixels):
+        try:
+            found = _estimate(job, method, shape, area, budget, seconds_per_pixel, card)
+        except JobError:
+            if chosen is None:
+                raise
+            break
+        if chosen is not None and found.seconds > AUTO_SECONDS:
+            break
+        chosen = found
+    assert chosen is not None
+    return chosen
+
+
+def _ladder(pixels: int) -> list[int]:
+    """Return the areas among which the automatic size is chosen: few, so that it is steady."""
+    areas = [round(62_500 * 2 ** (n / 2)) for n in range(24)]
+    return [*(area for area in areas if area < pixels), 0]
+
+
+def _estimate(
+    job: Job,
+    method: Method,
+    shape: RunShape,
+    area: int,
+    budget: int,
+    seconds_per_pixel: float,
+    card: Card | None,
+) -> Estimate:
+    pictures = method.pictures(len(shape.styles))
+    held = BASE_BYTES + shape.pixels * (
+        CONTENT_BYTES + MASK_BYTES * (len(shape.styles) + shape.protect)
+    )
+    held += STYLE_BYTES * sum(math.prod(size) for size in shape.styles)
+    finishing = shape.pixels * (FINISHING_BYTES + 12 * (pictures - 1))
+    most, work, scales = float(finishing), 0.0, []
+    for plan in plan_scales(job, *shape.content, area):
+        resources, taken = _resources(job, method, shape, plan, budget - held, card)
+        scales.append(resources)
+        most = max(most, taken)
+        evaluations = plan.steps * EVALUATIONS_PER_STEP * pictures + TARGET_EVALUATIONS
+        work += resources.work * evaluations
+    guidances = _guidances(job, method, len(shape.styles))
+    seconds = work * seconds_per_pixel * (1 + REGION_TIME * (guidances - 1))
+    return Estimate(area, scales, int(held + most), seconds)
+
+
+def _resources(
+    job: Job, method: Method, shape: RunShape, plan: ScalePlan, room: float, card: Card | None
+) -> tuple[ScaleResources, float]:
+    """Return what a scale is painted with in so many bytes, and the bytes that it takes."""
+    layers = tuple(dict.fromkeys(sum(layers_of(job), ())))
+    regions, pictures = len(shape.styles), method.pictures(len(shape.styles))
+    working = plan.pixels * (
+        PICTURE_BYTES
+        + 12 * (pictures - 1)
+        + MASK_BYTES * (regions + shape.protect)
+        + GUIDANCE_BYTES * (_guidances(job, method, regions) + 2 * shape.protect)
+    )
+    features = plan.pixels * _content_bytes(job)
+    keeps_content = working + features < room / 4
+    if keeps_content:
+        working += features
+    least = min(plan.pixels, SMALLEST_TILE) * tile_bytes(layers, job.pooling)
+    optimizer = choose_optimizer(
+        job,
+        method,
+        plan.pixels,
+        max(int(room - working - least), 1),
+        card.search if card else None,
+    )
+    working += plan.pixels * optimizer.bytes_per_pixel
+    if working + least > room:
+        height, width = plan.size
+        remedy = "choose a smaller size" + (" or raise --memory" if job.memory else "")
+        more = max((working + least - room) / 1e9, 0.1)
+        message = (
+            f"Painting {width} x {height} pixels takes {more:.1f} GB of memory more than there is "
+            f"to use; {remedy}."
+        )
+        raise JobError(message)
+    if card is not None and plan.pixels * CARD_BYTES <= card.free:
+        whole = Plan(Tiling.of(plan.size, layers, (1, 1)), 0, 0)
+        return ScaleResources(plan, whole, optimizer, True), working
+    memory = room - working
+    if card is not None:
+        # Tiles on a card pass through the processor's memory.
+        memory = min(memory, card.free / CARD_BYTES * tile_bytes(layers, job.pooling))
+    evaluation = choose_plan(plan.size, layers, memory, pooling=job.pooling)
+    if evaluation.tiling.whole:
+        keeps_content = True
+    return ScaleResources(plan, evaluation, optimizer, keeps_content), working + evaluation.bytes
+
+
+def _guidances(job: Job, method: Method, regions: int) -> int:
+    """Return how many guidances a layer has at most."""
+    if not method.masks_layers:
+        return 1
+    if method.style_terms != "banded":
+        return regions
+    return math.comb(job.bands - 1 + regions, regions)
+
+
+def _content_bytes(job: Job) -> float:
+    """Return the bytes per pixel of the content's features."""
+    contents, _ = layers_of(job)
+    return sum(4 * CHANNELS[layer] / receptive_field(layer)[1] ** 2 for layer in contents)

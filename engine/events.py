@@ -25,6 +25,9 @@ class Progress:
         The objective's best value so far, once there is one.
     seconds_left : float or None
         An estimate for all that remains, once there is one.
+    tile, tiles : int
+        How many tiles of the evaluation at hand are done, and how many it has; 0 where the picture
+        is evaluated in one piece.
     """
 
     stage: str
@@ -34,6 +37,32 @@ class Progress:
     scales: int = 1
     loss: float | None = None
     seconds_left: float | None = None
+    tile: int = 0
+    tiles: int = 0
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """What a run will take, before it starts to paint.
+
+    Attributes
+    ----------
+    width, height : int
+        Of the last scale, in pixels.
+    scales : int
+    tiles : int
+        Of the last scale.
+    seconds : float
+    bytes : int
+        The most memory that the process will have.
+    """
+
+    width: int
+    height: int
+    scales: int
+    tiles: int
+    seconds: float
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -79,5 +108,5 @@ class MethodChosen:
     name: str
 
 
-Event = Union[Progress, Preview, Notice, Device, MethodChosen]
+Event = Union[Progress, Preview, Notice, Device, MethodChosen, Estimated]
 OnEvent = Callable[[Event], None]

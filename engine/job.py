@@ -28,6 +28,9 @@ LAYERS = tuple(
 REST = "rest"
 """The mask word for everything that the other masks leave."""
 
+AUTO_SIZE = -1
+"""The working size that the run chooses."""
+
 MAX_REGIONS = 8
 MIN_SIDE = 16
 """Pixels; a smaller picture has no position left in VGG-16's fifth block."""
@@ -76,7 +79,7 @@ def setting(
     unit: str = "",
     label: str = "",
     log: bool = False,
-    zero: str = "",
+    named: dict[str, int] | None = None,
     positional: str = "",
     needs: tuple[str, str] | None = None,
 ) -> Any:
@@ -105,16 +108,22 @@ def setting(
         A short name for a dialog.
     log : bool
         Whether a slider should be logarithmic.
-    zero : str
-        A word that the command line takes for 0.
+    named : dict of str to int, optional
+        Words that the command line takes for some numbers.
     positional : str
         The placeholder of a field that the command line takes without an option of its own; empty
         for an option.
     needs : (str, str), optional
         A field of the same class and the value it must have for this one to count.
     """
-    about = {"text": text, "kind": kind, "low": low, "high": high, "choices": choices}
-    about.update(words=words, unit=unit, label=label, log=log, zero=zero)
+    about: dict[str, Any] = {
+        "text": text,
+        "kind": kind,
+        "low": low,
+        "high": high,
+        "choices": choices,
+    }
+    about.update(words=words, unit=unit, label=label, log=log, named=named or {})
     return field(default=default, metadata={**about, "positional": positional, "needs": needs})
 
 
@@ -230,19 +239,31 @@ class Job:
         log=True,
     )
     size: int = setting(
-        250_000,
+        AUTO_SIZE,
         "The area to paint at; a larger content is reduced first, and the result is enlarged to "
-        "the content's size. 0 paints at full size.",
+        "the content's size. 0 paints at full size; -1 at the largest size that takes about five "
+        "minutes on this machine.",
         kind="number",
-        low=0,
-        high=100_000_000,
+        low=AUTO_SIZE,
+        high=1_000_000_000,
         unit="pixels",
         label="Working size",
-        zero="full",
+        named={"full": 0, "auto": AUTO_SIZE},
+    )
+    memory: float = setting(
+        0.0,
+        "The most memory to use, in gigabytes; 0 takes what is free. A picture that does not fit "
+        "is painted in tiles, with the same result.",
+        kind="number",
+        low=0.0,
+        high=100_000.0,
+        unit="GB",
+        label="Memory",
     )
     iterations: int = setting(
         150,
-        "Steps of the optimizer at each scale.",
+        "Steps of the optimizer at the first scale; with automatic scales the finer ones take "
+        "fewer, with a fixed number of scales all take as many.",
         kind="number",
         low=1,
         high=10_000,
@@ -250,13 +271,25 @@ class Job:
         label="Iterations",
     )
     scales: int = setting(
-        1,
-        "Number of sizes to paint at, each half as wide as the next: more give larger strokes and "
-        "an early preview.",
+        0,
+        "Number of sizes to paint at, each half as wide as the next. 0 chooses: from a size that "
+        "the brush size sets up to the working size, each scale until it stops improving.",
         kind="number",
-        low=1,
-        high=6,
+        low=0,
+        high=8,
         label="Scales",
+        named={"auto": 0},
+    )
+    brush_size: float = setting(
+        1.0,
+        "Size of the largest strokes, with automatic scales: the first scale has 190,000 pixels at "
+        "1, a quarter of that at 2.",
+        kind="number",
+        low=0.25,
+        high=4.0,
+        unit="times",
+        label="Brush size",
+        log=True,
     )
     init: str = setting(
         "content",

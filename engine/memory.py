@@ -33,6 +33,11 @@ def memory() -> Memory:
     return Memory(total, free)
 
 
+def resident() -> int:
+    """Return the bytes of memory that this process has."""
+    return int(psutil.Process().memory_info().rss)
+
+
 def peak() -> int:
     """Return the most bytes of memory that this process has had at a time."""
     own = psutil.Process().memory_info()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,8 +126,9 @@ def settings(job: Job, result: Result) -> dict[str, Any]:
     kept = with_paths(kept, lambda path: "", ("folder",))
     return {
         "scumble": __version__,
-        "job": kept.to_dict(),
+        "job": replace(kept, size=result.area).to_dict(),
         "method": result.method,
+        "optimizer": result.optimizer,
         "seed": job.seed,
         "loss": result.loss,
         "steps": result.steps,

@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from engine import __version__
-from engine.events import Device, Event, MethodChosen, Notice, Progress
+from engine.events import Device, Estimated, Event, MethodChosen, Notice, Progress
 from engine.threads import thread_count
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class Lines:
         """Write what the engine says; previews are no lines, since their pixels go elsewhere."""
         if isinstance(event, Progress):
             self.send("progress", **vars(event))
+        elif isinstance(event, Estimated):
+            self.send("estimate", **vars(event))
         elif isinstance(event, Notice):
             self.send("notice", text=event.text)
         elif isinstance(event, Device):

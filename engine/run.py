@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.estimate import needed
+from engine import speed
+from engine.card_lbfgs import CardLbfgs
+from engine.estimate import FREE_SHARE, Card, Estimate, RunShape, estimate
 from engine.events import Device, MethodChosen, Notice, OnEvent, Preview, Progress
-from engine.job import Job, JobError, check
-from engine.masks.regions import LoadedRegion, keep_mask, load_regions
+from engine.job import Job, check
+from engine.masks.regions import LoadedRegion, load_regions, protect_mask
 from engine.masks.softness import survey
-from engine.memory import memory
+from engine.memory import memory, resident
 from engine.methods import METHODS, Method, choose_method
-from engine.network import open_network
+from engine.network import Network, open_network
 from engine.pictures.colors import apply_color_mode, restore_chroma
 from engine.pictures.compositing import COMPOSITES, uncut
 from engine.pictures.picture import Picture, read_picture
 from engine.scales import Curve, ScaleLoop
-from engine.sizes import interleaved, planar, pyramid, resized, resized_mask, style_size
+from engine.schedule import COARSEST_AREA, plan_scales
+from engine.sizes import interleaved, planar, resized, resized_mask, working_size
 from engine.threads import single_threaded_blas, thread_notice
 
 if TYPE_CHECKING:
@@ -62,6 +67,10 @@ class Result:
         The losses of every scale and picture.
     method : str
         The method that was used; what 'auto' has chosen.
+    area : int
+        The job's size; where it was automatic, the one that was chosen.
+    optimizer : str
+        The optimizer of the last scale, with its options.
     stages : dict of str to float
         Seconds of 'reading' the files, opening the 'model', looking at the 'styles' and the
         content, 'painting', and 'finishing' at the content's own size.
@@ -82,7 +91,101 @@ class Result:
     coverage: tuple[float, ...]
     curves: tuple[Curve, ...]
     method: str
+    area: int
+    optimizer: str
     stages: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run before it paints: everything is read, and what it will take is known.
+
+    Attributes
+    ----------
+    job : Job
+        With the method and the size that were chosen.
+    method : Method
+    content : Picture
+    regions : list of LoadedRegion
+    protect : ndarray, shape (height, width), or None
+    network : Network
+    estimated : Estimate
+    read, opened : float
+        When the files were read and the network was opened, as `time.perf_counter` has it.
+    """
+
+    job: Job
+    method: Method
+    content: Picture
+    regions: list[LoadedRegion]
+    protect: np.ndarray | None
+    network: Network
+    estimated: Estimate
+    read: float
+    opened: float
+
+
+def prepare(job: Job, on_event: OnEvent, method: Method | None = None) -> Prepared:
+    """Read the files of a job, open the network, and plan the run.
+
+    Parameters
+    ----------
+    job : Job
+    on_event : callable
+        Is called with events; the last ones say the method, what the run will take, and notices.
+    method : Method, optional
+        A method to try, in place of the one that the job names.
+
+    Raises
+    ------
+    JobError, PictureError, WeightsError
+        As `stylize` does.
+    """
+    check(job)
+    on_event(Progress("model", 0, 1))
+    content = read_picture(job.content)
+    height, width = content.rgb.shape[:2]
+    for note in content.notes:
+        on_event(Notice(f"{job.content}: {note}"))
+    regions, notes = load_regions(job, (height, width))
+    for note in notes:
+        on_event(Notice(note))
+    protect = protect_mask(job, (height, width))
+    read = time.perf_counter()
+    network = open_network(job)
+    for text in (network.notice, thread_notice(job.threads)):
+        if text:
+            on_event(Notice(text))
+    on_event(Device(network.device, network.provider, network.threads, network.losses))
+    on_event(Progress("model", 1, 1))
+    opened = time.perf_counter()
+    shape = RunShape(
+        (height, width), [region.style.shape[1:] for region in regions], protect is not None
+    )
+    if method is None:
+        size = survey_size(job, (height, width))
+        method = METHODS.get(job.method) or choose_method(
+            survey([resized_mask(region.mask, size) for region in regions])
+        )
+    card = None
+    if network.losses == "card":
+        card = Card(network.entry.free_memory(), partial(CardLbfgs, network))
+    estimated = estimate(
+        job, method, shape, memory_budget(job), machine_speed(job, shape, network), card
+    )
+    job = replace(job, method=method.name, size=estimated.area)
+    on_event(MethodChosen(method.name))
+    on_event(estimated.event)
+    if estimated.size != (height, width):
+        on_event(
+            Notice(
+                f"The picture of {width} x {height} pixels is painted at "
+                f"{estimated.size[1]} x {estimated.size[0]} and then enlarged."
+            )
+        )
+    for notice in _small_styles(regions, math.prod(estimated.size)):
+        on_event(Notice(notice))
+    return Prepared(job, method, content, regions, protect, network, estimated, read, opened)
 
 
 @single_threaded_blas()
@@ -130,41 +233,12 @@ def stylize(
             notices.append(event.text)
         on_event(event)
 
-    check(job)
-    tell(Progress("model", 0, 1))
-    content = read_picture(job.content)
-    height, width = content.rgb.shape[:2]
-    for note in content.notes:
-        tell(Notice(f"{job.content}: {note}"))
-    regions, notes = load_regions(job, (height, width))
-    for note in notes:
-        tell(Notice(note))
-    keep = keep_mask(job, (height, width))
-    read = time.perf_counter()
-    network = open_network(job)
-    for text in (network.notice, thread_notice(job.threads)):
-        if text:
-            tell(Notice(text))
-    tell(Device(network.device, network.provider, network.threads, network.losses))
-    tell(Progress("model", 1, 1))
-    opened = time.perf_counter()
-
-    sizes = pyramid(height, width, job.size, job.scales)
-    if sizes[-1] != (height, width):
-        tell(
-            Notice(
-                f"The picture of {width} x {height} pixels is painted at "
-                f"{sizes[-1][1]} x {sizes[-1][0]} and then enlarged."
-            )
-        )
-    if method is None:
-        method = METHODS.get(job.method) or choose_method(
-            survey([resized_mask(region.mask, sizes[-1]) for region in regions])
-        )
-    job = replace(job, method=method.name)
-    tell(MethodChosen(method.name))
-    _check_memory(job, sizes[-1], regions)
-    whole = planar(content.rgb)
+    prepared = prepare(job, tell, method)
+    job, method, network = prepared.job, prepared.method, prepared.network
+    regions, protect, estimated = prepared.regions, prepared.protect, prepared.estimated
+    whole, alpha = planar(prepared.content.rgb), prepared.content.alpha
+    read, opened = prepared.read, prepared.opened
+    del prepared  # and the content as it was read: 12 bytes a pixel
     canvas, regions = apply_color_mode(job.colors, whole, regions)
 
     def colored(picture: np.ndarray) -> np.ndarray:
@@ -179,20 +253,34 @@ def stylize(
         tell(event)
 
     loop = ScaleLoop(
-        job, method, network, canvas, regions, sizes, tell_colored, stop, keep, previews=previews
+        job,
+        method,
+        network,
+        canvas,
+        regions,
+        estimated.scales,
+        tell_colored,
+        stop,
+        protect,
+        style_memory=memory_budget(job) / 2,
+        previews=previews,
     )
     pictures = loop.paint()
     painted = time.perf_counter()
     tell(Progress("write", 0, 1))
-    kept = 0.0 if keep is None else 1 - np.power(np.float32(job.protect_strength), -keep)
+    protected = 0.0
+    if protect is not None:
+        protected = 1 - np.power(np.float32(job.protect_strength), -protect)
 
     def finished(painted: np.ndarray) -> Picture:
-        return Picture(interleaved(colored(painted)), content.alpha)
+        return Picture(interleaved(colored(painted)), alpha)
 
     masks = [region.mask for region in regions]
-    picture = finished(COMPOSITES[method.composite](pictures, canvas, masks, kept))
-    beyond = tuple(finished(uncut(each, canvas, kept)) for each in pictures if job.uncut)
+    picture = finished(COMPOSITES[method.composite](pictures, canvas, masks, protected))
+    beyond = tuple(finished(uncut(each, canvas, protected)) for each in pictures if job.uncut)
     minimizing = sum(curve.seconds for curve in loop.curves)
+    if minimizing > speed.MIN_SECONDS and job.style_layers == Job.style_layers:
+        speed.record(network, minimizing / loop.work)
     ended = time.perf_counter()
     return Result(
         picture=picture,
@@ -210,6 +298,8 @@ def stylize(
         coverage=tuple(region.coverage for region in regions),
         curves=tuple(loop.curves),
         method=job.method,
+        area=estimated.area,
+        optimizer=loop.optimizer,
         stages={
             "reading": read - started,
             "model": opened - read,
@@ -220,23 +310,40 @@ def stylize(
     )
 
 
-def _check_memory(job: Job, size: tuple[int, int], regions: list[LoadedRegion]) -> None:
-    """Refuse what would not fit: a system without memory left ends programs without a word.
+def memory_budget(job: Job) -> int:
+    """Return the bytes that the whole process may have: what is free, and what it has already."""
+    budget = int(FREE_SHARE * memory().free) + resident()
+    return min(budget, int(job.memory * 1e9)) if job.memory else budget
 
-    Raises
-    ------
-    JobError
-        With what is needed, what is free, and a size that fits.
+
+def machine_speed(job: Job, shape: RunShape, network: Network) -> float:
+    """Return the seconds per pixel of an evaluation, measured only where much depends on it."""
+    known = speed.recorded(network)
+    if known is not None:
+        return known
+    area = shape.pixels if job.size <= 0 else min(job.size, shape.pixels)
+    return speed.seconds_per_pixel(network) if area > COARSEST_AREA else speed.TYPICAL
+
+
+def survey_size(job: Job, content: tuple[int, int]) -> tuple[int, int]:
+    """Return the size at which the masks choose the method that `auto` stands for.
+
+    With automatic scales it is that of the first one, where the strokes are laid.
     """
-    pixels = size[0] * size[1]
-    styles = (style_size(each.style, pixels, each.style_size) for each in regions)
-    style_pixels = max(height * width for height, width in styles)
-    bytes_needed = needed(pixels, style_pixels, job.lbfgs_memory)
-    _, free = memory()
-    if 0 < free < bytes_needed:
-        fitting = int(0.9 * pixels * free / bytes_needed)
-        message = (
-            f"size: painting {size[1]} x {size[0]} pixels takes about {bytes_needed / 1e9:.1f} GB "
-            f"of memory and {free / 1e9:.1f} GB are free; ask for a size of {fitting} or less."
-        )
-        raise JobError(message)
+    if job.scales:
+        return working_size(*content, job.size if job.size >= 0 else COARSEST_AREA)
+    return plan_scales(job, *content, max(job.size, 0))[0].size
+
+
+def _small_styles(regions: list[LoadedRegion], area: int) -> list[str]:
+    """Return a sentence for each style picture that is smaller than the painting would use."""
+    notices = []
+    for region in regions:
+        pixels = math.prod(region.style.shape[1:])
+        wanted = area * region.style_size**2
+        if pixels < 0.8 * wanted and area > 2 * COARSEST_AREA:
+            notices.append(
+                f"Region {region.name}: the style picture has {pixels / 1e6:.2g} megapixels, and "
+                f"the painting {area / 1e6:.2g}; a larger scan would give finer strokes."
+            )
+    return notices

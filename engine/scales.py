@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
+import math
 import time
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.card_lbfgs import CardLbfgs
 from engine.events import Notice, OnEvent, Preview, Progress
 from engine.initial_picture import start_picture
 from engine.job import Job
 from engine.loss.blocks import BlockedLosses
-from engine.loss.in_graph import GraphEvaluator
 from engine.loss.make_terms import ScaleInputs, layers_of
-from engine.loss.objective import OBJECTIVES, BlockEvaluator, Evaluator, Groups, Objective
+from engine.loss.objective import OBJECTIVES, Objective
 from engine.loss.targets import compute_targets
 from engine.loss.terms import Part
+from engine.loss.tiles import evaluator_maker
 from engine.masks.regions import LoadedRegion
-from engine.memory import memory
 from engine.methods import Method
-from engine.optimizers import Bounds, Trace, choose_optimizer
+from engine.optimizers import Bounds, InterruptedEvaluation, Plateau, Trace
 from engine.pictures.compositing import COMPOSITES
-from engine.sizes import interleaved, resized, resized_mask
+from engine.schedule import PLATEAU
+from engine.sizes import interleaved, resized, resized_mask, working_size
 
 if TYPE_CHECKING:
     import threading
 
+    from engine.estimate import ScaleResources
     from engine.network import Network
 
 PREVIEW_SECONDS = 1.0
+
+PREVIEW_AREA = 1_200_000
+"""Pixels; about what a window shows."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Curve:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Scale:
     """One size of the pyramid, ready to be painted.
 
@@ -67,8 +70,7 @@ class _Scale:
     ----------
     number : int
         From 1.
-    size : (int, int)
-        Height and width.
+    resources : ScaleResources
     content : ndarray, shape (3, height, width)
     masks : list of ndarray, shape (height, width)
         One per region.
@@ -76,14 +78,22 @@ class _Scale:
         One per picture.
     pictures : list of ndarray, shape (3, height, width)
         Each picture as it is so far.
+    small : (ndarray, list of ndarray), optional
+        Content and masks as they are shown, once they have been.
     """
 
     number: int
-    size: tuple[int, int]
+    resources: ScaleResources
     content: np.ndarray
     masks: list[np.ndarray]
     objectives: list[Objective]
     pictures: list[np.ndarray]
+    small: tuple[np.ndarray, list[np.ndarray]] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.resources.plan.size
 
 
 class ScaleLoop:
@@ -97,13 +107,17 @@ class ScaleLoop:
     content : ndarray, shape (3, height, width)
         0..255, of its own size, in the colors that are painted.
     regions : list of LoadedRegion
-    sizes : list of (int, int)
-        Height and width of each scale.
+    scales : list of ScaleResources
+        The coarsest first.
     on_event : callable
         Is called with events.
     stop : threading.Event
     protect : ndarray, shape (height, width), optional
         Where the content is protected, from 0 to 1, of the content's own size.
+    style_memory : float
+        Bytes that looking at a style picture may take; a larger one is cut into tiles.
+    previews : bool
+        Whether the events have previews, which take time.
 
     Attributes
     ----------
@@ -114,6 +128,10 @@ class ScaleLoop:
     stopped : bool
     curves : list of Curve
         One per scale and picture, in the order in which they were painted.
+    work : float
+        The evaluations so far, each times the pixels that the network sees.
+    optimizer : str
+        The optimizer of the last scale, with its options.
     """
 
     def __init__(
@@ -123,11 +141,11 @@ class ScaleLoop:
         network: Network,
         content: np.ndarray,
         regions: list[LoadedRegion],
-        sizes: list[tuple[int, int]],
+        scales: list[ScaleResources],
         on_event: OnEvent,
         stop: threading.Event,
         protect: np.ndarray | None = None,
-        *,
+        style_memory: float = math.inf,
         previews: bool = True,
     ) -> None:
         self._job = job
@@ -135,23 +153,27 @@ class ScaleLoop:
         self._network = network
         self._content = content
         self._regions = regions
-        self._sizes = sizes
+        self._scales = scales
         self._on_event = on_event
         self._stop = stop
         self._protect = protect
+        self._style_memory = style_memory
+        self._previews = previews
         self.loss = 0.0
         self.steps = 0
         self.evaluations = 0
         self.stopped = False
         self.curves: list[Curve] = []
+        self.work = 0.0
+        self.optimizer = ""
         self._pictures_count = method.pictures(len(regions))
-        # Work is counted in pixel steps, so that the time left takes small scales as quick ones.
-        pixels = sum(rows * columns for rows, columns in sizes)
-        self._work = pixels * job.iterations * self._pictures_count
-        self._worked = 0
+        # The time left is counted in steps, each times the pixels that it takes.
+        self._planned = self._pictures_count * sum(each.work * each.plan.steps for each in scales)
+        self._done = 0.0
         self._seconds = 0.0
-        self._previews = previews
         self._shown = 0.0
+        self._show_seconds = 0.0
+        self._progress = Progress("paint", 0, 1)
 
     def paint(self) -> list[np.ndarray]:
         """Paint all scales.
@@ -163,37 +185,42 @@ class ScaleLoop:
         """
         pictures: list[np.ndarray] = []
         with BlockedLosses(self._network.threads) as losses:
-            for number in range(1, len(self._sizes) + 1):
-                pictures = self._paint_scale(number, pictures, losses)
+            for number, resources in enumerate(self._scales, 1):
+                pictures = self._paint_scale(number, resources, pictures, losses)
                 if self.stopped:
                     break
         return pictures
 
     def _paint_scale(
-        self, number: int, before: list[np.ndarray], losses: BlockedLosses
+        self,
+        number: int,
+        resources: ScaleResources,
+        before: list[np.ndarray],
+        losses: BlockedLosses,
     ) -> list[np.ndarray]:
-        size = self._sizes[number - 1]
+        size = resources.plan.size
         content = resized(self._content, size)
         masks = [resized_mask(region.mask, size) for region in self._regions]
-        inputs = self._inputs(content, masks, number)
+        inputs = self._inputs(content, masks, number, resources)
         pictures = [resized(picture, size) for picture in before]
         if not pictures:
             first = start_picture(self._job, content, self._regions, masks)
             pictures = [first] * self._pictures_count
         layers = tuple(dict.fromkeys(sum(layers_of(self._job), ())))
+
         # Rounded products are good enough for a scale that another one follows.
-        rounded = number < len(self._sizes)
-        network = self._network.differentiable(*size, layers, rounded=rounded)
-        if network.notice:
-            self._notice(network.notice)
-
-        def make(groups: Groups) -> Evaluator:
-            if self._network.losses == "card":
-                return GraphEvaluator(network, groups)
-            return BlockEvaluator(network, groups, losses)
-
+        make = evaluator_maker(
+            self._network,
+            resources.evaluation,
+            layers,
+            losses,
+            content,
+            self._on_tile,
+            rounded=number < len(self._scales),
+            on_notice=self._notice,
+        )
         objectives = OBJECTIVES[self._method.objective](inputs, make)
-        scale = _Scale(number, size, content, masks, objectives, pictures)
+        scale = _Scale(number, resources, content, masks, objectives, pictures)
         self.loss = 0.0
         for index in range(self._pictures_count):
             began = time.perf_counter()
@@ -203,6 +230,7 @@ class ScaleLoop:
             self.loss += trace.loss
             self.steps += trace.steps
             self.evaluations += trace.evaluations
+            self.work += resources.work * trace.evaluations
             region = index if self._method.picture_per_region else None
             self.curves.append(Curve(number, region, size, tuple(trace.parts), seconds))
             if trace.stopped:
@@ -210,9 +238,15 @@ class ScaleLoop:
                 break
         return pictures
 
-    def _inputs(self, content: np.ndarray, masks: list[np.ndarray], number: int) -> ScaleInputs:
+    def _inputs(
+        self,
+        content: np.ndarray,
+        masks: list[np.ndarray],
+        number: int,
+        resources: ScaleResources,
+    ) -> ScaleInputs:
         """Compute the targets of a scale and say so."""
-        scales, styles, size = len(self._sizes), len(self._regions), content.shape[1:]
+        scales, styles, size = len(self._scales), len(self._regions), content.shape[1:]
         self._on_event(Progress("content", 0, 1, number, scales))
         targets = compute_targets(
             self._job,
@@ -222,6 +256,9 @@ class ScaleLoop:
             on_style=lambda index: self._on_event(Progress("style", index, styles, number, scales)),
             on_notice=self._notice,
             protect=None if self._protect is None else resized_mask(self._protect, size),
+            tiling=resources.evaluation.tiling,
+            keeps_content=resources.keeps_content,
+            style_memory=self._style_memory,
         )
         self._on_event(Progress("style", styles, styles, number, scales))
         return ScaleInputs(
@@ -229,40 +266,55 @@ class ScaleLoop:
         )
 
     def _minimize(self, scale: _Scale, index: int) -> Trace:
-        job = self._job
+        steps = scale.resources.plan.steps
+        work = scale.resources.work
         began = time.perf_counter()
-        worked, seconds = self._worked, self._seconds
-        pixels = scale.size[0] * scale.size[1]
-        total = job.iterations * self._pictures_count
+        done, seconds = self._done, self._seconds
+        total = steps * self._pictures_count
 
         def progress(step: int, loss: float | None, left: float | None) -> None:
-            done = job.iterations * index + step
-            scales = len(self._sizes)
-            self._on_event(Progress("paint", done, total, scale.number, scales, loss, left))
+            scales = len(self._scales)
+            self._progress = Progress(
+                "paint", steps * index + step, total, scale.number, scales, loss, left
+            )
+            self._on_event(self._progress)
 
         def on_step(step: int, trace: Trace) -> bool:
             now = time.perf_counter()
-            self._worked = worked + step * pixels
+            self._done = done + step * work
             self._seconds = seconds + now - began
-            left = self._seconds * (self._work / self._worked - 1) if self._worked else None
+            left = self._seconds * (self._planned / self._done - 1) if self._done else None
             progress(step, trace.loss, left)
-            if self._previews and now - self._shown > PREVIEW_SECONDS:
-                self._shown = now
+            # A large picture is not shown more often than a twentieth of the time allows.
+            wait = max(PREVIEW_SECONDS, 20 * self._show_seconds)
+            if self._previews and now - self._shown > wait:
                 scale.pictures[index] = trace.picture
                 self._show(scale)
+                self._shown = time.perf_counter()
+                self._show_seconds = self._shown - now
             return self._stop.is_set()
 
         progress(0, None, None)
-        evaluate = scale.objectives[index]
-        start, bounds = scale.pictures[index], self._bounds(scale)
-        on_card = partial(CardLbfgs, self._network) if self._network.losses == "card" else None
-        optimizer = choose_optimizer(job, self._method, pixels, memory().free, on_card)
-        trace = optimizer.minimize(evaluate, start, bounds, steps=job.iterations, on_step=on_step)
-        # An optimizer that has converged early leaves no work behind.
-        self._worked = worked + job.iterations * pixels
-        left = self._seconds * (self._work / self._worked - 1)
+        self.optimizer = scale.resources.optimizer.used
+        trace = scale.resources.optimizer.minimize(
+            scale.objectives[index],
+            scale.pictures[index],
+            self._bounds(scale),
+            steps=steps,
+            on_step=on_step,
+            plateau=Plateau(*PLATEAU) if scale.resources.plan.ends_early else None,
+        )
+        # A scale that has ended early leaves no work behind.
+        self._done = done + steps * work
+        left = self._seconds * (self._planned / self._done - 1)
         progress(trace.steps, trace.loss, None if trace.stopped else left)
         return trace
+
+    def _on_tile(self, done: int, count: int) -> None:
+        """Say which tile is at work, and end the evaluation when the user has asked to stop."""
+        self._on_event(replace(self._progress, tile=done, tiles=count))
+        if self._stop.is_set():
+            raise InterruptedEvaluation
 
     def _bounds(self, scale: _Scale) -> Bounds:
         """Return 0 and 255, or the content itself where the method pins it."""
@@ -273,8 +325,14 @@ class ScaleLoop:
         return np.where(free, low, scale.content), np.where(free, high, scale.content)
 
     def _show(self, scale: _Scale) -> None:
-        composite = COMPOSITES[self._method.composite]
-        shown = composite(scale.pictures, scale.content, scale.masks, 0.0)
+        """Send a preview, which is smaller than a large picture."""
+        rows, columns = working_size(*scale.size, PREVIEW_AREA)
+        if scale.small is None:
+            masks = [resized_mask(mask, (rows, columns)) for mask in scale.masks]
+            scale.small = resized(scale.content, (rows, columns)), masks
+        content, masks = scale.small
+        pictures = [resized(picture, (rows, columns)) for picture in scale.pictures]
+        shown = COMPOSITES[self._method.composite](pictures, content, masks, 0.0)
         self._on_event(Preview(np.round(interleaved(shown)).astype(np.uint8)))
 
     def _notice(self, text: str) -> None:

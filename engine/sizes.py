@@ -22,36 +22,23 @@ def working_size(height: int, width: int, area: float) -> tuple[int, int]:
     return round(height * factor), round(width * factor)
 
 
-def style_size(style: np.ndarray, area: float, scale: float) -> tuple[int, int]:
-    """Return the size at which a style picture is looked at.
+def style_size(style: np.ndarray, area: float, times: float) -> tuple[int, int]:
+    """Return the size that a style picture is resized to before the network sees it.
 
     Parameters
     ----------
     style : ndarray, shape (3, height, width)
     area : float
-        Pixels of the painted picture: a style gets as many (section 2.5 of the paper).
-    scale : float
-        Times as wide and as high.
+        Pixels of the painted picture. A style gets as many (section 2.5 of the paper), but not more
+        than its own: enlarging would blur its strokes, and those of the painting.
+    times : float
+        The style size: how many times as wide and as high. Above 1 it enlarges beyond the style's
+        own pixels, since larger strokes are asked for.
     """
     _, height, width = style.shape
-    factor = scale * math.sqrt(area / (height * width))
+    factor = times * min(math.sqrt(area / (height * width)), 1.0)
     factor = max(factor, MIN_SIDE / min(height, width))
     return round(height * factor), round(width * factor)
-
-
-def pyramid(height: int, width: int, area: int, scales: int) -> list[tuple[int, int]]:
-    """Return the sizes to paint at, smallest first; the last has about `area` pixels.
-
-    Each is half as wide as the next, down to the smallest that the network can see.
-    """
-    last = working_size(height, width, area)
-    sizes = [last]
-    for halvings in range(1, scales):
-        size = working_size(height, width, last[0] * last[1] / 4**halvings)
-        if min(size) <= MIN_SIDE:
-            break
-        sizes.insert(0, size)
-    return sizes
 
 
 def planar(rgb: np.ndarray) -> np.ndarray:

@@ -89,6 +89,10 @@ def _run(options: argparse.Namespace) -> int:
         from engine.cli.gallery import gallery
 
         return gallery(options.folder, lambda: gallery_request(options), quiet=options.quiet)
+    if options.command == "estimate":
+        from engine.cli.estimate import estimate_files
+
+        return estimate_files(options.jobs, as_json=options.json)
     return _paint(options)
 
 
@@ -147,6 +151,11 @@ def _paint(options: argparse.Namespace) -> int:
         output_files.check_files(job)
         if job.report:
             check_report(job)
+        if options.dry_run:
+            from engine.cli.estimate import show_estimate
+
+            show_estimate(job, as_json=options.json)
+            return DONE
     except JobError as error:
         return failed(describe(error), WRONG_USE)
     except Exception as error:

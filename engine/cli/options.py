@@ -82,6 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_region_options(stylize)
     _add_job_options(stylize)
     _add_display_options(stylize)
+    _add_dry_run(stylize)
 
     job = commands.add_parser(
         "job",
@@ -92,6 +93,18 @@ def build_parser() -> argparse.ArgumentParser:
     job.add_argument("job", metavar="JOB", help="A job file (JSON), or a picture made by Scumble.")
     job.add_argument("--output", metavar="OUT", help="The file to write; replaces the job's.")
     _add_display_options(job)
+    _add_dry_run(job)
+
+    estimate = commands.add_parser(
+        "estimate",
+        allow_abbrev=False,
+        help="say how long jobs take and how much memory, without painting",
+        description="Says at what size each job is painted, for how long and in how much memory.",
+    )
+    estimate.add_argument(
+        "jobs", metavar="JOB", nargs="+", help="A job file (JSON), or a result of Scumble's."
+    )
+    estimate.add_argument("--json", action="store_true", help="Print JSON, one line for each job.")
 
     _add_measure(commands)
     _add_gallery(commands)
@@ -355,6 +368,14 @@ def _add_job_options(parser: argparse.ArgumentParser) -> None:
         group.add_argument(*names, dest=described.name, default=None, **extra)
 
 
+def _add_dry_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="Say how long it takes and how much memory, and paint nothing.",
+    )
+
+
 def _add_display_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what is shown")
     shown = group.add_mutually_exclusive_group()
@@ -371,7 +392,8 @@ def _value(described: dataclasses.Field, text: Any, option: str) -> Any:
         if about["kind"] == "layers":
             value = layers_from_text(text)
         elif about["kind"] == "number":
-            value = 0 if about["zero"] and text == about["zero"] else _number(described, text)
+            value = about["named"].get(text, text)
+            value = _number(described, value) if isinstance(value, str) else value
     except ValueError:
         pass  # check_value says what the text should have been
     try:
@@ -382,6 +404,8 @@ def _value(described: dataclasses.Field, text: Any, option: str) -> Any:
 
 
 def _number(described: dataclasses.Field, text: str) -> float:
+    if described.metadata["unit"] == "GB":  # 3, 3G and 3GB
+        text = text.upper().removesuffix("B").removesuffix("G")
     return int(text) if isinstance(described.default, int) else float(text)
 
 
@@ -392,7 +416,7 @@ def _metavar(described: dataclasses.Field) -> str:
         return "|".join(about["choices"])
     if about["kind"] == "number":
         number = "N" if isinstance(described.default, int) else "X"
-        return f"{number}|{about['zero']}" if about["zero"] else number
+        return "|".join((number, *about["named"]))
     if about["kind"] == "layers":
         return "LAYER[=WEIGHT],..."
     names = {"picture": "PICTURE", "mask": "PICTURE", "file": "FILE", "folder": "FOLDER"}

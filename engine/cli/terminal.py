@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 from engine.durations import duration
-from engine.events import Device, Event, Notice, Progress
+from engine.events import Device, Estimated, Event, Notice, Progress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +68,8 @@ class Terminal:
                 self._line(f"Note: {event.text}")
             elif self._quiet:
                 return
+            elif isinstance(event, Estimated):
+                self._line(estimate_line(event))
             elif isinstance(event, Device):
                 threads = "1 thread" if event.threads == 1 else f"{event.threads} threads"
                 self._line(f"Device: {event.name}, {threads}, losses on the {event.losses}")
@@ -155,6 +157,16 @@ def progress_text(event: Progress, width: int | None) -> str:
         if len(text) <= width:
             return text
     return text[:width]
+
+
+def estimate_line(event: Estimated) -> str:
+    """Return what a run will take, before it starts to paint."""
+    scales = "1 scale" if event.scales == 1 else f"{event.scales} scales"
+    tiles = f", {event.tiles} tiles" if event.tiles > 1 else ""
+    return (
+        f"Painting at {event.width} x {event.height} pixels in {scales}{tiles}: about "
+        f"{duration(event.seconds)} and {event.bytes / 1e9:.1f} GB of memory"
+    )
 
 
 def result_text(files: tuple[Path, ...], result: Result) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Callable
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING, Callable
 import numpy as np
 
 from engine.job import Job
-from engine.loss.definition import masked_gram, protect_factors
+from engine.loss.definition import protect_factors
 from engine.loss.make_terms import MIN_COVERED_POSITIONS, layers_of, weighted_layers
+from engine.loss.tiles import content_features, style_grams
+from engine.loss.tiling import Tiling, choose_feature_tiling
 from engine.masks.propagation import propagate
 from engine.masks.regions import LoadedRegion
 from engine.sizes import resized, resized_mask, style_size
@@ -52,6 +55,10 @@ def compute_targets(
     on_style: Callable[[int], None],
     on_notice: Callable[[str], None],
     protect: np.ndarray | None = None,
+    *,
+    tiling: Tiling | None = None,
+    keeps_content: bool = True,
+    style_memory: float = math.inf,
 ) -> Targets:
     """Compute the targets of one scale from the content and the styles.
 
@@ -68,21 +75,32 @@ def compute_targets(
         Called with a sentence when a layer is skipped.
     protect : ndarray, shape (height, width), optional
         Where the content is protected, from 0 to 1, at the working size.
+    tiling : Tiling, optional
+        How the content is cut; without it, not at all.
+    keeps_content : bool
+        Whether the content's features are computed here; else the evaluator does it, tile by tile.
+    style_memory : float
+        Bytes that looking at a style picture may take; a larger one is cut into tiles.
     """
     content_layers, style_layers = layers_of(job)
     contents: dict[str, tuple[np.ndarray | None, float]] = {}
     if content_layers:
-        features = network.features(content, content_layers)
+        features: dict[str, np.ndarray] = {}
+        if keeps_content:
+            whole = tiling or Tiling.of(content.shape[1:], content_layers, (1, 1))
+            features = content_features(network, whole, content, content_layers)
         alpha = BASE_RATIO / job.strength
         contents = {
-            layer: (features[layer], alpha * weight)
+            layer: (features.get(layer), alpha * weight)
             for layer, weight in weighted_layers(job.content_layers)
         }
     grams = []
     area = content.shape[1] * content.shape[2]
     for index, region in enumerate(regions):
         on_style(index)
-        grams.append(_style_grams(job, network, region, area, style_layers, on_notice))
+        grams.append(
+            _style_grams(job, network, region, area, style_layers, on_notice, style_memory)
+        )
     return Targets(contents, grams, _protect_factors(job, protect))
 
 
@@ -104,15 +122,15 @@ def _style_grams(
     area: int,
     layers: tuple[str, ...],
     on_notice: Callable[[str], None],
+    style_memory: float,
 ) -> dict[str, np.ndarray]:
     if not layers:
         return {}
     size = style_size(region.style, area, region.style_size)
-    features = network.features(resized(region.style, size), layers)
     mask = resized_mask(region.style_mask, size)
     kind = "receptive" if job.propagation == "auto" else job.propagation
     guidance = propagate(mask, layers, kind)
-    grams = {}
+    covered = {}
     for layer in layers:
         values = guidance[layer].ravel()
         if values.sum(dtype=np.float64) < MIN_COVERED_POSITIONS:
@@ -121,5 +139,8 @@ def _style_grams(
                 "which is skipped."
             )
             continue
-        grams[layer] = masked_gram(features[layer], values)
-    return grams
+        covered[layer] = values
+    if not covered:
+        return {}
+    tiling = choose_feature_tiling(size, tuple(covered), style_memory)
+    return style_grams(network, tiling, resized(region.style, size), covered)

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 
+from engine.loss.blocks import BlockedLosses
 from engine.loss.definition import masked_gram
+from engine.loss.in_graph import GraphEvaluator
 from engine.loss.objective import (
     BlockEvaluator,
     Evaluation,
@@ -32,7 +34,6 @@ from engine.loss.tiling import Plan, Tile, Tiling, Window
 from models.vgg16 import layer_size
 
 if TYPE_CHECKING:
-    from engine.loss.blocks import BlockedLosses
     from engine.network import DifferentiableNetwork, Network
 
 OnTile = Callable[[int, int], None]
@@ -47,6 +48,9 @@ def evaluator_maker(
     losses: BlockedLosses,
     content: np.ndarray,
     on_tile: OnTile | None = None,
+    *,
+    rounded: bool = False,
+    on_notice: Callable[[str], None] = lambda text: None,
 ) -> MakeEvaluator:
     """Return what makes the evaluators of one picture size: whole where it fits, else by tiles.
 
@@ -65,13 +69,21 @@ def evaluator_maker(
         it, tile by tile, at every evaluation.
     on_tile : callable, optional
         As `OnTile` says. It is not called where the picture is one tile.
+    rounded : bool
+        Whether a card may round the convolutions' products (TF32).
+    on_notice : callable
+        Called with a sentence if part of the network does not run where it should.
 
     Returns
     -------
     callable
         From groups of terms, which share the features, to their evaluator.
     """
-    first = network.differentiable(*plan.tiling.tile, layers)
+    first = network.differentiable(*plan.tiling.tile, layers, rounded=rounded)
+    if first.notice:
+        on_notice(first.notice)
+    if plan.tiling.whole and network.losses == "card":
+        return lambda groups: GraphEvaluator(first, groups)
     if plan.tiling.whole:
         return lambda groups: BlockEvaluator(first, groups, losses)
     # The second pass begins where the first one ends: what was seen last is kept.
@@ -293,7 +305,6 @@ def style_grams(
     tiling: Tiling,
     style: np.ndarray,
     guidance: Mapping[str, np.ndarray],
-    losses: BlockedLosses,
 ) -> dict[str, np.ndarray]:
     """Return the masked Gram matrices of a style picture, computed by tiles.
 
@@ -305,7 +316,6 @@ def style_grams(
     style : ndarray, shape (3, height, width)
     guidance : mapping of str to ndarray, shape (M,)
         The style's mask, carried to each layer; none of them 0 everywhere.
-    losses : BlockedLosses
 
     Returns
     -------
@@ -321,11 +331,12 @@ def style_grams(
         StyleTerm(layer, LayerGuidance.of(guidance[layer]), np.empty(0), 1.0, 0) for layer in layers
     ]
     totals: list[Any] = [None] * len(terms)
-    for tile in tiling.tiles:
-        windows = {layer: tiling.window(tile, layer) for layer in layers}
-        pieces = [term.piece(windows[term.layer].indices) for term in terms]
-        sums = losses.sums(extract(tile.of(style)), pieces, windows)
-        _add(totals, range(len(terms)), sums)
+    with BlockedLosses(network.threads) as losses:
+        for tile in tiling.tiles:
+            windows = {layer: tiling.window(tile, layer) for layer in layers}
+            pieces = [term.piece(windows[term.layer].indices) for term in terms]
+            sums = losses.sums(extract(tile.of(style)), pieces, windows)
+            _add(totals, range(len(terms)), sums)
     return {
         term.layer: (total / term.guidance.total).astype(np.float32)
         for term, total in zip(terms, totals)

@@ -124,7 +124,7 @@ def region_masks(job: Job, size: tuple[int, int]) -> list[np.ndarray]:
     return masks
 
 
-def keep_mask(job: Job, size: tuple[int, int]) -> np.ndarray | None:
+def protect_mask(job: Job, size: tuple[int, int]) -> np.ndarray | None:
     """Return where the content is kept, of the content's size, float32 from 0 to 1; or None.
 
     Raises

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.job import Job
 from engine.masks.softness import is_soft
 from engine.metrics.borders import (
     FAR,
@@ -33,6 +32,9 @@ from engine.sizes import resized, resized_mask, working_size
 
 if TYPE_CHECKING:
     from engine.network import Network
+
+YARDSTICK_AREA = 250_000
+"""Pixels at which a region's style loss is measured, whatever the size of the result."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,7 @@ def region_style_metric(
     """
     notes = []
     height, width = region.shape
-    size = working_size(height, width, Job().size)
+    size = working_size(height, width, YARDSTICK_AREA)
     if size != region.shape:
         notes.append(f"region style loss: measured at {size[1]} x {size[0]} pixels.")
     value, left_out = region_style_loss(

@@ -14,7 +14,7 @@ import numpy as np
 from engine import __version__, output_files
 from engine.job import Job
 from engine.loss_plot import parts_of
-from engine.masks.regions import LoadedRegion, keep_mask, load_regions
+from engine.masks.regions import LoadedRegion, load_regions, protect_mask
 from engine.masks.softness import is_soft, soft_share
 from engine.memory import memory
 from engine.methods import METHODS
@@ -86,7 +86,7 @@ def measure_run(
     masks = [resized_mask(region.mask, result.working_size) for region in regions]
     names = [region.name for region in regions]
     rows, unseen = guidance_rows(job, result.method, names, masks)
-    keep = keep_mask(job, content.rgb.shape[:2])
+    keep = protect_mask(job, content.rgb.shape[:2])
     if keep is not None:
         rows.append(keep_row(job, resized_mask(keep, result.working_size)))
     minimizing = sum(curve.seconds for curve in result.curves)

@@ -1,34 +1,113 @@
+"""Estimates before a run: scales, time, memory, and what fits."""
+
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from engine import run as stylize_module
-from engine.estimate import needed
-from engine.job import JobError
-from engine.jobfile import job_from_dict
+from engine import run
+from engine.estimate import AUTO_SECONDS, Estimate, RunShape, estimate
+from engine.job import AUTO_SIZE, Job, JobError, Region
+from engine.memory import Memory
+from engine.methods import METHODS
+from engine.optimizers import LbfgsB
+
+LARGE = RunShape((3000, 4000), [(1500, 2000)])
+SPEED = 6e-6
+GB = 10**9
 
 
-def test_more_pixels_and_a_longer_history_need_more() -> None:
-    assert needed(2000, 1, 10) == 2 * needed(1000, 1, 10)
-    assert needed(1000, 1, 20) > needed(1000, 1, 10)
-    assert needed(1000, 100_000, 10) > needed(1000, 1000, 10)
+def plan(
+    job: Job, budget: int = 64 * GB, speed: float = SPEED, shape: RunShape = LARGE
+) -> Estimate:
+    return estimate(job, METHODS["joint"], shape, budget, speed)
 
 
-def test_what_does_not_fit_is_refused_with_a_size_that_does(
-    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_automatic_size_takes_about_five_minutes() -> None:
+    areas = []
+    for speed in (1e-7, 1e-6, 6e-6, 5e-5):
+        found = plan(Job(size=AUTO_SIZE), speed=speed)
+        assert found.seconds <= AUTO_SECONDS or found.area == 62_500  # the smallest there is
+        larger = plan(Job(size=2 * found.area or 1), speed=speed) if found.area else found
+        assert found.area == 0 or larger.seconds > AUTO_SECONDS / 2
+        areas.append(found.size[0] * found.size[1])
+    assert areas == sorted(areas, reverse=True)
+    assert areas[0] == 12_000_000
+    assert 240_000 <= areas[2] <= 1_000_000
+
+
+def test_a_little_noise_of_the_speed_does_not_change_the_automatic_size() -> None:
+    areas = {plan(Job(size=AUTO_SIZE), speed=SPEED * (1 + n / 100)).area for n in range(-4, 5)}
+    assert len(areas) <= 2
+
+
+def test_what_does_not_fit_in_one_piece_is_cut_into_tiles() -> None:
+    whole, tiled = plan(Job(size=0)), plan(Job(size=0), budget=6 * GB)
+    assert whole.scales[-1].evaluation.tiling.whole
+    assert len(tiled.scales[-1].evaluation.tiling.tiles) > 1
+    assert tiled.bytes <= 6 * GB < whole.bytes <= 64 * GB
+    assert whole.seconds < tiled.seconds < 2.5 * whole.seconds
+    assert tiled.size == whole.size == (3000, 4000)
+    # The optimizer in float64 would take all of it.
+    assert isinstance(whole.scales[-1].optimizer, LbfgsB)
+    assert not isinstance(tiled.scales[-1].optimizer, LbfgsB)
+
+
+def test_more_pixels_regions_and_a_longer_memory_need_more() -> None:
+    base = plan(Job(size=1_000_000)).bytes
+    assert plan(Job(size=2_000_000)).bytes > base
+    assert plan(Job(size=1_000_000, lbfgs_memory=40)).bytes > base
+    several = RunShape(LARGE.content, [(1500, 2000)] * 8, protect=True)
+    assert plan(Job(size=1_000_000), shape=several).bytes > base
+    panorama = RunShape((10_000, 20_000), [(1500, 2000)])
+    assert plan(Job(size=1_000_000), shape=panorama).bytes > base + 10 * GB
+
+
+def test_the_memory_option_is_a_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "memory", lambda: Memory(64 * GB, 40 * GB))
+    assert run.memory_budget(Job()) > 36 * GB
+    assert run.memory_budget(Job(memory=3.0)) == 3 * GB
+
+
+def test_a_budget_too_small_for_one_tile_is_refused_before_anything_is_painted(
+    tmp_path: Path, model: Path
 ) -> None:
     picture = tmp_path / "picture.png"
     Image.fromarray(np.full((200, 300, 3), 90, np.uint8)).save(picture)
-    free = needed(10_000, 10_000, 10)
-    monkeypatch.setattr(stylize_module, "memory", lambda: (8 * free, free))
-    job = {"content": str(picture), "regions": [{"style": str(picture)}]}
-    with pytest.raises(JobError, match=r"300 x 200 pixels takes .* GB .* a size of 9000 or less"):
-        stylize_module.stylize(job_from_dict(job), lambda event: None, threading.Event())
-    fitting = {**job, "size": 9000, "iterations": 1}
-    result = stylize_module.stylize(job_from_dict(fitting), lambda event: None, threading.Event())
-    assert result.picture.rgb.shape == (200, 300, 3)
+    job = Job(content=str(picture), memory=0.1, size=0, regions=(Region(str(picture)),))
+    events: list[object] = []
+    with pytest.raises(JobError, match=r"300 x 200 pixels takes .* GB .* raise --memory"):
+        run.stylize(job, events.append, threading.Event())
+    assert not any(getattr(event, "stage", "") == "paint" for event in events)
+
+
+def test_tiles_paint_what_the_whole_picture_does(tmp_path: Path, model: Path) -> None:
+    random = np.random.default_rng(5)
+    for name in ("content", "style"):
+        pixels = random.integers(0, 255, (40, 60, 3), np.uint8).repeat(16, 0).repeat(16, 1)
+        Image.fromarray(pixels[:613, :901]).save(tmp_path / f"{name}.png")
+    job = Job(
+        content=str(tmp_path / "content.png"),
+        regions=(Region(str(tmp_path / "style.png")),),
+        size=0,
+        optimizer="lbfgs32",
+        lbfgs_memory=3,
+        scales=1,
+        iterations=2,
+        device="cpu",
+    )
+    whole = run.stylize(job, lambda event: None, threading.Event())
+    tiles: list[int] = []
+
+    def listen(event: object) -> None:
+        tiles.append(getattr(event, "tiles", 0))
+
+    tiled = run.stylize(replace(job, memory=1.35), listen, threading.Event())
+    assert max(tiles) > 1
+    assert tiled.loss == pytest.approx(whole.loss, rel=1e-3)
+    assert np.abs(tiled.picture.rgb - whole.picture.rgb).mean() < 0.5

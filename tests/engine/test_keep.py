@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from engine.job import Job, JobError, Region
-from engine.masks.regions import keep_mask
+from engine.masks.regions import protect_mask
 from engine.pictures.picture import PictureError, read_picture
 from engine.run import Result, stylize
 from tests.engine.programs import QUICK, check_sentence, make_pictures, scumble
@@ -128,13 +128,13 @@ def test_a_stopped_painting_is_kept_there_as_well(folder: Path) -> None:
 
 def test_a_mask_of_any_size_is_brought_to_the_contents(folder: Path) -> None:
     job = Job(content="c", regions=(Region("s"),), protect=str(folder / "face.png"))
-    mask = keep_mask(job, (96, 128))
+    mask = protect_mask(job, (96, 128))
     assert mask is not None
     assert mask.shape == (96, 128)
     assert (mask.min(), mask.max()) == (0, 1)
     np.testing.assert_allclose(mask[16:80, :48], 1, atol=1e-3)
     np.testing.assert_allclose(mask[:, 64:], 0, atol=1e-3)
-    assert keep_mask(Job(content="c", regions=(Region("s"),)), (96, 128)) is None
+    assert protect_mask(Job(content="c", regions=(Region("s"),)), (96, 128)) is None
 
 
 def test_a_black_mask_is_refused_with_its_coverage(folder: Path) -> None:

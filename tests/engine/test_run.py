@@ -17,7 +17,6 @@ from engine.job import METHODS, REST, Job, JobError, Region
 from engine.optimizers import LbfgsB, Trace
 from engine.pictures.picture import read_picture
 from engine.run import Result, stylize
-from engine.sizes import pyramid
 
 SIZE = (45, 62)
 STEPS = 3
@@ -290,13 +289,6 @@ def test_a_scale_starts_from_the_one_before(folder: Path, starts: list[np.ndarra
     assert result.steps == 2 * STEPS
     small = np.asarray(Image.fromarray(starts[0].astype(np.uint8)).resize((58, 42)), np.float32)
     assert np.abs(starts[1] - small).mean() > 3  # something was painted at the first scale
-
-
-def test_scales_halve_down_to_what_the_network_can_see() -> None:
-    assert pyramid(512, 512, 0, 3) == [(128, 128), (256, 256), (512, 512)]
-    assert pyramid(1000, 500, 125_000, 2) == [(250, 125), (500, 250)]
-    assert pyramid(64, 64, 0, 6) == [(32, 32), (64, 64)]
-    assert pyramid(16, 16, 0, 6) == [(16, 16)]
 
 
 def test_several_styles_in_the_same_region_all_count(folder: Path) -> None:

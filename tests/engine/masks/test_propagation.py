@@ -82,7 +82,7 @@ def test_constants_stay_constant(size: tuple[int, int], value: float, kind: str,
     share=st.floats(0, 1),
     kind=st.sampled_from(["receptive", "resize"]),
 )
-def test_averages_are_linear_and_keep_masks_complementary(
+def test_averages_are_linear_and_protect_masks_complementary(
     size: tuple[int, int], seed: int, share: float, kind: str
 ) -> None:
     one, other = soft_mask(*size, seed), soft_mask(*size, seed + 1)

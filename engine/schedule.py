@@ -1,0 +1,80 @@
+"""Schedules: the sizes of the scales, coarse to fine, and the steps at each."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.job import MIN_SIDE
+from engine.sizes import working_size
+
+if TYPE_CHECKING:
+    from engine.job import Job
+
+COARSEST_AREA = 190_000
+"""Pixels of the coarsest scale at a brush size of 1. It makes the largest strokes, so a painting of
+any size has the strokes of its first scale."""
+
+STEP_SHARES = (1.0, 0.53, 0.27, 0.1)
+"""The share of the job's iterations at the first scale, the second, ...; the last one is for all
+further scales. Finer scales only sharpen what is there."""
+
+PLATEAU = (10, 0.005)
+"""With automatic scales, one ends when the loss fell by less than 0.5 % in 10 evaluations."""
+
+
+@dataclass(frozen=True)
+class ScalePlan:
+    """One scale, before it is painted.
+
+    Attributes
+    ----------
+    size : (int, int)
+        Height and width.
+    steps : int
+        The most steps of the optimizer.
+    ends_early : bool
+        Whether it ends when the loss has stopped falling.
+    """
+
+    size: tuple[int, int]
+    steps: int
+    ends_early: bool = False
+
+    @property
+    def pixels(self) -> int:
+        """Return the area."""
+        return self.size[0] * self.size[1]
+
+
+def plan_scales(job: Job, height: int, width: int, area: float) -> list[ScalePlan]:
+    """Return the scales of a painting, the coarsest first.
+
+    With automatic scales the sides grow by about 2 from the coarsest size, which `brush_size` sets,
+    to the last one, and the steps fall. A fixed number of scales halves the sides each time, down
+    to the smallest that the network can see, and takes all steps at each.
+
+    Parameters
+    ----------
+    job : Job
+    height, width : int
+        Of the content, in pixels.
+    area : float
+        Pixels of the last scale; 0 for all that the content has.
+    """
+    last = working_size(height, width, area)
+    pixels = last[0] * last[1]
+    if job.scales:
+        areas = [pixels / 4**halvings for halvings in range(job.scales - 1, 0, -1)]
+    else:
+        coarsest = COARSEST_AREA / job.brush_size**2
+        doublings = round(math.log2(max(pixels / coarsest, 1)) / 2)
+        areas = [coarsest * (pixels / coarsest) ** (n / doublings) for n in range(doublings)]
+    sizes = [working_size(height, width, each) for each in areas]
+    sizes = [*(size for size in sizes if min(size) > MIN_SIDE), last]
+    if job.scales:
+        return [ScalePlan(size, job.iterations) for size in sizes]
+    shares = [STEP_SHARES[min(n, len(STEP_SHARES) - 1)] for n in range(len(sizes))]
+    steps = [max(round(job.iterations * share), 1) for share in shares]
+    return [ScalePlan(*each, ends_early=True) for each in zip(sizes, steps)]

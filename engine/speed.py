@@ -1,0 +1,134 @@
+"""Speed of this machine: seconds per pixel of an evaluation, measured and kept in the data folder.
+
+The record is one small JSON file. An entry holds for one device, one version of onnxruntime, one
+processor and one number of threads; another machine on the same home folder has an entry of its
+own. Every run of some length updates it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnxruntime
+
+from engine.job import Job
+from engine.paths import home
+
+if TYPE_CHECKING:
+    from engine.network import Network
+
+TRIAL_SIDE = 256
+"""Pixels; the side of the picture that is evaluated where there is no record yet."""
+
+MIN_SECONDS = 8.0
+"""Shorter paintings say little about longer ones and leave the record as it is."""
+
+TYPICAL = 8e-6
+"""Seconds per pixel of an evaluation on two cores, for pictures too small to matter."""
+
+NEW_SHARE = 0.5
+"""The share of the newest measurement in the record."""
+
+
+def record_file() -> Path:
+    """Return the file of the record, whether or not it exists."""
+    return home() / "speed.json"
+
+
+def recorded(network: Network) -> float | None:
+    """Return the seconds per pixel of one evaluation from the record; None where there is none."""
+    value = _entries().get(_key(network))
+    return value if isinstance(value, float) and 0 < value < 1 else None
+
+
+def seconds_per_pixel(network: Network) -> float:
+    """Return the seconds per pixel of one evaluation, measured now if there is no record."""
+    known = recorded(network)
+    if known is None:
+        known = measure(network)
+        record(network, known)
+    return known
+
+
+def measure(network: Network) -> float:
+    """Evaluate a small picture with the default layers and return the seconds per pixel.
+
+    Takes a second or two on two cores.
+    """
+    from engine.loss.blocks import BlockedLosses
+    from engine.loss.in_graph import GraphEvaluator
+    from engine.loss.make_terms import layers_of
+    from engine.loss.objective import BlockEvaluator, Evaluator
+    from engine.loss.terms import LayerGuidance, StyleTerm
+
+    content_layers, style_layers = layers_of(Job())
+    size = (TRIAL_SIDE, TRIAL_SIDE)
+    picture = np.random.default_rng(0).uniform(0, 255, (3, *size)).astype(np.float32)
+    differentiable = network.differentiable(*size, (*content_layers, *style_layers))
+    features = differentiable.forward(picture)
+    terms = []
+    for layer in style_layers:
+        channels, positions = features[layer].shape
+        guidance = LayerGuidance.of(np.ones(positions, np.float32))
+        terms.append(StyleTerm(layer, guidance, np.eye(channels, dtype=np.float32), 1.0, 0))
+    times = []
+    with BlockedLosses(network.threads) as losses:
+        evaluate: Evaluator = BlockEvaluator(differentiable, [terms], losses)
+        if network.losses == "card":
+            evaluate = GraphEvaluator(differentiable, [terms])
+        for _ in range(3):
+            began = time.perf_counter()
+            next(iter(evaluate(picture)))
+            times.append(time.perf_counter() - began)
+    return min(times) / TRIAL_SIDE**2
+
+
+def record(network: Network, seconds: float) -> None:
+    """Put a measurement of seconds per pixel into the record.
+
+    A record that cannot be written is left alone: the next run measures again.
+    """
+    if not (math.isfinite(seconds) and seconds > 0):
+        return
+    entries = _entries()
+    before = entries.get(_key(network))
+    if isinstance(before, float) and before > 0:
+        seconds = (1 - NEW_SHARE) * before + NEW_SHARE * seconds
+    entries[_key(network)] = seconds
+    file = record_file()
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        from engine.pictures.picture import _replace
+
+        _replace(file, json.dumps(entries, indent=1).encode())
+
+
+def _entries() -> dict[str, float]:
+    try:
+        entries = json.loads(record_file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return entries if isinstance(entries, dict) else {}
+
+
+def _key(network: Network) -> str:
+    return (
+        f"{network.device}, {network.threads} threads, onnxruntime {onnxruntime.__version__}, "
+        f"{_processor()}"
+    )
+
+
+def _processor() -> str:
+    """Return the processor's name."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
