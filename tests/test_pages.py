@@ -97,7 +97,9 @@ def test_the_page_on_the_command_line_lists_every_option_with_its_default(
     for described in (*dataclasses.fields(Region), *dataclasses.fields(Job)):
         default = described.default
         if described.metadata["kind"] in ("number", "choice"):
-            shown = f"{default:.10g}" if described.metadata["kind"] == "number" else default
+            named = {value: word for word, value in described.metadata["named"].items()}
+            number = described.metadata["kind"] == "number"
+            shown = named.get(default, f"{default:.10g}") if number else default
             assert listed[option_name(described)] == shown
 
 
