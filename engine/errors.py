@@ -1,4 +1,8 @@
-"""Every error becomes one sentence for the user; what nobody expected goes to a log as well."""
+"""Errors: what can go wrong, as one sentence for the user, and the log of what should not.
+
+The classes of all user errors are here or in `engine.job`; `describe` turns any exception into a
+`Failure`. Standard library only.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +17,22 @@ from pathlib import Path
 
 from engine import __version__
 from engine.job import JobError
+from engine.messages import UserError, one_line, printable
 from engine.paths import home
 
 CODES = ("job", "picture", "weights", "memory", "disk", "internal")
 LOG_BYTES = 1_000_000
-"""A longer log is put aside, and the one put aside before it is dropped."""
+"""Size from which on a log is renamed; the one renamed before it is deleted."""
+
+_FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class PictureError(UserError):
+    """A file that cannot be read or written; the message is one sentence for the user."""
+
+
+class WeightsError(UserError):
+    """Weights that are missing or wrong; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +46,9 @@ class Failure:
     message : str
         One sentence for the user.
     hint : str
-        What can be done about it; may be empty.
+        What to do about it; may be empty.
     log : str
-        The log file with the details; empty where there is none.
+        The log file with the details; empty if there is none.
     """
 
     code: str
@@ -47,8 +62,8 @@ class DeviceMemoryError(MemoryError):
 
 
 def describe(error: BaseException) -> Failure:
-    """Return the failure that an exception stands for; unexpected ones are written to the log."""
-    text = str(error)
+    """Return the failure that an exception stands for; write an unexpected one to the log."""
+    text = one_line(str(error))
     if isinstance(error, JobError):
         return Failure("job", text)
     if isinstance(error, MemoryError) or is_out_of_memory(text):
@@ -58,33 +73,32 @@ def describe(error: BaseException) -> Failure:
         return Failure("memory", message, f"{hint} or --device cpu." if on_card else f"{hint}.")
     if isinstance(error, FloatingPointError):
         hint = "Try a smaller strength, or weights nearer to the defaults."
-        return Failure("job", f"The painting went astray: {text}.", hint)
+        return Failure("job", f"The optimization diverged: {text}.", hint)
     cause = error if isinstance(error, OSError) else error.__cause__
-    if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        message = text if isinstance(error, ValueError) else f"The disk is full: {text}."
+    if isinstance(cause, OSError) and cause.errno in _FULL_DISK:
+        message = text if isinstance(error, UserError) else f"The disk is full: {text}."
         return Failure("disk", message, "Make room on the disk, or write somewhere else.")
-    # By name, so that a wrong command line need not wait for numpy.
-    kind = type(error).__name__
-    if kind == "PictureError":
+    if isinstance(error, PictureError):
         return Failure("picture", text)
-    if kind == "WeightsError":
+    if isinstance(error, WeightsError):
         return Failure("weights", text if text.endswith(".") else text + ".")
     log = record(error)
-    message = f"Something went wrong that should not have ({kind}: {_first_line(text)})."
+    message = f"Internal error ({type(error).__name__}: {_first_line(str(error))})."
     return Failure("internal", message, "Please report it with the log.", str(log or ""))
 
 
 def log_file() -> Path:
-    """Return the file that unexpected errors are written to, whether or not it exists."""
+    """Return the file for unexpected errors, whether or not it exists."""
     return home() / "logs" / "engine.log"
 
 
 def record(error: BaseException) -> Path | None:
     """Append a traceback to the log file and return the file.
 
-    Where it cannot be written, the traceback goes to standard error if `SCUMBLE_DEBUG` is 1.
+    If it cannot be written, the traceback goes to standard error if `SCUMBLE_DEBUG` is 1.
     """
-    details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    lines = traceback.format_exception(type(error), error, error.__traceback__)
+    details = printable("".join(lines), keep="\n")
     path = log_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,11 +116,17 @@ def record(error: BaseException) -> Path | None:
 
 
 def is_out_of_memory(text: str) -> bool:
-    """Return whether onnxruntime ran out of memory, which it tells in words only."""
-    words = ("Failed to allocate memory", "bad allocation", "bad_alloc", "out of memory")
+    """Return whether a library ran out of memory; onnxruntime and the loader say so in words."""
+    words = (
+        "Failed to allocate memory",
+        "bad allocation",
+        "bad_alloc",
+        "out of memory",
+        "failed to map segment",
+        "cannot allocate memory",
+    )
     return any(each.lower() in text.lower() for each in words)
 
 
 def _first_line(text: str) -> str:
-    line = text.strip().partition("\n")[0]
-    return line if len(line) <= 200 else line[:197] + "..."
+    return one_line(text.strip().partition("\n")[0], 200)

@@ -5,26 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Union
 
+from engine.messages import one_line
+
 if TYPE_CHECKING:
     import numpy as np
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One step of the work.
+    """One step of a run.
 
     Attributes
     ----------
     stage : str
         'model', 'content', 'style', 'paint' or 'write'.
     step, steps : int
-        How far this stage is, from 0 to `steps`.
+        Steps of this stage that are done, from 0, and how many there are.
     scale, scales : int
-        Which size of the pyramid is being painted, from 1.
+        Number of the size that is being painted, from 1, and how many there are.
     loss : float or None
-        The objective's best value so far, once there is one.
+        The best value of the objective so far; None before the first evaluation.
     seconds_left : float or None
-        An estimate for all that remains, once there is one.
+        Estimated time for the rest of the run; None before there is an estimate.
     tile, tiles : int
         How many tiles of the evaluation at hand are done, and how many it has; 0 where the picture
         is evaluated in one piece.
@@ -74,14 +76,20 @@ class Preview:
 
 @dataclass(frozen=True)
 class Notice:
-    """One sentence that the user should read: a fallback, a skipped layer, a reduced size."""
+    """One sentence that the user should read: a fallback, a skipped layer, a reduced size.
+
+    Names of files in it may hold anything, so it is made printable.
+    """
 
     text: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", one_line(self.text))
 
 
 @dataclass(frozen=True)
 class Device:
-    """Where the network really runs, as found after its session was made.
+    """The device on which the network runs, known once its session is made.
 
     Attributes
     ----------

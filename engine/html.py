@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Union
 from urllib.parse import quote
 
+from engine.messages import printable
+
 Cell = Union[str, int, float, None]
 """A text, a number, or None where there is no number."""
 
@@ -62,9 +64,8 @@ def page(title: str, body: Iterable[str]) -> str:
 
 
 def escape(value: object) -> str:
-    """Return plain text as HTML; what UTF-8 cannot hold, as in odd file names, is escaped."""
-    safe = str(value).encode("utf-8", "backslashreplace").decode("utf-8")
-    return html.escape(safe)
+    """Return plain text as HTML, with control characters and undecodable bytes as escapes."""
+    return html.escape(printable(str(value), keep="\n"))
 
 
 def figure(file: str, caption: str = "") -> str:

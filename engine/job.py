@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.messages import UserError, shown, shown_name
 from engine.methods import METHODS
 
 PROPAGATIONS = ("receptive", "inside", "all", "resize", "squared")
@@ -63,7 +64,7 @@ OLD_NAMES = {
 LayerWeights = tuple[tuple[str, float], ...]
 
 
-class JobError(ValueError):
+class JobError(UserError):
     """An invalid job; the message is one sentence for the user."""
 
 
@@ -502,8 +503,9 @@ def check_value(described: dataclasses.Field, value: Any, where: str = "") -> An
     kind = type(described.default)
     if described.metadata["kind"] == "layers":
         return _checked_layers(name, value)
+    given = value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        value = _as_float(value)
     if type(value) is not kind:
         kinds = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
         message = f"{name}: {shown(value)} is not {kinds[kind]}."
@@ -515,7 +517,7 @@ def check_value(described: dataclasses.Field, value: Any, where: str = "") -> An
     if about["low"] is not None and not about["low"] <= value <= about["high"]:
         unit = f" {about['unit']}" if about["unit"] else ""
         message = (
-            f"{name}: {shown(value)} is out of range; "
+            f"{name}: {shown(given)} is out of range; "
             f"allowed are {about['low']:g} to {about['high']:g}{unit}."
         )
         raise JobError(message)
@@ -527,7 +529,8 @@ def checked_fields(kind: type, given: dict[str, Any], where: str) -> dict[str, A
     described = {each.name: each for each in dataclasses.fields(kind)}
     for name in given:
         if name not in described:
-            message = f"{where}{name} is not a field of a job; allowed are {', '.join(described)}."
+            allowed = ", ".join(described)
+            message = f"{where}{shown_name(name)} is not a field of a job; allowed are {allowed}."
             raise JobError(message)
     return {name: check_value(described[name], value, where) for name, value in given.items()}
 
@@ -546,7 +549,7 @@ def _checked_layers(name: str, value: Any) -> LayerWeights:
             message = f"{name}: {shown(layer)} is not one of {', '.join(LAYERS)}."
             raise JobError(message)
         number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
-        if not number or not math.isfinite(weight) or weight < 0:
+        if not number or not math.isfinite(_as_float(weight)) or weight < 0:
             message = f"{name}: the weight {shown(weight)} of {layer} is not a number from 0 up."
             raise JobError(message)
         layers.append((layer, float(weight)))
@@ -555,6 +558,14 @@ def _checked_layers(name: str, value: Any) -> LayerWeights:
         message = f"{name}: {', '.join(names)} names a layer twice."
         raise JobError(message)
     return tuple(layers)
+
+
+def _as_float(value: float) -> float:
+    """Return a number as a float, infinite if it is an int beyond all floats."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def layers_from_text(text: str) -> list[tuple[str, Any]]:
@@ -569,8 +580,3 @@ def layers_from_text(text: str) -> list[tuple[str, Any]]:
         except ValueError:
             layers.append((layer, weight))  # whose check says what is wrong
     return layers
-
-
-def shown(value: Any) -> str:
-    """Return a value as messages quote it, cut where it is long."""
-    return repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."

@@ -1,4 +1,4 @@
-"""Job files, and the paths in them."""
+"""Job files: JSON to a job, and the paths in a job."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, Callable, TypeVar
 
+from engine.files import why_not_readable
 from engine.job import (
     PATH_KINDS,
     Job,
@@ -14,9 +15,12 @@ from engine.job import (
     Region,
     check,
     checked_fields,
-    shown,
     with_new_names,
 )
+from engine.messages import shown, shown_name
+
+MAX_BYTES = 4_000_000
+MAX_DIGITS = 1000
 
 JobOrRegion = TypeVar("JobOrRegion", Job, Region)
 
@@ -29,20 +33,43 @@ def load_job(path: str | Path) -> Job:
     JobError
         If the file cannot be read, is not JSON or is not a job.
     """
-    path = Path(path)
+    path, name = Path(path), shown_name(path)
+    refused = why_not_readable(path)
+    if refused:
+        raise JobError(refused)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        message = f"The job file {path} cannot be read: {error.strerror or error}."
+        message = f"The job file {name} cannot be read: {error.strerror or error}."
+        raise JobError(message) from error
+    if len(content) > MAX_BYTES:
+        message = f"{name} is not a job file: it has more than {MAX_BYTES} bytes."
+        raise JobError(message)
+    try:
+        data = json.loads(content.decode("utf-8"), parse_int=_whole_number)
+    except UnicodeDecodeError as error:
+        message = f"{name} is not a job file, since it is not JSON: it is not UTF-8 text."
+        raise JobError(message) from error
+    except RecursionError as error:
+        message = f"{name} is not a job file: its lists are nested too deeply."
         raise JobError(message) from error
     except ValueError as error:
-        message = f"{path} is not a job file, since it is not JSON: {error}."
+        message = f"{name} is not a job file, since it is not JSON: {error}."
         raise JobError(message) from error
     return resolve_paths(job_from_dict(data), path.parent)
 
 
+def _whole_number(digits: str) -> int:
+    """Read a whole number of JSON, of which Python would take minutes if it is long enough."""
+    if len(digits) > MAX_DIGITS:
+        message = f"a number has {len(digits)} digits"
+        raise ValueError(message)
+    return int(digits)
+
+
 def job_from_dict(data: Any) -> Job:
-    """Make a checked job from what JSON gave.
+    """Make a checked job from parsed JSON; field names of version 0.1.0 are understood.
 
     Raises
     ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import math
 import os
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from engine.files import write_file
 from engine.job import JobError
 from engine.paths import cache_folder, home, mark_own_folder
 
@@ -85,7 +87,7 @@ def loss_curves(
     ------
     JobError
         If matplotlib is not there.
-    OSError
+    PictureError
         If the file cannot be written.
     """
     check_plotting()
@@ -107,7 +109,9 @@ def loss_curves(
                 )
         if title:
             figure.suptitle(_drawable(title, 100), fontsize=10)
-        figure.savefig(path, format="png", metadata={"Software": None})
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format="png", metadata={"Software": None})
+    write_file(path, drawn.getvalue())
 
 
 def font_file() -> str:

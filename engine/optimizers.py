@@ -151,7 +151,7 @@ class Trace:
         """
         self.evaluations += 1
         if not np.isfinite(evaluation.loss):
-            message = f"the loss became {evaluation.loss} at evaluation {self.evaluations}"
+            message = f"the loss is {evaluation.loss} at evaluation {self.evaluations}"
             raise FloatingPointError(message)
         with np.errstate(invalid="ignore", over="ignore"):
             finite = np.isfinite(np.sum(evaluation.gradient, dtype=np.float64))

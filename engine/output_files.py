@@ -1,25 +1,33 @@
-"""Where results go: what is refused before the painting begins, and how nothing painted is lost."""
+"""Output files: checks before a run, writing, and where a result is saved if writing fails."""
 
 from __future__ import annotations
 
+import io
 import os
+import secrets
 import tempfile
 import time
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from engine import __version__
+from engine.errors import PictureError
+from engine.files import why_not_readable, why_not_writable, write_file
 from engine.job import INPUT_KINDS, Job, JobError
-from engine.jobfile import job_from_dict, load_job, paths_of, resolve_paths, with_paths
+from engine.jobfile import job_from_dict, load_job, paths_of, with_paths
+from engine.leftovers import remove_parts
+from engine.messages import shown_name
 from engine.methods import METHODS
 from engine.paths import home
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from engine.run import Result
 
-PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
-"""Files that carry settings."""
+PICTURE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
+"""Formats that can carry settings."""
 
 
 def inputs(job: Job) -> tuple[str, ...]:
@@ -28,89 +36,155 @@ def inputs(job: Job) -> tuple[str, ...]:
 
 
 def outputs(job: Job) -> tuple[Path, ...]:
-    """Return the files that the job writes: its output, then what the masks cut it out of."""
+    """Return the files that the job writes: its output, then the pictures of the option `uncut`."""
     output = Path(job.output)
     if not job.uncut:
         return (output,)
-    method = METHODS.get(job.method)  # auto takes none that has a picture per region
+    method = METHODS.get(job.method)  # auto chooses none with a picture per region
     numbers = range(1, 1 + (method.pictures(len(job.regions)) if method else 1))
     return (output, *(output.with_name(f"{output.stem}-{n}{output.suffix}") for n in numbers))
 
 
 def check_files(job: Job) -> None:
-    """Find out before the painting whether it can be read and written.
+    """Check before a run that its inputs can be read and its outputs written.
+
+    Temporary files that a killed run left in the output's folder are removed.
 
     Raises
     ------
     JobError
-        If the output is empty, has no format's ending, or is one of the inputs.
+        If the output is empty, has no known extension, is a folder, or is one of the inputs.
     PictureError
-        If an input is missing, or the output's folder cannot be written to.
+        If an input is missing or not a regular file, or an output cannot be written.
     """
-    from engine.pictures.picture import PictureError, check_ending
+    from engine.pictures.picture import check_extension
 
     if not job.output:
         message = "output is empty; name the file to write."
         raise JobError(message)
     try:
-        check_ending(job.output)
+        check_extension(job.output)
     except PictureError as error:
         raise JobError(str(error)) from error
     if any("\0" in each for each in (*inputs(job), job.output)):
-        message = "A file's name in the job holds a null character."
+        message = "The name of a file in the job holds a null character."
         raise JobError(message)
     for each in inputs(job):
-        if not os.path.exists(each):  # unlike Path.exists, no error for a name that is too long
-            message = f"There is no file {each}."
-            raise PictureError(message)
+        refused = why_not_readable(each)
+        if refused:
+            raise PictureError(refused)
         for output in outputs(job):
             if os.path.exists(output) and output.samefile(each):
-                message = f"The output {output} is also read by the job; name another file."
+                name = shown_name(output)
+                message = f"The output {name} is also read by the job; name another file."
                 raise JobError(message)
     for output in outputs(job):
-        if os.path.isdir(output):
-            message = f"{output} is a folder; name a file to write."
-            raise JobError(message)
+        refused = why_not_writable(output)
+        if refused:
+            raise JobError(refused) if os.path.isdir(output) else PictureError(refused)
     folder = Path(os.path.realpath(job.output)).parent
     if not os.path.isdir(folder):
-        message = f"There is no folder {folder} to write {Path(job.output).name} to."
+        name = shown_name(Path(job.output).name)
+        message = f"There is no folder {shown_name(folder)} to write {name} to."
         raise PictureError(message)
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        message = f"The folder {folder} cannot be written to: {error.strerror or error}."
+        reason = error.strerror or error
+        message = f"The folder {shown_name(folder)} cannot be written to: {reason}."
         raise PictureError(message) from error
+    remove_parts(folder)
 
 
-def load(path: str | Path) -> Job:
-    """Read a job from a job file, or from a picture that Scumble made.
+def load(path: str | Path, output: str = "", folder: str = "") -> Job:
+    """Read a job from a job file, or from a picture made by Scumble.
+
+    A job file may name any file. The settings inside a picture may have come from anywhere: they
+    name files in the picture's own folder only, and replace nothing.
+
+    Parameters
+    ----------
+    path : str or Path
+    output : str
+        The file to write, in place of the one in the job.
+    folder : str
+        The folder of the files that the settings of a picture name, by default the picture's.
 
     Raises
     ------
     JobError
-        If it is not a job, or a picture without one.
+        If it is not a job, or the settings of a picture name files that are not beside it, or its
+        result would replace a file.
     PictureError
-        If a picture cannot be read.
+        If a picture cannot be read, or has no settings.
     """
     path = Path(path)
-    if path.suffix.lower() not in PICTURE_ENDINGS:
-        try:
-            return load_job(path)
-        except RecursionError as error:
-            message = f"{path} is not a job file: its lists are nested too deeply."
-            raise JobError(message) from error
+    if path.suffix.lower() not in PICTURE_EXTENSIONS:
+        if folder:
+            message = f"--inputs: is for pictures, and {shown_name(path)} is not one."
+            raise JobError(message)
+        job = load_job(path)
+        return replace(job, output=output) if output else job
     from engine.pictures.picture import read_settings
 
-    settings = read_settings(path)
-    return resolve_paths(job_from_dict(settings.get("job")), path.parent)
+    job = _from_picture(job_from_dict(read_settings(path).get("job")), path, folder)
+    if output:
+        job = replace(job, output=output)
+    for each in outputs(job) if job.output else ():
+        if not os.path.lexists(each):
+            continue
+        if os.path.exists(each) and os.path.samefile(each, path):
+            name = shown_name(path)
+            message = f"The result would replace {name} itself; name another file with --output."
+            raise JobError(message)
+        if not output:
+            message = (
+                f"{shown_name(each)} is there already, and the settings of a picture replace "
+                "nothing; name the file to write with --output."
+            )
+            raise JobError(message)
+    return job
+
+
+def _from_picture(job: Job, picture: Path, folder: str) -> Job:
+    """Take the job that a picture carries, with its files from one folder only."""
+    inside = Path(folder) if folder else picture.parent
+
+    def beside(name: str) -> str:
+        parts = PureWindowsPath(name)  # which knows both kinds of slashes, and drives
+        if not (folder or parts.anchor or ".." in parts.parts or "\0" in name):
+            return str(inside / name)
+        found = inside / parts.name
+        if parts.name and os.path.isfile(found):
+            return str(found)
+        message = (
+            f"The settings of {shown_name(picture)} name {shown_name(name)}, which is not in the "
+            "picture's folder. Put the file there, name its folder with --inputs, or write a job "
+            "file."
+        )
+        if folder:
+            message = f"--inputs: there is no file {shown_name(found)}."
+        raise JobError(message)
+
+    def output(name: str) -> str:
+        return str(picture.parent / PureWindowsPath(name).name)
+
+    job = with_paths(job, output, ("file",))
+    job = with_paths(job, lambda path: "", ("folder",))
+    return with_paths(job, beside, INPUT_KINDS)
 
 
 def settings(job: Job, result: Result) -> dict[str, Any]:
-    """Return what a result's file says of itself.
+    """Return the settings that a result carries, as JSON types.
 
-    Paths are relative to the output's folder: files that move together still find each other, and
-    a picture that is passed on does not tell where it was made.
+    Paths are relative to the output's folder: files that are moved together still find each other,
+    and a picture that is passed on does not tell where it was made.
+
+    Parameters
+    ----------
+    job : Job
+    result : Result
     """
     folder = os.path.realpath(Path(job.output).parent)
 
@@ -122,7 +196,7 @@ def settings(job: Job, result: Result) -> dict[str, Any]:
 
     kept = with_paths(job, relative, INPUT_KINDS)
     kept = with_paths(kept, lambda path: Path(path).name, ("file",))
-    # Whoever repeats a result does not ask for its report to be written again.
+    # Repeating a result does not write its report again.
     kept = with_paths(kept, lambda path: "", ("folder",))
     return {
         "scumble": __version__,
@@ -156,7 +230,7 @@ def write(job: Job, result: Result) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     PictureError
         If a picture cannot be written; the message says where the result was saved instead.
     """
-    from engine.pictures.picture import PictureError, write_picture
+    from engine.pictures.picture import write_picture
 
     described = settings(job, result)
     pictures = (result.picture, *result.uncut)
@@ -168,10 +242,12 @@ def write(job: Job, result: Result) -> tuple[tuple[Path, ...], tuple[str, ...]]:
                         if each not in notices]  # fmt: skip
         except PictureError as error:
             if file != files[0]:
-                message = f"The result is in {files[0]}, but {error}"
+                message = f"The result is in {shown_name(files[0])}, but {error}"
                 raise PictureError(message) from error.__cause__
             saved = _rescue(job, result, described)
-            message = f"{error} The result was saved as {saved} instead." if saved else str(error)
+            message = str(error)
+            if saved:
+                message += f" The result was saved as {shown_name(saved)} instead."
             raise PictureError(message) from error.__cause__
     return files, tuple(notices)
 
@@ -187,12 +263,8 @@ def write_masks(job: Job, result: Result) -> tuple[Path | None, ...]:
     Raises
     ------
     PictureError
-        If a mask cannot be read again.
-    OSError
-        If a file cannot be written.
+        If a mask cannot be read again or a file cannot be written.
     """
-    import numpy as np
-
     from engine.masks.regions import region_masks
     from engine.pictures.compositing import shares
 
@@ -205,7 +277,7 @@ def write_masks(job: Job, result: Result) -> tuple[Path | None, ...]:
         if (share == 1).all():
             files.append(None)
             continue
-        np.save(file, share)
+        _save(file, share)
         files.append(file)
     return tuple(files)
 
@@ -222,9 +294,7 @@ def write_areas(job: Job, result: Result) -> Path | None:
     Raises
     ------
     PictureError
-        If a mask cannot be read again.
-    OSError
-        If the file cannot be written.
+        If a mask cannot be read again or the file cannot be written.
     """
     import numpy as np
 
@@ -239,20 +309,37 @@ def write_areas(job: Job, result: Result) -> Path | None:
         return None
     output = Path(job.output)
     file = output.with_name(f"{output.stem}-areas.npy")
-    np.save(file, rectangles(covered).astype(np.float32))
+    _save(file, rectangles(covered).astype(np.float32))
     return file
 
 
-def _rescue(job: Job, result: Result, described: dict[str, Any]) -> Path | None:
-    """Save a result that cannot go where it should; it may have taken hours."""
-    from engine.pictures.picture import PictureError, write_picture
+def _save(file: Path, array: np.ndarray) -> None:
+    """Write an array to a .npy file."""
+    import numpy as np
 
-    name = f"{Path(job.output).stem}-{time.strftime('%Y%m%d-%H%M%S')}.png"
-    for folder in (home() / "rescued", Path(tempfile.gettempdir())):
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    write_file(file, buffer.getvalue(), durable=False)
+
+
+def _rescue(job: Job, result: Result, described: dict[str, Any]) -> Path | None:
+    """Save a result that cannot be written to its place; it may have taken hours."""
+    from engine.pictures.picture import write_picture
+
+    when = time.strftime("%Y%m%d-%H%M%S")
+    # Random, so that nothing is replaced and nobody can prepare a link of that name.
+    name = f"{Path(job.output).stem[:80]}-{when}-{secrets.token_hex(3)}.png"
+    for private in (_rescue_folder, lambda: Path(tempfile.mkdtemp(prefix="scumble-rescued-"))):
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_picture(folder / name, result.picture, described)
+            file = private() / name
+            write_picture(file, result.picture, described)
         except (OSError, PictureError):
-            continue  # the next folder; if there is none, the first error is told
-        return folder / name
+            continue  # the next folder; if both fail, the first error is reported
+        return file
     return None
+
+
+def _rescue_folder() -> Path:
+    folder = home() / "rescued"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

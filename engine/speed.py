@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnxruntime
 
+from engine.errors import PictureError
+from engine.files import write_file
 from engine.job import Job
 from engine.paths import home
 
@@ -103,11 +105,9 @@ def record(network: Network, seconds: float) -> None:
         seconds = (1 - NEW_SHARE) * before + NEW_SHARE * seconds
     entries[_key(network)] = seconds
     file = record_file()
-    with suppress(OSError):
+    with suppress(OSError, PictureError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        from engine.pictures.picture import _replace
-
-        _replace(file, json.dumps(entries, indent=1).encode())
+        write_file(file, json.dumps(entries, indent=1).encode(), durable=False)
 
 
 def _entries() -> dict[str, float]:

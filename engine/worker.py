@@ -1,11 +1,14 @@
-"""The process that GIMP's plug-in talks to: JSON lines out, `stop` or the end of input in.
+"""The worker: the process that the plug-in starts for one run, with a protocol of JSON lines.
 
-The plug-in may die at any moment, so the run folder is deleted here, when standard input ends.
+It writes JSON lines to standard output and reads commands from standard input, of which `stop` is
+the only one. When the input ends, it deletes the run folder and exits: so nothing is left behind if
+the plug-in dies.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import io
 import os
 import shutil
 import signal
@@ -17,9 +20,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from engine import output_files
-from engine.errors import Failure, describe
+from engine.errors import Failure, PictureError, describe
 from engine.events import Event, Notice, Preview, Progress
+from engine.files import write_file
 from engine.job import RUN_FOLDER_PREFIX, JobError
+from engine.leftovers import hold_run_folder, remove_run_folders
+from engine.messages import shown, shown_name
 from engine.protocol import Lines
 from engine.report.folder import check_report, remove_partial, try_report
 
@@ -31,14 +37,14 @@ if TYPE_CHECKING:
 
 JOB = "job.json"
 OUTPUT = "result.npy"
-"""Where the result goes if the job does not say."""
+"""The file to write if the job names none."""
 
-PREVIEW_SECONDS = 1.5
 PREVIEW_NAMES = ("preview-0.png", "preview-1.png")
-"""They take turns, so that one can be read while the next is written."""
+"""They take turns, so that the plug-in can read one while the next is written."""
 
 LINE_BYTES = 1000
-COMPLAINTS = 10
+"""Longer lines are read in pieces, so that no input fills the memory."""
+
 REMOVAL_SECONDS = 0.7
 
 DONE, FAILED, WRONG_USE, CANCELLED = 0, 1, 2, 130
@@ -47,8 +53,18 @@ DONE, FAILED, WRONG_USE, CANCELLED = 0, 1, 2, 130
 def work(folder: str) -> int:
     """Run the job in a run folder; return only if the folder is refused.
 
-    Otherwise the process ends when its input does: with status 0 after a result, 1 after an
-    error, 130 if it was cancelled before either.
+    Otherwise the process exits when its input ends: with status 0 after a result, 1 after an
+    error, 130 before either.
+
+    Parameters
+    ----------
+    folder : str
+        A folder with a name that begins with `RUN_FOLDER_PREFIX`, and with job.json in it.
+
+    Returns
+    -------
+    int
+        The exit status, if the folder is refused.
     """
     lines = Lines(_claim_standard_output())
     try:
@@ -64,7 +80,7 @@ def work(folder: str) -> int:
 
 
 class _Worker:
-    """One run: the main thread listens, another one paints."""
+    """One run: the main thread reads commands, another one paints."""
 
     def __init__(self, folder: Path, lines: Lines) -> None:
         self._folder = folder
@@ -73,50 +89,40 @@ class _Worker:
         self._leaving = threading.Lock()
         self._status = CANCELLED
         self._reported: Job | None = None
-        self._complaints = 0
+        self._complained = False
         self._previews = 0
+        self._held = hold_run_folder(folder)
         self._preview_failed = False
-        self._last_preview = float("-inf")
 
     def run(self) -> int:
-        """Paint and listen until the input ends, which ends the process."""
+        """Paint and read commands until the input ends, which ends the process."""
         for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), lambda *_: self._leave())
         threading.Thread(target=self._paint, name="painting", daemon=True).start()
         self._listen()
         self._leave()
-        # Only reached if the other thread has found that nobody reads, and is at it.
+        # Only reached while the painting thread ends the process, since nobody reads.
         time.sleep(2 * REMOVAL_SECONDS)
         return self._status
 
     def _listen(self) -> None:
-        """Follow the orders on standard input until it ends."""
-        rest = b""
-        while True:
-            try:
-                chunk = os.read(0, 4096)
-            except OSError:  # closed from the start
-                return
-            if not chunk:
-                return
-            *complete, rest = (rest + chunk).split(b"\n")
-            rest = rest[:LINE_BYTES]
-            for line in complete:
-                self._order(line.strip().decode("utf-8", "replace"))
+        """Follow the commands on standard input until it ends."""
+        with suppress(OSError), open(0, "rb", closefd=False) as commands:
+            while line := commands.readline(LINE_BYTES):
+                self._obey(line.strip().decode("utf-8", "replace"))
 
-    def _order(self, line: str) -> None:
-        if line == "stop":
+    def _obey(self, command: str) -> None:
+        if command == "stop":
             self._stop.set()
-        elif line and self._complaints < COMPLAINTS:
-            self._complaints += 1
-            shown = line if len(line) <= 60 else line[:57] + "..."
-            notice = Notice(f"The order {shown!r} is not understood; there is only 'stop'.")
+        elif command and not self._complained:
+            self._complained = True
+            notice = Notice(f"Unknown command {shown(command)}; the only command is 'stop'.")
             # In a thread of its own: the end of the input must be seen even if nobody reads.
             threading.Thread(target=self._report, args=(notice,), daemon=True).start()
 
     def _paint(self) -> None:
-        """Do the work and say how it ended."""
+        """Run the job and report how it ended."""
         try:
             self._run_job()
         except Exception as error:
@@ -126,13 +132,15 @@ class _Worker:
             self._say(self._lines.error, describe(error))
 
     def _run_job(self) -> None:
+        remove_run_folders([self._folder.parent])
         job = output_files.load(self._folder / JOB)
         if not job.output:
             job = dataclasses.replace(job, output=str(self._folder / OUTPUT))
         output_files.check_files(job)
         if job.report:
             if self._folder in Path(job.report).absolute().parents:
-                message = f"report: give the whole path, not {Path(job.report).name!r} alone."
+                name = shown_name(Path(job.report).name)
+                message = f"report: {name} lies in the run folder; give an absolute path."
                 raise JobError(message)
             check_report(job)
         from engine.run import stylize
@@ -163,7 +171,7 @@ class _Worker:
     def _written_report(
         self, job: Job, result: Result, files: tuple[Path, ...], writing: float
     ) -> tuple[str, ...]:
-        """Write the job's report, whose failure is no reason to lose the picture."""
+        """Write the report of the job; if that fails, the picture is not lost."""
         self._report(Progress("write", 1, 2))
         self._reported = job
         page, failure = try_report(job, result, files, writing)
@@ -179,49 +187,43 @@ class _Worker:
             self._say(self._lines.event, event)
 
     def _preview(self, picture: np.ndarray) -> None:
-        """Write a preview, unless the last one is too young."""
+        """Write a preview into the run folder; a run without previews is better than none."""
         from PIL import Image
 
-        now = time.monotonic()
-        if now - self._last_preview < PREVIEW_SECONDS:
-            return
-        self._last_preview = now
         name = PREVIEW_NAMES[self._previews % len(PREVIEW_NAMES)]
-        temporary = self._folder / ".preview.part"
+        encoded = io.BytesIO()
+        Image.fromarray(picture).save(encoded, format="PNG", compress_level=1)
         try:
-            # Little compression: the file lives for seconds.
-            Image.fromarray(picture).save(temporary, format="PNG", compress_level=1)
-            temporary.replace(self._folder / name)
-        except OSError as error:
-            # A full disk, or on Windows a reader: the painting goes on without this one.
-            with suppress(OSError):
-                temporary.unlink()
+            write_file(self._folder / name, encoded.getvalue(), durable=False)
+        except PictureError as error:  # a full disk, or on Windows a reader of the earlier one
             if not self._preview_failed:
                 self._preview_failed = True
-                self._report(Notice(f"A preview cannot be written: {error.strerror or error}."))
+                self._report(Notice(f"A preview cannot be written: {error}"))
             return
         self._previews += 1
         height, width = picture.shape[:2]
         self._say(self._lines.preview, name, width, height)
 
     def _name(self, file: Path) -> str:
-        """Return the file's name inside the run folder, or where else it is."""
+        """Return a file's name in the run folder, or the path of one elsewhere."""
         with suppress(ValueError):
             return file.relative_to(self._folder).as_posix()
         return str(file)
 
     def _say(self, write: Callable[..., None], *content: Any) -> None:
-        """Write a line; if nobody reads any more, that is the end, like the end of the input."""
+        """Write a line; if nobody reads it, end the process, as at the end of the input."""
         try:
             write(*content)
         except OSError:
             self._leave()
 
     def _leave(self) -> None:
-        """Delete the run folder and end the process, whatever the other threads are doing."""
+        """Delete the run folder and end the process, whatever the other threads do."""
         if not self._leaving.acquire(blocking=False):
-            return  # another thread is at it
+            return  # another thread is doing it
         status = self._status
+        if self._held is not None:
+            os.close(self._held)  # Windows deletes no open file
         if self._reported:
             remove_partial(self._reported)
         remove(self._folder)
@@ -229,31 +231,34 @@ class _Worker:
 
 
 def remove(folder: Path) -> None:
-    """Delete a run folder, again if a thread has just put a file into it."""
+    """Delete a run folder; try again if a thread has just written a file into it."""
     last = time.monotonic() + REMOVAL_SECONDS
     while True:
         shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists():
             return
         if time.monotonic() > last:
-            sys.stderr.write(f"scumble worker: {folder} cannot be deleted completely.\n")
+            sys.stderr.write(
+                f"scumble worker: {shown_name(folder)} cannot be deleted completely.\n"
+            )
             return
         time.sleep(0.02)
 
 
 def _refusal(folder: Path) -> str:
-    """Say why a folder is no run folder; empty if it is one."""
+    """Return why a folder is not a run folder; empty if it is one."""
+    name = shown_name(folder)
     if not folder.name.startswith(RUN_FOLDER_PREFIX):
-        return f"{folder} is no run folder: its name does not begin with '{RUN_FOLDER_PREFIX}'."
+        return f"{name} is not a run folder: its name does not begin with '{RUN_FOLDER_PREFIX}'."
     if folder.is_symlink() or not folder.is_dir():
-        return f"{folder} is no run folder: there is no folder of that name."
+        return f"{name} is not a run folder: there is no folder of that name."
     if not (folder / JOB).is_file():
-        return f"{folder} is no run folder: there is no {JOB} in it."
+        return f"{name} is not a run folder: there is no {JOB} in it."
     return ""
 
 
 def _claim_standard_output() -> int:
-    """Return a descriptor for the protocol alone: what libraries print goes to standard error."""
+    """Return a descriptor for the protocol; what libraries print goes to standard error."""
     own = os.dup(1)
     try:
         os.dup2(2, 1)

@@ -12,11 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engine.errors import WeightsError
 from models.vgg16 import CONVOLUTIONS, LAYERS
-
-
-class WeightsError(ValueError):
-    """Weights that cannot be found or used; the message is one sentence for the user."""
 
 
 class Layer(NamedTuple):

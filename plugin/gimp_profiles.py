@@ -248,7 +248,7 @@ def install(profile: Profile, location: EngineLocation, job: Path, source: Path 
         shutil.copyfile(job, new / "job.py")
         # job.py imports the methods from where they are in the engine.
         (new / "engine").mkdir()
-        for name in ("__init__.py", "methods.py"):
+        for name in ("__init__.py", "messages.py", "methods.py"):
             shutil.copyfile(job.with_name(name), new / "engine" / name)
         (new / PLACE).write_text(location.text(), encoding="utf-8")
         # Without the run bit GIMP ignores it silently.

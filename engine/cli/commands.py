@@ -147,7 +147,10 @@ def _paint(options: argparse.Namespace) -> int:
         return status
 
     try:
-        job = job_from_options(options) if options.command == "stylize" else _loaded(options)
+        if options.command == "stylize":
+            job = job_from_options(options)
+        else:
+            job = output_files.load(options.job, options.output or "", options.inputs or "")
         output_files.check_files(job)
         if job.report:
             check_report(job)
@@ -208,17 +211,6 @@ def _show_result(text: str, file: Path, output: _JsonOutput | None, program: str
         _show_failure(Failure("disk", f"The result is in {file}. {error}"), program)
         return FAILED
     return DONE
-
-
-def _loaded(options: argparse.Namespace) -> Job:
-    """Return the job of `scumble job`, with its output."""
-    job = output_files.load(options.job)
-    if options.output:
-        job = dataclasses.replace(job, output=options.output)
-    if os.path.exists(job.output) and os.path.samefile(job.output, options.job):
-        message = f"The result would replace {options.job} itself; name another file with --output."
-        raise JobError(message)
-    return job
 
 
 def _stylized(job: Job, on_event: Callable[[Event], None], stop: threading.Event) -> Result:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.cli.terminal import Terminal, to_standard_output
+from engine.errors import PictureError
 from engine.events import Notice
 from engine.job import Job, JobError
 from engine.masks.softness import SOFT, SOFT_SHARE, is_soft, soft_share
 from engine.metrics.style_distance import POOLING
 from engine.metrics.table import Metric, border_metrics, neutral_metrics, region_style_metric
 from engine.paths import model_file
-from engine.pictures.picture import Picture, PictureError, read_mask, read_picture
+from engine.pictures.picture import Picture, read_mask, read_picture
 from engine.sizes import planar, resized_mask
 
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ from engine.job import (
     layers_from_text,
     options,
 )
+from engine.messages import one_line
 
 GALLERY_OPTIONS = ("size", "iterations", "seed", "threads", "device")
 """Options of `scumble gallery` that are fields of a job."""
@@ -45,8 +46,8 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one sentence."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and leave with status 2."""
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        """Print what is wrong and exit with status 2."""
+        self.exit(2, f"{self.prog}: {one_line(message)} (see {self.prog} --help)\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Write a text; unlike argparse's own method, this one says when it cannot be written."""
@@ -91,7 +92,15 @@ def build_parser() -> argparse.ArgumentParser:
         description="Runs a job file; given a picture made by Scumble, repeats it.",
     )
     job.add_argument("job", metavar="JOB", help="A job file (JSON), or a picture made by Scumble.")
-    job.add_argument("--output", metavar="OUT", help="The file to write; replaces the job's.")
+    job.add_argument(
+        "--output", metavar="OUT", help="The file to write, in place of the one in the job."
+    )
+    job.add_argument(
+        "--inputs",
+        metavar="FOLDER",
+        help="For a picture: the folder of the files that its settings name (default the folder of "
+        "the picture).",
+    )
     _add_display_options(job)
     _add_dry_run(job)
 

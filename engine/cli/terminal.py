@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from engine.durations import duration
 from engine.events import Device, Estimated, Event, Notice, Progress
+from engine.messages import shown_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +28,9 @@ STAGES = {
 REDRAW_SECONDS = 0.1
 PLAIN_SECONDS = 10.0
 """How long a piped output may stay silent."""
+
+RESULT_NAME = 500
+"""Characters of a result's path, which people copy; of a longer one the middle is left out."""
 
 BAR = 24
 """Characters of the bar where there is room."""
@@ -172,7 +176,7 @@ def estimate_line(event: Estimated) -> str:
 def result_text(files: tuple[Path, ...], result: Result) -> str:
     """Return the last line: what was written, and what it took."""
     height, width = result.picture.rgb.shape[:2]
-    names = ", ".join(str(each) for each in files)
+    names = ", ".join(shown_name(each, RESULT_NAME) for each in files)
     kept = "stopped early, " if result.stopped else ""
     return (
         f"Wrote {names} ({width}x{height}; {kept}{result.steps} steps, "

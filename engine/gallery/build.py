@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from engine import __version__, output_files
+from engine.errors import PictureError
 from engine.events import Device, Event, Notice
 from engine.gallery.figures import Panel, figures, with_own
 from engine.gallery.gallery_page import write_page
@@ -27,10 +29,11 @@ from engine.gallery.tasks import (
     write_json,
 )
 from engine.job import Job, JobError
+from engine.leftovers import remove_parts
 from engine.loss.terms import Part
 from engine.loss_plot import check_plotting, loss_curves
 from engine.masks.regions import region_name
-from engine.pictures.picture import PictureError
+from engine.messages import shown_name
 from engine.scales import Curve
 
 if TYPE_CHECKING:
@@ -150,23 +153,24 @@ def _opened(folder: Path) -> Path:
     """Make the folder, or find that it is a gallery or empty."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for each in (folder, *folder.glob("*/")):
+            remove_parts(each)
         names = os.listdir(folder)
         numbers = read_json(folder / NUMBERS_FILE) or {}
         others = sorted(set(names) - {INPUTS})
         if others and "scumble" not in numbers:
             message = (
-                f"{folder} holds other things ({others[0]}); name a new or empty folder, or a "
-                "gallery to continue."
+                f"{shown_name(folder)} holds other things ({shown_name(others[0])}); name a new or "
+                "empty folder, or a gallery to continue."
             )
             raise JobError(message)
-        probe = folder / ".scumble.part"
-        probe.write_bytes(b"")
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except FileExistsError as error:
-        message = f"{folder} is a file; name a folder for the gallery."
+        message = f"{shown_name(folder)} is a file; name a folder for the gallery."
         raise JobError(message) from error
     except OSError as error:
-        message = f"The folder {folder} cannot be used: {error.strerror or error}."
+        message = f"The folder {shown_name(folder)} cannot be used: {error.strerror or error}."
         raise PictureError(message) from error
     return Path(os.path.realpath(folder))
 
@@ -229,13 +233,7 @@ def _draw_curve(task: Task) -> None:
     if record is None or task.curve.is_file():
         return
     curves = [_curve_from_json(each) for each in record["curves"]]
-    part = task.curve.with_suffix(".part")
-    try:
-        loss_curves(part, curves, record["names"], task.variant.caption)
-        part.replace(task.curve)
-    except OSError as error:
-        message = f"{task.curve} cannot be written: {error.strerror or error}."
-        raise PictureError(message) from error
+    loss_curves(task.curve, curves, record["names"], task.variant.caption)
 
 
 def _curve_for_json(curve: Curve) -> dict[str, Any]:

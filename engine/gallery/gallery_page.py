@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from engine import html
-from engine.pictures.picture import PictureError
+from engine.files import write_file
+from engine.gallery.inputs import FOLDER as INPUTS
 
 OF_CONTENT = "_of_content"
 """How the names of numbers end that are the content's own."""
@@ -48,13 +49,7 @@ def write_page(path: Path, figures: dict[str, Any], *, with_curves: bool) -> Pat
         )
     for number in numbers:
         body += _figure(number, figures[number])
-    part = path.with_suffix(".part")
-    try:
-        part.write_text(html.page(TITLE, body), encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        message = f"{path} cannot be written: {error.strerror or error}."
-        raise PictureError(message) from error
+    write_file(path, html.page(TITLE, body).encode("utf-8", "backslashreplace"))
     return path
 
 
@@ -117,7 +112,8 @@ def _settings(picture: dict[str, Any]) -> str:
     job = html.escape(json.dumps(picture["job"], indent=1))
     how = (
         "<p>In the gallery's folder, this paints it again: "
-        f"<code>scumble job {html.escape(file)} --output again.png</code>. It was painted on "
+        f"<code>scumble job {html.escape(file)} --inputs {INPUTS} --output again.png</code>. It "
+        "was painted on "
         f"{html.escape(picture['device'])} with {picture['threads']} threads in "
         f"{picture['steps']} steps; its loss is {html.number(picture['loss'])}.</p>"
     )

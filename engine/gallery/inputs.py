@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +13,12 @@ import numpy as np
 from PIL import Image
 from scipy.special import expit
 
+from engine.errors import PictureError
+from engine.files import write_file
 from engine.gallery.figures import RAMP, SIGMOID, WHOLE, Panel
 from engine.job import JobError
 from engine.masks.softness import is_soft
-from engine.pictures.picture import Picture, PictureError, read_mask, read_picture, write_picture
+from engine.pictures.picture import Picture, read_mask, read_picture, write_picture
 from engine.sizes import resize, working_size
 
 FOLDER = "inputs"
@@ -150,9 +153,9 @@ class Inputs:
         try:
             folder.mkdir(exist_ok=True)
             if isinstance(picture, np.ndarray):
-                part = path.with_suffix(".part")
-                Image.fromarray(np.rint(255 * picture).astype(np.uint8)).save(part, format="PNG")
-                part.replace(path)
+                buffer = io.BytesIO()
+                Image.fromarray(np.rint(255 * picture).astype(np.uint8)).save(buffer, format="PNG")
+                write_file(path, buffer.getvalue())
             else:
                 write_picture(path, picture)
         except OSError as error:

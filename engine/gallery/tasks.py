@@ -9,12 +9,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from engine.files import write_file
 from engine.gallery.figures import RAMP, REGION, Panel, Variant
 from engine.gallery.inputs import PanelFiles, checksum
 from engine.gallery.request import GalleryRequest
 from engine.job import REST, Job, Region
 from engine.jobfile import with_paths
-from engine.pictures.picture import PictureError
 
 NOT_OF_THE_PICTURE = ("threads", "device", "output")
 """Fields of a job that a finished picture is not painted again for."""
@@ -124,13 +124,7 @@ def write_json(file: Path, content: dict[str, Any]) -> None:
     PictureError
         If it cannot be written.
     """
-    part = file.with_suffix(".part")
-    try:
-        part.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        part.replace(file)
-    except OSError as error:
-        message = f"{file} cannot be written: {error.strerror or error}."
-        raise PictureError(message) from error
+    write_file(file, json.dumps(content, indent=1).encode("utf-8"))
 
 
 def relative(folder: Path, file: str | Path) -> str:

@@ -1,14 +1,12 @@
-"""Picture files become arrays, and arrays become picture files again.
+"""Pictures: read from files and written to files.
 
-Everything is worked on in sRGB: what a file says about its colours is applied while it is read.
+All pictures are in sRGB; the color profile of a file is applied when it is read.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +14,13 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms, PngImagePlugin
 
+from engine.errors import PictureError
+from engine.files import write_file
 from engine.job import MIN_SIDE
-from engine.pictures.image_reader import PictureError, decode, identify
+from engine.messages import one_line, shown_name
+from engine.pictures.image_reader import decode, identify
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".npy")
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".npy")
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """Weights of red, green and blue in the luminance (Y of YIQ)."""
 
@@ -40,7 +41,7 @@ class Picture:
     alpha : numpy.ndarray or None
         float32, shape (height, width), 0..1; None where the file has no transparency.
     notes : tuple of str
-        What was lost or assumed in reading it, a sentence each, to be put behind the file's name.
+        What was lost or assumed in reading it, a sentence each, to follow the name of the file.
     """
 
     rgb: np.ndarray
@@ -62,50 +63,51 @@ def read_picture(path: str | Path, *, min_side: int = MIN_SIDE) -> Picture:
     Raises
     ------
     PictureError
-        If the file cannot be read, is no picture, or is smaller than `min_side`.
+        If the file cannot be read, is not a picture, or is smaller than `min_side`.
     """
     path = Path(path)
     values, notes = decode(path)
     height, width = values.shape[:2]
     if min(height, width) < min_side:
         message = (
-            f"{path} is {width}x{height} pixels; "
+            f"{shown_name(path)} is {width}x{height} pixels; "
             f"a picture needs at least {min_side}x{min_side} to be painted."
         )
         raise PictureError(message)
-    colour, alpha = _split(values)
-    if colour.shape[2] == 1:
-        colour = np.repeat(colour, 3, axis=2)
-    return Picture(np.ascontiguousarray(colour * np.float32(255.0)), alpha, tuple(notes))
+    color, alpha = _split(values)
+    color *= np.float32(255.0)  # in place: a large picture has gigabytes
+    if color.shape[2] == 1:
+        color = np.repeat(color, 3, axis=2)
+    return Picture(np.ascontiguousarray(color), alpha, tuple(notes))
 
 
 def read_mask(path: str | Path) -> np.ndarray:
-    """Read a mask: its grey value, times its alpha where it has one.
+    """Read a mask: its gray values, times its alpha if it has one.
 
-    The numbers are taken as the file holds them; a mask has no colours to manage.
+    No color profile is applied.
 
     Returns
     -------
     numpy.ndarray
-        float32, shape (height, width), 0..1: 1 where the file is white.
+        float32, shape (height, width), 0..1; white is 1.
 
     Raises
     ------
     PictureError
-        If the file cannot be read or is no picture.
+        If the file cannot be read or is not a picture.
     """
     values, _ = decode(Path(path), managed=False)
-    colour, alpha = _split(values)
-    grey = colour[..., 0] if colour.shape[2] == 1 else colour @ LUMA
+    color, alpha = _split(values)
+    gray = color[..., 0] if color.shape[2] == 1 else color @ LUMA
     if alpha is not None:
-        grey = grey * alpha
-    return np.clip(grey, 0.0, 1.0).astype(np.float32)
+        gray = gray * alpha
+    return np.clip(gray, 0.0, 1.0).astype(np.float32)
 
 
 def write_picture(
     path: str | Path, picture: Picture, settings: dict[str, Any] | None = None
 ) -> tuple[str, ...]:
-    """Write a picture as its ending says, all of it or not at all.
+    """Write a picture in the format of its extension, whole or not at all.
 
     Parameters
     ----------
@@ -120,21 +122,20 @@ def write_picture(
     Returns
     -------
     tuple of str
-        What the format could not keep, a sentence each.
+        What the format or the file could not keep, a sentence each.
 
     Raises
     ------
     PictureError
-        If the ending is unknown or the file cannot be written; a file that was there is left as it
-        was.
+        If the extension is unknown or the file cannot be written; an existing file stays as it is.
     """
-    check_ending(path)
-    ending = Path(path).suffix.lower()
+    check_extension(path)
+    extension = Path(path).suffix.lower()
     if not np.isfinite(picture.rgb).all():
-        message = f"The picture for {path} holds values that are not numbers; it is not written."
+        message = f"{shown_name(path)} is not written: the picture holds NaN or infinite values."
         raise PictureError(message)
     notes: list[str] = []
-    if ending == ".npy":
+    if extension == ".npy":
         values = picture.rgb / np.float32(255.0)
         if picture.alpha is not None:
             values = np.dstack([values, picture.alpha])
@@ -142,21 +143,21 @@ def write_picture(
         np.save(buffer, np.clip(values, 0.0, 1.0).astype(np.float32), allow_pickle=False)
         data = buffer.getvalue()
     else:
-        data = _encode(ending, picture, settings, notes)
-    _replace(Path(os.path.realpath(path)), data)  # a link stays a link
-    return tuple(notes)
+        data = _encode(extension, picture, settings, notes)
+    return (*notes, *write_file(path, data))
 
 
-def check_ending(path: str | Path) -> None:
+def check_extension(path: str | Path) -> None:
     """Check that a file of this name can be written.
 
     Raises
     ------
     PictureError
-        If no format goes with the name's ending.
+        If no format has the extension of the name.
     """
-    if Path(path).suffix.lower() not in ENDINGS:
-        message = f"{path} has none of the endings that can be written: {', '.join(ENDINGS)}."
+    if Path(path).suffix.lower() not in EXTENSIONS:
+        allowed = ", ".join(EXTENSIONS)
+        message = f"{shown_name(path)} has none of the extensions that can be written: {allowed}."
         raise PictureError(message)
 
 
@@ -166,54 +167,56 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     PictureError
-        If the file is no picture or holds no settings of Scumble's.
+        If the file is not a picture or has no settings by Scumble.
     """
     path = Path(path)
-    with identify(path) as image:
-        text = getattr(image, "text", {}).get("Scumble", "")
-        if not text:
-            try:
-                text = image.getexif().get(IMAGE_DESCRIPTION, "")
-            except Exception as error:  # as in _open: a broken block may raise anything
-                message = f"{path} has an EXIF block that cannot be read."
-                raise PictureError(message) from error
+    try:
+        with identify(path) as image:
+            # Of a PNG this decodes all pixels if the text comes after them.
+            text = getattr(image, "text", {}).get("Scumble", "")
+            text = text or image.getexif().get(IMAGE_DESCRIPTION, "")
+    except (PictureError, MemoryError):
+        raise
+    except Exception as error:  # as in the image reader: damaged files raise anything
+        message = f"{shown_name(path)} is damaged; its settings cannot be read."
+        raise PictureError(message) from error
     try:
         settings = json.loads(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         settings = None
     if not isinstance(settings, dict) or "scumble" not in settings:
-        message = f"{path} holds no settings; it was not made by Scumble, or was saved anew."
+        name = shown_name(path)
+        message = f"{name} has no settings: it was not made by Scumble, or was saved anew."
         raise PictureError(message)
     return settings
 
 
 def _split(values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Part colour and alpha: of two and four channels the last is alpha."""
+    """Split color and alpha: of two and four channels the last is alpha."""
     if values.shape[2] in (2, 4):
         return values[..., :-1], np.ascontiguousarray(values[..., -1])
     return values, None
 
 
 def _encode(
-    ending: str, picture: Picture, settings: dict[str, Any] | None, notes: list[str]
+    extension: str, picture: Picture, settings: dict[str, Any] | None, notes: list[str]
 ) -> bytes:
-    """Return the bytes of a picture file, so that only our own writing meets the disk."""
+    """Return the bytes of a picture file: Pillow writes to memory, `write_file` to the disk."""
     rgb, alpha = np.clip(picture.rgb, 0.0, 255.0), picture.alpha
-    if alpha is not None and ending in (".jpg", ".jpeg"):
-        # White is what viewers and browsers put behind a picture.
+    if alpha is not None and extension in (".jpg", ".jpeg"):
+        # Viewers and browsers show transparent pixels on white.
         rgb = rgb * alpha[..., None] + np.float32(255.0) * (1.0 - alpha[..., None])
         alpha = None
-        notes.append("JPEG keeps no transparency; the picture stands on white.")
+        notes.append("JPEG has no transparency; the picture is put on white.")
     values = np.rint(rgb).astype(np.uint8)
     if alpha is not None:
         opacity = np.rint(np.clip(alpha, 0.0, 1.0) * 255.0).astype(np.uint8)
         values = np.dstack([values, opacity])
     image = Image.fromarray(values)
     options: dict[str, Any] = {"icc_profile": _srgb_profile()}
-    # ASCII, which JSON's escapes keep to: EXIF and TIFF know nothing else, and a file's name may
-    # hold what no encoding has a word for.
+    # EXIF and TIFF allow only ASCII; file names may hold undecodable bytes.
     text = json.dumps(settings, ensure_ascii=True)
-    if ending == ".png":
+    if extension == ".png":
         options["format"] = "PNG"
         if settings is not None:
             chunks = PngImagePlugin.PngInfo()
@@ -227,9 +230,9 @@ def _encode(
             exif[IMAGE_DESCRIPTION] = text
             exif[SOFTWARE] = f"Scumble {settings.get('scumble', '')}".strip()
             options["exif"] = exif
-        if ending in (".jpg", ".jpeg"):
+        if extension in (".jpg", ".jpeg"):
             options.update(format="JPEG", quality=95, subsampling=0)
-        elif ending == ".webp":
+        elif extension == ".webp":
             options.update(format="WEBP", quality=95, exact=True)
         else:
             options.update(format="TIFF", compression="tiff_adobe_deflate")
@@ -239,7 +242,7 @@ def _encode(
     except MemoryError:
         raise
     except Exception as error:  # a format's own limits: a WebP side over 16383 pixels
-        message = f"The picture cannot be written as {ending}: {error}."
+        message = f"The picture cannot be written as {extension}: {one_line(str(error))}."
         raise PictureError(message) from error
     return buffer.getvalue()
 
@@ -249,26 +252,3 @@ def _srgb_profile() -> bytes:
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     profile[24:36] = bytes.fromhex("07EA00010001000000000000")  # the header's date and time
     return bytes(profile)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name beside it, then put it in its place."""
-    temporary = path.with_name(f".scumble-{os.getpid()}.part")
-    try:
-        if path.exists() and not path.is_file():
-            message = f"{path} cannot be written: it is not a file."
-            raise PictureError(message)
-        if path.exists() and not os.access(path, os.W_OK):
-            message = f"{path} cannot be written: it is write-protected."
-            raise PictureError(message)
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        message = f"{path} cannot be written: {error.strerror or error}."
-        raise PictureError(message) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()

@@ -47,7 +47,7 @@ def check_report(job: Job) -> None:
     PictureError
         If the folder cannot be made.
     """
-    from engine.pictures.picture import PictureError
+    from engine.errors import PictureError
 
     if "\0" in job.report:
         message = "The name of the report's folder holds a null character."
@@ -106,8 +106,8 @@ def write_report(job: Job, result: Result, files: Sequence[Path], writing: float
     PictureError
         If it cannot be written, or a picture of the job is no longer there.
     """
+    from engine.errors import PictureError
     from engine.memory import peak
-    from engine.pictures.picture import PictureError
     from engine.report.measurements import measure_run
 
     measurements = measure_run(job, result, files, writing, peak())

@@ -240,7 +240,7 @@ def test_data_that_are_no_job_are_refused_with_their_place(data, words):
 @pytest.mark.parametrize(
     "content, words",
     [
-        (None, "cannot be read"),
+        (None, "There is no file"),
         (b"", "not JSON"),
         (b"{", "not JSON"),
         (b"\xff\xfe\x00", "not JSON"),

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from engine.errors import PictureError
 from engine.job import Job, JobError, Region
 from engine.masks.regions import protect_mask
-from engine.pictures.picture import PictureError, read_picture
+from engine.pictures.picture import read_picture
 from engine.run import Result, stylize
 from tests.engine.programs import QUICK, check_sentence, make_pictures, scumble
 

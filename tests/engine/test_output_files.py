@@ -18,7 +18,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from engine.pictures.picture import (
-    ENDINGS,
+    EXTENSIONS,
     Picture,
     PictureError,
     read_picture,
@@ -85,7 +85,7 @@ def test_webp_keeps_transparency(tmp_path, colours, opacity):
     np.testing.assert_allclose(alpha_of(read_picture(tmp_path / "a.webp")), alpha, atol=1e-6)
 
 
-@pytest.mark.parametrize("ending", [e for e in ENDINGS if e != ".npy"])
+@pytest.mark.parametrize("ending", [e for e in EXTENSIONS if e != ".npy"])
 def test_settings_and_profile_are_in_the_file(tmp_path, colours, ending):
     file = tmp_path / f"a{ending}"
     write_picture(file, Picture(colours.astype(np.float32)), SETTINGS)
@@ -142,7 +142,7 @@ def test_values_are_rounded_and_cut(tmp_path):
 
 def test_numbers_that_are_none_are_not_written(tmp_path):
     rgb = np.full((16, 16, 3), np.nan, np.float32)
-    with pytest.raises(PictureError, match="not numbers"):
+    with pytest.raises(PictureError, match="NaN or infinite"):
         write_picture(tmp_path / "a.png", Picture(rgb))
     assert list(tmp_path.iterdir()) == []
 
@@ -163,7 +163,7 @@ def test_missing_folder_and_folder_as_output(tmp_path, colours):
     with pytest.raises(PictureError, match="cannot be written"):
         write_picture(tmp_path / "none" / "a.png", picture)
     (tmp_path / "a.png").mkdir()
-    with pytest.raises(PictureError, match="not a file"):
+    with pytest.raises(PictureError, match="is a folder"):
         write_picture(tmp_path / "a.png", picture)
 
 
@@ -188,7 +188,7 @@ except PictureError as error:
 """
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", EXTENSIONS)
 def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path, ending):
     file = tmp_path / f"a{ending}"
     file.write_text("the old one")

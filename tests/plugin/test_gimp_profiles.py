@@ -127,7 +127,7 @@ def test_the_copy_is_whole_and_can_be_started(tmp_path, profile):
     assert names == sources | {"job.py", "engine", "engine.json", "help"}
     assert (profile.plugin / "job.py").read_bytes() == JOB.read_bytes()
     copied = {path.name: path.read_bytes() for path in (profile.plugin / "engine").iterdir()}
-    contract = ("__init__.py", "methods.py")
+    contract = ("__init__.py", "messages.py", "methods.py")
     assert copied == {name: (JOB.parent / name).read_bytes() for name in contract}
     if os.name != "nt":
         assert os.access(profile.plugin / "scumble.py", os.X_OK)

@@ -226,14 +226,15 @@ atexit.register(lambda: print("HEAVY", sorted(heavy & set(sys.modules))))
         (("stylize", "content.png", "folder.png", "--style", "waves.png"), 2, ["a folder"]),
         (("stylize", "content.png", "no/out.png", "--style", "waves.png"), 1, ["no folder"]),
         (("stylize", "content.png", "text.png/o.png", "--style", "waves.png"), 1, ["no folder"]),
-        (("job", "none.json"), 2, ["none.json", "cannot be read"]),
+        (("job", "none.json"), 2, ["There is no file none.json"]),
         (("job", "text.png"), 1, ["text.png", "picture"]),
         (("job", "content.png"), 1, ["content.png", "no settings"]),
         (("job", "bad.json"), 2, ["iterations: 0", "1 to 10000"]),
         (("job", "mute.json"), 2, ["output"]),
         (("job", "deep.json"), 2, ["deep.json", "nested"]),
         (("job", "null.json"), 2, ["null character"]),
-        (("stylize", "x" * 5000, "out.png", "--style", "waves.png"), 1, ["There is no file xx"]),
+        (("stylize", "x" * 5000, "out.png", "--style", "waves.png"), 1,
+            ["xx...xx", "cannot be read: File name"]),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done(pictures, model_home, arguments, status, words):
@@ -287,7 +288,7 @@ def stylized(*arguments):
 commands._stylized = stylized
 """
 BUG = OUT_OF_MEMORY.replace("MemoryError", "KeyError('spam')")
-ASTRAY = OUT_OF_MEMORY.replace("MemoryError", "FloatingPointError('the loss became nan')")
+ASTRAY = OUT_OF_MEMORY.replace("MemoryError", "FloatingPointError('the loss is nan')")
 
 
 @pytest.mark.parametrize("before, words", [(OUT_OF_MEMORY, "not enough memory"), (ASTRAY, "nan")])

@@ -155,7 +155,7 @@ def test_every_picture_carries_the_settings_of_its_figure(made: Path) -> None:
 def test_a_picture_can_be_painted_again_from_itself(made: Path, home: Path, tmp_path: Path) -> None:
     file = "figure-9/2-banded-3.png"
     again = tmp_path / "again.png"
-    done = scumble("job", file, "--output", again, home=home, folder=made)
+    done = scumble("job", file, "--inputs", "inputs", "--output", again, home=home, folder=made)
     assert done.returncode == 0, done.stderr
     np.testing.assert_array_equal(read_picture(again).rgb, read_picture(made / file).rgb)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from engine.errors import PictureError
+from engine.memory import Memory
 from engine.pictures.image_reader import MAX_PIXELS
 from engine.pictures.picture import (
     Picture,
-    PictureError,
     read_mask,
     read_picture,
     read_settings,
@@ -137,3 +139,67 @@ def test_32_bit_values_are_refused(tmp_path):
     for name in ("f.tif", "i.tif"):
         with pytest.raises(PictureError, match="32 bits"):
             read_picture(tmp_path / name)
+
+
+def npy(path: Path, shape: tuple[int, ...], kind: str, data: bytes) -> Path:
+    """Write a .npy file whose header promises what `data` need not hold."""
+    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"
+    text = header.ljust(117).encode() + b"\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "words"),
+    [
+        ((40, 40), "<f4", "is damaged or cut off: its header promises 1600 values."),
+        ((40, 10**9), "<f4", "has more pixels than can be read"),
+        ((10**30, 40), "<f4", "has more pixels than can be read"),
+        ((40, -1), "<f4", "has the shape"),
+        ((40, 40), "|O", "allowed are uint8, uint16 and float32"),
+        ((40, 40), "<c16", "allowed are uint8, uint16 and float32"),
+        ((40, 40), "nonsense", "is not a .npy file, or it is damaged."),
+    ],
+)
+def test_headers_that_promise_too_much(tmp_path, shape, kind, words):
+    file = npy(tmp_path / "a.npy", shape, kind, bytes(100))
+    with pytest.raises(PictureError) as caught:
+        read_picture(file)
+    assert words in str(caught.value)
+    for library in ("numpy", "pickle", "mmap", "header_size", "_read"):
+        assert library not in str(caught.value)
+
+
+def test_columns_first_arrays_are_read_as_they_are(tmp_path):
+    values = np.random.default_rng(1).random((20, 24, 3)).astype(np.float32)
+    np.save(tmp_path / "rows.npy", values)
+    np.save(tmp_path / "columns.npy", np.asfortranarray(values))
+    rows, columns = (read_picture(tmp_path / f"{each}.npy") for each in ("rows", "columns"))
+    np.testing.assert_array_equal(rows.rgb, columns.rgb)
+
+
+def test_libraries_numbers_for_errors_are_not_shown(tmp_path, monkeypatch):
+    Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
+
+    def fail(*_):
+        raise OSError("decoder error -2 when reading image file")
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
+    with pytest.raises(PictureError, match=r"cut off: its compressed data cannot be decoded\.$"):
+        read_picture(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("extension", [".png", ".npy"])
+def test_a_picture_too_large_for_the_memory_is_refused_before_it_is_decoded(
+    tmp_path, monkeypatch, extension
+):
+    file = tmp_path / f"a{extension}"
+    if extension == ".png":
+        Image.new("L", (1000, 1000)).save(file)
+    else:
+        np.save(file, np.zeros((1000, 1000), np.float32))
+    monkeypatch.setattr("engine.pictures.image_reader.memory", lambda: Memory(10**9, 10**7))
+    with pytest.raises(PictureError, match=r"1000x1000 pixels; reading it takes about 0\.0 GB"):
+        read_picture(file)
+    monkeypatch.setattr("engine.pictures.image_reader.memory", lambda: Memory(10**9, 10**8))
+    assert read_picture(file).rgb.shape == (1000, 1000, 3)

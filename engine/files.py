@@ -1,0 +1,147 @@
+"""Files: which may be read, and how they are written, whole or not at all.
+
+A file is written under a random name beside its place and then renamed. The temporary file is
+locked while it is written, so that `engine.leftovers` can tell one that a killed process left from
+one that is being written.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from engine.errors import PictureError
+from engine.locks import try_lock
+from engine.messages import shown_name
+
+PART_PREFIX, PART_SUFFIX = ".scumble-", ".part"
+_NEW_FILE = (
+    os.O_RDWR
+    | os.O_CREAT
+    | os.O_EXCL  # which follows no link, either
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+
+
+def why_not_readable(path: str | Path) -> str:
+    """Return why something is no file to read, as a whole sentence; empty for a regular file.
+
+    Pipes, devices and sockets are refused: they may never answer, or never end.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return f"There is no file {shown_name(path)}."
+    except OSError as error:
+        return f"{shown_name(path)} cannot be read: {error.strerror or error}."
+    except ValueError:
+        return f"The name {shown_name(path)} holds a null character."
+    if stat.S_ISDIR(mode):
+        return f"{shown_name(path)} is a folder, not a file."
+    if not stat.S_ISREG(mode):
+        return f"{shown_name(path)} is not a regular file but a pipe, a socket or a device."
+    return ""
+
+
+def why_not_writable(path: str | Path) -> str:
+    """Return why a file cannot be written, as a whole sentence; empty if nothing speaks against it.
+
+    The folder is not tried.
+    """
+    target = os.path.realpath(path)
+    name = shown_name(path)
+    if os.path.islink(target):
+        return f"{name} is a link to itself; name another file."
+    try:
+        mode = os.stat(target).st_mode
+    except OSError:
+        return ""  # nothing is there yet, or the folder says it better
+    if stat.S_ISDIR(mode):
+        return f"{name} is a folder; name a file to write."
+    if not stat.S_ISREG(mode):
+        return f"{name} cannot be written: it is a pipe, a socket or a device."
+    if not os.access(target, os.W_OK):
+        return f"{name} cannot be written: it is write-protected."
+    return ""
+
+
+def write_file(path: str | Path, data: bytes, *, durable: bool = True) -> tuple[str, ...]:
+    """Write a file, or leave the one that is there as it is.
+
+    A symbolic link stays, and the file that it leads to is replaced. A replaced file's mode and
+    owner are kept.
+
+    Parameters
+    ----------
+    path : str or Path
+    data : bytes
+    durable : bool
+        Whether to wait until the disk has the data.
+
+    Returns
+    -------
+    tuple of str
+        What could not be kept of the file that was there, a sentence each.
+
+    Raises
+    ------
+    PictureError
+        If it cannot be written.
+    """
+    refused = why_not_writable(path)
+    if refused:
+        raise PictureError(refused)
+    target = Path(os.path.realpath(path))
+    try:
+        before = target.stat() if target.exists() else None
+        descriptor, part = _new_part(target.parent)
+        try:
+            notes = [] if before is None else _keep_attributes(path, descriptor, before)
+            with os.fdopen(descriptor, "wb", closefd=False) as file:
+                file.write(data)
+                file.flush()
+                if durable:
+                    os.fsync(descriptor)
+            if os.name != "nt":  # renamed before it is unlocked, so that nobody takes it away
+                os.replace(part, target)
+        finally:
+            os.close(descriptor)
+        if os.name == "nt":
+            os.replace(part, target)
+    except OSError as error:
+        with suppress(OSError, UnboundLocalError):
+            part.unlink()
+        message = f"{shown_name(path)} cannot be written: {error.strerror or error}."
+        raise PictureError(message) from error
+    return tuple(notes)
+
+
+def _new_part(folder: Path) -> tuple[int, Path]:
+    """Make a locked temporary file in a folder."""
+    while True:
+        part = folder / f"{PART_PREFIX}{secrets.token_hex(8)}{PART_SUFFIX}"
+        descriptor = os.open(part, _NEW_FILE, 0o666)
+        held = try_lock(descriptor) is not False
+        if held and (os.fstat(descriptor).st_nlink or os.name == "nt"):
+            return descriptor, part
+        os.close(descriptor)  # taken for a leftover in the moment before it was locked
+
+
+def _keep_attributes(path: str | Path, descriptor: int, before: os.stat_result) -> list[str]:
+    """Give a new file the owner and the mode of the one that it replaces."""
+    notes = []
+    if hasattr(os, "fchown"):
+        now = os.fstat(descriptor)
+        if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
+            try:
+                os.fchown(descriptor, before.st_uid, before.st_gid)
+            except OSError:
+                notes.append(f"{shown_name(path)} belongs to you now; it had another owner.")
+        os.fchmod(descriptor, stat.S_IMODE(before.st_mode) & 0o777)
+    if before.st_nlink > 1:
+        notes.append(f"{shown_name(path)} had other names (hard links); they keep the old file.")
+    return notes
