@@ -22,7 +22,6 @@ from engine.masks.regions import LoadedRegion
 from engine.methods import Method
 from engine.optimizers import Bounds, InterruptedEvaluation, Plateau, Trace
 from engine.pictures.compositing import COMPOSITES
-from engine.schedule import PLATEAU
 from engine.sizes import interleaved, resized, resized_mask, working_size
 
 if TYPE_CHECKING:
@@ -296,13 +295,14 @@ class ScaleLoop:
 
         progress(0, None, None)
         self.optimizer = scale.resources.optimizer.used
+        plateau = scale.resources.plan.plateau
         trace = scale.resources.optimizer.minimize(
             scale.objectives[index],
             scale.pictures[index],
             self._bounds(scale),
             steps=steps,
             on_step=on_step,
-            plateau=Plateau(*PLATEAU) if scale.resources.plan.ends_early else None,
+            plateau=Plateau(*plateau) if plateau else None,
         )
         # A scale that has ended early leaves no work behind.
         self._done = done + steps * work

@@ -20,8 +20,9 @@ STEP_SHARES = (1.0, 0.53, 0.27, 0.1)
 """The share of the job's iterations at the first scale, the second, ...; the last one is for all
 further scales. Finer scales only sharpen what is there."""
 
-PLATEAU = (10, 0.005)
-"""With automatic scales, one ends when the loss fell by less than 0.5 % in 10 evaluations."""
+PLATEAUS = {"coarse": (10, 0.03), "last": (10, 0.02)}
+"""With automatic scales, one ends when the loss fell by less than 3 % in 10 evaluations, the last
+one by less than 2 %. Measured at 16,000 pixels: 5 % ends after 60 of 150 steps with 7 % to gain."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,13 @@ class ScalePlan:
         Height and width.
     steps : int
         The most steps of the optimizer.
-    ends_early : bool
-        Whether it ends when the loss has stopped falling.
+    plateau : (int, float), optional
+        It ends when the loss fell by less than this share in so many evaluations.
     """
 
     size: tuple[int, int]
     steps: int
-    ends_early: bool = False
+    plateau: tuple[int, float] | None = None
 
     @property
     def pixels(self) -> int:
@@ -77,4 +78,5 @@ def plan_scales(job: Job, height: int, width: int, area: float) -> list[ScalePla
         return [ScalePlan(size, job.iterations) for size in sizes]
     shares = [STEP_SHARES[min(n, len(STEP_SHARES) - 1)] for n in range(len(sizes))]
     steps = [max(round(job.iterations * share), 1) for share in shares]
-    return [ScalePlan(*each, ends_early=True) for each in zip(sizes, steps)]
+    plateaus = [PLATEAUS["coarse"]] * (len(sizes) - 1) + [PLATEAUS["last"]]
+    return [ScalePlan(*each) for each in zip(sizes, steps, plateaus)]

@@ -28,7 +28,7 @@ def test_automatic_scales_begin_at_the_same_size_and_double(
 ) -> None:
     plans = plan_scales(AUTO, *size, area)
     assert [plan.steps for plan in plans] == steps
-    assert all(plan.ends_early for plan in plans)
+    assert all(plan.plateau for plan in plans)
     for plan, (rows, columns) in zip(plans, sizes, strict=True):
         assert abs(plan.size[0] - rows) <= 8
         assert abs(plan.size[1] - columns) <= 11
