@@ -276,8 +276,8 @@ def _resources(
         remedy = "choose a smaller size" + (" or raise --memory" if job.memory else "")
         more = max((working + least - room) / 1e9, 0.1)
         message = (
-            f"Painting {width} x {height} pixels takes {more:.1f} GB of memory more than there is "
-            f"to use; {remedy}."
+            f"Painting {width} x {height} pixels needs {more:.1f} GB more memory than is "
+            f"available; {remedy}."
         )
         raise JobError(message)
     if card is not None and plan.pixels * CARD_BYTES <= card.free:

@@ -35,7 +35,7 @@ def decode(path: Path, *, managed: bool = True) -> tuple[np.ndarray, list[str]]:
     path : Path
         A PNG, JPEG, TIFF, WebP or .npy file.
     managed : bool
-        Whether the file's colour profile is applied, which gives sRGB.
+        Whether the file's color profile is applied, which gives sRGB.
 
     Returns
     -------

@@ -41,10 +41,10 @@ class Row:
     Attributes
     ----------
     kind : str
-        'guidance', 'steepened', 'band' or 'keep'.
+        'guidance', 'steepened', 'band' or 'protect'.
     label : str
     region : int or None
-        The index of the region; None for a band, which may belong to several, and for keep.
+        The index of the region; None for a band, which may belong to several, and for protect.
     picture : ndarray, shape (height, width), or None
         The mask at the working size.
     layers : dict of str to ndarray, shape (rows, columns)
@@ -107,7 +107,7 @@ def guidance_rows(
     return rows + bands[:MOST_BANDS], notes
 
 
-def keep_row(job: Job, mask: np.ndarray) -> Row:
+def protect_row(job: Job, mask: np.ndarray) -> Row:
     """Return the row of the protected content, averaged over receptive fields.
 
     Parameters
@@ -117,7 +117,7 @@ def keep_row(job: Job, mask: np.ndarray) -> Row:
         At the working size, from 0 to 1.
     """
     _, layers = layers_of(job)
-    return Row("keep", "kept content", None, mask, propagate(mask, layers))
+    return Row("protect", "protected content", None, mask, propagate(mask, layers))
 
 
 def _band_rows(

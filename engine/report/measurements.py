@@ -22,7 +22,7 @@ from engine.metrics.table import Metric, border_metrics, region_style_metric
 from engine.network import open_network
 from engine.pictures.picture import Picture, read_picture
 from engine.protocol import plain
-from engine.report.guidance_maps import Row, guidance_rows, in_numbers, keep_row
+from engine.report.guidance_maps import Row, guidance_rows, in_numbers, protect_row
 from engine.setup.machine import DISTRIBUTIONS
 from engine.sizes import planar, resized_mask
 
@@ -86,9 +86,9 @@ def measure_run(
     masks = [resized_mask(region.mask, result.working_size) for region in regions]
     names = [region.name for region in regions]
     rows, unseen = guidance_rows(job, result.method, names, masks)
-    keep = protect_mask(job, content.rgb.shape[:2])
-    if keep is not None:
-        rows.append(keep_row(job, resized_mask(keep, result.working_size)))
+    protected = protect_mask(job, content.rgb.shape[:2])
+    if protected is not None:
+        rows.append(protect_row(job, resized_mask(protected, result.working_size)))
     minimizing = sum(curve.seconds for curve in result.curves)
     numbers = {
         **output_files.settings(job, result),

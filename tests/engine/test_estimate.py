@@ -81,7 +81,7 @@ def test_a_budget_too_small_for_one_tile_is_refused_before_anything_is_painted(
     Image.fromarray(np.full((200, 300, 3), 90, np.uint8)).save(picture)
     job = Job(content=str(picture), memory=0.1, size=0, regions=(Region(str(picture)),))
     events: list[object] = []
-    with pytest.raises(JobError, match=r"300 x 200 pixels takes .* GB .* raise --memory"):
+    with pytest.raises(JobError, match=r"300 x 200 pixels needs .* GB .* raise --memory"):
         run.stylize(job, events.append, threading.Event())
     assert not any(getattr(event, "stage", "") == "paint" for event in events)
 

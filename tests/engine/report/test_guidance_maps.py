@@ -17,7 +17,13 @@ from engine.masks.propagation import propagate, steepen
 from engine.masks.regions import LoadedRegion
 from engine.methods import METHODS
 from engine.pictures.picture import read_picture
-from engine.report.guidance_maps import MOST_BANDS, draw_sheet, guidance_rows, in_numbers, keep_row
+from engine.report.guidance_maps import (
+    MOST_BANDS,
+    draw_sheet,
+    guidance_rows,
+    in_numbers,
+    protect_row,
+)
 
 SIZE = (60, 88)
 LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
@@ -116,9 +122,9 @@ def test_numbers_of_a_layer_where_nothing_is_left() -> None:
 
 
 def test_what_is_kept_is_averaged_whatever_the_guidance_is() -> None:
-    row = keep_row(Job(propagation="inside"), hard())
+    row = protect_row(Job(propagation="inside"), hard())
     carried = propagate(hard(), LAYERS)
-    assert row.kind == "keep"
+    assert row.kind == "protect"
     for layer in LAYERS:
         np.testing.assert_array_equal(row.layers[layer], carried[layer])
 
