@@ -53,6 +53,9 @@ SMALLEST_TILE = 512 * 512
 FREE_SHARE = 0.9
 """The share of the free memory that a run takes; the rest is for others and for surprises."""
 
+SMALLEST_AUTO = 125_000
+"""Pixels of the smallest automatic working size."""
+
 AUTO_SECONDS = 300.0
 """Seconds that the automatic working size aims at."""
 
@@ -214,8 +217,11 @@ def estimate(
 
 
 def _ladder(pixels: int) -> list[int]:
-    """Return the areas among which the automatic size is chosen: few, so that it is steady."""
-    areas = [round(62_500 * 2 ** (n / 2)) for n in range(24)]
+    """Return the areas among which the automatic size is chosen: few, so that it is steady.
+
+    None is smaller than half of the paper's 250,000 pixels, however slow the machine is.
+    """
+    areas = [round(SMALLEST_AUTO * 2 ** (n / 2)) for n in range(22)]
     return [*(area for area in areas if area < pixels), 0]
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from engine import run
-from engine.estimate import AUTO_SECONDS, Estimate, RunShape, estimate
+from engine.estimate import AUTO_SECONDS, SMALLEST_AUTO, Estimate, RunShape, estimate
 from engine.job import AUTO_SIZE, Job, JobError, Region
 from engine.memory import Memory
 from engine.methods import METHODS
@@ -32,7 +32,7 @@ def test_the_automatic_size_takes_about_five_minutes() -> None:
     areas = []
     for speed in (1e-7, 1e-6, 6e-6, 5e-5):
         found = plan(Job(size=AUTO_SIZE), speed=speed)
-        assert found.seconds <= AUTO_SECONDS or found.area == 62_500  # the smallest there is
+        assert found.seconds <= AUTO_SECONDS or found.area == SMALLEST_AUTO
         larger = plan(Job(size=2 * found.area or 1), speed=speed) if found.area else found
         assert found.area == 0 or larger.seconds > AUTO_SECONDS / 2
         areas.append(found.size[0] * found.size[1])
