@@ -95,7 +95,6 @@ def measure_run(
         "report": 1,
         "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "method": result.method,
-        "optimizer": METHODS[result.method].optimizer_for(job),
         "content_size": list(content.rgb.shape[:2]),
         "regions": _regions(job, regions, content, painted),
         "guidance": in_numbers(rows),

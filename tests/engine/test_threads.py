@@ -104,8 +104,11 @@ def blas_threads() -> set[int]:
 
 def test_blas_has_one_thread_inside_of_overlapping_blocks_and_its_own_again_afterwards() -> None:
     script = """
+import os
 from concurrent.futures import ThreadPoolExecutor
 import threading
+if hasattr(os, "sched_setaffinity"):  # where tests run in parallel, each has one processor
+    os.sched_setaffinity(0, range(os.cpu_count()))
 import numpy, scipy.linalg
 from threadpoolctl import threadpool_info
 from engine.threads import single_threaded_blas

@@ -82,7 +82,16 @@ def test_a_run_from_hello_to_the_end(start, run_folder):
     assert (painted[-1]["step"], painted[-1]["steps"]) == (3, 3)
     assert [each["step"] for each in painted] == sorted(each["step"] for each in painted)
     assert painted[-1]["loss"] < painted[1]["loss"]
-    assert set(kinds) <= {"hello", "device", "method", "progress", "preview", "notice", "done"}
+    assert set(kinds) <= {
+        "hello",
+        "device",
+        "method",
+        "estimate",
+        "progress",
+        "preview",
+        "notice",
+        "done",
+    }
     done = events[-1]
     assert done["files"] == ["result.npy"]
     assert done["steps"] == 3

@@ -164,7 +164,7 @@ def test_what_a_run_was_and_what_it_took(home: Path, wide: Path) -> None:
     # One style on all of it: there is no border to measure at.
     assert metrics(numbers, 1).keys() == {"region_style_loss"}
     assert numbers["regions"][0]["mask"] == "hard"
-    assert "There is no border" in numbers["regions"][0]["notes"][0]
+    assert "no border" in numbers["regions"][0]["notes"][0]
 
 
 def test_two_regions_and_a_soft_mask(home: Path, wide: Path) -> None:
