@@ -47,6 +47,7 @@ HELP = (
 HELP_PAGE = gimp_run.HERE / "help" / "en" / "index.html"
 
 SIZES = (
+    (job.AUTO_SIZE, "As large as about 5 minutes allow"),
     (90_000, "Sketch"),
     (250_000, "Standard"),
     (600_000, "Fine"),
@@ -313,7 +314,9 @@ class Dialog:
         full = self._small.full_size
         area = full[0] * full[1]
         for size, name in SIZES:
-            if size == 0 or size < area:
+            if size == job.AUTO_SIZE:
+                self._sizes.append(str(size), name)
+            elif size == 0 or size < area:
                 self._sizes.append(str(size), f"{name}: {_sides(size or area, full)}")
         self._sizes.connect("changed", self._size_chosen)
         return self._row(labels.marked(described), self._sizes)

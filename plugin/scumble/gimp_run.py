@@ -258,8 +258,8 @@ def fraction(event: dict[str, Any]) -> float:
     if event.get("stage") != "paint":
         return 0.0 if event.get("stage") != "write" else 1.0
     scales = max(int(event.get("scales") or 1), 1)
-    # Each scale has four times the pixels of the one before.
-    sizes = [4.0**number for number in range(scales)]
+    # Each scale has four times the pixels of the one before, and about half of its steps.
+    sizes = [2.0**number for number in range(scales)]
     scale = min(max(int(event.get("scale") or 1), 1), scales)
     return (sum(sizes[: scale - 1]) + done * sizes[scale - 1]) / sum(sizes)
 

@@ -150,6 +150,10 @@ class ProgressWindow(Gtk.Dialog):
         elif kind == "device":
             threads = event.get("threads")
             self._show_detail("device", f"{event.get('device')}, {threads} threads")
+        elif kind == "estimate":
+            size = f"{event.get('width')} × {event.get('height')} pixels"
+            self._show_detail("size", f"Painted at {size}")
+            self._figures.set_text(f"About {duration(float(event.get('seconds') or 0.0))} in all")
         elif kind == "method":
             asked = self._run.request.options["method"]
             self._show_detail("blend", labels.blend(asked, str(event.get("method"))))
