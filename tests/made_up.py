@@ -141,7 +141,7 @@ def make(folder: Path) -> MadeUp:
     shutil.copy(CHECKOUT / "install.py", made_up.checkout)
     shutil.copytree(CHECKOUT / "plugin", made_up.checkout / "plugin")
     shutil.copytree(CHECKOUT / "engine" / "setup", made_up.checkout / "engine" / "setup")
-    for name in ("__init__.py", "paths.py", "job.py", "methods.py"):
+    for name in ("__init__.py", "paths.py", "job.py", "messages.py", "methods.py"):
         shutil.copy(CHECKOUT / "engine" / name, made_up.checkout / "engine")
     # All of the project's own, but for the tests' packages: only one of them is made up.
     pyproject = (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")

@@ -97,7 +97,7 @@ def test_files_by_path_and_by_uri(sources, available, tmp_path):
         ({"style": "layer:Night", "mask": "alpha:Night"}, "“Night” has no alpha channel"),
         ({"style": "layer:Night", "mask": "channel:Land"}, "no channel called “Land”"),
         ({"style": "layer:Night", "strength": 2}, "'strength' is unknown; a region has style"),
-        ({"style": "layer:Night", "style_size": 9}, "regions[1].style_size: 9.0 is out of range"),
+        ({"style": "layer:Night", "style_size": 9}, "regions[1].style_size: 9 is out of range"),
         ({"style": 5}, "regions[1].style: 5 is not a text"),
         ("layer:Night", "an object with fields such as 'style'"),
     ],
