@@ -111,7 +111,7 @@ class Card:
 
 @dataclass(frozen=True)
 class ScaleResources:
-    """What one scale is painted with.
+    """The means with which one scale is painted.
 
     Attributes
     ----------

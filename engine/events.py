@@ -45,7 +45,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Estimated:
-    """What a run will take, before it starts to paint.
+    """Size, time and memory of a run, before it starts to paint.
 
     Attributes
     ----------

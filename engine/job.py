@@ -490,7 +490,7 @@ def check_value(described: dataclasses.Field, value: Any, where: str = "") -> An
     described : dataclasses.Field
         A field of `Job` or `Region`.
     value : any
-        What was given.
+        The value that was given.
     where : str
         What the message puts before the field's name.
 

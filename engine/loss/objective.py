@@ -179,5 +179,5 @@ OBJECTIVES: dict[str, Callable[[ScaleInputs, MakeEvaluator], list[Objective]]] =
     "each region": _each_region,
     "masked gradients": _masked_gradients,
 }
-"""What is minimized or followed; the names are those of `methods.Method.objective`. Each makes one
-objective for every picture that the method paints."""
+"""Everything that can be minimized or followed; the names are those of `methods.Method.objective`.
+Each makes one objective for every picture that the method paints."""

@@ -27,7 +27,7 @@ BASE_RATIO = 0.05
 
 @dataclass(frozen=True)
 class Targets:
-    """What the terms of one scale aim at.
+    """The features and Gram matrices that the terms of one scale aim at.
 
     Attributes
     ----------

@@ -21,11 +21,11 @@ from models.graphs import state_for, value_type
 from models.vgg16 import CHANNELS, deepest, layer_size, receptive_field
 
 ARENA_BYTES = {"average": 1200, "max": 1500}
-"""What onnxruntime takes per pixel of a tile for values that live within one run, by pooling;
+"""Bytes that onnxruntime takes per pixel of a tile for values that live within one run, by pooling;
 measured from 512x512 to 1024x1024."""
 
 FEATURE_BYTES = 1500
-"""What features without gradients take per pixel of a tile; measured."""
+"""Bytes that features without gradients take per pixel of a tile; measured."""
 
 FORWARD_SHARE = 0.4
 """The part of an evaluation's time that its forward pass takes; measured at 512x512."""
@@ -175,7 +175,7 @@ class Tiling:
 
     @property
     def whole(self) -> bool:
-        """Whether the picture is one tile."""
+        """Return whether the picture is one tile."""
         return len(self.tiles) == 1
 
     @property

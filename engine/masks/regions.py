@@ -12,7 +12,7 @@ from engine.pictures.picture import read_mask, read_picture
 from engine.sizes import planar, resized_mask
 
 _ROUNDING = 1e-6
-"""What masks that add up to 1 may leave as float32; 16-bit masks have steps of 1.5e-5."""
+"""The most that masks that add up to 1 leave as float32; 16-bit masks have steps of 1.5e-5."""
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def decode(path: Path, *, managed: bool = True) -> tuple[np.ndarray, list[str]]:
     values : numpy.ndarray
         float32, shape (height, width, channels), 0..1; the last of two or four channels is alpha.
     notes : list of str
-        What was lost or assumed, a sentence each, to follow the name of the file.
+        Sentences about what was lost or assumed, to follow the name of the file.
 
     Raises
     ------

@@ -41,7 +41,7 @@ class Picture:
     alpha : numpy.ndarray or None
         float32, shape (height, width), 0..1; None where the file has no transparency.
     notes : tuple of str
-        What was lost or assumed in reading it, a sentence each, to follow the name of the file.
+        Sentences about what was lost or assumed in reading it, to follow the name of the file.
     """
 
     rgb: np.ndarray
