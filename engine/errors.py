@@ -19,6 +19,7 @@ from engine import __version__
 from engine.job import JobError
 from engine.messages import UserError, one_line, printable
 from engine.paths import home
+from models.errors import WeightsError
 
 CODES = ("job", "picture", "weights", "memory", "disk", "internal")
 LOG_BYTES = 1_000_000
@@ -29,10 +30,6 @@ _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 class PictureError(UserError):
     """A file that cannot be read or written; the message is one sentence for the user."""
-
-
-class WeightsError(UserError):
-    """Weights that are missing or wrong; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,9 @@ def describe(error: BaseException) -> Failure:
         return Failure("job", f"The optimization diverged: {text}.", hint)
     cause = error if isinstance(error, OSError) else error.__cause__
     if isinstance(cause, OSError) and cause.errno in _FULL_DISK:
-        message = text if isinstance(error, UserError) else f"The disk is full: {text}."
+        message = (
+            text if isinstance(error, (UserError, WeightsError)) else f"The disk is full: {text}."
+        )
         return Failure("disk", message, "Make room on the disk, or write somewhere else.")
     if isinstance(error, PictureError):
         return Failure("picture", text)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.errors import WeightsError
+from models.errors import WeightsError
 from models.vgg16 import CONVOLUTIONS, LAYERS
 
 

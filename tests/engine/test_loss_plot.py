@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from engine.errors import PictureError
 from engine.loss.terms import CONTENT, SMOOTHING, Part
 from engine.loss_plot import DPI, HEIGHT, WIDTH, in_font, loss_curves, parts_of
 from engine.scales import Curve
@@ -160,8 +161,9 @@ sys.exit()
 
 
 def test_a_disk_that_is_full_is_an_error_of_the_system(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="No such file"):
+    with pytest.raises(PictureError, match=r"curves\.png cannot be written") as caught:
         loss_curves(tmp_path / "nowhere" / "curves.png", [curve(2)], ["a"])
+    assert isinstance(caught.value.__cause__, OSError)
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ def test_cancelled_within_the_report(start: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name, words",
-    [("mine", "letter.txt"), ("inside", "the whole path")],  # the run folder will be deleted
+    [("mine", "letter.txt"), ("inside", "an absolute path")],  # the run folder will be deleted
 )
 def test_the_worker_refuses_a_folder_before_it_paints(
     start: Any, tmp_path: Path, name: str, words: str
