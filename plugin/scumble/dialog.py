@@ -106,10 +106,11 @@ def _paint(request: gimp_run.Request, small: thumbnails.Thumbnails) -> list[Gimp
             run.engine.close()
     finally:
         window.destroy()
-    for note in delivery.notes:
-        Gimp.message(sources.valid_unicode(note))
+    # First the display: GIMP 3.0 shows no message if the last image was closed meanwhile.
     if delivery.saved is not None:
         Gimp.Display.new(delivery.saved)
+    for note in delivery.notes:
+        Gimp.message(sources.valid_unicode(note))
     Gimp.progress_end()
     return delivery.layers
 
