@@ -294,8 +294,8 @@ def _locked_without_space(home: Path, log: Callable[[str], None]) -> Iterator[No
 def uninstall(home: Path, log: Callable[[str], None]) -> str:
     """Remove what the installer made in a data folder, and nothing else.
 
-    Nothing is written, so that a full disk is no obstacle. The record goes last, so that an
-    interrupted removal can be repeated.
+    Nothing is written, so that a full disk is no obstacle. Only the lock goes after the record, so
+    that an interrupted removal can be repeated.
 
     Returns
     -------
@@ -322,9 +322,10 @@ def uninstall(home: Path, log: Callable[[str], None]) -> str:
                 remove_own_folder(home / name, mark)
                 removed.append(name)
         removed += _remove_listed(home, record.get(MADE) or _made_by_0_1_0(home))
+        (home / MARKER).unlink()
+        # The lock goes after the record: from then on another run of install.py may begin.
         if os.name != "nt":  # where an open file cannot be removed
             _remove_lock(home)
-        (home / MARKER).unlink()
     if os.name == "nt":
         _remove_lock(home)
     left = sorted(path.name for path in home.iterdir())
