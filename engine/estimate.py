@@ -22,7 +22,7 @@ from models.vgg16 import CHANNELS, receptive_field
 if TYPE_CHECKING:
     from engine.methods import Method
 
-BASE_BYTES = 480_000_000
+BASE_BYTES = 320_000_000
 """Python, the libraries, the network's weights and their transformed kernels."""
 
 CONTENT_BYTES = 28
@@ -31,7 +31,7 @@ CONTENT_BYTES = 28
 MASK_BYTES = 4
 """Per pixel and mask, at the content's own size and again at the working size."""
 
-FINISHING_BYTES = 64
+FINISHING_BYTES = 36
 """Per pixel of the content's own size, while the result is enlarged, put together and written."""
 
 STYLE_BYTES = 16
