@@ -72,7 +72,7 @@ def check_wrong_regions() -> None:
 
     with_regions("this is not JSON", text="waves")
     with_regions("'color' is unknown; a region has style, mask", regions=[{"color": 1}])
-    with_regions("regions[1].weight: -1.0 is out of range", regions=[kit.region(weight=-1)])
+    with_regions("regions[1].weight: -1 is out of range", regions=[kit.region(weight=-1)])
     with_regions("nothing is selected", regions=[kit.region(mask="selection")])
     with_regions("there is no channel called “Sky”", regions=[kit.region(mask="channel:Sky")])
     with_regions("there is no layer called “Wave”", regions=[kit.region("layer:Wave")])
