@@ -121,6 +121,7 @@ def is_out_of_memory(text: str) -> bool:
         "bad allocation",
         "bad_alloc",
         "out of memory",
+        "can't start new thread",
         "failed to map segment",
         "cannot allocate memory",
     )
