@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 MEAN_BGR = (103.939, 116.779, 123.68)
-"""What the network expects to be subtracted from blue, green and red (0..255)."""
+"""Means that the network expects to be subtracted from blue, green and red (0..255)."""
 
 _CHANNELS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 

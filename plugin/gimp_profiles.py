@@ -25,7 +25,7 @@ NEW, OLD = ".scumble-new", ".scumble-old"
 
 SOURCE = Path(__file__).resolve().parent / NAME
 FLATPAK = "org.gimp.GIMP"
-"""What GIMP is called in Flatpak; others begin with it, such as org.gimp.GIMP.Nightly."""
+"""Name of GIMP in Flatpak; others begin with it, such as org.gimp.GIMP.Nightly."""
 
 VERSION = re.compile(r"3\.\d+")
 

@@ -14,7 +14,7 @@ SOFT_SHARE = 0.05
 """A mask with at least this share of soft pixels is measured as a ramp; else it has a border."""
 
 COVERED = 0.95
-"""Where the masks add up to more than this, nothing is left of the content."""
+"""Sum of the masks above which nothing is left of the content."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 PACKAGES = ("numpy", "scipy", "pillow", "protobuf", "matplotlib", *DISTRIBUTIONS)
 
 ELSEWHERE = 0.05
-"""Where another region's mask is above this, what it paints is no leak of this one."""
+"""Value of another region's mask above which its paint is no leak of this one."""
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def python_path(home: Path) -> Path:
 
 
 def in_use(home: Path, environment: Path) -> bool:
-    """Whether an environment stands on the copy in a data folder."""
+    """Return whether an environment stands on the copy in a data folder."""
     return environment_base(environment) == python_path(home).parent
 
 
@@ -287,6 +287,6 @@ def _output(command: list[str], *, strict: bool = True) -> str:
 
 
 def inside(path: Path, folder: Path) -> bool:
-    """Whether a path is a folder or lies in it, all links followed."""
+    """Return whether a path is a folder or lies in it, all links followed."""
     real = Path(os.path.realpath(folder))
     return real in (Path(os.path.realpath(path)), *Path(os.path.realpath(path)).parents)

@@ -189,7 +189,7 @@ def rgb_or_gray(image: Gimp.Image) -> Gimp.ImageBaseType:
 
 
 def is_translucent(layer: Gimp.Layer) -> bool:
-    """Whether a layer lets something through: by its mode, its opacity, or soft alpha or mask."""
+    """Say if a layer lets something through: by mode, opacity, soft alpha or soft mask."""
     if layer.get_mode() not in OPAQUE_MODES or layer.get_opacity() < 100.0:
         return True
     drawables = [(layer, "A u8")] if layer.has_alpha() else []
