@@ -7,14 +7,15 @@ import os
 import secrets
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 from engine import __version__
 from engine.errors import PictureError
-from engine.files import why_not_readable, why_not_writable, write_file
-from engine.job import INPUT_KINDS, Job, JobError
+from engine.files import checksum, why_not_readable, why_not_writable, write_file
+from engine.job import AUTO_SIZE, INPUT_KINDS, Job, JobError
 from engine.jobfile import job_from_dict, load_job, paths_of, with_paths
 from engine.leftovers import remove_parts
 from engine.messages import shown_name
@@ -33,6 +34,16 @@ PICTURE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
 def inputs(job: Job) -> tuple[str, ...]:
     """Return the files that the job reads."""
     return paths_of(job, INPUT_KINDS)
+
+
+def input_sums(job: Job) -> dict[str, str]:
+    """Return the SHA-256 of each file that the job reads; none where the output cannot carry them.
+
+    An empty text stands for a file that cannot be read.
+    """
+    if Path(job.output).suffix.lower() not in PICTURE_EXTENSIONS:
+        return {}
+    return {path: checksum(path) for path in inputs(job)}
 
 
 def outputs(job: Job) -> tuple[Path, ...]:
@@ -201,6 +212,8 @@ def settings(job: Job, result: Result) -> dict[str, Any]:
     return {
         "scumble": __version__,
         "job": replace(kept, size=result.area).to_dict(),
+        "automatic_size": job.size == AUTO_SIZE,
+        "inputs": {relative(path): sum_ for path, sum_ in result.inputs.items()},
         "method": result.method,
         "optimizer": result.optimizer,
         "seed": job.seed,
@@ -244,12 +257,61 @@ def write(job: Job, result: Result) -> tuple[tuple[Path, ...], tuple[str, ...]]:
             if file != files[0]:
                 message = f"The result is in {shown_name(files[0])}, but {error}"
                 raise PictureError(message) from error.__cause__
-            saved = _rescue(job, result, described)
-            message = str(error)
-            if saved:
-                message += f" The result was saved as {shown_name(saved)} instead."
-            raise PictureError(message) from error.__cause__
+            raise _rescued(
+                error, job, lambda place: write_picture(place, result.picture, described)
+            ) from error.__cause__
     return files, tuple(notices)
+
+
+def encode(job: Job, result: Result) -> tuple[tuple[bytes, ...], tuple[str, ...]]:
+    """Return the contents of the files of `outputs`, for `write_encoded`.
+
+    Returns
+    -------
+    contents : tuple of bytes
+        The result first.
+    notices : tuple of str
+        What the format could not keep, a sentence each.
+
+    Raises
+    ------
+    PictureError
+        If the format cannot hold a picture.
+    """
+    from engine.pictures.picture import encode_picture
+
+    described = settings(job, result)
+    contents: list[bytes] = []
+    notices: dict[str, None] = {}
+    for file, picture in zip(outputs(job), (result.picture, *result.uncut)):
+        data, notes = encode_picture(file, picture, described)
+        contents.append(data)
+        notices.update(dict.fromkeys(notes))
+    return tuple(contents), tuple(notices)
+
+
+def write_encoded(job: Job, contents: Sequence[bytes]) -> tuple[str, ...]:
+    """Write the contents that `encode` returned, each file whole or not at all.
+
+    Returns
+    -------
+    tuple of str
+        What could not be kept of the files that were there, a sentence each.
+
+    Raises
+    ------
+    PictureError
+        If a file cannot be written; the message says where the result was saved instead.
+    """
+    notices: list[str] = []
+    for file, data in zip(outputs(job), contents):
+        try:
+            notices += write_file(file, data)
+        except PictureError as error:
+            raise _rescued(
+                error, job, lambda place: write_file(place, contents[0]), Path(job.output).suffix
+            ) from error.__cause__
+    return tuple(notices)
 
 
 def write_masks(job: Job, result: Result) -> tuple[Path | None, ...]:
@@ -322,21 +384,27 @@ def _save(file: Path, array: np.ndarray) -> None:
     write_file(file, buffer.getvalue(), durable=False)
 
 
-def _rescue(job: Job, result: Result, described: dict[str, Any]) -> Path | None:
-    """Save a result that cannot be written to its place; it may have taken hours."""
-    from engine.pictures.picture import write_picture
+def _rescued(
+    error: PictureError, job: Job, save: Callable[[Path], object], extension: str = ".png"
+) -> PictureError:
+    """Save a result that cannot be written to its place; it may have taken hours.
 
+    Returns
+    -------
+    PictureError
+        The error that was met, with the place of the result.
+    """
     when = time.strftime("%Y%m%d-%H%M%S")
     # Random, so that nothing is replaced and nobody can prepare a link of that name.
-    name = f"{Path(job.output).stem[:80]}-{when}-{secrets.token_hex(3)}.png"
+    name = f"{Path(job.output).stem[:80]}-{when}-{secrets.token_hex(3)}{extension}"
     for private in (_rescue_folder, lambda: Path(tempfile.mkdtemp(prefix="scumble-rescued-"))):
         try:
             file = private() / name
-            write_picture(file, result.picture, described)
+            save(file)
         except (OSError, PictureError):
             continue  # the next folder; if both fail, the first error is reported
-        return file
-    return None
+        return PictureError(f"{error} The result was saved as {shown_name(file)} instead.")
+    return error
 
 
 def _rescue_folder() -> Path:

@@ -14,12 +14,13 @@ from engine import speed
 from engine.card_lbfgs import CardLbfgs
 from engine.estimate import FREE_SHARE, Card, Estimate, RunShape, estimate
 from engine.events import Device, MethodChosen, Notice, OnEvent, Preview, Progress
-from engine.job import Job, check
+from engine.job import AUTO_SIZE, Job, check
 from engine.masks.regions import LoadedRegion, load_regions, protect_mask
 from engine.masks.softness import survey
 from engine.memory import memory, resident
 from engine.methods import METHODS, Method, choose_method
-from engine.network import Network, open_network
+from engine.network import Network
+from engine.output_files import input_sums
 from engine.pictures.colors import apply_color_mode, restore_chroma
 from engine.pictures.compositing import COMPOSITES, uncut
 from engine.pictures.picture import Picture, read_picture
@@ -27,6 +28,7 @@ from engine.scales import Curve, ScaleLoop
 from engine.schedule import COARSEST_AREA, plan_scales
 from engine.sizes import interleaved, planar, resized, resized_mask, working_size
 from engine.threads import single_threaded_blas, thread_notice
+from engine.warm import Warm
 
 if TYPE_CHECKING:
     import threading
@@ -74,6 +76,8 @@ class Result:
     stages : dict of str to float
         Seconds of 'reading' the files, opening the 'model', looking at the 'styles' and the
         content, 'painting', and 'finishing' at the content's own size.
+    inputs : dict of str to str
+        The SHA-256 sums of the files that were read.
     """
 
     picture: Picture
@@ -94,6 +98,7 @@ class Result:
     area: int
     optimizer: str
     stages: dict[str, float]
+    inputs: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,14 @@ class Prepared:
     opened: float
 
 
-def prepare(job: Job, on_event: OnEvent, method: Method | None = None) -> Prepared:
+def prepare(
+    job: Job,
+    on_event: OnEvent,
+    method: Method | None = None,
+    *,
+    warm: Warm | None = None,
+    area: int | None = None,
+) -> Prepared:
     """Read the files of a job, open the network, and plan the run.
 
     Parameters
@@ -135,6 +147,8 @@ def prepare(job: Job, on_event: OnEvent, method: Method | None = None) -> Prepar
         Is called with events; the last ones say the method, what the run will take, and notices.
     method : Method, optional
         A method to try, in place of the one that the job names.
+    warm, area
+        As for `stylize`.
 
     Raises
     ------
@@ -142,17 +156,19 @@ def prepare(job: Job, on_event: OnEvent, method: Method | None = None) -> Prepar
         As `stylize` does.
     """
     check(job)
+    warm = warm or Warm()
+    warm.begin(job)
     on_event(Progress("model", 0, 1))
     content = read_picture(job.content)
     height, width = content.rgb.shape[:2]
     for note in content.notes:
         on_event(Notice(f"{job.content}: {note}"))
-    regions, notes = load_regions(job, (height, width))
+    regions, notes = load_regions(job, (height, width), warm.style)
     for note in notes:
         on_event(Notice(note))
     protect = protect_mask(job, (height, width))
     read = time.perf_counter()
-    network = open_network(job)
+    network = warm.network(job)
     for text in (network.notice, thread_notice(job.threads)):
         if text:
             on_event(Notice(text))
@@ -170,9 +186,10 @@ def prepare(job: Job, on_event: OnEvent, method: Method | None = None) -> Prepar
     card = None
     if network.losses == "card":
         card = Card(network.entry.free_memory(), partial(CardLbfgs, network))
-    estimated = estimate(
-        job, method, shape, memory_budget(job), machine_speed(job, shape, network), card
-    )
+    if area is None or job.size != AUTO_SIZE:
+        area = job.size
+    known = machine_speed(job, shape, network)
+    estimated = estimate(replace(job, size=area), method, shape, memory_budget(job), known, card)
     job = replace(job, method=method.name, size=estimated.area)
     on_event(MethodChosen(method.name))
     on_event(estimated.event)
@@ -196,6 +213,8 @@ def stylize(
     *,
     method: Method | None = None,
     previews: bool = True,
+    warm: Warm | None = None,
+    area: int | None = None,
 ) -> Result:
     """Paint a picture.
 
@@ -210,6 +229,10 @@ def stylize(
         A method to try, in place of the one that the job names.
     previews : bool
         Whether the events have previews, which take time.
+    warm : Warm, optional
+        What earlier runs in this process have left to be used again.
+    area : int, optional
+        The size, in pixels, that was chosen for a job with an automatic size.
 
     Raises
     ------
@@ -233,7 +256,8 @@ def stylize(
             notices.append(event.text)
         on_event(event)
 
-    prepared = prepare(job, tell, method)
+    sums = input_sums(job)
+    prepared = prepare(job, tell, method, warm=warm, area=area)
     job, method, network = prepared.job, prepared.method, prepared.network
     regions, protect, estimated = prepared.regions, prepared.protect, prepared.estimated
     whole, alpha = planar(prepared.content.rgb), prepared.content.alpha
@@ -264,6 +288,7 @@ def stylize(
         protect,
         style_memory=memory_budget(job) / 2,
         previews=previews,
+        cache=warm.grams if warm else None,
     )
     pictures = loop.paint()
     painted = time.perf_counter()
@@ -307,6 +332,7 @@ def stylize(
             "painting": minimizing,
             "finishing": ended - painted,
         },
+        inputs=sums,
     )
 
 

@@ -15,7 +15,7 @@ from engine.job import Job
 from engine.loss.blocks import BlockedLosses
 from engine.loss.make_terms import ScaleInputs, layers_of
 from engine.loss.objective import OBJECTIVES, Objective
-from engine.loss.targets import compute_targets
+from engine.loss.targets import GramCache, compute_targets
 from engine.loss.terms import Part
 from engine.loss.tiles import evaluator_maker
 from engine.masks.regions import LoadedRegion
@@ -117,6 +117,8 @@ class ScaleLoop:
         Bytes that looking at a style picture may take; a larger one is cut into tiles.
     previews : bool
         Whether the events have previews, which take time.
+    cache : GramCache, optional
+        Of earlier runs with this network.
 
     Attributes
     ----------
@@ -146,6 +148,7 @@ class ScaleLoop:
         protect: np.ndarray | None = None,
         style_memory: float = math.inf,
         previews: bool = True,
+        cache: GramCache | None = None,
     ) -> None:
         self._job = job
         self._method = method
@@ -158,6 +161,7 @@ class ScaleLoop:
         self._protect = protect
         self._style_memory = style_memory
         self._previews = previews
+        self._cache = cache
         self.loss = 0.0
         self.steps = 0
         self.evaluations = 0
@@ -258,6 +262,7 @@ class ScaleLoop:
             tiling=resources.evaluation.tiling,
             keeps_content=resources.keeps_content,
             style_memory=self._style_memory,
+            cache=self._cache,
         )
         self._on_event(Progress("style", styles, styles, number, scales))
         return ScaleInputs(

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Callable
 from engine import __version__, output_files
 from engine.errors import PictureError
 from engine.events import Device, Event, Notice
+from engine.files import checksum
 from engine.gallery.figures import Panel, figures, with_own
 from engine.gallery.gallery_page import write_page
 from engine.gallery.inputs import FOLDER as INPUTS
-from engine.gallery.inputs import Inputs, PanelFiles, checksum
+from engine.gallery.inputs import Inputs, PanelFiles
 from engine.gallery.metric_rows import measured
 from engine.gallery.request import GalleryRequest
 from engine.gallery.tasks import (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
 from dataclasses import dataclass, field
@@ -168,14 +167,6 @@ def sigmoid(height: int, width: int) -> np.ndarray:
     """Return a mask, shape (height, width), that rises from 0 on the left to 1 on the right."""
     across = (np.arange(width) + 0.5) / width - 0.5
     return np.tile(expit(across / SIGMOID_WIDTH).astype(np.float32), (height, 1))
-
-
-def checksum(file: Path) -> str:
-    """Return a file's SHA-256; empty if there is none."""
-    try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
-    except FileNotFoundError:
-        return ""
 
 
 def _size(picture: Picture) -> tuple[int, int]:

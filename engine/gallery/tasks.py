@@ -9,9 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from engine.files import write_file
+from engine.files import checksum, write_file
 from engine.gallery.figures import RAMP, REGION, Panel, Variant
-from engine.gallery.inputs import PanelFiles, checksum
+from engine.gallery.inputs import PanelFiles
 from engine.gallery.request import GalleryRequest
 from engine.job import REST, Job, Region
 from engine.jobfile import with_paths

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 
@@ -47,6 +47,38 @@ class Targets:
     protect: dict[str, np.ndarray] = field(default_factory=dict)
 
 
+class GramCache:
+    """Gram matrices of style pictures, for runs that share the pictures' arrays."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple, tuple[tuple[np.ndarray, ...], Any]] = {}
+
+    def take(self, arrays: tuple[np.ndarray, ...], key: tuple, compute: Callable[[], Any]) -> Any:
+        """Return what `compute` gives; the next time, the same again.
+
+        Parameters
+        ----------
+        arrays : tuple of ndarray
+            What the value is made from; they are told apart by identity and must not change.
+        key : tuple
+            What else it depends on.
+        compute : callable
+        """
+        full = (*map(id, arrays), *key)
+        if full not in self._entries:
+            self._entries[full] = (arrays, compute())  # the arrays too, so that no id is used again
+        return self._entries[full][1]
+
+    def keep(self, arrays: Iterable[np.ndarray]) -> None:
+        """Forget everything that is made from other arrays."""
+        known = {id(array) for array in arrays}
+        self._entries = {
+            key: entry
+            for key, entry in self._entries.items()
+            if known.issuperset(map(id, entry[0]))
+        }
+
+
 def compute_targets(
     job: Job,
     network: Network,
@@ -59,6 +91,7 @@ def compute_targets(
     tiling: Tiling | None = None,
     keeps_content: bool = True,
     style_memory: float = math.inf,
+    cache: GramCache | None = None,
 ) -> Targets:
     """Compute the targets of one scale from the content and the styles.
 
@@ -81,7 +114,10 @@ def compute_targets(
         Whether the content's features are computed here; else the evaluator does it, tile by tile.
     style_memory : float
         Bytes that looking at a style picture may take; a larger one is cut into tiles.
+    cache : GramCache, optional
+        Of earlier runs with this network.
     """
+    cache = cache or GramCache()
     content_layers, style_layers = layers_of(job)
     contents: dict[str, tuple[np.ndarray | None, float]] = {}
     if content_layers:
@@ -99,7 +135,7 @@ def compute_targets(
     for index, region in enumerate(regions):
         on_style(index)
         grams.append(
-            _style_grams(job, network, region, area, style_layers, on_notice, style_memory)
+            _style_grams(job, network, region, area, style_layers, on_notice, style_memory, cache)
         )
     return Targets(contents, grams, _protect_factors(job, protect))
 
@@ -123,24 +159,34 @@ def _style_grams(
     layers: tuple[str, ...],
     on_notice: Callable[[str], None],
     style_memory: float,
+    cache: GramCache,
 ) -> dict[str, np.ndarray]:
     if not layers:
         return {}
     size = style_size(region.style, area, region.style_size)
-    mask = resized_mask(region.style_mask, size)
     kind = "receptive" if job.propagation == "auto" else job.propagation
-    guidance = propagate(mask, layers, kind)
-    covered = {}
-    for layer in layers:
-        values = guidance[layer].ravel()
-        if values.sum(dtype=np.float64) < MIN_COVERED_POSITIONS:
-            on_notice(
-                f"Region {region.name}: nothing of the style mask is left at {layer}, "
-                "which is skipped."
-            )
-            continue
-        covered[layer] = values
-    if not covered:
-        return {}
-    tiling = choose_feature_tiling(size, tuple(covered), style_memory)
-    return style_grams(network, tiling, resized(region.style, size), covered)
+    tiling = choose_feature_tiling(size, layers, style_memory)
+
+    def compute() -> tuple[dict[str, np.ndarray], list[str]]:
+        guidance = propagate(resized_mask(region.style_mask, size), layers, kind)
+        covered, skipped = {}, []
+        for layer in layers:
+            values = guidance[layer].ravel()
+            if values.sum(dtype=np.float64) < MIN_COVERED_POSITIONS:
+                skipped.append(layer)
+            else:
+                covered[layer] = values
+        if not covered:
+            return {}, skipped
+        # Without the deepest layer a tile may have less margin.
+        cut = choose_feature_tiling(size, tuple(covered), style_memory)
+        return style_grams(network, cut, resized(region.style, size), covered), skipped
+
+    grams, skipped = cache.take(
+        (region.style, region.style_mask), (size, kind, layers, tiling.tile), compute
+    )
+    for layer in skipped:
+        on_notice(
+            f"Region {region.name}: nothing of the style mask is left at {layer}, which is skipped."
+        )
+    return grams

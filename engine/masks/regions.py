@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Callable
 
 import numpy as np
 
-from engine.job import REST, Job, JobError
+from engine.job import REST, Job, JobError, Region
 from engine.pictures.picture import read_mask, read_picture
 from engine.sizes import planar, resized_mask
 
@@ -46,7 +47,45 @@ class LoadedRegion:
         return float(self.mask.mean(dtype=np.float64))
 
 
-def load_regions(job: Job, size: tuple[int, int]) -> tuple[list[LoadedRegion], list[str]]:
+@dataclass(frozen=True)
+class StylePicture:
+    """A style picture as it was read.
+
+    Attributes
+    ----------
+    rgb : ndarray, shape (3, height, width)
+        R, G, B from 0 to 255, float32.
+    mask : ndarray, shape (height, width)
+        Where the style is taken from, from 0 to 1, float32.
+    notes : tuple of str
+        What the user should know of the file.
+    """
+
+    rgb: np.ndarray
+    mask: np.ndarray
+    notes: tuple[str, ...]
+
+
+def read_style(region: Region) -> StylePicture:
+    """Read the style picture of a region, with its mask.
+
+    Raises
+    ------
+    PictureError
+        If a file cannot be read.
+    """
+    style = read_picture(region.style)
+    rgb = planar(style.rgb)
+    # What is transparent in a style picture is not part of the style.
+    mask = np.ones(rgb.shape[1:], np.float32) if style.alpha is None else style.alpha
+    if region.style_mask:
+        mask = mask * _fitted(read_mask(region.style_mask), rgb.shape[1:])
+    return StylePicture(rgb, mask, tuple(f"{region.style}: {note}" for note in style.notes))
+
+
+def load_regions(
+    job: Job, size: tuple[int, int], read: Callable[[Region], StylePicture] = read_style
+) -> tuple[list[LoadedRegion], list[str]]:
     """Read the styles and masks of a job.
 
     Parameters
@@ -54,6 +93,8 @@ def load_regions(job: Job, size: tuple[int, int]) -> tuple[list[LoadedRegion], l
     job : Job
     size : (int, int)
         Height and width of the content.
+    read : callable
+        Returns the style picture of a region.
 
     Returns
     -------
@@ -73,20 +114,17 @@ def load_regions(job: Job, size: tuple[int, int]) -> tuple[list[LoadedRegion], l
     notes: list[str] = []
     for index, (region, mask) in enumerate(zip(job.regions, masks)):
         name = region_name(job, index)
-        style = read_picture(region.style)
-        notes += [f"{region.style}: {note}" for note in style.notes]
-        rgb = planar(style.rgb)
-        # What is transparent in a style picture is not part of the style.
-        style_mask = np.ones(rgb.shape[1:], np.float32) if style.alpha is None else style.alpha
-        if region.style_mask:
-            style_mask = style_mask * _fitted(read_mask(region.style_mask), rgb.shape[1:])
-        if not style_mask.any():
+        style = read(region)
+        notes += style.notes
+        if not style.mask.any():
             message = (
-                f"Region {name}: its style mask leaves 0 of {style_mask.size} pixels of "
+                f"Region {name}: its style mask leaves 0 of {style.mask.size} pixels of "
                 f"{region.style}; paint it white where to take the style from."
             )
             raise JobError(message)
-        regions.append(LoadedRegion(name, rgb, style_mask, mask, region.weight, region.style_size))
+        regions.append(
+            LoadedRegion(name, style.rgb, style.mask, mask, region.weight, region.style_size)
+        )
     return regions, notes
 
 

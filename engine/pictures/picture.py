@@ -129,6 +129,20 @@ def write_picture(
     PictureError
         If the extension is unknown or the file cannot be written; an existing file stays as it is.
     """
+    data, notes = encode_picture(path, picture, settings)
+    return (*notes, *write_file(path, data))
+
+
+def encode_picture(
+    path: str | Path, picture: Picture, settings: dict[str, Any] | None = None
+) -> tuple[bytes, tuple[str, ...]]:
+    """Return what `write_picture` writes, and what the format could not keep.
+
+    Raises
+    ------
+    PictureError
+        If the extension is unknown or the format cannot hold the picture.
+    """
     check_extension(path)
     extension = Path(path).suffix.lower()
     if not np.isfinite(picture.rgb).all():
@@ -144,7 +158,7 @@ def write_picture(
         data = buffer.getvalue()
     else:
         data = _encode(extension, picture, settings, notes)
-    return (*notes, *write_file(path, data))
+    return data, tuple(notes)
 
 
 def check_extension(path: str | Path) -> None:

@@ -1,0 +1,75 @@
+"""Warm starts: the network and the styles, kept from one run to the next in a process."""
+
+from __future__ import annotations
+
+import os
+
+from engine.job import Job, Region
+from engine.loss.targets import GramCache
+from engine.masks.regions import StylePicture, read_style
+from engine.network import Network, open_network
+
+
+class Warm:
+    """The network, style pictures and Gram matrices of the last run, for the next one.
+
+    Results are those of a run that begins with nothing. One run at a time may use it.
+
+    Attributes
+    ----------
+    grams : GramCache
+    """
+
+    def __init__(self) -> None:
+        self.grams = GramCache()
+        self._network: tuple[tuple, Network] | None = None
+        self._styles: dict[tuple, StylePicture] = {}
+
+    def begin(self, job: Job) -> None:
+        """Forget what a job does not use."""
+        wanted = {_style_key(region) for region in job.regions}
+        self._styles = {key: style for key, style in self._styles.items() if key in wanted}
+        self.grams.keep(
+            array for style in self._styles.values() for array in (style.rgb, style.mask)
+        )
+
+    def network(self, job: Job) -> Network:
+        """Return the network that a job asks for.
+
+        Raises
+        ------
+        WeightsError
+            If the weights are missing or broken.
+        """
+        key = (job.pooling, job.device, job.threads)
+        if self._network is None or self._network[0] != key:
+            self._network = None  # whose memory is free before the next one is opened
+            self.grams.keep(())
+            self._network = (key, open_network(job))
+        return self._network[1]
+
+    def style(self, region: Region) -> StylePicture:
+        """Return the style picture of a region.
+
+        Raises
+        ------
+        PictureError
+            If a file cannot be read.
+        """
+        key = _style_key(region)
+        if key not in self._styles:
+            self._styles[key] = read_style(region)
+        return self._styles[key]
+
+
+def _style_key(region: Region) -> tuple:
+    return tuple((path, _version(path)) for path in (region.style, region.style_mask) if path)
+
+
+def _version(path: str) -> tuple[int, int] | None:
+    """Return what changes when a file is written anew; None if there is no file."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_mtime_ns, status.st_size
