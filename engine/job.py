@@ -12,8 +12,10 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.looks import LOOKS
 from engine.messages import UserError, shown, shown_name
 from engine.methods import METHODS
+from engine.paintings.catalog import NAMES
 
 PROPAGATIONS = ("receptive", "inside", "all", "resize", "squared")
 COLORS = ("style", "luminance", "match")
@@ -133,7 +135,12 @@ class Region:
     """One style and the part of the picture that it paints."""
 
     style: str = setting(
-        "", "The style picture.", kind="picture", label="Style", positional="PICTURE"
+        "",
+        "The style: a picture, or the name of a painting that comes along.",
+        kind="picture",
+        words=NAMES,
+        label="Style",
+        positional="PICTURE",
     )
     mask: str = setting(
         "",
@@ -183,6 +190,14 @@ class Job:
     )
     regions: tuple[Region, ...] = setting(
         (), "The styles and where they go.", kind="regions", positional="REGIONS"
+    )
+    look: str = setting(
+        "scumble",
+        "A set of values for the options that are not given: scumble, or paper for those of the "
+        "paper of 2017.",
+        kind="choice",
+        choices=tuple(LOOKS),
+        label="Look",
     )
     method: str = setting(
         "auto",
@@ -281,10 +296,21 @@ class Job:
         label="Scales",
         named={"auto": 0},
     )
+    detail: float = setting(
+        1.0,
+        "Fine texture against large forms of the styles: above 1 the shallow style layers count "
+        "more, below 1 the deep ones.",
+        kind="number",
+        low=0.25,
+        high=4.0,
+        unit="times",
+        label="Detail",
+        log=True,
+    )
     brush_size: float = setting(
         1.0,
-        "Size of the largest strokes, with automatic scales: the first scale has 190,000 pixels at "
-        "1, a quarter of that at 2.",
+        "Size of the strokes. The styles are made larger by it; with automatic scales the first "
+        "scale has 190,000 pixels at 1, a quarter of that at 2.",
         kind="number",
         low=0.25,
         high=4.0,

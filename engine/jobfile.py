@@ -17,6 +17,7 @@ from engine.job import (
     checked_fields,
     with_new_names,
 )
+from engine.looks import filled
 from engine.messages import shown, shown_name
 
 MAX_BYTES = 4_000_000
@@ -71,6 +72,8 @@ def _whole_number(digits: str) -> int:
 def job_from_dict(data: Any) -> Job:
     """Make a checked job from parsed JSON; field names of version 0.1.0 are understood.
 
+    Fields that are not given have the values of the job's look.
+
     Raises
     ------
     JobError
@@ -92,7 +95,8 @@ def job_from_dict(data: Any) -> Job:
             raise JobError(message)
         fields = with_new_names(Region, region)
         made.append(Region(**checked_fields(Region, fields, where + ".")))
-    job = Job(**checked_fields(Job, with_new_names(Job, given), ""), regions=tuple(made))
+    fields = filled(with_new_names(Job, given))
+    job = Job(**checked_fields(Job, fields, ""), regions=tuple(made))
     check(job)
     return job
 

@@ -20,6 +20,7 @@ from engine.jobfile import job_from_dict, load_job, paths_of, with_paths
 from engine.leftovers import remove_parts
 from engine.messages import shown_name
 from engine.methods import METHODS
+from engine.paintings.catalog import near_names
 from engine.paths import home
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def check_files(job: Job) -> None:
     for each in inputs(job):
         refused = why_not_readable(each)
         if refused:
-            raise PictureError(refused)
+            raise PictureError(f"{refused} {_near_names(job, each)}".rstrip())
         for output in outputs(job):
             if os.path.exists(output) and output.samefile(each):
                 name = shown_name(output)
@@ -106,6 +107,12 @@ def check_files(job: Job) -> None:
         message = f"The folder {shown_name(folder)} cannot be written to: {reason}."
         raise PictureError(message) from error
     remove_parts(folder)
+
+
+def _near_names(job: Job, missing: str) -> str:
+    """Return a sentence where a file that is not there could be meant for a painting's name."""
+    styles = [region.style for region in job.regions]
+    return near_names(missing) if missing in styles and not os.path.exists(missing) else ""
 
 
 def load(path: str | Path, output: str = "", folder: str = "") -> Job:

@@ -41,6 +41,19 @@ def style_size(style: np.ndarray, area: float, times: float) -> tuple[int, int]:
     return round(height * factor), round(width * factor)
 
 
+def stroke_size(size: float, brush: float) -> float:
+    """Return how many times as large as usual a style is used, from 1/4 to 4.
+
+    Parameters
+    ----------
+    size : float
+        The region's style size.
+    brush : float
+        The job's brush size.
+    """
+    return min(max(size * brush, 0.25), 4.0)
+
+
 def planar(rgb: np.ndarray) -> np.ndarray:
     """Turn (height, width, 3) into contiguous (3, height, width)."""
     return np.ascontiguousarray(rgb.transpose(2, 0, 1), np.float32)

@@ -21,6 +21,16 @@ PLACE = "engine.json"
 HELP = "help"
 """The folder with the pages that GIMP's help system shows."""
 NEW, OLD = ".scumble-new", ".scumble-old"
+
+CARRIED = (
+    "__init__.py",
+    "looks.py",
+    "messages.py",
+    "methods.py",
+    "paintings/__init__.py",
+    "paintings/catalog.py",
+)
+"""Modules of the engine that the plug-in has copies of; job.py imports them."""
 """Folders beside plug-ins, where GIMP does not search: the copy while it is made or removed."""
 
 SOURCE = Path(__file__).resolve().parent / NAME
@@ -246,10 +256,11 @@ def install(profile: Profile, location: EngineLocation, job: Path, source: Path 
             shutil.copyfile(file, new / file.name)
         shutil.copytree(source / HELP, new / HELP)
         shutil.copyfile(job, new / "job.py")
-        # job.py imports the methods from where they are in the engine.
+        # Where they are in the engine, as job.py imports them.
         (new / "engine").mkdir()
-        for name in ("__init__.py", "messages.py", "methods.py"):
-            shutil.copyfile(job.with_name(name), new / "engine" / name)
+        (new / "engine" / "paintings").mkdir()
+        for name in CARRIED:
+            shutil.copyfile(job.parent / name, new / "engine" / name)
         (new / PLACE).write_text(location.text(), encoding="utf-8")
         # Without the run bit GIMP ignores it silently.
         (new / f"{NAME}.py").chmod(0o755)

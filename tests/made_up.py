@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.setup.weights import PACKAGE_SHA256
+from plugin.gimp_profiles import CARRIED
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -141,8 +142,9 @@ def make(folder: Path) -> MadeUp:
     shutil.copy(CHECKOUT / "install.py", made_up.checkout)
     shutil.copytree(CHECKOUT / "plugin", made_up.checkout / "plugin")
     shutil.copytree(CHECKOUT / "engine" / "setup", made_up.checkout / "engine" / "setup")
-    for name in ("__init__.py", "paths.py", "job.py", "messages.py", "methods.py"):
-        shutil.copy(CHECKOUT / "engine" / name, made_up.checkout / "engine")
+    (made_up.checkout / "engine" / "paintings").mkdir()
+    for name in ("paths.py", "job.py", *CARRIED):
+        shutil.copy(CHECKOUT / "engine" / name, made_up.checkout / "engine" / name)
     # All of the project's own, but for the tests' packages: only one of them is made up.
     pyproject = (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
     pyproject = pyproject.split("[dependency-groups]")[0] + TEST_GROUP

@@ -20,6 +20,7 @@ PAGES = [
     *(CHECKOUT / "docs").rglob("*.md"),
     CHECKOUT / "models" / "CREDITS.md",
     CHECKOUT / "engine" / "gallery" / "pictures" / "SOURCES.md",
+    CHECKOUT / "engine" / "paintings" / "SOURCES.md",
     CHECKOUT / "tests" / "bench" / "pictures" / "SOURCES.md",
 ]
 TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}

@@ -93,6 +93,10 @@ def _run(options: argparse.Namespace) -> int:
         from engine.cli.estimate import estimate_files
 
         return estimate_files(options.jobs, as_json=options.json)
+    if options.command == "styles":
+        from engine.cli.styles import list_styles
+
+        return list_styles(as_json=options.json)
     return _paint(options)
 
 

@@ -16,6 +16,7 @@ from engine.job import Job, JobError
 from engine.masks.softness import SOFT, SOFT_SHARE, is_soft, soft_share
 from engine.metrics.style_distance import POOLING
 from engine.metrics.table import Metric, border_metrics, neutral_metrics, region_style_metric
+from engine.paintings.catalog import style_file
 from engine.paths import model_file
 from engine.pictures.picture import Picture, read_mask, read_picture
 from engine.sizes import planar, resized_mask
@@ -42,8 +43,8 @@ def measure(
         The region, of any size, for the metrics of its border; without it the whole picture is
         the region.
     style : str or Path, optional
-        The region's style picture, for the neutral metrics; with a mask, also for the region style
-        loss.
+        The region's style picture, or a painting's name, for the neutral metrics; with a mask, also
+        for the region style loss.
     as_json : bool
         Whether to print one JSON object in place of the table.
 
@@ -59,7 +60,7 @@ def measure(
     if mask is None and style is None:
         message = "--mask and --style are missing; give one of them, or both."
         raise JobError(message)
-    files = (content, result) if style is None else (content, result, style)
+    files = [content, result, *([] if style is None else [style_file(str(style))])]
     pictures = [read_picture(file) for file in files]
     _check_sizes((content, result), pictures)
     notes = [f"{file}: {each}" for file, picture in zip(files, pictures) for each in picture.notes]

@@ -24,7 +24,9 @@ from engine.job import (
     layers_from_text,
     options,
 )
+from engine.looks import filled
 from engine.messages import one_line
+from engine.paintings.catalog import near_names, style_file
 
 GALLERY_OPTIONS = ("size", "iterations", "seed", "threads", "device")
 """Options of `scumble gallery` that are fields of a job."""
@@ -36,6 +38,7 @@ GALLERY_TEXTS = {
 
 STYLIZE_EXAMPLES = """\
 examples:
+  scumble stylize photo.jpg out.png --style hokusai-wave
   scumble stylize photo.jpg out.png --style waves.jpg
   scumble stylize photo.jpg out.png --style waves.jpg sky.png --style oil.jpg rest
   scumble stylize photo.jpg out.png --style waves.jpg --strength 3 --size full
@@ -130,6 +133,14 @@ def build_parser() -> argparse.ArgumentParser:
         help=f"A folder named {RUN_FOLDER_PREFIX}... with job.json in it.",
     )
 
+    styles = commands.add_parser(
+        "styles",
+        allow_abbrev=False,
+        help="list the paintings that come along",
+        description="Lists the paintings that can be named with --style.",
+    )
+    styles.add_argument("--json", action="store_true", help="Print JSON.")
+
     doctor = commands.add_parser(
         "doctor",
         allow_abbrev=False,
@@ -173,7 +184,7 @@ def job_from_options(given: argparse.Namespace) -> Job:
     if not regions:
         message = "--style is missing; name the style picture."
         raise JobError(message)
-    job = Job(**values, regions=tuple(regions))
+    job = Job(**filled(values), regions=tuple(regions))
     check(job)
     return job
 
@@ -194,7 +205,7 @@ def gallery_request(given: argparse.Namespace) -> GalleryRequest:
             values[name] = _value(
                 described[name], getattr(given, name), option_name(described[name])
             )
-    styles = tuple(given.style or ())
+    styles = tuple(style_file(style) for style in given.style or ())
     if len(styles) > 2:
         message = f"--style: given {len(styles)} times; a gallery takes one or two styles."
         raise JobError(message)
@@ -204,7 +215,8 @@ def gallery_request(given: argparse.Namespace) -> GalleryRequest:
         ("--mask", given.mask),
     ):
         if file is not None and not os.path.exists(file):
-            message = f"{option}: there is no file {file!r}."
+            near = near_names(file) if option == "--style" else ""
+            message = f"{option}: there is no file {file!r}. {near}".rstrip()
             raise JobError(message)
     content = given.content or str(given.folder)
     try:
@@ -296,7 +308,10 @@ def _add_measure(commands: argparse._SubParsersAction) -> None:
     measure.add_argument(
         "result", metavar="RESULT", help="The painted picture, as large as CONTENT."
     )
-    measure.add_argument("--style", metavar="PICTURE", help="The style of the region.")
+    measure.add_argument(
+        "--style", metavar="PICTURE",
+        help="The style of the region: a picture, or the name of a painting that comes along.",
+    )  # fmt: skip
     measure.add_argument(
         "--mask", metavar="MASK",
         help="The region: a gray picture of any size, white inside (default the whole picture).",
@@ -349,7 +364,8 @@ def _add_region_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         action=_Style,
         metavar=("PICTURE", "MASK"),
-        help="A style picture, and a mask for its region: a gray picture of any size, white where "
+        help="A style picture or the name of a painting that comes along (scumble styles), and a "
+        "mask for its region: a gray picture of any size, white where "
         f"the style goes, or '{REST}' for what the other masks leave. Once per style.",
     )
     for described in options(Region):

@@ -15,6 +15,7 @@ from engine.gallery.inputs import PanelFiles
 from engine.gallery.request import GalleryRequest
 from engine.job import REST, Job, Region
 from engine.jobfile import with_paths
+from engine.looks import filled
 
 NOT_OF_THE_PICTURE = ("threads", "device", "output")
 """Fields of a job that a finished picture is not painted again for."""
@@ -72,7 +73,8 @@ def make_task(
     mask = str(files.mask or "")
     masks = {RAMP: (REST, mask), REGION: (mask,)}.get(panel.layout, ("",))
     settings: dict[str, Any] = {
-        "method": "joint",
+        "look": "paper",
+        "size": 0,
         "iterations": request.iterations,
         **variant.settings,
     }
@@ -80,11 +82,10 @@ def make_task(
         content=str(files.content),
         output=str(folder / f"figure-{number}" / f"{place}-{variant.name}.png"),
         regions=tuple(Region(str(style), its) for style, its in zip(files.styles, masks)),
-        size=0,
         seed=request.seed,
         threads=request.threads,
         device=request.device,
-        **settings,
+        **filled(settings),
     )
     return Task(folder, number, panel, variant, files, job)
 

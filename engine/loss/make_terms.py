@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from engine.masks.regions import LoadedRegion
     from engine.methods import Method
 
+MIDDLE_BLOCK = 3
+"""The block of VGG-16 whose weight `detail` leaves alone against the others."""
+
 MIN_COVERED_POSITIONS = 1e-3
 """A region whose guidance adds up to less than this at a layer is skipped there."""
 
@@ -93,6 +96,23 @@ def weighted_layers(weights: Sequence[tuple[str, float]]) -> tuple[tuple[str, fl
     return tuple((layer, weight) for layer, weight in weights if weight)
 
 
+def style_weights(job: Job) -> tuple[tuple[str, float], ...]:
+    """Return the style layers with their weights, as the job's `detail` moves them.
+
+    A layer's weight is multiplied by ``detail ** (2 (3 - b))``, where b is its block, from 1 to 5;
+    then all are scaled so that their sum is what it was.
+    """
+    layers = weighted_layers(job.style_layers)
+    if job.detail == 1:
+        return layers
+    moved = [
+        (layer, weight * job.detail ** (2 * (MIDDLE_BLOCK - int(layer[len("conv")]))))
+        for layer, weight in layers
+    ]
+    scale = sum(weight for _, weight in layers) / sum(weight for _, weight in moved)
+    return tuple((layer, weight * scale) for layer, weight in moved)
+
+
 def layers_of(job: Job) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the content and the style layers that have a weight."""
     contents = tuple(layer for layer, _ in weighted_layers(job.content_layers))
@@ -102,7 +122,7 @@ def layers_of(job: Job) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _whole_picture_terms(inputs: ScaleInputs) -> list[StyleTerm]:
     """Return every style's terms without a mask (equations 2 to 5 of the paper)."""
-    layers = weighted_layers(inputs.job.style_layers)
+    layers = style_weights(inputs.job)
     everywhere = {
         layer: _weakened(
             LayerGuidance.of(np.ones(layer_size(layer, *inputs.size), np.float32)),
@@ -173,7 +193,7 @@ def _covered_layers(
     steepen = STEEPENINGS[method.steepening]
     carried = [propagate(mask, layers, kind, job.grow) for mask in inputs.masks]
     found = []
-    for layer, layer_weight in weighted_layers(job.style_layers):
+    for layer, layer_weight in style_weights(job):
         guidance = [steepen(each[layer]) for each in carried]
         present = []
         for index, region in enumerate(inputs.regions):

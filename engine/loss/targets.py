@@ -16,7 +16,7 @@ from engine.loss.tiles import content_features, style_grams
 from engine.loss.tiling import Tiling, choose_feature_tiling
 from engine.masks.propagation import propagate
 from engine.masks.regions import LoadedRegion
-from engine.sizes import resized, resized_mask, style_size
+from engine.sizes import resized, resized_mask, stroke_size, style_size
 
 if TYPE_CHECKING:
     from engine.network import Network
@@ -163,7 +163,7 @@ def _style_grams(
 ) -> dict[str, np.ndarray]:
     if not layers:
         return {}
-    size = style_size(region.style, area, region.style_size)
+    size = style_size(region.style, area, stroke_size(region.style_size, job.brush_size))
     kind = "receptive" if job.propagation == "auto" else job.propagation
     tiling = choose_feature_tiling(size, layers, style_memory)
 

@@ -9,6 +9,7 @@ from typing import Callable
 import numpy as np
 
 from engine.job import REST, Job, JobError, Region
+from engine.paintings.catalog import style_file
 from engine.pictures.picture import read_mask, read_picture
 from engine.sizes import planar, resized_mask
 
@@ -74,7 +75,7 @@ def read_style(region: Region) -> StylePicture:
     PictureError
         If a file cannot be read.
     """
-    style = read_picture(region.style)
+    style = read_picture(style_file(region.style))
     rgb = planar(style.rgb)
     # What is transparent in a style picture is not part of the style.
     mask = np.ones(rgb.shape[1:], np.float32) if style.alpha is None else style.alpha

@@ -115,7 +115,9 @@ def paint(
     figures_file.write_text(json.dumps({**about, "figures": means}, indent=1), encoding="utf-8")
     for file in files:
         file.unlink()
-    print(title, {k: round(v, 3) for k, v in means.items() if not k.startswith("grid_")}, flush=True)
+    print(
+        title, {k: round(v, 3) for k, v in means.items() if not k.startswith("grid_")}, flush=True
+    )
 
 
 SHOWN = (
@@ -144,7 +146,9 @@ def table(found: list[dict[str, Any]], reference: str) -> list[str]:
                 values.append(value)
             values = [value for value in values if math.isfinite(value)]
             cells.append(
-                f"{statistics.median(values):.3f} ({statistics.mean(values):.3f})" if values else "-"
+                f"{statistics.median(values):.3f} ({statistics.mean(values):.3f})"
+                if values
+                else "-"
             )
         lines.append(f"| {name} | {len(own)} | {' | '.join(cells)} |")
     return lines

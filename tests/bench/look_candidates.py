@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ import numpy as np
 
 import models.graphs as graphs
 from engine import scales
-from engine.loss import make_terms, objective, targets
+from engine.loss import make_terms, targets
 from engine.loss.definition import gram_loss, sum_of_squares
 from engine.loss.terms import SMOOTHING, StyleTerm
 from engine.scales import ScaleLoop
@@ -24,7 +23,9 @@ LAYERS = tuple(f"conv{block}_1" for block in range(1, 6))
 
 def weighted(*weights: float, layers: tuple[str, ...] = LAYERS) -> dict[str, Any]:
     """Return style layers with weights that add up to 1."""
-    return {"style_layers": tuple((l, w / sum(weights)) for l, w in zip(layers, weights) if w)}
+    return {
+        "style_layers": tuple((layer, w / sum(weights)) for layer, w in zip(layers, weights) if w)
+    }
 
 
 # -- which scale -------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from plugin.gimp_profiles import (
+    CARRIED,
     Account,
     EngineLocation,
     PluginError,
@@ -126,9 +127,12 @@ def test_the_copy_is_whole_and_can_be_started(tmp_path, profile):
     sources = {path.name for path in (CHECKOUT / "plugin" / "scumble").glob("*.py")}
     assert names == sources | {"job.py", "engine", "engine.json", "help"}
     assert (profile.plugin / "job.py").read_bytes() == JOB.read_bytes()
-    copied = {path.name: path.read_bytes() for path in (profile.plugin / "engine").iterdir()}
-    contract = ("__init__.py", "messages.py", "methods.py")
-    assert copied == {name: (JOB.parent / name).read_bytes() for name in contract}
+    engine = profile.plugin / "engine"
+    copied = {
+        path.relative_to(engine).as_posix(): path.read_bytes() for path in engine.rglob("*.py")
+    }
+    assert copied == {name: (JOB.parent / name).read_bytes() for name in CARRIED}
+    assert {path.suffix for path in engine.rglob("*")} <= {".py", ""}
     if os.name != "nt":
         assert os.access(profile.plugin / "scumble.py", os.X_OK)
     data = json.loads((profile.plugin / "engine.json").read_text(encoding="utf-8"))

@@ -1,0 +1,1 @@
+"""Paintings that come along, to be named as styles."""
