@@ -54,6 +54,7 @@ def check_report(job: Job) -> None:
         raise JobError(message)
     check_plotting()
     folder = _folder(job)
+    _put_back(folder)
     for each in (*map(Path, output_files.inputs(job)), *output_files.outputs(job)):
         if folder == Path(os.path.realpath(each)).parent:
             message = f"{each} lies in the report's folder {folder}; name another one."
@@ -184,7 +185,7 @@ def _put_in_place(partial: Path, folder: Path) -> None:
     if not os.path.lexists(folder):
         partial.rename(folder)
         return
-    old = folder.with_name(f".{folder.name}.old")
+    old = _replaced(folder)
     _remove(old)
     folder.rename(old)
     try:
@@ -193,6 +194,20 @@ def _put_in_place(partial: Path, folder: Path) -> None:
         old.rename(folder)
         raise
     _remove(old)
+
+
+def _put_back(folder: Path) -> None:
+    """Put the earlier report back if a run was killed while a new one took its place."""
+    old = _replaced(folder)
+    whole = (old / NUMBERS).is_file() and not _foreign(old)
+    if whole and not os.path.lexists(folder):
+        with suppress(OSError):  # the checks that follow say what is wrong with the folder
+            old.rename(folder)
+
+
+def _replaced(folder: Path) -> Path:
+    """Return where the earlier report is while a new one takes its place."""
+    return folder.with_name(f".{folder.name}.old")
 
 
 def _remove(folder: Path) -> None:

@@ -375,3 +375,27 @@ def test_a_report_of_ten_regions_is_its_own_and_may_be_replaced(tmp_path: Path) 
     job = Job(content=content, output=str(tmp_path / "out.png"), regions=(Region(style),),
               report=str(folder))  # fmt: skip
     check_report(job)
+
+
+def test_a_report_is_put_back_if_its_replacement_was_killed_half_way(tmp_path: Path) -> None:
+    from engine.job import Job, Region
+    from engine.report.folder import check_report
+
+    old = tmp_path / ".report.old"
+    old.mkdir()
+    numbers = {"scumble": "1", "report": 1, "files": ["report.html", "report.json"]}
+    (old / "report.html").write_text("earlier")
+    (old / "report.json").write_text(json.dumps(numbers))
+    content, style = str(tmp_path / "content.png"), str(tmp_path / "style.png")
+    job = Job(content=content, output=str(tmp_path / "out.png"), regions=(Region(style),),
+              report=str(tmp_path / "report"))  # fmt: skip
+    check_report(job)
+    assert (tmp_path / "report" / "report.html").read_text() == "earlier"
+    assert not old.exists()
+
+    old.mkdir()  # a folder of the user's own stays where it is
+    (old / "letter.txt").write_text("mine")
+    (tmp_path / "report").rename(tmp_path / "elsewhere")
+    check_report(job)
+    assert (old / "letter.txt").read_text() == "mine"
+    assert not (tmp_path / "report").exists()
