@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Callable
 
+from engine.locks import try_lock
 from engine.paths import (
     MARKER,
     OWN_MARK,
@@ -221,7 +222,7 @@ def locked(
     home : Path
         The data folder.
     log : callable
-        Is called once with a sentence if this has to wait.
+        Is called once with a sentence if this has to wait, or if the disk has no locks.
     create : bool
         Whether to make the folder where there is none.
 
@@ -238,7 +239,10 @@ def locked(
             home.mkdir(parents=True, exist_ok=True)
             created = True
         with (home / LOCK).open("a") as file:
-            if not _lock(file):
+            taken = try_lock(file.fileno())
+            if taken is None:
+                log(f"The disk of {home} has no locks; start no other install.py until this ends.")
+            if taken is False:
                 if not waiting:
                     log(f"Another run of install.py is at work in {home}; waiting for it.")
                 waiting = True
@@ -254,27 +258,6 @@ def _is_file_of_name(file: IO[str], path: Path) -> bool:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:
         return False
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: IO[str]) -> bool:
-        file.seek(0)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def _lock(file: IO[str]) -> bool:
-        try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 @contextlib.contextmanager
