@@ -14,8 +14,10 @@ def _leave(number: int, frame: object) -> None:
 if __name__ == "__main__":
     # Until a command handles signals itself there is nothing to finish and nothing to clean up; a
     # KeyboardInterrupt in the middle of an import would end in a traceback.
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _leave)
+    for name in ("SIGINT", "SIGTERM"):
+        number = getattr(signal, name)
+        if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
+            signal.signal(number, _leave)
 
     from engine.cli.commands import main
 

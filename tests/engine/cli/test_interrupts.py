@@ -38,7 +38,7 @@ import importlib.abc, os, runpy, signal, sys
 class Interrupting(importlib.abc.MetaPathFinder):
     def find_spec(self, found, path, target=None):
         if found == {module!r}:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.{name})
 sys.meta_path.insert(0, Interrupting())
 sys.argv[0] = "engine"
 runpy.run_module("engine", run_name="__main__", alter_sys=True)
@@ -46,10 +46,17 @@ runpy.run_module("engine", run_name="__main__", alter_sys=True)
 
 
 @pytest.mark.parametrize(
-    "module", ["engine.threads", "engine.cli.commands", "argparse", "engine.run", "numpy", "scipy"]
+    ("name", "module"),
+    [
+        *(("SIGINT", each) for each in ("engine.threads", "argparse", "engine.run", "numpy")),
+        ("SIGTERM", "engine.cli.commands"),
+        ("SIGTERM", "engine.run"),
+    ],
 )
-def test_ctrl_c_during_the_imports_gives_no_traceback(pictures: Path, module: str) -> None:
-    code = AT_AN_IMPORT.format(module=module)
+def test_a_signal_during_the_imports_ends_it_quietly(
+    pictures: Path, name: str, module: str
+) -> None:
+    code = AT_AN_IMPORT.format(name=name, module=module)
     done = subprocess.run(
         [sys.executable, "-c", code, *BASE],
         cwd=pictures,
