@@ -109,8 +109,13 @@ class _Worker:
     def _listen(self) -> None:
         """Follow the commands on standard input until it ends."""
         with suppress(OSError), open(0, "rb", closefd=False) as commands:
+            within = False  # a line that is longer, of which no piece is a command
             while line := commands.readline(LINE_BYTES):
-                self._obey(line.strip().decode("utf-8", "replace"))
+                ends = line.endswith(b"\n")
+                if not within:
+                    whole = ends or len(line) < LINE_BYTES
+                    self._obey((line.strip() if whole else line).decode("utf-8", "replace"))
+                within = not ends
 
     def _obey(self, command: str) -> None:
         if command == "stop":

@@ -21,6 +21,8 @@ from typing import Any
 
 import job
 
+from engine.messages import one_line
+
 LOCATION = "engine.json"
 """The file beside the plug-in that names the engine. The installer writes it."""
 
@@ -203,14 +205,18 @@ class EngineProcess:
         EngineError
             If a picture is missing.
         """
-        files = [self.run_folder / name for name in event.get("files", [])]
-        if not files or not all(path.is_file() for path in files):
+        try:
+            files = [self.run_folder / name for name in event.get("files", [])]
+            there = bool(files) and all(path.is_file() for path in files)
+            masks = [self.run_folder / name if name else None for name in event.get("masks", [])]
+            warnings = [str(text) for text in event.get("warnings", [])]
+            method = str(event.get("settings", {}).get("method", ""))
+            areas = self.run_folder / event["areas"] if event.get("areas") else None
+        except (AttributeError, OSError, TypeError, ValueError):  # not what an engine says
+            there = False
+        if not there:
             what = "The engine ended without a picture."
             raise self._failure(what, INSTALL_AGAIN)
-        masks = [self.run_folder / name if name else None for name in event.get("masks", [])]
-        warnings = [str(text) for text in event.get("warnings", [])]
-        method = str(event.get("settings", {}).get("method", ""))
-        areas = self.run_folder / event["areas"] if event.get("areas") else None
         return EngineResult(files, masks, areas, method, event, warnings)
 
     def stop(self) -> None:
@@ -243,7 +249,7 @@ class EngineProcess:
             for line in lines:
                 try:
                     event = json.loads(line.decode("utf-8", "replace"))
-                except ValueError:
+                except (ValueError, RecursionError):
                     continue  # the output of a library
                 if isinstance(event, dict):
                     self._events.put(event)
@@ -266,7 +272,7 @@ class EngineProcess:
         return self._failure(what, "Repeat the filter; if it happens again, report it.")
 
     def _failure(self, what: str, hint: str, log: str = "") -> EngineError:
-        parts = (what.strip(), hint.strip(), f"The log is {log or self.log}")
+        parts = (one_line(what), one_line(hint), one_line(f"The log is {log or self.log}"))
         return EngineError("\n".join(part for part in parts if part))
 
 
