@@ -51,6 +51,7 @@ STEPS = (
     ("Model", weights.install_weights),
     ("Command", installation.install_launcher),
     ("Check", smoke_test.check),
+    ("Speed", smoke_test.measure),
     ("GIMP", plugin.install),
     ("Ready", installation.finish),
 )

@@ -21,6 +21,7 @@ import onnxruntime
 from engine.errors import DeviceMemoryError, is_out_of_memory
 from engine.job import DEVICES
 from engine.memory import memory
+from models.forms import USUAL_FORMS, Forms
 from models.graphs import trial_graph
 
 
@@ -38,8 +39,9 @@ class DeviceEntry:
         onnxruntime's name of the device's memory.
     host_memory : bool
         Whether that memory is the processor's, so that numpy reads it without a copy.
-    winograd : bool
-        Whether the graphs use Winograd convolution; a card's own library chooses for itself.
+    forms : Forms
+        How to compute each kind of convolution where the machine has not been measured; empty where
+        the device chooses for itself.
     options : mapping of str to str
         The provider's options.
     rounded : mapping of str to str
@@ -53,7 +55,7 @@ class DeviceEntry:
     provider: str
     memory: str
     host_memory: bool
-    winograd: bool
+    forms: Forms
     options: Mapping[str, str]
     rounded: Mapping[str, str]
     free_memory: Callable[[], int]
@@ -80,7 +82,7 @@ ENTRIES = {
             provider="CPUExecutionProvider",
             memory="cpu",
             host_memory=True,
-            winograd=True,
+            forms=USUAL_FORMS,
             options={},
             rounded={},
             free_memory=lambda: memory().free,
@@ -90,7 +92,7 @@ ENTRIES = {
             provider="CUDAExecutionProvider",
             memory="cuda",
             host_memory=False,
-            winograd=False,
+            forms={},
             # EXHAUSTIVE would stall at every new size.
             options={"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"},
             rounded={"use_tf32": "1"},
@@ -101,7 +103,7 @@ ENTRIES = {
             provider="DmlExecutionProvider",
             memory="dml",
             host_memory=False,
-            winograd=False,
+            forms={},
             options={},
             rounded={},
             free_memory=lambda: 0,
@@ -165,14 +167,23 @@ def _load_libraries() -> str:
     return next((line for line in printed.getvalue().splitlines() if "Failed" in line), "")
 
 
-def session_options(threads: int) -> onnxruntime.SessionOptions:
-    """Return the options of every session of the engine."""
+def session_options(threads: int, spin: int = 0) -> onnxruntime.SessionOptions:
+    """Return the options of every session of the engine.
+
+    Parameters
+    ----------
+    threads : int
+    spin : int
+        Microseconds for which a thread without work waits busily before it sleeps.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     # Errors come as exceptions; onnxruntime would print them in color besides.
     options.log_severity_level = 4
-    # A spinning pool takes the cores from the losses, and from GIMP.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # A pool that spins for long takes the cores from the losses, and from GIMP.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin else "0")
+    if spin:
+        options.add_session_config_entry("session.intra_op.spin_duration_us", str(spin))
     # Every size needs another pattern, and a pattern is one more block of memory.
     options.enable_mem_pattern = False
     options.add_session_config_entry("session.use_env_allocators", "1")

@@ -20,12 +20,14 @@ from engine.devices import (
 )
 from engine.paths import model_file
 from engine.threads import thread_count
+from engine.tuning import recorded
 from models.graphs import Graph, features_graph, gradient_graph, value_type
 from models.kernels import Kernels
 from models.weights import Weights
 
 if TYPE_CHECKING:
     from engine.job import Job
+    from engine.tuning import Tuning
 
 
 def open_network(job: Job) -> Network:
@@ -37,7 +39,9 @@ def open_network(job: Job) -> Network:
         If the weights are missing or broken.
     """
     kernels = Kernels(Weights(model_file()))
-    return Network(kernels, pooling=job.pooling, device=job.device, threads=job.threads)
+    return Network(
+        kernels, pooling=job.pooling, device=job.device, threads=job.threads, tuning=recorded()
+    )
 
 
 class Network:
@@ -53,6 +57,8 @@ class Network:
         `notice` says so.
     threads : int
         Processor threads; 0 takes one per core.
+    tuning : Tuning, optional
+        What was measured to be quickest on this processor; without it, what is quickest on most.
 
     Attributes
     ----------
@@ -62,6 +68,8 @@ class Network:
         onnxruntime's name of it.
     threads : int
         The number of threads in use.
+    forms : Forms
+        How each kind of convolution is computed.
     losses : {'processor', 'card'}
         Where the losses belong: on a card whose memory numpy cannot read, they run in the graph.
     notice : str
@@ -75,13 +83,16 @@ class Network:
         pooling: str = "average",
         device: str = "auto",
         threads: int = 0,
+        tuning: Tuning | None = None,
     ) -> None:
         self._kernels = kernels
         self.pooling = pooling
-        self.threads = thread_count(threads)
+        self.threads = thread_count(threads or (tuning.threads if tuning else 0))
         self.device, self.notice = choose_device(device)
         self.entry = ENTRIES[self.device]
         self.provider = self.entry.provider
+        self.forms = tuning.forms if tuning and self.entry.host_memory else self.entry.forms
+        self._spin = tuning.spin if tuning else 0
         self.losses = "processor" if self.entry.host_memory else "card"
         # On the CPU an OrtValue borrows its array's memory, which `kernels` keeps.
         self._values: dict[str, onnxruntime.OrtValue] = {}
@@ -121,8 +132,7 @@ class Network:
             Whether a run leaves its working memory to the next one, of whatever session; else it
             is given back to the system.
         """
-        fast = self.entry.winograd
-        graph = features_graph(height, width, layers, pooling=self.pooling, fast=fast)
+        graph = features_graph(height, width, layers, pooling=self.pooling, forms=self.forms)
         session = self.session(graph)
         options = onnxruntime.RunOptions()
         if not holds_memory:
@@ -192,7 +202,7 @@ class Network:
 
     def session(self, graph: Graph, *, rounded: bool = False) -> onnxruntime.InferenceSession:
         """Make a session for a graph and give it its initializers."""
-        options = session_options(self.threads)
+        options = session_options(self.threads, self._spin)
         names = list(graph.initializers)
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(self._kernels[name]) for name in names]
         options.add_external_initializers(names, values)
@@ -241,11 +251,11 @@ class DifferentiableNetwork:
         self.network = network
         self.size = (height, width)
         self.layers = layers
-        pooling, fast = network.pooling, network.entry.winograd
+        pooling, forms = network.pooling, network.forms
         forward = features_graph(
-            height, width, layers, pooling=pooling, fast=fast, for_gradient=True
+            height, width, layers, pooling=pooling, forms=forms, for_gradient=True
         )
-        backward = gradient_graph(height, width, layers, pooling=pooling, fast=fast)
+        backward = gradient_graph(height, width, layers, pooling=pooling, forms=forms)
         self._forward = network.session(forward, rounded=rounded)
         self._backward = network.session(backward, rounded=rounded)
         self.values = {

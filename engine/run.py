@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine import speed
+from engine import speed, tuning, tuning_trials
 from engine.card_lbfgs import CardLbfgs
 from engine.estimate import FREE_SHARE, Card, Estimate, RunShape, estimate
 from engine.events import Device, MethodChosen, Notice, OnEvent, Preview, Progress
@@ -21,6 +21,7 @@ from engine.memory import memory, resident
 from engine.methods import METHODS, Method, choose_method
 from engine.network import Network
 from engine.output_files import input_sums
+from engine.paths import model_file
 from engine.pictures.colors import apply_color_mode, restore_chroma
 from engine.pictures.compositing import COMPOSITES, uncut
 from engine.pictures.picture import Picture, read_picture
@@ -29,6 +30,8 @@ from engine.schedule import COARSEST_AREA, plan_scales
 from engine.sizes import interleaved, planar, resized, resized_mask, working_size
 from engine.threads import single_threaded_blas, thread_notice
 from engine.warm import Warm
+from models.kernels import Kernels
+from models.weights import Weights
 
 if TYPE_CHECKING:
     import threading
@@ -168,6 +171,10 @@ def prepare(
         on_event(Notice(note))
     protect = protect_mask(job, (height, width))
     read = time.perf_counter()
+    if tuning.outdated():
+        text = "This processor or this onnxruntime is new: measuring what is quickest on it."
+        on_event(Notice(text))
+        tuning_trials.measure(Kernels(Weights(model_file())))
     network = warm.network(job)
     for text in (network.notice, thread_notice(job.threads)):
         if text:

@@ -2,7 +2,7 @@
 
 The record is one small JSON file. An entry holds for one device, one version of onnxruntime, one
 processor and one number of threads; another machine on the same home folder has an entry of its
-own. Every run of some length updates it.
+own. Every run of some length updates it. `engine.tuning` keeps its measurements there too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import platform
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 import onnxruntime
@@ -46,7 +46,7 @@ def record_file() -> Path:
 
 def recorded(network: Network) -> float | None:
     """Return the seconds per pixel of one evaluation from the record; None where there is none."""
-    value = _entries().get(_key(network))
+    value = entries().get(_key(network))
     return value if isinstance(value, float) and 0 < value < 1 else None
 
 
@@ -64,6 +64,12 @@ def measure(network: Network) -> float:
 
     Takes a second or two on two cores.
     """
+    evaluate = trial(network)
+    return min(evaluate() for _ in range(3)) / TRIAL_SIDE**2
+
+
+def trial(network: Network) -> Callable[[], float]:
+    """Return what evaluates a small picture with the default layers and returns the seconds."""
     from engine.loss.blocks import BlockedLosses
     from engine.loss.in_graph import GraphEvaluator
     from engine.loss.make_terms import layers_of
@@ -80,16 +86,17 @@ def measure(network: Network) -> float:
         channels, positions = features[layer].shape
         guidance = LayerGuidance.of(np.ones(positions, np.float32))
         terms.append(StyleTerm(layer, guidance, np.eye(channels, dtype=np.float32), 1.0, 0))
-    times = []
-    with BlockedLosses(network.threads) as losses:
-        evaluate: Evaluator = BlockEvaluator(differentiable, [terms], losses)
-        if network.losses == "card":
-            evaluate = GraphEvaluator(differentiable, [terms])
-        for _ in range(3):
+
+    def seconds() -> float:
+        with BlockedLosses(network.threads) as losses:
+            evaluate: Evaluator = BlockEvaluator(differentiable, [terms], losses)
+            if network.losses == "card":
+                evaluate = GraphEvaluator(differentiable, [terms])
             began = time.perf_counter()
             next(iter(evaluate(picture)))
-            times.append(time.perf_counter() - began)
-    return min(times) / TRIAL_SIDE**2
+            return time.perf_counter() - began
+
+    return seconds
 
 
 def record(network: Network, seconds: float) -> None:
@@ -99,30 +106,36 @@ def record(network: Network, seconds: float) -> None:
     """
     if not (math.isfinite(seconds) and seconds > 0):
         return
-    entries = _entries()
-    before = entries.get(_key(network))
+    before = entries().get(_key(network))
     if isinstance(before, float) and before > 0:
         seconds = (1 - NEW_SHARE) * before + NEW_SHARE * seconds
-    entries[_key(network)] = seconds
+    enter(_key(network), seconds)
+
+
+def entries() -> dict[str, Any]:
+    """Return all entries of the record; none if it is missing or damaged."""
+    try:
+        found = json.loads(record_file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def enter(key: str, value: Any) -> None:
+    """Put an entry into the record, if the record can be written."""
     file = record_file()
     with suppress(OSError, PictureError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_file(file, json.dumps(entries, indent=1).encode(), durable=False)
+        write_file(file, json.dumps({**entries(), key: value}, indent=1).encode(), durable=False)
 
 
-def _entries() -> dict[str, float]:
-    try:
-        entries = json.loads(record_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return entries if isinstance(entries, dict) else {}
+def machine() -> str:
+    """Return the names of onnxruntime and the processor, for the keys of entries."""
+    return f"onnxruntime {onnxruntime.__version__}, {_processor()}"
 
 
 def _key(network: Network) -> str:
-    return (
-        f"{network.device}, {network.threads} threads, onnxruntime {onnxruntime.__version__}, "
-        f"{_processor()}"
-    )
+    return f"{network.device}, {network.threads} threads, {machine()}"
 
 
 def _processor() -> str:

@@ -13,6 +13,16 @@ from typing import NamedTuple
 import numpy as np
 
 from models import winograd
+from models.forms import (
+    ADJOINT,
+    DIRECT,
+    FORWARD,
+    TRANSPOSED,
+    USUAL_FORMS,
+    WINOGRAD,
+    Forms,
+    winograd_tile,
+)
 from models.onnx_format import GraphBuilder
 from models.vgg16 import (
     CHANNELS,
@@ -25,12 +35,8 @@ from models.vgg16 import (
     operations_through,
 )
 
-WINOGRAD_CHANNELS = 256
-"""Fewest input and output channels from which Winograd convolution is the faster one."""
-
 WINOGRAD_TILES = 9
-"""Fewest tiles; below, reading the four times larger kernels costs more than it saves."""
-
+"""Fewest tiles; below, reading the larger kernels costs more than Winograd convolution saves."""
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -63,7 +69,7 @@ def features_graph(
     layers: tuple[str, ...],
     *,
     pooling: str = "average",
-    fast: bool = True,
+    forms: Forms = USUAL_FORMS,
     for_gradient: bool = False,
 ) -> Graph:
     """Build the graph from a picture to activations.
@@ -75,8 +81,8 @@ def features_graph(
     layers : tuple of str
         Layers whose activations (after the ReLU) are the outputs.
     pooling : {'average', 'max'}
-    fast : bool
-        Whether to use Winograd convolution where it is faster on a CPU.
+    forms : Forms
+        How to compute each kind of convolution.
     for_gradient : bool
         Whether to put out everything that `gradient_graph` needs for the same layers.
 
@@ -95,7 +101,7 @@ def features_graph(
         name = operation.name
         if isinstance(operation, Conv):
             size = layer_size(name, height, width)
-            value = _convolution(build, value, operation, size, fast)
+            value = _convolution(build, value, operation, size, forms)
             value = build.node("Relu", value, output=name)
         else:
             op = "AveragePool" if pooling == "average" else "MaxPool"
@@ -118,7 +124,7 @@ def gradient_graph(
     layers: tuple[str, ...],
     *,
     pooling: str = "average",
-    fast: bool = True,
+    forms: Forms = USUAL_FORMS,
 ) -> Graph:
     """Build the graph from activations and feature gradients to the picture's gradient.
 
@@ -127,7 +133,7 @@ def gradient_graph(
 
     Parameters
     ----------
-    height, width, layers, pooling, fast
+    height, width, layers, pooling, forms
         As in `features_graph`.
 
     Returns
@@ -157,7 +163,7 @@ def gradient_graph(
                 above = build.node("Add", above, f"d_{name}") if above else f"d_{name}"
             above = build.node("Mul", above, gate)
             size = layer_size(name, height, width)
-            above = _through_convolution(build, above, operation, size, fast)
+            above = _through_convolution(build, above, operation, size, forms)
         else:
             below = operations[index - 1].name
             size = layer_size(below, height, width)
@@ -194,13 +200,14 @@ def value_type(name: str) -> np.dtype:
 
 
 def _convolution(
-    build: GraphBuilder, value: str, conv: Conv, size: tuple[int, int], fast: bool
+    build: GraphBuilder, value: str, conv: Conv, size: tuple[int, int], forms: Forms
 ) -> str:
     """Add a layer's convolution with its bias, at the layer's size."""
-    shape = (conv.inputs, conv.outputs, *size)
-    if fast and _worth_winograd(conv, size):
-        kernel = build.input(*_winograd_kernel(conv))
-        value = winograd.convolve(build, value, kernel, shape)
+    tile = winograd_tile(_form(conv, FORWARD, size, forms))
+    if tile:
+        shape = (conv.inputs, conv.outputs, *size)
+        kernel = build.input(*_winograd_kernel(conv, tile))
+        value = winograd.convolve(build, value, kernel, shape, tile)
         bias = build.shared(f"{conv.name}.bias.column", (conv.outputs, 1, 1))
         return build.node("Add", value, bias)
     kernel = build.shared(f"{conv.name}.forward", (conv.outputs, conv.inputs, 3, 3))
@@ -209,30 +216,35 @@ def _convolution(
 
 
 def _through_convolution(
-    build: GraphBuilder, above: str, conv: Conv, size: tuple[int, int], fast: bool
+    build: GraphBuilder, above: str, conv: Conv, size: tuple[int, int], forms: Forms
 ) -> str:
     """Take a gradient from a convolution's output to its input: the adjoint."""
-    if fast and _worth_winograd(conv, size):
-        kernel = build.input(*_winograd_kernel(conv))
+    form = _form(conv, ADJOINT, size, forms)
+    tile = winograd_tile(form)
+    if tile:
         shape = (conv.outputs, conv.inputs, *size)
-        return winograd.convolve(build, above, kernel, shape, adjoint=True)
-    if conv.inputs == 3:
-        # A direct convolution would be padded to a whole block of output channels.
+        kernel = build.input(*_winograd_kernel(conv, tile))
+        return winograd.convolve(build, above, kernel, shape, tile, adjoint=True)
+    if form == TRANSPOSED or conv.inputs == 3:
+        # A direct convolution to 3 channels would be padded to a whole block of them.
         kernel = build.shared(f"{conv.name}.forward", (conv.outputs, conv.inputs, 3, 3))
         return build.node("ConvTranspose", above, kernel, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
     kernel = build.shared(f"{conv.name}.backward", (conv.inputs, conv.outputs, 3, 3))
     return build.node("Conv", above, kernel, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
 
 
-def _worth_winograd(conv: Conv, size: tuple[int, int]) -> bool:
-    """Return whether Winograd convolution is the faster one for this layer on a CPU."""
-    tiles = -(-size[0] // winograd.TILE) * -(-size[1] // winograd.TILE)
-    return min(conv.inputs, conv.outputs) >= WINOGRAD_CHANNELS and tiles >= WINOGRAD_TILES
+def _form(conv: Conv, direction: str, size: tuple[int, int], forms: Forms) -> str:
+    """Return how to compute a convolution at its layer's size."""
+    form = forms.get((conv.inputs, conv.outputs, direction), DIRECT)
+    tile = winograd_tile(form)
+    if tile and -(-size[0] // tile) * -(-size[1] // tile) < WINOGRAD_TILES:
+        return DIRECT
+    return form
 
 
-def _winograd_kernel(conv: Conv) -> tuple[str, tuple[int, int, int]]:
+def _winograd_kernel(conv: Conv, tile: int) -> tuple[str, tuple[int, int, int]]:
     """Return the name and shape of a layer's transformed kernel, for both directions."""
-    return f"{conv.name}.winograd", (winograd.WINDOW**2, conv.outputs, conv.inputs)
+    return f"{conv.name}.{WINOGRAD[tile]}", ((tile + 2) ** 2, conv.outputs, conv.inputs)
 
 
 def _relu_gate(build: GraphBuilder, layer: str, state: tuple[str, ...]) -> str:
@@ -299,6 +311,37 @@ def finished_graph(build: GraphBuilder, inputs: Shapes, outputs: Shapes) -> Grap
     """Return a builder's model; its inputs that are not among `inputs` are kernels."""
     kernel_inputs = tuple(name for name in build.inputs if name not in inputs)
     return Graph(build.to_bytes(), inputs, outputs, tuple(build.shared_names), kernel_inputs)
+
+
+def convolution_graph(conv: Conv, direction: str, size: tuple[int, int], forms: Forms) -> Graph:
+    """Build one convolution alone, to measure it.
+
+    Parameters
+    ----------
+    conv : Conv
+    direction : {'forward', 'adjoint'}
+    size : (int, int)
+        Rows and columns.
+    forms : Forms
+
+    Returns
+    -------
+    Graph
+        Input `value`, output `result`; each of shape (1, channels, rows, columns).
+    """
+    build = GraphBuilder("convolution")
+    ends = (conv.inputs, conv.outputs)
+    if direction == ADJOINT:
+        ends = ends[::-1]
+    inputs: Shapes = {"value": (1, ends[0], *size)}
+    outputs: Shapes = {"result": (1, ends[1], *size)}
+    value = build.input("value", inputs["value"])
+    add = _through_convolution if direction == ADJOINT else _convolution
+    value = add(build, value, conv, size, forms)
+    build.output("result", outputs["result"])
+    # As in the whole graphs, where something follows that joins the layout of blocked channels.
+    build.node("Relu", value, output="result")
+    return finished_graph(build, inputs, outputs)
 
 
 def trial_graph() -> Graph:

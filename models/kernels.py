@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from models.forms import winograd_tile
 from models.winograd import transform_kernel
 
 
@@ -31,8 +32,8 @@ class Kernels:
         """Return the float32 array of this name.
 
         The names are `LAYER.forward` (the kernel), `LAYER.backward` (the adjoint's kernel),
-        `LAYER.winograd` (the transformed kernel, for both directions), `LAYER.bias`, and
-        `LAYER.bias.column` (shape (outputs, 1, 1)).
+        `LAYER.winograd4` and `LAYER.winograd2` (the transformed kernels, for both directions),
+        `LAYER.bias`, and `LAYER.bias.column` (shape (outputs, 1, 1)).
         """
         # Sessions borrow the arrays' memory, so no array may take another one's place.
         with self._lock:
@@ -51,4 +52,5 @@ class Kernels:
             # The adjoint of a 'same' convolution is the convolution with the kernel turned by half
             # a turn and its two channel axes exchanged.
             kernel = kernel[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
-        return transform_kernel(kernel) if kind == "winograd" else kernel
+        tile = winograd_tile(kind)
+        return transform_kernel(kernel, tile) if tile else kernel

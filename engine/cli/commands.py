@@ -76,9 +76,9 @@ def _run(options: argparse.Namespace) -> int:
 
         return work(options.folder)
     if options.command == "doctor":
-        from engine.cli.doctor import examine
+        from engine.cli import doctor
 
-        return examine(as_json=options.json)
+        return doctor.measure() if options.measure else doctor.examine(as_json=options.json)
     if options.command == "measure":
         from engine.cli.measure import measure
 

@@ -79,12 +79,52 @@ def examine(*, as_json: bool = False) -> int:
     width = max(len(each.name) for each in findings) + 2
     for each in findings:
         to_standard_output(f"{each.name:<{width}}{each.value}")
+    for line in _tuning_table():
+        to_standard_output(line)
     to_standard_output("")
     for problem in problems:
         to_standard_output(f"Broken: {problem}")
     if not problems:
         to_standard_output("Everything works.")
     return 1 if problems else 0
+
+
+def measure() -> int:
+    """Measure what is quickest on this processor, record it, and print the table."""
+    from engine.network import Network
+    from engine.speed import seconds_per_pixel
+    from engine.tuning_trials import measure as measure_choices
+    from models.kernels import Kernels
+    from models.weights import Weights
+
+    kernels = Kernels(Weights(model_file()))
+    tuning, _ = measure_choices(kernels)
+    seconds_per_pixel(Network(kernels, tuning=tuning))
+    for line in _tuning_table():
+        to_standard_output(line)
+    return 0
+
+
+def _tuning() -> Finding:
+    """Return the choices that were measured for this processor."""
+    from engine.tuning import recorded
+
+    found = recorded()
+    if found is None:
+        return Finding("tuning", "the usual choices (scumble doctor --measure finds the quickest)")
+    waiting = f"busy waiting for {found.spin} microseconds" if found.spin else "no busy waiting"
+    return Finding("tuning", f"measured on this processor: {found.threads} threads, {waiting}")
+
+
+def _tuning_table() -> list[str]:
+    """Return a line for each choice that was measured: what was taken, and all times."""
+    from engine.tuning import recorded_trials
+
+    lines = []
+    for trial in recorded_trials():
+        times = ", ".join(f"{name} {1e3 * value:.1f}" for name, value in trial.seconds.items())
+        lines.append(f"  {trial.subject:<30}{trial.chosen:<11}{times and f'({times} ms)'}".rstrip())
+    return ["", "Quickest on this processor:", *lines] if lines else []
 
 
 def _scumble() -> Finding:
@@ -323,6 +363,7 @@ _CHECKS: dict[str, Callable[[], Finding]] = {
     "blas": _blas,
     "cores": _cores,
     "memory": _memory,
+    "tuning": _tuning,
     "data folder": _data_folder,
     "log": _log,
     "gimp": _gimp,

@@ -148,6 +148,12 @@ def build_parser() -> argparse.ArgumentParser:
         description="Checks the installation and prints what works, to paste into a question.",
     )
     doctor.add_argument("--json", action="store_true", help="Print JSON.")
+    doctor.add_argument(
+        "--measure",
+        action="store_true",
+        help="Measure what is quickest on this processor, which takes some seconds, and keep it "
+        "for all later runs.",
+    )
     return parser
 
 

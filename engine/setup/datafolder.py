@@ -48,9 +48,12 @@ OWN_FOLDERS = ("env", "python", "app", "tmp/scumble", "cache/scumble")
 
 LOGS = ("logs/install.log", "logs/engine.log", "logs/engine-before.log")
 
+CHANGING = (*LOGS, "speed.json")
+"""Files in the data folder that the engine and the installer write again and again."""
+
 # Installations of version 0.1.0 have no marks and no list: their folders have these files.
 _SIGNS = {"env": "pyvenv.cfg", "python": "files.json", "app": "engine/__init__.py"}
-_FILES = ("models/vgg16.npz", "bin/scumble", "bin/scumble.cmd", "demo/result.png", *LOGS)
+_FILES = ("models/vgg16.npz", "bin/scumble", "bin/scumble.cmd", "demo/result.png", *CHANGING)
 
 
 def tests_home() -> Path:

@@ -18,6 +18,7 @@ import engine
 from engine.paths import OWN_MARK, cache_folder, is_own_folder
 from engine.setup import relocatable_python
 from engine.setup.datafolder import (
+    CHANGING,
     CREATED_HOME,
     LOGS,
     MADE,
@@ -193,7 +194,7 @@ def begin(installation: Installation) -> str:
     )
     claim_folder(home, record, "tmp/scumble")
     claim_folder(home, record, "cache/scumble")
-    for name in LOGS:
+    for name in CHANGING:
         if name in record[MADE] or not os.path.lexists(home / name):
             claim_file(home, record, name)
     installation.log.parent.mkdir(exist_ok=True)

@@ -61,6 +61,17 @@ def check(installation: Installation) -> str:
     return f"{done}."
 
 
+def measure(installation: Installation) -> str:
+    """Let the engine measure what is quickest on this processor, and return what was done."""
+    installation.show("measuring what is quickest on this processor")
+    status, output = installation.run([str(installation.launcher), "doctor", "--measure"])
+    if status:
+        lines = [line for line in output.splitlines() if line.strip()]
+        reason = lines[-1] if lines else f"status {status}"
+        return f"Could not measure this processor ({reason}); the usual choices are used."
+    return "Measured what is quickest on this processor."
+
+
 def paint(installation: Installation, before: Iterable[str] = ()) -> Trial:
     """Paint a tiny picture through the launcher.
 

@@ -27,7 +27,7 @@ Loss = Callable[[np.ndarray], tuple[float, np.ndarray]]
 @pytest.fixture
 def network(kernels: Kernels, monkeypatch: pytest.MonkeyPatch) -> Network:
     """Return a network that treats the processor as a card: nothing is read without a copy."""
-    card = replace(ENTRIES["cpu"], host_memory=False, winograd=False)
+    card = replace(ENTRIES["cpu"], host_memory=False, forms={})
     monkeypatch.setitem(ENTRIES, "cpu", card)
     found = Network(kernels, device="cpu", threads=2)
     assert found.losses == "card"

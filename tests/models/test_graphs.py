@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Callable
 
 import numpy as np
@@ -12,6 +13,15 @@ import pytest
 
 from engine.network import Network
 from models import graphs
+from models.forms import (
+    ADJOINT,
+    DIRECT,
+    FORWARD,
+    TRANSPOSED,
+    USUAL_FORMS,
+    possible_forms,
+    winograd_tile,
+)
 from models.graphs import Graph, features_graph, gradient_graph, value_type
 from models.kernels import Kernels
 from models.onnx_format import GraphBuilder, read_model
@@ -66,12 +76,17 @@ def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("size", [(16, 20), (13, 17), (12, 15)], ids=str)
 @pytest.mark.parametrize(
-    ("inputs", "outputs", "fast"), [(3, 24, False), (24, 20, False), (256, 264, True)], ids=str
+    ("inputs", "outputs", "form"),
+    [(3, 24, DIRECT), *((24, 20, form) for form in possible_forms(ADJOINT))],
+    ids=str,
 )
 def test_convolution_backward_is_the_adjoint_of_forward(
-    size: tuple[int, int], inputs: int, outputs: int, fast: bool
+    size: tuple[int, int], inputs: int, outputs: int, form: str
 ) -> None:
     random = np.random.default_rng(1)
+    forms = {(inputs, outputs, direction): form for direction in (FORWARD, ADJOINT)}
+    if form == TRANSPOSED:
+        del forms[inputs, outputs, FORWARD]
     conv = Conv("conv", inputs, outputs)
     weights = random.normal(size=(outputs, inputs, 3, 3)).astype(np.float32)
     kernels = Kernels({"conv": (weights, np.zeros(outputs, np.float32))})
@@ -83,9 +98,12 @@ def test_convolution_backward_is_the_adjoint_of_forward(
         (u, v, graphs._through_convolution),
     ):
         build = GraphBuilder("one convolution")
-        name = add(build, build.input("value", value.shape), conv, size, fast)
+        name = add(build, build.input("value", value.shape), conv, size, forms)
         used = [*build.inputs[1:], *build.shared_names]
-        assert any(each.endswith(".winograd") for each in used) == fast
+        # Too few tiles for Winograd's larger kernels: then it is direct.
+        tile = winograd_tile(form)
+        tiles = math.prod(-(-length // tile) for length in size) if tile else 0
+        assert any(each.endswith(f".{form}") for each in used) == (tiles >= graphs.WINOGRAD_TILES)
         given = {"value": value, **{each: kernels[each] for each in used}}
         results.append(run(build, name, other.shape, given))
     forward, backward = results
@@ -177,10 +195,11 @@ def test_both_graphs_agree_with_the_reference(
     fast: bool,
     pooling: str,
 ) -> None:
+    forms = USUAL_FORMS if fast else {}
     reference = ReferenceNetwork(weights, pooling)
     x = picture(*size)
     expected = reference.activations(x, ["conv5_3"])
-    graph = features_graph(*size, LAYERS, pooling=pooling, fast=fast)
+    graph = features_graph(*size, LAYERS, pooling=pooling, forms=forms)
     blocks = {name[:5] for name in graph.kernel_inputs}
     by_size = {(67, 97): {"conv3"}, (99, 101): {"conv3", "conv4"}}
     assert blocks == (by_size.get(size, set()) if fast else set())
@@ -190,7 +209,7 @@ def test_both_graphs_agree_with_the_reference(
 
     # The gradient graph is given the reference's activations: rounding cannot open another ReLU.
     random = np.random.default_rng(3)
-    graph = gradient_graph(*size, STYLE_AND_CONTENT, pooling=pooling, fast=fast)
+    graph = gradient_graph(*size, STYLE_AND_CONTENT, pooling=pooling, forms=forms)
     given: dict[str, np.ndarray] = {}
     gradients = {}
     state = dict(expected)

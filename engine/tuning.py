@@ -1,0 +1,116 @@
+"""Tuning: what is quickest on this processor, kept with the record of speed.
+
+That is the form of each kind of convolution (`models.forms`), the number of threads, and how long
+onnxruntime's threads wait busily. An entry holds for one processor, one version of onnxruntime and
+one number of usable processors; `engine.tuning_trials` measures it. Until there is one,
+`USUAL_FORMS` is used and nothing else is changed. So results on one machine stay the same to the
+last bit from one measurement to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from engine import speed
+from engine.threads import usable_processors
+from models.forms import KINDS, Forms, Kind, possible_forms
+
+MOST_SPIN = 10_000
+"""Microseconds; more would keep the cores from other programs."""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The choices for one processor.
+
+    Attributes
+    ----------
+    forms : Forms
+        Of every kind in `KINDS`.
+    threads : int
+        The number that `--threads 0` takes.
+    spin : int
+        Microseconds for which a thread of onnxruntime waits busily before it sleeps.
+    """
+
+    forms: Forms
+    threads: int
+    spin: int
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The candidates of one choice.
+
+    Attributes
+    ----------
+    subject : str
+        What is chosen, in a few words.
+    seconds : dict of str to float
+        The fastest trial of each candidate, the usual one first.
+    chosen : str
+    """
+
+    subject: str
+    seconds: dict[str, float]
+    chosen: str
+
+
+def recorded() -> Tuning | None:
+    """Return what was measured for this processor; None if nothing was."""
+    return _from_entry(speed.entries().get(_key()))
+
+
+def outdated() -> bool:
+    """Return whether the record holds measurements, but none for this processor as it is now."""
+    measured = [key for key in speed.entries() if key.startswith(_PREFIX)]
+    return bool(measured) and recorded() is None
+
+
+def record(tuning: Tuning, trials: Sequence[Trial]) -> None:
+    """Put what was measured for this processor into the record."""
+    forms = {name(kind): form for kind, form in tuning.forms.items()}
+    entry = {"forms": forms, "threads": tuning.threads, "spin": tuning.spin}
+    speed.enter(_key(), {**entry, "trials": [asdict(trial) for trial in trials]})
+
+
+def recorded_trials() -> list[Trial]:
+    """Return the trials behind what is recorded for this processor; none if nothing is."""
+    entry: Any = speed.entries().get(_key())
+    try:
+        return [
+            Trial(str(each["subject"]), dict(each["seconds"]), str(each["chosen"]))
+            for each in entry["trials"]
+        ]
+    except (TypeError, KeyError, ValueError):
+        return []
+
+
+def name(kind: Kind) -> str:
+    """Return the name of a kind of convolution in the record and in tables."""
+    inputs, outputs, direction = kind
+    return f"{inputs} to {outputs} channels, {direction}"
+
+
+_PREFIX = "tuning, "
+
+
+def _key() -> str:
+    return f"{_PREFIX}{usable_processors()} processors, {speed.machine()}"
+
+
+def _from_entry(entry: Any) -> Tuning | None:
+    """Return the tuning of an entry; None if the entry is missing or damaged."""
+    if not isinstance(entry, dict):
+        return None
+    try:
+        forms = {kind: entry["forms"][name(kind)] for kind in KINDS}
+        threads, spin = entry["threads"], entry["spin"]
+    except (TypeError, KeyError):
+        return None
+    sound = all(form in possible_forms(kind[2]) for kind, form in forms.items())
+    if not sound or type(threads) is not int or not 0 < threads <= usable_processors():
+        return None
+    return Tuning(forms, threads, spin) if type(spin) is int and 0 <= spin <= MOST_SPIN else None
