@@ -249,7 +249,7 @@ class DifferentiableNetwork:
         rounded: bool = False,
     ) -> None:
         self.network = network
-        self.size = (height, width)
+        self.size: tuple[int, int] = (height, width)
         self.layers = layers
         pooling, forms = network.pooling, network.forms
         forward = features_graph(
