@@ -82,6 +82,10 @@ def describe(error: BaseException) -> Failure:
     if isinstance(error, WeightsError):
         return Failure("weights", text if text.endswith(".") else text + ".")
     log = record(error)
+    if isinstance(error, ImportError):
+        message = f"A package that Scumble needs is missing or damaged: {_first_line(str(error))}."
+        hint = "Run install.py again, which reinstalls it."
+        return Failure("internal", message, hint, str(log or ""))
     message = f"Internal error ({type(error).__name__}: {_first_line(str(error))})."
     return Failure("internal", message, "Please report it with the log.", str(log or ""))
 

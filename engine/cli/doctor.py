@@ -22,7 +22,6 @@ from engine.cli.terminal import to_standard_output
 from engine.errors import describe, log_file, record
 from engine.job import JobError
 from engine.loss_plot import check_plotting
-from engine.memory import memory
 from engine.paths import MARKER, home, model_file
 from engine.setup import relocatable_python
 from engine.setup.datafolder import read_record
@@ -79,7 +78,7 @@ def examine(*, as_json: bool = False) -> int:
     width = max(len(each.name) for each in findings) + 2
     for each in findings:
         to_standard_output(f"{each.name:<{width}}{each.value}")
-    for line in _tuning_table():
+    for line in () if problems else _tuning_table():
         to_standard_output(line)
     to_standard_output("")
     for problem in problems:
@@ -261,6 +260,8 @@ def _cores() -> Finding:
 
 
 def _memory() -> Finding:
+    from engine.memory import memory  # psutil may be what is missing
+
     total, free = memory()
     if not total:
         return Finding("memory", "unknown")
@@ -276,6 +277,8 @@ def _data_folder() -> Finding:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
+        if not _is_own(folder):  # of an installation for all users
+            return Finding("data folder", f"{folder}, of another user and not writable")
         reason = error.strerror or error
         problem = f"The data folder {folder} cannot be written to ({reason}); free it or {REPAIR}."
         return Finding("data folder", f"{folder}, not writable", problem)
@@ -286,6 +289,11 @@ def _data_folder() -> Finding:
         return Finding("data folder", f"{folder}, {MARKER} damaged", str(error))
     room = shutil.disk_usage(folder).free / 2**30
     return Finding("data folder", f"{folder}, {made}, {room:.1f} GiB free")
+
+
+def _is_own(folder: Path) -> bool:
+    """Return whether a folder belongs to this user."""
+    return not hasattr(os, "getuid") or folder.stat().st_uid == os.getuid()
 
 
 def _log() -> Finding:

@@ -298,6 +298,14 @@ def test_what_only_shows_on_the_way(pictures, before, words):
     check_sentence(done.stderr, words)
 
 
+def test_a_missing_package_is_no_internal_error(pictures):
+    before = "import sys\nsys.modules['PIL'] = None\n"
+    done = scumble(*BASE, home=pictures / "home", folder=pictures, before=before)
+    assert done.returncode == 1
+    check_sentence(done.stderr, "A package that Scumble needs is missing", "PIL", "install.py")
+    assert "Internal error" not in done.stderr
+
+
 def test_a_bug_goes_to_the_log(pictures):
     home = pictures / "home"
     done = scumble(*BASE, home=home, folder=pictures, before=BUG)

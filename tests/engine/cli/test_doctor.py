@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import re
 from importlib import metadata
@@ -82,14 +83,15 @@ def test_a_missing_data_folder_is_named_and_not_made(tmp_path):
 
 @pytest.mark.parametrize(
     "package, name", [("numpy", "numpy"), ("scipy", "scipy"), ("PIL", "pillow"),
-                      ("onnxruntime", "onnxruntime")]
+                      ("onnxruntime", "onnxruntime"), ("psutil", "psutil"),
+                      ("threadpoolctl", "threadpoolctl"), ("google.protobuf", "protobuf")]
 )  # fmt: skip
 def test_a_missing_package_is_the_first_problem(model_home, tmp_path, package, name):
     before = f"""
 import importlib.abc, sys
 class Missing(importlib.abc.MetaPathFinder):
     def find_spec(self, found, path, target=None):
-        if found.split(".")[0] == {package!r}:
+        if found == {package!r} or found.startswith({package + "."!r}):
             raise ImportError("no such thing here")
 sys.meta_path.insert(0, Missing())
 """
@@ -100,6 +102,22 @@ sys.meta_path.insert(0, Missing())
     # Without numpy there is no SciPy, either: the root comes first.
     assert broken[0].startswith(f"Broken: {name} cannot be imported (no such thing here)")
     assert "install.py" in broken[0]
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="asks who owns a folder")
+@pytest.mark.parametrize("own", [True, False])
+def test_only_a_data_folder_of_ones_own_has_to_be_writable(tmp_path, monkeypatch, own):
+    from engine.cli import doctor
+
+    def refuse(dir):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setenv("SCUMBLE_HOME", str(tmp_path))
+    monkeypatch.setattr("engine.cli.doctor.tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("engine.cli.doctor.os.getuid", lambda: tmp_path.stat().st_uid + (not own))
+    found = doctor._data_folder()
+    assert "not writable" in found.value
+    assert bool(found.problem) is own
 
 
 def test_two_onnxruntimes_are_refused(model_home, tmp_path):
