@@ -17,6 +17,7 @@ from pathlib import Path
 from engine.errors import PictureError
 from engine.locks import try_lock
 from engine.messages import shown_name
+from engine.windows_names import why_no_name, why_too_long
 
 PART_PREFIX, PART_SUFFIX = ".scumble-", ".part"
 _NEW_FILE = (
@@ -71,8 +72,10 @@ def why_not_writable(path: str | Path) -> str:
         return f"{name} is a link to itself; name another file."
     try:
         mode = os.stat(target).st_mode
-    except OSError:
-        return ""  # nothing is there yet, or the folder says it better
+    except (FileNotFoundError, NotADirectoryError):
+        return why_no_name(path)  # nothing is there yet, or the folder says it better
+    except OSError as error:  # the name is too long
+        return f"{name} cannot be written: {error.strerror or error}."
     if stat.S_ISDIR(mode):
         return f"{name} is a folder; name a file to write."
     if not stat.S_ISREG(mode):
@@ -129,6 +132,7 @@ def write_file(path: str | Path, data: bytes, *, durable: bool = True) -> tuple[
         with suppress(OSError, UnboundLocalError):
             part.unlink()
         message = f"{shown_name(path)} cannot be written: {error.strerror or error}."
+        message += why_too_long(target.parent / _part_name())
         raise PictureError(message) from error
     return tuple(notes)
 
@@ -136,12 +140,16 @@ def write_file(path: str | Path, data: bytes, *, durable: bool = True) -> tuple[
 def _new_part(folder: Path) -> tuple[int, Path]:
     """Make a locked temporary file in a folder."""
     while True:
-        part = folder / f"{PART_PREFIX}{secrets.token_hex(8)}{PART_SUFFIX}"
+        part = folder / _part_name()
         descriptor = os.open(part, _NEW_FILE, 0o666)
         held = try_lock(descriptor) is not False
         if held and (os.fstat(descriptor).st_nlink or os.name == "nt"):
             return descriptor, part
         os.close(descriptor)  # taken for a leftover in the moment before it was locked
+
+
+def _part_name() -> str:
+    return f"{PART_PREFIX}{secrets.token_hex(8)}{PART_SUFFIX}"
 
 
 def _keep_attributes(path: str | Path, descriptor: int, before: os.stat_result) -> list[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from engine import __version__
 from engine.errors import PictureError
-from engine.files import checksum, why_not_readable, why_not_writable, write_file
+from engine.files import PART_PREFIX, checksum, why_not_readable, why_not_writable, write_file
 from engine.job import AUTO_SIZE, INPUT_KINDS, Job, JobError
 from engine.jobfile import job_from_dict, load_job, paths_of, with_paths
 from engine.leftovers import remove_parts
@@ -22,6 +22,7 @@ from engine.messages import shown_name
 from engine.methods import METHODS
 from engine.paintings.catalog import near_names
 from engine.paths import home
+from engine.windows_names import why_too_long
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,11 +101,13 @@ def check_files(job: Job) -> None:
         message = f"There is no folder {shown_name(folder)} to write {name} to."
         raise PictureError(message)
     try:
-        with tempfile.TemporaryFile(dir=folder):
+        # As long a name as that of the temporary file that becomes the result.
+        with tempfile.TemporaryFile(dir=folder, prefix=f"{PART_PREFIX}{'0' * 8}-", suffix=".part"):
             pass
     except OSError as error:
         reason = error.strerror or error
         message = f"The folder {shown_name(folder)} cannot be written to: {reason}."
+        message += why_too_long(folder / f"{PART_PREFIX}{'0' * 16}.part")
         raise PictureError(message) from error
     remove_parts(folder)
 
