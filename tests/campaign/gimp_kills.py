@@ -23,30 +23,9 @@ SOON = 3.0
 """Seconds after which nothing may be left of a run whose plug-in or engine lives."""
 
 INSIDE = """
-import json, os, sys, time
-sys.path.insert(0, {inside!r})
-import kit
-(kit.TMP / "ready").touch()
-while True:
-    request = kit.TMP / "request"
-    if not request.exists():
-        time.sleep(0.02)
-        continue
-    wanted = json.loads(request.read_text())
-    request.unlink()
-    if wanted is None:
-        break
-    image = kit.new_image()
-    layer = kit.add_layer(image, "Photo")
-    before = kit.pixel(layer, 5, 6)
-    status, _, message = kit.call(
-        image, [layer], style=kit.style_file(), iterations=wanted, size="full")
-    answer = dict(done=status == kit.Gimp.PDBStatusType.SUCCESS, message=message,
-                  layers=kit.names(image.get_layers()), same=kit.pixel(layer, 5, 6) == before)
-    image.delete()
-    written = kit.TMP / "answer.part"
-    written.write_text(json.dumps(answer))
-    written.rename(kit.TMP / "answer")
+import sys; sys.path.insert(0, {inside!r})
+import served
+served.serve()
 """
 
 
