@@ -174,7 +174,7 @@ def test_unknown_commands(start, order, shown):
     worker.wait_for("progress", stage="paint")
     worker.order(order)
     text = worker.wait_for("notice")["text"]
-    assert text == f"Unknown command {shown}; the only command is 'stop'."
+    assert text == f"Unknown command {shown}; the commands are 'stop' and 'forget'."
     worker.order(b"\n{}\n" + order)  # the first one has a notice, the others have none
     worker.order(b"st")
     worker.order(b"op\n")
