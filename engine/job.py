@@ -22,7 +22,7 @@ COLORS = ("style", "luminance", "match")
 INITS = ("content", "colors", "noise", "picture")
 OPTIMIZERS = ("auto", "lbfgs", "lbfgs32", "adam")
 POOLINGS = ("average", "max")
-DEVICES = ("auto", "cpu", "cuda", "directml")
+DEVICES = ("auto", "cpu", "cuda", "directml", "webgpu")
 LAYERS = tuple(
     f"conv{b}_{n}" for b, last in enumerate((2, 2, 3, 3, 3), 1) for n in range(1, last + 1)
 )
