@@ -92,6 +92,7 @@ def main(arguments):
             onnxruntime=options.onnxruntime,
             for_tests=command == "test",
             plots=options.plots,
+            cluster=options.cluster,
             self_contained=self_contained(options, command),
             gimp_folders=tuple(options.gimp_dir),
         )
@@ -148,6 +149,12 @@ def read_options(arguments, command):
         "--plots",
         action="store_true",
         help="add matplotlib, which draws the curves of reports; later runs keep it",
+    )
+    parser.add_argument(
+        "--cluster",
+        action="store_true",
+        help="add Dask, with which 'scumble batch' paints on several workers or on a cluster; "
+        "later runs keep it",
     )
     parser.add_argument(
         "--self-contained",

@@ -85,9 +85,7 @@ def why_not_writable(path: str | Path) -> str:
     return ""
 
 
-def write_file(
-    path: str | Path, data: bytes, *, durable: bool = True, mode: int = 0o666
-) -> tuple[str, ...]:
+def write_file(path: str | Path, data: bytes, *, durable: bool = True) -> tuple[str, ...]:
     """Write a file, or leave the one that is there as it is.
 
     A symbolic link stays, and the file that it leads to is replaced. A replaced file's mode and
@@ -99,8 +97,6 @@ def write_file(
     data : bytes
     durable : bool
         Whether to wait until the disk has the data.
-    mode : int
-        The mode of a file that was not there before, less the process's mask.
 
     Returns
     -------
@@ -118,7 +114,7 @@ def write_file(
     target = Path(os.path.realpath(path))
     try:
         before = target.stat() if target.exists() else None
-        descriptor, part = _new_part(target.parent, mode)
+        descriptor, part = _new_part(target.parent)
         try:
             notes = [] if before is None else _keep_attributes(path, descriptor, before)
             with os.fdopen(descriptor, "wb", closefd=False) as file:
@@ -141,11 +137,11 @@ def write_file(
     return tuple(notes)
 
 
-def _new_part(folder: Path, mode: int = 0o666) -> tuple[int, Path]:
+def _new_part(folder: Path) -> tuple[int, Path]:
     """Make a locked temporary file in a folder."""
     while True:
         part = folder / _part_name()
-        descriptor = os.open(part, _NEW_FILE, mode)
+        descriptor = os.open(part, _NEW_FILE, 0o666)
         held = try_lock(descriptor) is not False
         if held and (os.fstat(descriptor).st_nlink or os.name == "nt"):
             return descriptor, part

@@ -68,7 +68,7 @@ def escape(value: object) -> str:
     return html.escape(printable(str(value), keep="\n"))
 
 
-def figure(file: str, caption: str = "") -> str:
+def figure(file: str, caption: str = "", *, shown: str = "") -> str:
     """Return a picture beside the page, with a link to itself.
 
     Parameters
@@ -77,11 +77,15 @@ def figure(file: str, caption: str = "") -> str:
         Its path from the page, with slashes.
     caption : str
         Plain text below it; may be empty.
+    shown : str
+        A smaller copy to show in its place; its path, too.
     """
-    link = escape(quote(file))
+    link = escape(quote(file, errors="surrogateescape"))
+    source = escape(quote(shown or file, errors="surrogateescape"))
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     return (
-        f'<figure><a href="{link}"><img src="{link}" alt="{escape(caption or file)}"></a>'
+        f'<figure><a href="{link}"><img src="{source}" loading="lazy" '
+        f'alt="{escape(caption or file)}"></a>'
         f"{below}</figure>"
     )
 

@@ -34,6 +34,17 @@ def load_job(path: str | Path) -> Job:
     JobError
         If the file cannot be read, is not JSON or is not a job.
     """
+    return resolve_paths(job_from_dict(read_json(path)), Path(path).parent)
+
+
+def read_json(path: str | Path) -> Any:
+    """Return what the JSON of a job file says, unchecked.
+
+    Raises
+    ------
+    JobError
+        If the file cannot be read or is not JSON.
+    """
     path, name = Path(path), shown_name(path)
     refused = why_not_readable(path)
     if refused:
@@ -48,7 +59,7 @@ def load_job(path: str | Path) -> Job:
         message = f"{name} is not a job file: it has more than {MAX_BYTES} bytes."
         raise JobError(message)
     try:
-        data = json.loads(content.decode("utf-8"), parse_int=_whole_number)
+        return json.loads(content.decode("utf-8"), parse_int=_whole_number)
     except UnicodeDecodeError as error:
         message = f"{name} is not a job file, since it is not JSON: it is not UTF-8 text."
         raise JobError(message) from error
@@ -58,7 +69,6 @@ def load_job(path: str | Path) -> Job:
     except ValueError as error:
         message = f"{name} is not a job file, since it is not JSON: {error}."
         raise JobError(message) from error
-    return resolve_paths(job_from_dict(data), path.parent)
 
 
 def _whole_number(digits: str) -> int:

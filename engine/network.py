@@ -30,14 +30,8 @@ if TYPE_CHECKING:
     from engine.tuning import Tuning
 
 
-def open_network(job: Job, tuning: Tuning | None = None) -> Network:
+def open_network(job: Job) -> Network:
     """Open the installed weights as a job asks for: its pooling, device and threads.
-
-    Parameters
-    ----------
-    job : Job
-    tuning : Tuning, optional
-        By default what was measured on this processor.
 
     Raises
     ------
@@ -46,11 +40,7 @@ def open_network(job: Job, tuning: Tuning | None = None) -> Network:
     """
     kernels = Kernels(Weights(model_file()))
     return Network(
-        kernels,
-        pooling=job.pooling,
-        device=job.device,
-        threads=job.threads,
-        tuning=tuning or recorded(),
+        kernels, pooling=job.pooling, device=job.device, threads=job.threads, tuning=recorded()
     )
 
 

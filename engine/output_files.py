@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import math
 import os
 import secrets
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any, Callable
@@ -197,16 +196,11 @@ def _from_picture(job: Job, picture: Path, folder: str) -> Job:
     return with_paths(job, beside, INPUT_KINDS)
 
 
-def settings(job: Job, result: Result) -> dict[str, Any]:
-    """Return the settings that a result carries, as JSON types.
+def paths_in_settings(job: Job) -> dict[str, str]:
+    """Return how the settings of a result name each file of its job.
 
     Paths are relative to the output's folder: files that are moved together still find each other,
     and a picture that is passed on does not tell where it was made.
-
-    Parameters
-    ----------
-    job : Job
-    result : Result
     """
     folder = os.path.realpath(Path(job.output).parent)
 
@@ -216,19 +210,35 @@ def settings(job: Job, result: Result) -> dict[str, Any]:
         except ValueError:  # another drive
             return str(Path(path).absolute())
 
-    kept = with_paths(job, relative, INPUT_KINDS)
-    kept = with_paths(kept, lambda path: Path(path).name, ("file",))
+    named: dict[str, str] = {}
+    with_paths(job, lambda path: named.setdefault(path, relative(path)), INPUT_KINDS)
+    with_paths(job, lambda path: named.setdefault(path, Path(path).name), ("file",))
     # Repeating a result does not write its report again.
-    kept = with_paths(kept, lambda path: "", ("folder",))
+    with_paths(job, lambda path: named.setdefault(path, ""), ("folder",))
+    return named
+
+
+def settings(job: Job, result: Result, paths: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return the settings that a result carries, as JSON types.
+
+    Parameters
+    ----------
+    job : Job
+    result : Result
+    paths : mapping of str to str, optional
+        From `paths_in_settings`, where it was called on another machine.
+    """
+    named = paths_in_settings(job) if paths is None else paths
+    kept = with_paths(job, lambda path: named[path])
     return {
         "scumble": __version__,
         "job": replace(kept, size=result.area).to_dict(),
         "automatic_size": job.size == AUTO_SIZE,
-        "inputs": {relative(path): sum_ for path, sum_ in result.inputs.items()},
+        "inputs": {named[path]: sum_ for path, sum_ in result.inputs.items()},
         "method": result.method,
         "optimizer": result.optimizer,
         "seed": job.seed,
-        "loss": result.loss if math.isfinite(result.loss) else None,  # stopped before the first
+        "loss": result.loss,
         "steps": result.steps,
         "stopped": result.stopped,
         "working_size": list(result.working_size),
@@ -274,8 +284,15 @@ def write(job: Job, result: Result) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     return files, tuple(notices)
 
 
-def encode(job: Job, result: Result) -> tuple[tuple[bytes, ...], tuple[str, ...]]:
+def encode(
+    job: Job, result: Result, paths: Mapping[str, str] | None = None
+) -> tuple[tuple[bytes, ...], tuple[str, ...]]:
     """Return the contents of the files of `outputs`, for `write_encoded`.
+
+    Parameters
+    ----------
+    job, result, paths
+        As for `settings`.
 
     Returns
     -------
@@ -291,7 +308,7 @@ def encode(job: Job, result: Result) -> tuple[tuple[bytes, ...], tuple[str, ...]
     """
     from engine.pictures.picture import encode_picture
 
-    described = settings(job, result)
+    described = settings(job, result, paths)
     contents: list[bytes] = []
     notices: dict[str, None] = {}
     for file, picture in zip(outputs(job), (result.picture, *result.uncut)):

@@ -1,4 +1,4 @@
-"""matplotlib, which is there only for who asks for it, and stays."""
+"""matplotlib and Dask, which are there only for who asks for them, and stay."""
 
 from __future__ import annotations
 
@@ -115,3 +115,13 @@ def test_uninstalling_takes_its_cache_away_too(
     (fonts / "fontlist.json").write_text("{}")
     installed(made_up, home, "--uninstall")
     assert not home.exists()
+
+
+def test_dask_comes_in_the_same_way(made_up: MadeUp, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    assert "distributed" not in installed(made_up, home)
+    assert record(home)["cluster"] is False
+    assert "distributed 2025.1.0" in line(installed(made_up, home, "--cluster"), "Packages")
+    assert (record(home)["cluster"], record(home)["plots"]) == (True, False)
+    assert "distributed 2025.1.0" in line(installed(made_up, home), "Packages")
+    assert record(home)["cluster"] is True

@@ -7,23 +7,16 @@ import dataclasses
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Callable
 
 from engine import output_files
 from engine.cli.interrupts import Interrupts
+from engine.cli.json_output import JsonOutput
 from engine.cli.options import build_parser, gallery_request, job_from_options
-from engine.cli.resume import (
-    chosen_state,
-    forget_state,
-    list_states,
-    make_keeper,
-    state_to_resume,
-)
 from engine.cli.terminal import (
     OutputError,
     ReaderLeftError,
     Terminal,
-    output_error,
     result_text,
     to_standard_error,
     to_standard_output,
@@ -31,7 +24,6 @@ from engine.cli.terminal import (
 from engine.errors import Failure, describe
 from engine.events import Event, Notice, Progress
 from engine.job import Job, JobError
-from engine.protocol import Lines
 from engine.report.folder import check_report, try_report
 
 if TYPE_CHECKING:
@@ -39,7 +31,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.run import Result
-    from engine.states.keeper import Keeper
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
@@ -82,7 +73,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "worker":
         from engine.worker import work
 
-        return work(options.folder, options.resume or "")
+        return work(options.folder)
     if options.command == "doctor":
         from engine.cli import doctor
 
@@ -97,6 +88,10 @@ def _run(options: argparse.Namespace) -> int:
         from engine.cli.gallery import gallery
 
         return gallery(options.folder, lambda: gallery_request(options), quiet=options.quiet)
+    if options.command == "batch":
+        from engine.cli.batch import batch
+
+        return batch(options)
     if options.command == "estimate":
         from engine.cli.estimate import estimate_files
 
@@ -105,42 +100,11 @@ def _run(options: argparse.Namespace) -> int:
         from engine.cli.styles import list_styles
 
         return list_styles(as_json=options.json)
-    if options.command == "resume" and (options.forget or not options.state):
-        if options.forget:
-            return forget_state(options.state)
-        return list_states(as_json=options.json)
     return _paint(options)
 
 
-class _JsonOutput:
-    """The worker's lines on standard output, for as long as somebody reads them.
-
-    Attributes
-    ----------
-    error : ReaderLeftError, OutputError or None
-        Why lines are no longer written.
-    """
-
-    def __init__(self) -> None:
-        self.error: ReaderLeftError | OutputError | None = None
-        self._lines = Lines(sys.stdout.fileno())
-
-    def write(self, kind: str, *content: Any) -> None:
-        """Write a line by the method of `Lines` that has this name."""
-        if self.error is not None:
-            return
-        try:
-            getattr(self._lines, kind)(*content)
-        except OSError as error:
-            self.error = output_error(error)
-
-    def event(self, event: Event) -> None:
-        """Write an event."""
-        self.write("event", event)
-
-
 def _paint(options: argparse.Namespace) -> int:
-    """Run `scumble stylize`, `scumble job` or `scumble resume`.
+    """Run `scumble stylize` or `scumble job`.
 
     Raises
     ------
@@ -148,7 +112,7 @@ def _paint(options: argparse.Namespace) -> int:
         With --json, if standard output cannot be written to from the start.
     """
     program = f"scumble {options.command}"
-    output = _JsonOutput() if options.json else None
+    output = JsonOutput() if options.json else None
     terminal = Terminal(sys.stderr, quiet=options.quiet or options.json)
     if output is not None:
         output.write("hello")
@@ -162,40 +126,33 @@ def _paint(options: argparse.Namespace) -> int:
             output.write("error", failure)
         return status
 
-    on_event = terminal.show if output is None else output.event
-    found = None
     try:
         if options.command == "stylize":
             job = job_from_options(options)
-        elif options.command == "job":
-            job = output_files.load(options.job, options.output or "", options.inputs or "")
         else:
-            found, job = chosen_state(options.state, options.output or "")
+            job = output_files.load(options.job, options.output or "", options.inputs or "")
         output_files.check_files(job)
         if job.report:
             check_report(job)
-        if options.command != "resume" and options.dry_run:
+        if options.dry_run:
             from engine.cli.estimate import show_estimate
 
             show_estimate(job, as_json=options.json)
             return DONE
-        if found is None and options.resume:
-            found = state_to_resume(job, on_event)
-        keeper = make_keeper(job, found, on_event, output)
     except JobError as error:
         return failed(describe(error), WRONG_USE)
     except Exception as error:
         return failed(describe(error))
 
+    on_event = terminal.show if output is None else output.event
     files: tuple[Path, ...] = ()
     report_failure: Failure | None = None
     try:
         with Interrupts(terminal) as interrupts:
-            result = interrupts.run(lambda: _stylized(job, on_event, interrupts.stop, keeper))
+            result = interrupts.run(lambda: _stylized(job, on_event, interrupts.stop))
             began = time.perf_counter()
             with interrupts.shield():
                 files, notices = output_files.write(job, result)
-                keeper.discard()
             seconds = time.perf_counter() - began
             result = dataclasses.replace(result, notices=(*result.notices, *notices))
             if job.report:
@@ -204,16 +161,11 @@ def _paint(options: argparse.Namespace) -> int:
                 notices += page
             interrupts.finish()
     except KeyboardInterrupt:
-        keeper.release()
         written = f"{files[0]} is written, without its report." if files else ""
-        left = f" 'scumble resume {keeper.name}' continues." if keeper.has_state else ""
-        terminal.say(written or f"Stopped; nothing was written.{left}")
+        terminal.say(written or "Stopped; nothing was written.")
         # The network may be in the middle of a step and cannot be waited for.
         os._exit(INTERRUPTED)
     except Exception as error:
-        if isinstance(error, FloatingPointError):
-            keeper.discard()  # it would diverge again
-        keeper.release()
         return failed(describe(error))
     on_event(Progress("write", 1, 1))
     for notice in notices:
@@ -226,7 +178,7 @@ def _paint(options: argparse.Namespace) -> int:
     return failed(report_failure) if report_failure else status
 
 
-def _show_result(text: str, file: Path, output: _JsonOutput | None, program: str) -> int:
+def _show_result(text: str, file: Path, output: JsonOutput | None, program: str) -> int:
     """Say where the result is; a reader who has left does not undo it."""
     try:
         if output is None:
@@ -241,12 +193,10 @@ def _show_result(text: str, file: Path, output: _JsonOutput | None, program: str
     return DONE
 
 
-def _stylized(
-    job: Job, on_event: Callable[[Event], None], stop: threading.Event, keeper: Keeper
-) -> Result:
+def _stylized(job: Job, on_event: Callable[[Event], None], stop: threading.Event) -> Result:
     from engine.run import stylize
 
-    return stylize(job, on_event, stop, previews=False, keeper=keeper)
+    return stylize(job, on_event, stop, previews=False)
 
 
 def _show_failure(failure: Failure, program: str) -> None:

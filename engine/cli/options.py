@@ -31,6 +31,8 @@ from engine.paintings.catalog import near_names, style_file
 GALLERY_OPTIONS = ("size", "iterations", "seed", "threads", "device")
 """Options of `scumble gallery` that are fields of a job."""
 
+MOST_WORKERS = 1024
+
 GALLERY_TEXTS = {
     "size": f"Area of each picture; larger contents are reduced first (default {SIZE}).",
     "iterations": f"Steps of the optimizer for each picture (default {ITERATIONS}).",
@@ -87,7 +89,6 @@ def build_parser() -> argparse.ArgumentParser:
     _add_job_options(stylize)
     _add_display_options(stylize)
     _add_dry_run(stylize)
-    _add_resume(stylize)
 
     job = commands.add_parser(
         "job",
@@ -107,28 +108,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_display_options(job)
     _add_dry_run(job)
-    _add_resume(job)
 
-    resume = commands.add_parser(
-        "resume",
-        allow_abbrev=False,
-        help="continue an interrupted painting, or list what can be continued",
-        description="Continues an interrupted painting and writes the result that an undisturbed "
-        "run gives. Without STATE, lists what can be continued.",
-    )
-    resume.add_argument(
-        "state",
-        metavar="STATE",
-        nargs="?",
-        help="A name from the list, 'latest', or the job file of the painting.",
-    )
-    resume.add_argument(
-        "--output", metavar="OUT", help="The file to write, in place of the one in the job."
-    )
-    resume.add_argument(
-        "--forget", action="store_true", help="Remove the saved state, and paint nothing."
-    )
-    _add_display_options(resume)
+    _add_batch(commands)
 
     estimate = commands.add_parser(
         "estimate",
@@ -154,11 +135,6 @@ def build_parser() -> argparse.ArgumentParser:
         "folder",
         metavar="RUN_FOLDER",
         help=f"A folder named {RUN_FOLDER_PREFIX}... with job.json in it.",
-    )
-    worker.add_argument(
-        "--resume",
-        metavar="STATE",
-        help="Continue this interrupted painting, in place of the job in the folder.",
     )
 
     styles = commands.add_parser(
@@ -328,6 +304,53 @@ class _Init(argparse.Action):
             )
 
 
+def _add_batch(commands: argparse._SubParsersAction) -> None:
+    batch = commands.add_parser(
+        "batch",
+        allow_abbrev=False,
+        help="paint many pictures, on this machine or on a cluster",
+        description="Paints each CONTENT as JOB says and writes the results to FOLDER, with a "
+        "table of what became of them. Pictures that are there already with the same settings are "
+        "kept, so the same command continues an interrupted batch. docs/batch.md has examples.",
+    )
+    batch.add_argument(
+        "job", metavar="JOB",
+        help="A job file (JSON) without a content. Its paths may hold {name}, {number}, {folder} "
+        "and {extension} of each content.",
+    )  # fmt: skip
+    batch.add_argument(
+        "contents", metavar="CONTENT", nargs="+",
+        help="A picture, a folder of pictures, a glob, or a list: a CSV file with the column "
+        "content and, where pictures differ, output, protect, init_picture, style, mask, "
+        "style_mask, style_2, ...",
+    )  # fmt: skip
+    batch.add_argument(
+        "--out", metavar="FOLDER", required=True,
+        help="The folder of the results; created if missing.",
+    )  # fmt: skip
+    batch.add_argument(
+        "--force", action="store_true", help="Paint what is there with the same settings, too."
+    )
+    batch.add_argument(
+        "--workers", metavar="N", type=_workers,
+        help="Processes that paint side by side on this machine; 0 paints one picture after the "
+        "other in this process (default: by processors and memory).",
+    )  # fmt: skip
+    batch.add_argument(
+        "--scheduler", metavar="ADDRESS|FILE",
+        help="Paint on the cluster of this Dask scheduler: tcp://HOST:PORT, or its file.",
+    )  # fmt: skip
+    _add_display_options(batch)
+
+
+def _workers(text: str) -> int:
+    """Read a number of workers."""
+    number = int(text)
+    if not 0 <= number <= MOST_WORKERS:
+        raise ValueError(text)
+    return number
+
+
 def _add_measure(commands: argparse._SubParsersAction) -> None:
     measure = commands.add_parser(
         "measure",
@@ -432,14 +455,6 @@ def _add_dry_run(parser: argparse.ArgumentParser) -> None:
         "--dry-run",
         action="store_true",
         help="Say how long it takes and how much memory, and paint nothing.",
-    )
-
-
-def _add_resume(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="Continue this painting where it was interrupted, if it was.",
     )
 
 

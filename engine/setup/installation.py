@@ -53,7 +53,14 @@ from engine.setup.machine import (
     choose_onnxruntime,
 )
 from engine.setup.pip_errors import explain_pip
-from engine.setup.requirements import ENGINE, PLOTS, TESTS, distribution_name, read_requirements
+from engine.setup.requirements import (
+    CLUSTER,
+    ENGINE,
+    PLOTS,
+    TESTS,
+    distribution_name,
+    read_requirements,
+)
 from engine.setup.subprocesses import supervised
 
 PROGRAM = ("engine", "models", "plugin")
@@ -87,6 +94,8 @@ class Installation:
         Whether the engine is run from the checkout, with the tests' packages beside its own.
     plots : bool
         Whether matplotlib is asked for; an installation that has it keeps it without being asked.
+    cluster : bool
+        The same for Dask.
     self_contained : str
         Why the environment must need no file outside of the data folder; empty where it may. An
         installation that needs none keeps to that without being asked.
@@ -109,6 +118,7 @@ class Installation:
     onnxruntime: str = "auto"
     for_tests: bool = False
     plots: bool = False
+    cluster: bool = False
     self_contained: str = ""
     gimp_folders: tuple[str, ...] = ()
     show: Callable[[str], None] = _silent
@@ -359,17 +369,19 @@ def variables(installation: Installation) -> dict[str, str]:
 
 def _requirements(installation: Installation, chosen: Distribution) -> list[str]:
     lists = [ENGINE]
-    if installation.plots or installation.for_tests or installation.record.get("plots"):
-        lists.append(PLOTS)
+    for name, extra in (("plots", PLOTS), ("cluster", CLUSTER)):
+        if installation.for_tests or _has_extra(installation, name):
+            lists.append(extra)
     if installation.for_tests:
         lists.append(TESTS)
     pyproject = installation.checkout / "pyproject.toml"
     wanted = [each for place in lists for each in read_requirements(pyproject, *place)]
-    return [*wanted, *chosen.requirements]
+    return [*wanted, chosen.requirement]
 
 
 def _names(present: dict[str, str], chosen: Distribution) -> str:
-    names = ["numpy", "scipy", "pillow", *(["matplotlib"] if "matplotlib" in present else [])]
+    optional = [name for name in ("matplotlib", "distributed") if name in present]
+    names = ["numpy", "scipy", "pillow", *optional]
     return ", ".join(f"{name} {present.get(name, '?')}" for name in [*names, chosen.name])
 
 
@@ -377,8 +389,13 @@ def _note_packages(
     installation: Installation, python: Python, chosen: Distribution, present: dict[str, str]
 ) -> None:
     onnxruntime = {"distribution": chosen.name, "version": present.get(chosen.name)}
-    plots = installation.plots or installation.record.get("plots", False)
-    note(installation, python=python.name.split()[-1], onnxruntime=onnxruntime, plots=plots)
+    extras = {name: _has_extra(installation, name) for name in ("plots", "cluster")}
+    note(installation, python=python.name.split()[-1], onnxruntime=onnxruntime, **extras)
+
+
+def _has_extra(installation: Installation, name: str) -> bool:
+    """Return whether an optional part is asked for, or was asked for before."""
+    return bool(getattr(installation, name) or installation.record.get(name))
 
 
 INSTALL = ("install", "--only-binary=:all:", "--progress-bar=off")

@@ -12,6 +12,7 @@ from engine.setup.errors import SetupError
 
 ENGINE = ("project", "dependencies")
 PLOTS = ("project.optional-dependencies", "plots")
+CLUSTER = ("project.optional-dependencies", "cluster")
 TESTS = ("dependency-groups", "test")
 
 IMPORT_NAMES = {"pillow": "PIL", "protobuf": "google.protobuf"}
@@ -26,7 +27,8 @@ def read_requirements(file: Path, table: str, key: str) -> list[str]:
     file : Path
         pyproject.toml.
     table, key : str
-        One of `ENGINE`, `PLOTS` and `TESTS`. The list has one quoted requirement per line.
+        One of `ENGINE`, `PLOTS`, `CLUSTER` and `TESTS`. The list has one quoted requirement per
+        line.
 
     Raises
     ------

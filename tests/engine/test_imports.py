@@ -17,10 +17,10 @@ FORBIDDEN = {
     "engine/masks": ("loss", "metrics", "report", "gallery", "cli", "run", "scales"),
     "engine/loss": ("metrics", "report", "gallery", "cli", "run", "scales"),
     "engine/metrics": ("report", "gallery", "cli", "run", "scales"),
-    "engine/states": ("metrics", "report", "gallery", "cli", "run", "scales"),
     "engine/report": ("gallery", "cli"),
-    "engine/gallery": ("report", "cli"),
-    "engine": ("metrics", "gallery", "cli"),
+    "engine/gallery": ("report", "cli", "batch"),
+    "engine/batch": ("metrics", "report", "gallery", "cli"),
+    "engine": ("metrics", "gallery", "cli", "batch"),
 }
 """For each folder (without those below it) the rooms of the engine that it may not import."""
 

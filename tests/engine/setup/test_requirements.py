@@ -6,6 +6,7 @@ import pytest
 
 from engine.setup.errors import SetupError
 from engine.setup.requirements import (
+    CLUSTER,
     ENGINE,
     PLOTS,
     TESTS,
@@ -18,7 +19,7 @@ tomllib = pytest.importorskip("tomllib", reason="Python before 3.11")
 PYPROJECT = Path(__file__).resolve().parents[3] / "pyproject.toml"
 
 
-@pytest.mark.parametrize("table, key", [ENGINE, PLOTS, TESTS])
+@pytest.mark.parametrize("table, key", [ENGINE, PLOTS, CLUSTER, TESTS])
 def test_a_list_is_read_as_toml_reads_it(table: str, key: str) -> None:
     content = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))
     for name in table.split("."):

@@ -1,0 +1,1 @@
+"""Batches: many pictures from one job, on this machine or on a cluster."""

@@ -1,0 +1,244 @@
+"""Plan of a batch: one job per picture, with its output, checked before anything is painted."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Callable
+
+from engine.batch.contents import Entry, read_entries
+from engine.batch.patterns import PLACEHOLDERS, filled, is_pattern
+from engine.errors import PictureError
+from engine.files import why_not_readable, why_not_writable
+from engine.job import Job, JobError, Region, with_new_names
+from engine.jobfile import job_from_dict, paths_of, read_json, resolve_paths, with_paths
+from engine.leftovers import remove_parts, remove_run_folders
+from engine.messages import shown, shown_name
+from engine.output_files import INPUT_KINDS, PICTURE_EXTENSIONS, inputs, outputs
+
+DEFAULT_EXTENSION = ".png"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture of a batch.
+
+    Attributes
+    ----------
+    job : Job
+        Its paths are absolute.
+    problem : str
+        Why it cannot be painted, as far as that is known before; else empty.
+    """
+
+    job: Job
+    problem: str = ""
+
+    @property
+    def output(self) -> Path:
+        """The result's file."""
+        return Path(self.job.output)
+
+
+def make_plan(
+    job_file: str, arguments: Sequence[str], out: str, on_notice: Callable[[str], None]
+) -> list[Item]:
+    """Return the pictures of a batch, in the order in which they are named.
+
+    Parameters
+    ----------
+    job_file : str
+        A job file. Its content is not used. Its paths may hold placeholders such as ``{name}``.
+    arguments : sequence of str
+        The contents, as `contents.read_entries` takes them.
+    out : str
+        The folder of the results; it is made if it is missing.
+    on_notice : callable
+        Is called with a sentence for the user.
+
+    Raises
+    ------
+    JobError
+        If the job is wrong, an argument names nothing, two contents have one output, or no picture
+        can be painted.
+    PictureError
+        If the folder cannot be written to.
+    """
+    data = read_json(job_file)
+    if not isinstance(data, dict):
+        message = f"{shown_name(job_file)} is not a job: {shown(data)} is not a JSON object."
+        raise JobError(message)
+    data = with_new_names(Job, data)
+    if data.get("report"):
+        message = "report: a batch writes none; 'scumble job' writes one for a single picture."
+        raise JobError(message)
+    folder = Path(os.path.abspath(job_file)).parent
+    entries = read_entries(arguments, on_notice)
+    target = os.path.abspath(out)
+    jobs = [_job(data, folder, entry, target) for entry in entries]
+    _check_outputs(jobs, entries, target)
+    items = [Item(job, _problem(job)) for job in jobs]
+    _check_patterns(data, folder, items)
+    if all(item.problem for item in items):
+        raise JobError(items[0].problem)
+    _open_folder(out, items)
+    return items
+
+
+def _job(data: dict[str, Any], folder: Path, entry: Entry, out: str) -> Job:
+    """Return the job of one picture."""
+    where = f"{entry.origin}: " if entry.origin else ""
+    try:
+        merged = {**data, **entry.fields, "content": entry.content}
+        if "init_picture" in entry.fields:
+            merged["init"] = "picture"
+        merged["output"] = _output(data, entry)
+        if entry.regions:
+            merged["regions"] = _regions(data.get("regions", []), entry)
+        job = with_placeholders_filled(job_from_dict(merged), entry.content)
+    except JobError as error:
+        if not where:
+            raise
+        raise JobError(where + str(error)) from error
+    output = os.path.normpath(os.path.join(out, job.output))
+    if not Path(output).is_relative_to(out) or output == out:
+        message = f"{where}output: {shown_name(output)} is not in {shown_name(out)}."
+        raise JobError(message)
+    if Path(output).suffix.lower() not in PICTURE_EXTENSIONS:
+        message = (
+            f"{where}output: {shown_name(Path(output).name)} has none of the extensions of pictures"
+            f" that carry their settings: {', '.join(PICTURE_EXTENSIONS)}."
+        )
+        raise JobError(message)
+    return with_paths(replace(resolve_paths(job, folder), output=output), os.path.abspath)
+
+
+def with_placeholders_filled(job: Job, content: str) -> Job:
+    """Return the job with its placeholders filled in, other than in the content's own path."""
+    return replace(with_paths(job, lambda path: filled(path, content)), content=job.content)
+
+
+def _output(data: dict[str, Any], entry: Entry) -> str:
+    """Return the name of a result, which may have placeholders.
+
+    A job's output without any cannot be that of many pictures; only its extension counts.
+    """
+    if "output" in entry.fields:
+        return entry.fields["output"]
+    given = data.get("output", "")
+    if not isinstance(given, str) or is_pattern(given):
+        return given  # which is checked with the rest of the job
+    return "{name}" + (Path(given).suffix or DEFAULT_EXTENSION)
+
+
+def _regions(given: Any, entry: Entry) -> Any:
+    """Return the job's regions with the fields that a list gives."""
+    if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
+        return given  # which is refused with the rest of the job
+    regions = [with_new_names(Region, each) for each in given]
+    for index in sorted(entry.regions):
+        if index > len(regions):
+            message = f"style {index + 1} is given, but there is no style {len(regions) + 1}."
+            raise JobError(message)
+        if index == len(regions):
+            regions.append({})
+        regions[index] = {**regions[index], **entry.regions[index]}
+    return regions
+
+
+def _check_outputs(jobs: list[Job], entries: list[Entry], out: str) -> None:
+    """Check that each file is written once, and that no input is."""
+    written: dict[str, str] = {}
+    read = {_same_name(path) for job in jobs for path in inputs(job)}
+    for job, entry in zip(jobs, entries):
+        content = shown_name(job.content)
+        if _same_name(os.path.dirname(job.content)) == _same_name(out):
+            message = (
+                f"{content} is in {shown_name(out)}, where the results go; name another folder "
+                "with --out, so that a later run does not take results for contents."
+            )
+            raise JobError(message)
+        for file in map(str, outputs(job)):
+            name = _same_name(file)
+            if name in written:
+                other = shown_name(written[name])
+                remedy = "give the list a column 'output'" if entry.origin else (
+                    "use placeholders in the job's output, such as {folder}-{name}.png"
+                )  # fmt: skip
+                message = f"{other} and {content} have one output, {shown_name(file)}; {remedy}."
+                if other == content:
+                    message = (
+                        f"{content} is named twice, for one output, {shown_name(file)}; {remedy}."
+                    )
+                raise JobError(message)
+            written[name] = job.content
+            if name in read:
+                message = f"The output {shown_name(file)} is also read by the batch; name another."
+                raise JobError(message)
+
+
+def _same_name(path: str) -> str:
+    """Return what two names have in common that may be one file."""
+    real = os.path.normcase(os.path.realpath(path))
+    return unicodedata.normalize("NFC", real).casefold() if sys.platform == "darwin" else real
+
+
+def _problem(job: Job) -> str:
+    for path in inputs(job):
+        refused = why_not_readable(path)
+        if refused:
+            return refused
+    return ""
+
+
+def _check_patterns(data: dict[str, Any], folder: Path, items: list[Item]) -> None:
+    """Check that each pattern of the job names a file for at least one picture."""
+    paths = {**data, "content": "-", "output": "-"}
+    try:
+        patterns = {
+            each for each in paths_of(job_from_dict(paths), INPUT_KINDS) if is_pattern(each)
+        }
+    except JobError:  # a list completes it
+        return
+    for pattern in sorted(patterns):
+        files = [os.path.abspath(folder / filled(pattern, item.job.content)) for item in items]
+        used = [file for file, item in zip(files, items) if file in inputs(item.job)]
+        if used and not any(os.path.lexists(file) for file in used):
+            message = (
+                f"{shown_name(pattern)} matches nothing: there is no {shown_name(used[0])}"
+                f"{_more(len(used) - 1)}. Placeholders are "
+                f"{', '.join(f'{{{name}}}, {text}' for name, text in PLACEHOLDERS.items())}."
+            )
+            raise JobError(message)
+
+
+def _more(others: int) -> str:
+    return f", nor any of {others} others" if others else ""
+
+
+def _open_folder(out: str, items: list[Item]) -> None:
+    """Make the folder of the results, and those below it, and find that they can be written to."""
+    for folder in sorted({out, *(str(item.output.parent) for item in items)}):
+        try:
+            os.makedirs(folder, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except FileExistsError as error:
+            message = f"{shown_name(folder)} is a file; name a folder with --out."
+            raise JobError(message) from error
+        except OSError as error:
+            reason = error.strerror or error
+            message = f"The folder {shown_name(folder)} cannot be written to: {reason}."
+            raise PictureError(message) from error
+        remove_parts(folder)
+    remove_run_folders([out])
+    for item in items:
+        for file in outputs(item.job):
+            refused = why_not_writable(file)
+            if refused:
+                raise PictureError(refused)

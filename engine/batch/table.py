@@ -1,0 +1,201 @@
+"""The closing table of a batch: what became of each picture, as CSV and as a page."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine import html
+from engine.durations import duration
+from engine.errors import PictureError
+from engine.files import write_file
+from engine.job import JobError
+from engine.messages import printable, shown_name
+
+TABLE, PAGE, THUMBNAILS = "scumble-batch.csv", "scumble-batch.html", "scumble-thumbnails"
+
+PAINTED, KEPT, FAILED, LEFT = "painted", "kept", "failed", "left"
+STATUSES = {
+    PAINTED: "painted now",
+    KEPT: "there before, with the same settings",
+    FAILED: "not painted, for the reason given",
+    LEFT: "not painted, since the batch was stopped",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one picture. Fields without a value are None.
+
+    Attributes
+    ----------
+    content, output : str
+        Paths from the batch's folder, with slashes.
+    status : str
+        One of `STATUSES`.
+    width, height : int
+        Of the result.
+    working_width, working_height : int
+        Of the last scale.
+    method : str
+    steps : int
+    loss : float
+    seconds : float
+        That the painting took.
+    device : str
+    worker : str
+        Where it was painted; empty for this process.
+    message : str
+        Why there is no result, or what the user should know of it.
+    """
+
+    content: str
+    output: str
+    status: str
+    width: int | None = None
+    height: int | None = None
+    working_width: int | None = None
+    working_height: int | None = None
+    method: str = ""
+    steps: int | None = None
+    loss: float | None = None
+    seconds: float | None = None
+    device: str = ""
+    worker: str = ""
+    message: str = ""
+
+
+HEAD = tuple(each.name for each in dataclasses.fields(Row))
+
+
+def thumbnail_file(output: str) -> str:
+    """Return where the thumbnail of an output is, from the batch's folder."""
+    return f"{THUMBNAILS}/{output}.jpg"
+
+
+def check_place(out: str) -> None:
+    """Check that the table replaces nothing but the table of an earlier batch.
+
+    Raises
+    ------
+    JobError
+        If there is a file of its name that is something else.
+    """
+    path = Path(out, TABLE)
+    if not os.path.lexists(path):
+        return
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            if file.readline().strip() == ",".join(HEAD):
+                return
+    except OSError:
+        pass
+    message = (
+        f"{shown_name(path)} is not the table of a batch, and would be replaced by one; move it."
+    )
+    raise JobError(message)
+
+
+def read_seconds(out: str) -> dict[str, float]:
+    """Return the times of the pictures in the table of an earlier batch, by output."""
+    try:
+        text = Path(out, TABLE).read_text(encoding="utf-8-sig", errors="surrogateescape")
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    except (OSError, csv.Error):
+        return {}
+    found = {}
+    for row in rows:
+        try:
+            found[row["output"]] = float(row["seconds"])
+        except (KeyError, TypeError, ValueError):
+            continue
+    return found
+
+
+def write_table(out: str, rows: Sequence[Row]) -> Path:
+    """Write the table and its page; return the page.
+
+    Raises
+    ------
+    PictureError
+        If one cannot be written.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(HEAD)
+    for row in rows:
+        values = dataclasses.astuple(row)
+        writer.writerow(["" if value is None else value for value in values])
+    # With a mark, by which spreadsheets know the encoding.
+    encoded = text.getvalue().encode("utf-8-sig", "surrogateescape")
+    write_file(Path(out, TABLE), encoded)
+    page = Path(out, PAGE)
+    write_file(page, html.page("Batch", _body(out, rows)).encode("utf-8", "backslashreplace"))
+    return page
+
+
+def write_thumbnail(out: str, output: str, data: bytes) -> None:
+    """Write the thumbnail of a result.
+
+    Raises
+    ------
+    PictureError
+        If it cannot be written.
+    """
+    file = Path(out, thumbnail_file(output))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{shown_name(file.parent)} cannot be made: {error.strerror or error}."
+        raise PictureError(message) from error
+    write_file(file, data, durable=False)
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """Return how many pictures were painted, kept, failed and left."""
+    counts = {status: sum(row.status == status for row in rows) for status in STATUSES}
+    parts = [f"{count} {status}" for status, count in counts.items() if count]
+    return f"{len(rows)} pictures: {', '.join(parts)}"
+
+
+def _body(out: str, rows: Sequence[Row]) -> list[str]:
+    times = [row.seconds for row in rows if row.seconds is not None]
+    parts = ["<h1>Batch</h1>", f"<p>{html.escape(summary(rows))}.</p>"]
+    if times:
+        each = duration(sum(times) / len(times))
+        parts.append(f"<p>A picture took {html.escape(each)} on average.</p>")
+    parts.append(f'<p>All numbers are in <a href="{TABLE}">{TABLE}</a>.</p>')
+    failed = [row for row in rows if row.status in (FAILED, LEFT)]
+    if failed:
+        parts += [
+            "<h2>Not painted</h2>",
+            html.table(
+                ["content", "status", "reason"],
+                [[row.content, row.status, row.message] for row in failed],
+            ),
+        ]
+    done = [row for row in rows if row.status in (PAINTED, KEPT)]
+    if done:
+        parts += ["<h2>Results</h2>", *html.figures("inputs", [_figure(out, row) for row in done])]
+        head = ["output", "status", "method", "steps", "loss", "seconds", "worker", "remarks"]
+        table = [
+            [row.output, row.status, row.method, row.steps, row.loss, row.seconds, row.worker,
+             row.message]
+            for row in done
+        ]  # fmt: skip
+        parts += ["<h2>Numbers</h2>", html.table(head, table)]
+    return parts
+
+
+def _figure(out: str, row: Row) -> str:
+    small = thumbnail_file(row.output)
+    file = small if os.path.isfile(Path(out, small)) else row.output
+    loss = "" if row.loss is None else f", loss {html.number(row.loss)}"
+    took = "" if row.seconds is None else f", {duration(row.seconds)}"
+    caption = f"{printable(row.output)} ({row.status}{loss}{took})"
+    return html.figure(row.output, caption, shown=file)

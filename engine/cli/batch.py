@@ -1,0 +1,228 @@
+"""`scumble batch`: many pictures from one job, with a closing table."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import functools
+import importlib.util
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from engine.cli.interrupts import Interrupts
+from engine.cli.json_output import JsonOutput
+from engine.cli.terminal import OutputError, ReaderLeftError, Terminal, to_standard_output
+from engine.durations import duration
+from engine.errors import describe
+from engine.job import JobError
+from engine.messages import shown_name
+
+if TYPE_CHECKING:
+    import threading
+
+    from distributed import Client
+
+    from engine.batch.run import Batch
+    from engine.batch.table import Row
+
+DONE, FAILED, INTERRUPTED = 0, 1, 130
+STOPPING = "Finishing the pictures at work; Ctrl-C again stops at once."
+CONTINUE = "The same command continues from here."
+
+NEEDS_CLUSTER = (
+    "{} needs Dask; 'python3 install.py --cluster' in Scumble's folder adds it. Without it, "
+    "pictures are painted one after the other."
+)
+
+MOST_NOTICES = 3
+"""Different notices that are shown; the table has all of them."""
+
+
+class _Listener:
+    """Shows a batch on the terminal, or as JSON lines."""
+
+    def __init__(self, terminal: Terminal, output: JsonOutput | None, *, quiet: bool) -> None:
+        self._terminal = terminal
+        self._output = output
+        self._quiet = quiet or output is not None
+        self._notices: dict[str, None] = {}
+
+    def say(self, text: str) -> None:
+        """Show a line, unless quiet."""
+        if not self._quiet:
+            self._terminal.say(text)
+
+    def send(self, kind: str, **fields: Any) -> None:
+        """Write a JSON line, where they are asked for."""
+        if self._output is not None:
+            self._output.write("send", kind, **fields)
+
+    def notice(self, text: str) -> None:
+        """Show a sentence once."""
+        if text in self._notices:
+            return
+        self._notices[text] = None
+        self.send("notice", text=text)
+        if self._output is None and len(self._notices) <= MOST_NOTICES:
+            self._terminal.say(f"Note: {text}")
+        elif self._output is None and len(self._notices) == MOST_NOTICES + 1:
+            self._terminal.say("Note: the table has further remarks on single pictures.")
+
+    def picture(self, row: Row, done: int, total: int) -> None:
+        """Show what became of a picture."""
+        self.send("picture", done=done, pictures=total, **dataclasses.asdict(row))
+        counted = f"{done}/{total}  " if total else ""
+        name = shown_name(row.output)
+        if row.status == "failed":
+            if self._output is None:
+                self._terminal.say(f"{counted}{name} failed: {row.message}")
+            return
+        where = f" on {row.worker}" if row.worker else ""
+        self.say(f"{counted}{name}  {duration(row.seconds or 0)}, loss {row.loss:.4g}{where}")
+
+    def share(self, shares: dict[int, float], done: int, total: int, left: float | None) -> None:
+        """Show how far the pictures at work are."""
+        at_work = ", ".join(f"{round(100 * share)} %" for share in shares.values())
+        self.send(
+            "progress", stage="batch", step=done, steps=total, seconds_left=left,
+            shares=list(shares.values()),
+        )  # fmt: skip
+        parts = [f"{done} of {total} pictures"]
+        if at_work:
+            parts.append(f"at work: {at_work}")
+        if left is not None:
+            parts.append(f"{duration(left)} left")
+        self._terminal.status("  ".join(parts))
+
+
+def batch(options: argparse.Namespace) -> int:
+    """Paint a batch and return the exit status.
+
+    0: every picture is there; 1: some failed; 130: stopped.
+
+    Raises
+    ------
+    JobError, PictureError
+        If something is wrong before anything is painted.
+    """
+    # Only now, so that a wrong command line need not wait for numpy.
+    from engine.batch.plan import make_plan
+    from engine.batch.run import Batch
+    from engine.batch.table import summary
+
+    output = JsonOutput() if options.json else None
+    terminal = Terminal(sys.stderr, quiet=options.quiet or options.json)
+    listener = _Listener(terminal, output, quiet=options.quiet)
+    if output is not None:
+        output.write("hello")
+        if isinstance(output.error, OutputError):
+            raise output.error
+    work: Batch | None = None
+    try:
+        items = make_plan(options.job, options.contents, options.out, listener.notice)
+        work = Batch(items, options.out, listener, force=options.force)
+        with Interrupts(terminal, STOPPING) as interrupts:
+            if work.wanted:
+                interrupts.run(functools.partial(_paint, options, work, listener, interrupts))
+            with interrupts.shield():
+                page = work.close()
+            interrupts.finish()
+    except KeyboardInterrupt:
+        terminal.clear()
+        if work is not None:
+            with suppress(Exception):  # the pictures that are there count, not the table
+                work.close()
+        terminal.say(f"Stopped. {CONTINUE}")
+        # The network may be in the middle of a step and cannot be waited for.
+        os._exit(INTERRUPTED)
+    except Exception as error:
+        if output is not None:
+            output.write("error", describe(error))
+        raise
+    finally:
+        terminal.clear()
+    text = f"{summary(work.rows)}; {shown_name(page)} shows them"
+    statuses = {row.status for row in work.rows}
+    listener.send("done", page=str(page), summary=summary(work.rows))
+    if output is None:
+        with suppress(ReaderLeftError):
+            to_standard_output(text)
+    if "left" in statuses:
+        listener.say(CONTINUE)
+        return FAILED if work.disk_full else INTERRUPTED
+    return FAILED if "failed" in statuses else DONE
+
+
+def _paint(
+    options: argparse.Namespace, work: Batch, listener: _Listener, interrupts: Interrupts
+) -> None:
+    """Paint what is wanted: on a cluster, on workers of this machine, or in this process."""
+    from engine.batch.local import paint_here
+    from engine.batch.resources import crew, largest
+    from engine.warm import Warm
+
+    jobs = [item.job for item in work.items_to_paint]
+    warm = Warm()
+    stop = interrupts.stop
+    if options.scheduler:
+        with cluster_module().existing_cluster(options.scheduler) as client:
+            _paint_on(client, options, work, listener, stop, (jobs[0].threads, jobs[0].memory))
+        return
+    if options.workers == 0 or not has_cluster():
+        if options.workers:
+            raise JobError(NEEDS_CLUSTER.format(f"--workers {options.workers}"))
+        painter = functools.partial(paint_here, warm=warm)
+        work.run(painter, (jobs[0].threads, jobs[0].memory), warm, stop)
+        return
+    prepared = None if options.workers else largest(work.items_to_paint, warm)
+    hands = crew(jobs[0], len(jobs), prepared, options.workers)
+    del prepared
+    warm = Warm()
+    with cluster_module().local_cluster(hands) as client:
+        threads = "1 thread" if hands.threads == 1 else f"{hands.threads} threads"
+        workers = "1 worker" if hands.workers == 1 else f"{hands.workers} workers"
+        listener.say(f"{workers} with {threads} each")
+        _paint_on(client, options, work, listener, stop, (hands.threads, hands.memory))
+
+
+def _paint_on(
+    client: Client,
+    options: argparse.Namespace,
+    work: Batch,
+    listener: _Listener,
+    stop: threading.Event,
+    each: tuple[int, float],
+) -> None:
+    """Paint on a cluster."""
+    from engine.warm import Warm
+
+    cluster = cluster_module()
+    link = cluster.dashboard_link(client)
+    if link:
+        listener.say(f"Dashboard: {link}")
+        listener.send("dashboard", address=link)
+    jobs = [item.job for item in work.items_to_paint]
+    painter = cluster.ClusterPainter(
+        client, options.out, jobs, listener.notice, options.scheduler or ""
+    )
+    work.run(painter, each, Warm(), stop)
+
+
+def has_cluster() -> bool:
+    """Return whether Dask is installed."""
+    return importlib.util.find_spec("distributed") is not None
+
+
+def cluster_module() -> Any:
+    """Return the module that needs Dask.
+
+    Raises
+    ------
+    JobError
+        If Dask is not installed.
+    """
+    if not has_cluster():
+        raise JobError(NEEDS_CLUSTER.format("--scheduler"))
+    return importlib.import_module("engine.batch.cluster")

@@ -1,1 +1,0 @@
-"""States of unfinished paintings: saved while they are painted, found and resumed later."""
