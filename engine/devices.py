@@ -6,14 +6,17 @@ name in `job.DEVICES`.
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
-from typing import Callable
+from typing import Any, Callable
 
 import numpy as np
 import onnxruntime
@@ -21,8 +24,9 @@ import onnxruntime
 from engine.errors import DeviceMemoryError, is_out_of_memory
 from engine.job import DEVICES
 from engine.memory import memory
+from engine.threads import usable_processors
 from models.forms import USUAL_FORMS, Forms
-from models.graphs import trial_graph
+from models.graphs import speed_graph, trial_graph
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,11 @@ class DeviceEntry:
         The options that differ where products may be rounded to ten bits (TF32); empty where the
         device cannot do that.
     free_memory : callable
-        Returns the bytes that are free on the device, or 0 if that is not known.
+        Returns the bytes that are free on the device.
+    plugin : str
+        The package with the provider's library; empty where onnxruntime itself has the provider.
+    imitated : bool
+        Whether a driver may imitate the device in software, slower than the processor.
     """
 
     name: str
@@ -59,6 +67,16 @@ class DeviceEntry:
     options: Mapping[str, str]
     rounded: Mapping[str, str]
     free_memory: Callable[[], int]
+    plugin: str = ""
+    imitated: bool = False
+
+
+def _shared_memory() -> int:
+    """Return what a card of unknown memory is trusted with: half of what the processor has free.
+
+    Built-in graphics share the processor's memory, and may take about half of it.
+    """
+    return memory().free // 2
 
 
 def _free_nvidia_memory() -> int:
@@ -106,7 +124,19 @@ ENTRIES = {
             forms={},
             options={},
             rounded={},
-            free_memory=lambda: 0,
+            free_memory=_shared_memory,
+        ),
+        DeviceEntry(
+            name="webgpu",
+            provider="WebGpuExecutionProvider",
+            memory="webgpu",
+            host_memory=False,
+            forms={},
+            options={},
+            rounded={},
+            free_memory=_shared_memory,
+            plugin="onnxruntime_ep_webgpu",
+            imitated=True,
         ),
     )
 }
@@ -128,20 +158,72 @@ def choose_device(asked: str) -> tuple[str, str]:
     notice : str
         Empty, or one sentence.
     """
-    available = onnxruntime.get_available_providers()
     others = [name for name in DEVICES if name in ENTRIES and not ENTRIES[name].host_memory]
     wanted = others if asked == "auto" else [name for name in others if name == asked]
     failures: list[str] = []
     for name in wanted:
-        if ENTRIES[name].provider not in available:
+        if not is_available(ENTRIES[name]):
             if asked == name:
                 return "cpu", f"This onnxruntime cannot use {name}, so the processor is used."
             continue
         reason = try_device(name)
+        if not reason and asked == "auto" and ENTRIES[name].imitated:
+            reason = _slower_than_processor(name)
         if not reason:
             return name, f"{'; '.join(failures)}, so {name} is used." if failures else ""
         failures.append(f"{name} does not work here ({reason})")
     return "cpu", f"{'; '.join(failures)}, so the processor is used." if failures else ""
+
+
+def is_available(entry: DeviceEntry) -> bool:
+    """Return whether this onnxruntime, with its plug-ins, has a device's provider."""
+    if not entry.plugin:
+        return entry.provider in onnxruntime.get_available_providers()
+    if not hasattr(onnxruntime, "register_execution_provider_library"):  # before 1.24
+        return False
+    if importlib.util.find_spec(entry.plugin) is None:
+        return False
+    return _plugin_device(entry) is not None
+
+
+def _plugin_device(entry: DeviceEntry) -> Any:
+    """Return onnxruntime's description of a plug-in's device; None where there is no such device.
+
+    Raises
+    ------
+    RuntimeError
+        If the library does not fit this onnxruntime.
+    """
+    package = importlib.import_module(entry.plugin)
+    with _plugins_lock:
+        if entry.name not in _registered_plugins:
+            library = package.get_library_path()
+            onnxruntime.register_execution_provider_library(entry.name, library)
+            _registered_plugins.add(entry.name)
+    devices = onnxruntime.get_ep_devices()
+    return next((device for device in devices if device.ep_name == entry.provider), None)
+
+
+_plugins_lock = threading.Lock()
+_registered_plugins: set[str] = set()
+
+
+def _slower_than_processor(name: str) -> str:
+    """Compare a device with the processor; return what is wrong, or an empty text.
+
+    A driver in software passes every other test, and is a hundred times slower.
+    """
+    seconds = []
+    for device in ("cpu", name):
+        session = open_session(speed_graph().model, session_options(usable_processors()), device)
+        value = np.ones((1, 64, 128, 128), np.float32)
+        session.run(None, {"value": value})  # programs are compiled, memory is made
+        began = time.perf_counter()
+        session.run(None, {"value": value})
+        seconds.append(time.perf_counter() - began)
+    if seconds[1] < seconds[0]:
+        return ""
+    return f"it is {seconds[1] / seconds[0]:.0f} times slower than the processor"
 
 
 def try_device(name: str) -> str:
@@ -221,7 +303,10 @@ def open_session(
     entry = ENTRIES[device]
     chosen = {**entry.options, **(entry.rounded if rounded else {})}
     providers: list = [(entry.provider, chosen)]
-    if entry.provider != ENTRIES["cpu"].provider:
+    if entry.plugin:
+        options.add_provider_for_devices([_plugin_device(entry)], chosen)
+        providers = []
+    elif entry.provider != ENTRIES["cpu"].provider:
         providers.append(ENTRIES["cpu"].provider)
     with memory_errors(device):
         session = onnxruntime.InferenceSession(model, options, providers=providers)

@@ -21,7 +21,7 @@ from engine.messages import UserError, one_line, printable
 from engine.paths import home
 from models.errors import WeightsError
 
-CODES = ("job", "picture", "weights", "memory", "disk", "cluster", "internal")
+CODES = ("job", "picture", "weights", "memory", "disk", "state", "cluster", "internal")
 LOG_BYTES = 1_000_000
 """Size from which on a log is renamed; the one renamed before it is deleted."""
 
@@ -30,6 +30,10 @@ _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 class PictureError(UserError):
     """A file that cannot be read or written; the message is one sentence for the user."""
+
+
+class StateError(UserError):
+    """A painting that cannot be resumed; the message is one sentence for the user."""
 
 
 class ClusterError(UserError):
@@ -83,6 +87,8 @@ def describe(error: BaseException) -> Failure:
         return Failure("disk", message, "Make room on the disk, or write somewhere else.")
     if isinstance(error, PictureError):
         return Failure("picture", text)
+    if isinstance(error, StateError):
+        return Failure("state", text)
     if isinstance(error, ClusterError):
         return Failure("cluster", text)
     if isinstance(error, WeightsError):

@@ -15,7 +15,7 @@ from engine.events import Estimated
 from engine.job import AUTO_SIZE, Job, JobError
 from engine.loss.make_terms import layers_of
 from engine.loss.tiling import FORWARD_SHARE, Plan, Tiling, choose_plan, tile_bytes
-from engine.optimizers import MakeSearch, Optimizer, choose_optimizer
+from engine.optimizers import MakeSearch, Optimizer, choose_optimizer, record_bytes
 from engine.schedule import ScalePlan, plan_scales
 from models.vgg16 import CHANNELS, receptive_field
 
@@ -127,6 +127,11 @@ class ScaleResources:
     evaluation: Plan
     optimizer: Optimizer
     keeps_content: bool
+
+    @property
+    def record_bytes(self) -> int:
+        """The bytes of a record of the evaluations that are expected."""
+        return int(record_bytes(self.plan.pixels, self.plan.steps * EVALUATIONS_PER_STEP))
 
     @property
     def work(self) -> float:
@@ -275,6 +280,7 @@ def _resources(
         plan.pixels,
         max(int(room - working - least), 1),
         card.search if card else None,
+        plan.steps * EVALUATIONS_PER_STEP,
     )
     working += plan.pixels * optimizer.bytes_per_pixel
     if working + least > room:

@@ -28,8 +28,8 @@ class Progress:
     seconds_left : float or None
         Estimated time for the rest of the run; None before there is an estimate.
     tile, tiles : int
-        How many tiles of the evaluation at hand are done, and how many it has; 0 where the picture
-        is evaluated in one piece.
+        The tile at work, from 1, and how many there are, in an evaluation that takes long; 0 in
+        others. An evaluation sees every tile twice, so they count twice.
     """
 
     stage: str
@@ -116,5 +116,21 @@ class MethodChosen:
     name: str
 
 
-Event = Union[Progress, Preview, Notice, Device, MethodChosen, Estimated]
+@dataclass(frozen=True)
+class Saved:
+    """A state of the run was saved, from which it can be resumed.
+
+    Attributes
+    ----------
+    name : str
+        The name that `scumble resume` takes.
+    bytes : int
+        What this state and the files beside it take on the disk.
+    """
+
+    name: str
+    bytes: int
+
+
+Event = Union[Progress, Preview, Notice, Device, MethodChosen, Estimated, Saved]
 OnEvent = Callable[[Event], None]

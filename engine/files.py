@@ -85,7 +85,9 @@ def why_not_writable(path: str | Path) -> str:
     return ""
 
 
-def write_file(path: str | Path, data: bytes, *, durable: bool = True) -> tuple[str, ...]:
+def write_file(
+    path: str | Path, data: bytes, *, durable: bool = True, mode: int = 0o666
+) -> tuple[str, ...]:
     """Write a file, or leave the one that is there as it is.
 
     A symbolic link stays, and the file that it leads to is replaced. A replaced file's mode and
@@ -97,6 +99,8 @@ def write_file(path: str | Path, data: bytes, *, durable: bool = True) -> tuple[
     data : bytes
     durable : bool
         Whether to wait until the disk has the data.
+    mode : int
+        The mode of a file that was not there before, less the process's mask.
 
     Returns
     -------
@@ -114,7 +118,7 @@ def write_file(path: str | Path, data: bytes, *, durable: bool = True) -> tuple[
     target = Path(os.path.realpath(path))
     try:
         before = target.stat() if target.exists() else None
-        descriptor, part = _new_part(target.parent)
+        descriptor, part = _new_part(target.parent, mode)
         try:
             notes = [] if before is None else _keep_attributes(path, descriptor, before)
             with os.fdopen(descriptor, "wb", closefd=False) as file:
@@ -137,11 +141,11 @@ def write_file(path: str | Path, data: bytes, *, durable: bool = True) -> tuple[
     return tuple(notes)
 
 
-def _new_part(folder: Path) -> tuple[int, Path]:
+def _new_part(folder: Path, mode: int = 0o666) -> tuple[int, Path]:
     """Make a locked temporary file in a folder."""
     while True:
         part = folder / _part_name()
-        descriptor = os.open(part, _NEW_FILE, 0o666)
+        descriptor = os.open(part, _NEW_FILE, mode)
         held = try_lock(descriptor) is not False
         if held and (os.fstat(descriptor).st_nlink or os.name == "nt"):
             return descriptor, part

@@ -22,7 +22,7 @@ COLORS = ("style", "luminance", "match")
 INITS = ("content", "colors", "noise", "picture")
 OPTIMIZERS = ("auto", "lbfgs", "lbfgs32", "adam")
 POOLINGS = ("average", "max")
-DEVICES = ("auto", "cpu", "cuda", "directml")
+DEVICES = ("auto", "cpu", "cuda", "directml", "webgpu")
 LAYERS = tuple(
     f"conv{b}_{n}" for b, last in enumerate((2, 2, 3, 3, 3), 1) for n in range(1, last + 1)
 )
@@ -343,8 +343,9 @@ class Job:
     )
     optimizer: str = setting(
         "auto",
-        "lbfgs: L-BFGS-B, in float32 on a graphics card and where it does not fit into memory; "
-        "lbfgs32: L-BFGS in float32; adam: Adam; auto: Adam for the method gradient, else lbfgs.",
+        "lbfgs: L-BFGS-B, in float32 on a graphics card and where it would take too much memory, "
+        "or 2 GB of disk; lbfgs32: L-BFGS in float32; adam: Adam; auto: Adam for the method "
+        "gradient, else lbfgs.",
         kind="choice",
         choices=OPTIMIZERS,
         label="Optimizer",

@@ -30,8 +30,14 @@ if TYPE_CHECKING:
     from engine.tuning import Tuning
 
 
-def open_network(job: Job) -> Network:
+def open_network(job: Job, tuning: Tuning | None = None) -> Network:
     """Open the installed weights as a job asks for: its pooling, device and threads.
+
+    Parameters
+    ----------
+    job : Job
+    tuning : Tuning, optional
+        By default what was measured on this processor.
 
     Raises
     ------
@@ -40,7 +46,11 @@ def open_network(job: Job) -> Network:
     """
     kernels = Kernels(Weights(model_file()))
     return Network(
-        kernels, pooling=job.pooling, device=job.device, threads=job.threads, tuning=recorded()
+        kernels,
+        pooling=job.pooling,
+        device=job.device,
+        threads=job.threads,
+        tuning=tuning or recorded(),
     )
 
 

@@ -28,6 +28,10 @@ OnStep = Callable[[int, "Trace"], bool]
 MakeSearch = Callable[[np.ndarray, Bound, Bound, int], ProjectedLbfgs]
 
 
+MOST_RECORD_BYTES = 2_000_000_000
+"""The largest record of evaluations that an L-BFGS-B may need to be resumed; the float32 L-BFGS
+resumes from a state."""
+
 LEAST_MEMORY = 3
 """Steps to remember; with fewer, many more evaluations are needed than memory is saved."""
 
@@ -96,8 +100,8 @@ class Trace:
     parts : list of dict of Part to float
         The parts of every loss.
     state : callable or None
-        Returns the optimizer's `State` after the latest evaluation; None where the optimizer
-        cannot continue an interrupted run.
+        Returns the optimizer's `State` after the latest evaluation; of an optimizer that cannot
+        continue from it, the trace alone.
     """
 
     picture: np.ndarray
@@ -174,6 +178,9 @@ class Optimizer(Protocol):
         Its name and options for results and logs.
     bytes_per_pixel : int
         The most memory that it takes for a pixel of the picture, besides the evaluation's own.
+    resumes : bool
+        Whether `minimize` continues from a `State`. Else a run is repeated from its start with the
+        evaluations that it had.
     """
 
     @property
@@ -181,6 +188,9 @@ class Optimizer(Protocol):
 
     @property
     def bytes_per_pixel(self) -> int: ...  # noqa: D102
+
+    @property
+    def resumes(self) -> bool: ...  # noqa: D102
 
     def minimize(
         self,
@@ -290,6 +300,11 @@ class LbfgsB:
         """
         return 24 * (2 * self.memory + 38)
 
+    @property
+    def resumes(self) -> bool:
+        """False: SciPy hides its state."""
+        return False
+
     def minimize(
         self,
         evaluate: Evaluate,
@@ -307,6 +322,7 @@ class LbfgsB:
             raise ValueError(message)
         shape = start.shape
         trace = Trace(_within(start, bounds))
+        trace.state = lambda: trace.to_state(self.used, {}, {})
         recorder = _Recorder(evaluate, trace, on_step, plateau)
 
         def function(flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -364,6 +380,11 @@ class Lbfgs32:
         """The most memory that it takes for a pixel of the picture, besides 10 MB for blocks."""
         return 12 * (2 * self.memory + 5)
 
+    @property
+    def resumes(self) -> bool:
+        """True."""
+        return True
+
     def minimize(
         self,
         evaluate: Evaluate,
@@ -419,6 +440,11 @@ class Adam:
         """The most memory that it takes for a pixel of the picture."""
         return 12 * 8
 
+    @property
+    def resumes(self) -> bool:
+        """True."""
+        return True
+
     def minimize(
         self,
         evaluate: Evaluate,
@@ -463,13 +489,24 @@ def _within(start: np.ndarray, bounds: Bounds) -> np.ndarray:
     return np.clip(start, *bounds).astype(np.float32)
 
 
+def record_bytes(pixels: int, evaluations: float) -> float:
+    """Return the bytes of a record of evaluations: their gradients in float32."""
+    return 12 * pixels * evaluations
+
+
 def choose_optimizer(
-    job: Job, method: Method, pixels: int, free_bytes: int, on_card: MakeSearch | None = None
+    job: Job,
+    method: Method,
+    pixels: int,
+    free_bytes: int,
+    on_card: MakeSearch | None = None,
+    evaluations: float = 0,
 ) -> Optimizer:
     """Return the optimizer of a job.
 
-    For 'lbfgs', L-BFGS-B is taken where it fits, else the float32 L-BFGS. That one remembers as
-    many of the job's steps as fit, but no fewer than LEAST_MEMORY where the job allows so many.
+    For 'lbfgs', L-BFGS-B is taken where it fits into memory, and the record of its evaluations onto
+    the disk, else the float32 L-BFGS. That one remembers as many of the job's steps as fit, but no
+    fewer than LEAST_MEMORY where the job allows so many.
 
     Parameters
     ----------
@@ -482,6 +519,8 @@ def choose_optimizer(
     on_card : callable, optional
         As in `Lbfgs32`. On a card both kinds of L-BFGS are the float32 one: SciPy's would take
         twenty times as long as loss and gradient.
+    evaluations : float
+        How many are expected.
     """
     name = method.optimizer_for(job)
     if name == "adam":
@@ -489,7 +528,8 @@ def choose_optimizer(
     if on_card:
         return Lbfgs32(job.lbfgs_memory, on_card)
     scipy = LbfgsB(job.lbfgs_memory)
-    if name == "lbfgs" and (not free_bytes or pixels * scipy.bytes_per_pixel <= free_bytes):
+    fits = not free_bytes or pixels * scipy.bytes_per_pixel <= free_bytes
+    if name == "lbfgs" and fits and record_bytes(pixels, evaluations) <= MOST_RECORD_BYTES:
         return scipy
     memory = job.lbfgs_memory
     least = min(memory, LEAST_MEMORY)

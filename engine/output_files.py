@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import secrets
 import tempfile
@@ -238,7 +239,7 @@ def settings(job: Job, result: Result, paths: Mapping[str, str] | None = None) -
         "method": result.method,
         "optimizer": result.optimizer,
         "seed": job.seed,
-        "loss": result.loss,
+        "loss": result.loss if math.isfinite(result.loss) else None,  # stopped before the first
         "steps": result.steps,
         "stopped": result.stopped,
         "working_size": list(result.working_size),

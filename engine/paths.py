@@ -41,6 +41,11 @@ def model_file(folder: Path | None = None) -> Path:
     return (folder or home()) / "models" / "vgg16.npz"
 
 
+def states_folder() -> Path:
+    """Return the folder for states of unfinished paintings, whether or not it exists."""
+    return home() / "states"
+
+
 def cache_folder(home: Path) -> Path:
     """Return the folder for caches in a data folder, whether or not it exists."""
     return home / "cache" / "scumble"

@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from engine import __version__
-from engine.events import Device, Estimated, Event, MethodChosen, Notice, Progress
+from engine.events import Device, Estimated, Event, MethodChosen, Notice, Progress, Saved
 from engine.threads import thread_count
 
 if TYPE_CHECKING:
@@ -65,6 +65,16 @@ class Lines:
             )
         elif isinstance(event, MethodChosen):
             self.send("method", method=event.name)
+        elif isinstance(event, Saved):
+            self.send("saved", **vars(event))
+
+    def resumable(self, about: dict[str, Any]) -> None:
+        """Say that there is a state of this painting, from which the run does not continue."""
+        self.send("resumable", **about)
+
+    def resumed(self, about: dict[str, Any]) -> None:
+        """Say from which state the run continues."""
+        self.send("resumed", **about)
 
     def preview(self, file: str, width: int, height: int) -> None:
         """Say that there is a preview, by its name in the run folder."""

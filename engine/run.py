@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from engine import speed, tuning, tuning_trials
 from engine.card_lbfgs import CardLbfgs
+from engine.errors import StateError
 from engine.estimate import FREE_SHARE, Card, Estimate, RunShape, estimate
 from engine.events import Device, MethodChosen, Notice, OnEvent, Preview, Progress
 from engine.job import AUTO_SIZE, Job, check
@@ -19,7 +20,7 @@ from engine.masks.regions import LoadedRegion, load_regions, protect_mask
 from engine.masks.softness import survey
 from engine.memory import memory, resident
 from engine.methods import METHODS, Method, choose_method
-from engine.network import Network
+from engine.network import Network, open_network
 from engine.output_files import input_sums
 from engine.paths import model_file
 from engine.pictures.colors import apply_color_mode, restore_chroma
@@ -30,6 +31,7 @@ from engine.schedule import COARSEST_AREA, plan_scales
 from engine.sizes import interleaved, planar, resized, resized_mask, working_size
 from engine.threads import single_threaded_blas, thread_notice
 from engine.warm import Warm
+from models.forms import KINDS
 from models.kernels import Kernels
 from models.weights import Weights
 
@@ -37,6 +39,35 @@ if TYPE_CHECKING:
     import threading
 
     from engine.events import Event
+    from engine.states.keeper import Keeper
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The conditions that a run's plan and its last bits depend on, besides its job.
+
+    Attributes
+    ----------
+    device, losses : str
+        As `Network` has them.
+    threads : int
+    budget : int
+        Bytes that the whole process may have.
+    seconds_per_pixel : float
+        Of one evaluation.
+    card_bytes : int
+        Bytes of memory that a graphics card had free; 0 without one.
+    forms : dict of str to str
+        How each kind of convolution is computed.
+    """
+
+    device: str
+    losses: str
+    threads: int
+    budget: int
+    seconds_per_pixel: float
+    card_bytes: int
+    forms: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -118,6 +149,7 @@ class Prepared:
     protect : ndarray, shape (height, width), or None
     network : Network
     estimated : Estimate
+    conditions : Conditions
     read, opened : float
         When the files were read and the network was opened, as `time.perf_counter` has it.
     """
@@ -129,6 +161,7 @@ class Prepared:
     protect: np.ndarray | None
     network: Network
     estimated: Estimate
+    conditions: Conditions
     read: float
     opened: float
 
@@ -140,6 +173,7 @@ def prepare(
     *,
     warm: Warm | None = None,
     area: int | None = None,
+    conditions: Conditions | None = None,
 ) -> Prepared:
     """Read the files of a job, open the network, and plan the run.
 
@@ -152,10 +186,12 @@ def prepare(
         A method to try, in place of the one that the job names.
     warm, area
         As for `stylize`.
+    conditions : Conditions, optional
+        Those of an interrupted run, which is resumed.
 
     Raises
     ------
-    JobError, PictureError, WeightsError
+    JobError, PictureError, WeightsError, StateError
         As `stylize` does.
     """
     check(job)
@@ -171,11 +207,11 @@ def prepare(
         on_event(Notice(note))
     protect = protect_mask(job, (height, width))
     read = time.perf_counter()
-    if tuning.outdated():
+    if conditions is None and tuning.outdated():
         text = "This processor or this onnxruntime is new: measuring what is quickest on it."
         on_event(Notice(text))
         tuning_trials.measure(Kernels(Weights(model_file())))
-    network = warm.network(job)
+    network = warm.network(job) if conditions is None else _open_network(job, conditions)
     for text in (network.notice, thread_notice(job.threads)):
         if text:
             on_event(Notice(text))
@@ -190,13 +226,38 @@ def prepare(
         method = METHODS.get(job.method) or choose_method(
             survey([resized_mask(region.mask, size) for region in regions])
         )
+    resumed = conditions is not None
+    if conditions is None:
+        conditions = Conditions(
+            network.device,
+            network.losses,
+            network.threads,
+            memory_budget(job),
+            machine_speed(job, shape, network),
+            network.entry.free_memory() if network.losses == "card" else 0,
+            {tuning.name(kind): form for kind, form in network.forms.items()},
+        )
     card = None
     if network.losses == "card":
-        card = Card(network.entry.free_memory(), partial(CardLbfgs, network))
+        card = Card(conditions.card_bytes, partial(CardLbfgs, network))
     if area is None or job.size != AUTO_SIZE:
         area = job.size
-    known = machine_speed(job, shape, network)
-    estimated = estimate(replace(job, size=area), method, shape, memory_budget(job), known, card)
+    estimated = estimate(
+        replace(job, size=area),
+        method,
+        shape,
+        conditions.budget,
+        conditions.seconds_per_pixel,
+        card,
+    )
+    short = estimated.bytes - memory_budget(job)
+    if resumed and short > 0:
+        on_event(
+            Notice(
+                f"The painting was planned for {short / 1e9:.1f} GB more memory than is free now; "
+                "close other programs if it is slow."
+            )
+        )
     job = replace(job, method=method.name, size=estimated.area)
     on_event(MethodChosen(method.name))
     on_event(estimated.event)
@@ -209,7 +270,34 @@ def prepare(
         )
     for notice in _small_styles(regions, math.prod(estimated.size)):
         on_event(Notice(notice))
-    return Prepared(job, method, content, regions, protect, network, estimated, read, opened)
+    return Prepared(
+        job, method, content, regions, protect, network, estimated, conditions, read, opened
+    )
+
+
+def _open_network(job: Job, conditions: Conditions) -> Network:
+    """Open the network for a run that is resumed, under the conditions that it began with.
+
+    Raises
+    ------
+    StateError
+        If the device is not there.
+    """
+    names = {tuning.name(kind): kind for kind in KINDS}
+    forms = {names[name]: form for name, form in conditions.forms.items()}
+    measured = tuning.recorded()
+    spin = measured.spin if measured else 0
+    network = open_network(
+        replace(job, device=conditions.device, threads=conditions.threads),
+        tuning.Tuning(forms, conditions.threads, spin),
+    )
+    if (network.device, network.losses) != (conditions.device, conditions.losses):
+        message = (
+            f"The painting began on {conditions.device}, which does not work now; it cannot be "
+            "resumed on another device."
+        )
+        raise StateError(message)
+    return network
 
 
 @single_threaded_blas()
@@ -222,6 +310,7 @@ def stylize(
     previews: bool = True,
     warm: Warm | None = None,
     area: int | None = None,
+    keeper: Keeper | None = None,
 ) -> Result:
     """Paint a picture.
 
@@ -240,6 +329,8 @@ def stylize(
         What earlier runs in this process have left to be used again.
     area : int, optional
         The size, in pixels, that was chosen for a job with an automatic size.
+    keeper : Keeper, optional
+        Saves the run's state, or has the one from which it is resumed.
 
     Raises
     ------
@@ -251,9 +342,12 @@ def stylize(
         If the model is missing or broken.
     FloatingPointError
         If the loss is no longer a finite number.
+    StateError
+        If the run cannot be resumed.
     """
     started = time.perf_counter()
-    notices: list[str] = []
+    resumed = keeper.resumed if keeper is not None else {}
+    notices: list[str] = list(resumed.get("notices", ()))
 
     def tell(event: Event) -> None:
         if isinstance(event, Notice):
@@ -264,11 +358,14 @@ def stylize(
         on_event(event)
 
     sums = input_sums(job)
-    prepared = prepare(job, tell, method, warm=warm, area=area)
+    conditions = Conditions(**resumed["conditions"]) if resumed else None
+    prepared = prepare(job, tell, method, warm=warm, area=area, conditions=conditions)
     job, method, network = prepared.job, prepared.method, prepared.network
     regions, protect, estimated = prepared.regions, prepared.protect, prepared.estimated
     whole, alpha = planar(prepared.content.rgb), prepared.content.alpha
-    read, opened = prepared.read, prepared.opened
+    read, opened, conditions = prepared.read, prepared.opened, prepared.conditions
+    if keeper is not None:
+        keeper.begin(asdict(conditions), (whole.shape[1], whole.shape[2]), notices)
     del prepared  # and the content as it was read: 12 bytes a pixel
     canvas, regions = apply_color_mode(job.colors, whole, regions)
 
@@ -293,9 +390,10 @@ def stylize(
         tell_colored,
         stop,
         protect,
-        style_memory=memory_budget(job) / 2,
+        style_memory=conditions.budget / 2,
         previews=previews,
         cache=warm.grams if warm else None,
+        keeper=keeper,
     )
     pictures = loop.paint()
     painted = time.perf_counter()
@@ -311,7 +409,8 @@ def stylize(
     picture = finished(COMPOSITES[method.composite](pictures, canvas, masks, protected))
     beyond = tuple(finished(uncut(each, canvas, protected)) for each in pictures if job.uncut)
     minimizing = sum(curve.seconds for curve in loop.curves)
-    if minimizing > speed.MIN_SECONDS and job.style_layers == Job.style_layers:
+    earlier = 0.0 if keeper is None else started - keeper.began
+    if not resumed and minimizing > speed.MIN_SECONDS and job.style_layers == Job.style_layers:
         speed.record(network, minimizing / loop.work)
     ended = time.perf_counter()
     return Result(
@@ -320,7 +419,7 @@ def stylize(
         loss=loop.loss,
         steps=loop.steps,
         evaluations=loop.evaluations,
-        seconds=ended - started,
+        seconds=earlier + ended - started,
         stopped=loop.stopped,
         notices=tuple(notices),
         device=network.device,
@@ -335,7 +434,7 @@ def stylize(
         stages={
             "reading": read - started,
             "model": opened - read,
-            "styles": painted - opened - minimizing,
+            "styles": painted - opened - (minimizing - loop.earlier_seconds),
             "painting": minimizing,
             "finishing": ended - painted,
         },

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from engine.loss.terms import Part
 from engine.loss.tiles import evaluator_maker
 from engine.masks.regions import LoadedRegion
 from engine.methods import Method
-from engine.optimizers import Bounds, InterruptedEvaluation, Plateau, Trace
+from engine.optimizers import Bounds, InterruptedEvaluation, Plateau, State, Trace
 from engine.pictures.compositing import COMPOSITES
 from engine.sizes import interleaved, resized, resized_mask, working_size
 
@@ -29,11 +30,16 @@ if TYPE_CHECKING:
 
     from engine.estimate import ScaleResources
     from engine.network import Network
+    from engine.states.keeper import Keeper
 
 PREVIEW_SECONDS = 1.0
 
 PREVIEW_AREA = 1_200_000
 """Pixels; about what a window shows."""
+
+
+TILE_SECONDS = 3.0
+"""An evaluation that takes longer says which tile is at work."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,20 @@ class Curve:
     size: tuple[int, int]
     history: tuple[dict[Part, float], ...]
     seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the curve as JSON types."""
+        history = [[[*part, value] for part, value in each.items()] for each in self.history]
+        return {**vars(self), "size": list(self.size), "history": history}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Curve:
+        """Return the curve that `to_json` has described."""
+        history = tuple(
+            {Part(kind, region): value for kind, region, value in each} for each in data["history"]
+        )
+        height, width = data["size"]
+        return cls(**{**data, "size": (height, width), "history": history})
 
 
 @dataclass
@@ -119,11 +139,13 @@ class ScaleLoop:
         Whether the events have previews, which take time.
     cache : GramCache, optional
         Of earlier runs with this network.
+    keeper : Keeper, optional
+        Saves the loop's state now and then, and has the one from which the loop resumes.
 
     Attributes
     ----------
     loss : float
-        Of the last scale.
+        Of the last scale; NaN before the first evaluation.
     steps, evaluations : int
         Over all scales.
     stopped : bool
@@ -133,6 +155,8 @@ class ScaleLoop:
         The evaluations so far, each times the pixels that the network sees.
     optimizer : str
         The optimizer of the last scale, with its options.
+    earlier_seconds : float
+        The part of the curves' time that belongs to the runs that this one resumes.
     """
 
     def __init__(
@@ -149,6 +173,7 @@ class ScaleLoop:
         style_memory: float = math.inf,
         previews: bool = True,
         cache: GramCache | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self._job = job
         self._method = method
@@ -162,13 +187,15 @@ class ScaleLoop:
         self._style_memory = style_memory
         self._previews = previews
         self._cache = cache
-        self.loss = 0.0
+        self._keeper = keeper
+        self.loss = math.nan
         self.steps = 0
         self.evaluations = 0
         self.stopped = False
         self.curves: list[Curve] = []
         self.work = 0.0
-        self.optimizer = ""
+        self.optimizer = scales[0].optimizer.used
+        self.earlier_seconds = 0.0
         self._pictures_count = method.pictures(len(regions))
         # The time left is counted in steps, each times the pixels that it takes.
         self._planned = self._pictures_count * sum(each.work * each.plan.steps for each in scales)
@@ -177,6 +204,11 @@ class ScaleLoop:
         self._shown = 0.0
         self._show_seconds = 0.0
         self._progress = Progress("paint", 0, 1)
+        self._evaluation_began = 0.0
+        self._evaluation_seconds = 0.0
+        self._finished: dict[str, np.ndarray] = {}
+        self._from = (1, 0)  # the scale and the picture to begin with
+        self._interrupted: dict[str, Any] | None = None  # what is known of that picture
 
     def paint(self) -> list[np.ndarray]:
         """Paint all scales.
@@ -187,8 +219,12 @@ class ScaleLoop:
             The last scale's pictures, 0..255: one per region or one in all, as the method has it.
         """
         pictures: list[np.ndarray] = []
+        if self._keeper is not None and self._keeper.resumed:
+            pictures = self._resume(self._keeper)
         with BlockedLosses(self._network.threads) as losses:
             for number, resources in enumerate(self._scales, 1):
+                if number < self._from[0]:
+                    continue
                 pictures = self._paint_scale(number, resources, pictures, losses)
                 if self.stopped:
                     break
@@ -204,11 +240,13 @@ class ScaleLoop:
         size = resources.plan.size
         content = resized(self._content, size)
         masks = [resized_mask(region.mask, size) for region in self._regions]
-        inputs = self._inputs(content, masks, number, resources)
-        pictures = [resized(picture, size) for picture in before]
-        if not pictures:
-            first = start_picture(self._job, content, self._regions, masks)
-            pictures = [first] * self._pictures_count
+        self.optimizer = resources.optimizer.used
+        try:
+            inputs = self._inputs(content, masks, number, resources)
+        except InterruptedEvaluation:
+            self.stopped = True
+            return self._so_far(self._begun(number, content, masks, before))
+        pictures = self._begun(number, content, masks, before)
         layers = tuple(dict.fromkeys(sum(layers_of(self._job), ())))
 
         # Rounded products are good enough for a scale that another one follows.
@@ -224,22 +262,50 @@ class ScaleLoop:
         )
         objectives = OBJECTIVES[self._method.objective](inputs, make)
         scale = _Scale(number, resources, content, masks, objectives, pictures)
-        self.loss = 0.0
-        for index in range(self._pictures_count):
-            began = time.perf_counter()
-            trace = self._minimize(scale, index)
-            seconds = time.perf_counter() - began
+        first = self._from[1] if number == self._from[0] else 0
+        loss = self.loss if first else 0.0
+        for index in range(first, self._pictures_count):
+            trace, seconds = self._minimize(scale, index, loss)
             pictures[index] = trace.picture
-            self.loss += trace.loss
+            self.stopped = trace.stopped
+            if not trace.losses:  # nothing of this scale is known; the loss before stays
+                break
+            self.loss = loss = loss + trace.loss
             self.steps += trace.steps
             self.evaluations += trace.evaluations
             self.work += resources.work * trace.evaluations
             region = index if self._method.picture_per_region else None
             self.curves.append(Curve(number, region, size, tuple(trace.parts), seconds))
-            if trace.stopped:
-                self.stopped = True
+            if self.stopped:
                 break
+            self._finish_picture(number, index, trace.picture)
         return pictures
+
+    def _so_far(self, pictures: list[np.ndarray]) -> list[np.ndarray]:
+        """Return a scale's first pictures, or what an interrupted run had made of one of them."""
+        if self._interrupted is not None:
+            state = self._state(self._interrupted["trace"])
+            pictures[self._from[1]] = np.array(state.arrays["shown"])
+            self.loss = state.numbers["trace"]["loss"]
+        return pictures
+
+    def _begun(
+        self,
+        number: int,
+        content: np.ndarray,
+        masks: list[np.ndarray],
+        before: list[np.ndarray],
+    ) -> list[np.ndarray]:
+        """Return the pictures that a scale starts from; in a resumed one some are finished."""
+        size = (content.shape[1], content.shape[2])
+        pictures = [resized(picture, size) for picture in before]
+        if not pictures:
+            first = start_picture(self._job, content, self._regions, masks)
+            pictures = [first] * self._pictures_count
+        return [
+            self._finished.get(_picture_name(number, index), picture)
+            for index, picture in enumerate(pictures)
+        ]
 
     def _inputs(
         self,
@@ -250,29 +316,59 @@ class ScaleLoop:
     ) -> ScaleInputs:
         """Compute the targets of a scale and say so."""
         scales, styles, size = len(self._scales), len(self._regions), content.shape[1:]
-        self._on_event(Progress("content", 0, 1, number, scales))
+
+        def begin(stage: str, step: int, steps: int) -> None:
+            self._progress = Progress(stage, step, steps, number, scales)
+            self._on_event(self._progress)
+            self._evaluation_seconds = 0.0
+            if self._stop.is_set():
+                raise InterruptedEvaluation
+
+        begin("content", 0, 1)
         targets = compute_targets(
             self._job,
             self._network,
             content,
             self._regions,
-            on_style=lambda index: self._on_event(Progress("style", index, styles, number, scales)),
+            on_style=lambda index: begin("style", index, styles),
             on_notice=self._notice,
             protect=None if self._protect is None else resized_mask(self._protect, size),
             tiling=resources.evaluation.tiling,
             keeps_content=resources.keeps_content,
             style_memory=self._style_memory,
             cache=self._cache,
+            on_tile=self._on_tile,
         )
         self._on_event(Progress("style", styles, styles, number, scales))
         return ScaleInputs(
             self._job, self._method, size, self._regions, masks, targets, self._notice
         )
 
-    def _minimize(self, scale: _Scale, index: int) -> Trace:
-        steps = scale.resources.plan.steps
-        work = scale.resources.work
-        began = time.perf_counter()
+    def _minimize(self, scale: _Scale, index: int, loss_before: float) -> tuple[Trace, float]:
+        """Minimize one picture's loss, from its start or from where it was interrupted.
+
+        Returns
+        -------
+        trace : Trace
+        seconds : float
+            The time that it took, that of interrupted runs included.
+        """
+        optimizer = scale.resources.optimizer
+        steps, work = scale.resources.plan.steps, scale.resources.work
+        start, interrupted = scale.pictures[index], self._interrupted
+        self._interrupted = None
+        state, spent = None, 0.0
+        if interrupted is not None:
+            state, spent = self._state(interrupted["trace"]), interrupted["seconds"]
+            scale.pictures[index] = np.array(state.arrays["shown"])
+            if self._previews:
+                self._show(scale)
+        objective, record = scale.objectives[index], None
+        if self._keeper is not None and not optimizer.resumes:
+            name = _picture_name(scale.number, index)
+            record = self._keeper.recorded(name, objective, scale.resources.record_bytes)
+        began = time.perf_counter() - spent
+        replayed = record is not None and record.replaying
         done, seconds = self._done, self._seconds
         total = steps * self._pictures_count
 
@@ -284,7 +380,13 @@ class ScaleLoop:
             self._on_event(self._progress)
 
         def on_step(step: int, trace: Trace) -> bool:
+            nonlocal began, replayed
             now = time.perf_counter()
+            if record is not None and record.replaying:
+                progress(step, trace.loss, None)
+                return self._stop.is_set()
+            if replayed:  # the replay has cost time, but no painting
+                began, replayed = now - spent, False
             self._done = done + step * work
             self._seconds = seconds + now - began
             left = self._seconds * (self._planned / self._done - 1) if self._done else None
@@ -296,28 +398,144 @@ class ScaleLoop:
                 self._show(scale)
                 self._shown = time.perf_counter()
                 self._show_seconds = self._shown - now
+            keeper = self._keeper
+            if keeper is not None and keeper.is_due() and (optimizer.resumes or record is not None):
+                self._save(
+                    keeper, scale.number, index, loss_before, (done, seconds), trace, now - began
+                )
             return self._stop.is_set()
 
         progress(0, None, None)
-        self.optimizer = scale.resources.optimizer.used
         plateau = scale.resources.plan.plateau
-        trace = scale.resources.optimizer.minimize(
-            scale.objectives[index],
-            scale.pictures[index],
-            self._bounds(scale),
-            steps=steps,
-            on_step=on_step,
-            plateau=Plateau(*plateau) if plateau else None,
-        )
+        with closing(record) if record is not None else nullcontext():
+            trace = optimizer.minimize(
+                objective if record is None else record,
+                start,
+                self._bounds(scale),
+                steps=steps,
+                on_step=on_step,
+                plateau=Plateau(*plateau) if plateau else None,
+                resume=state if optimizer.resumes else None,
+            )
+        if record is not None and record.differs:
+            self._notice(
+                "The libraries or the processor are not those of the interrupted run, so scale "
+                f"{scale.number} was painted again from its start."
+            )
+        if trace.stopped and state is not None:
+            kept = state.numbers["trace"]["losses"]
+            if len(trace.losses) < len(kept):  # stopped in the middle of a replay
+                trace.resume(state, optimizer.used)
         # A scale that has ended early leaves no work behind.
         self._done = done + steps * work
         left = self._seconds * (self._planned / self._done - 1)
         progress(trace.steps, trace.loss, None if trace.stopped else left)
-        return trace
+        return trace, time.perf_counter() - began
+
+    def _finish_picture(self, number: int, index: int, picture: np.ndarray) -> None:
+        """Keep a finished picture for the states that follow, and save one if it is time."""
+        if self._keeper is None:
+            return
+        self._finished[_picture_name(number, index)] = picture
+        index += 1
+        if index == self._pictures_count:
+            number, index = number + 1, 0
+            before = [_picture_name(number - 1, each) for each in range(self._pictures_count)]
+            self._finished = {name: self._finished[name] for name in before}
+        if self._keeper.is_due(at_end=True):
+            self._save(self._keeper, number, index, self.loss, (self._done, self._seconds))
+
+    def _save(
+        self,
+        keeper: Keeper,
+        number: int,
+        index: int,
+        loss: float,
+        before: tuple[float, float],
+        trace: Trace | None = None,
+        spent: float = 0.0,
+    ) -> None:
+        """Save the state of the loop.
+
+        Parameters
+        ----------
+        keeper : Keeper
+        number, index : int
+            The scale and the picture at work, or the next ones.
+        loss : float
+            Of the scale's finished pictures.
+        before : (float, float)
+            Work and seconds until the picture at work.
+        trace : Trace, optional
+            Of the picture at work.
+        spent : float
+            The seconds that this one has taken.
+        """
+        loop: dict[str, Any] = {
+            "scale": number,
+            "index": index,
+            "loss": loss,
+            "steps": self.steps,
+            "evaluations": self.evaluations,
+            "work": self.work,
+            "done": before[0],
+            "seconds": before[1],
+            "optimizer": self.optimizer,
+            "curves": [curve.to_json() for curve in self.curves],
+            "interrupted": None,
+        }
+        arrays: dict[str, np.ndarray] = {}
+        if trace is not None:
+            assert trace.state is not None
+            state = trace.state()
+            loop["interrupted"] = {"trace": state.numbers, "seconds": spent}
+            arrays = {f"optimizer-{name}": array for name, array in state.arrays.items()}
+        scales = len(self._scales)
+        far = {"scale": min(number, scales), "scales": scales, "share": self._done / self._planned}
+        keeper.save(far, loop, arrays, self._finished)
+
+    def _resume(self, keeper: Keeper) -> list[np.ndarray]:
+        """Go back to a saved state; return the pictures of the scale before."""
+        loop = keeper.resumed["loop"]
+        number, index = self._from = loop["scale"], loop["index"]
+        self.loss, self.steps, self.work = loop["loss"], loop["steps"], loop["work"]
+        self.evaluations, self.optimizer = loop["evaluations"], loop["optimizer"]
+        self._done, self._seconds = loop["done"], loop["seconds"]
+        self.curves = [Curve.from_json(each) for each in loop["curves"]]
+        self._interrupted = loop["interrupted"]
+        self.earlier_seconds = sum(curve.seconds for curve in self.curves)
+        if self._interrupted is not None:
+            self.earlier_seconds += self._interrupted["seconds"]
+        finished = [(number - 1, each) for each in range(self._pictures_count)]
+        finished += [(number, each) for each in range(index)]
+        for each in finished:
+            array = keeper.array(_picture_name(*each))
+            if array is not None:
+                self._finished[_picture_name(*each)] = np.array(array)
+        before = [_picture_name(number - 1, each) for each in range(self._pictures_count)]
+        return [self._finished[name] for name in before] if number > 1 else []
+
+    def _state(self, numbers: dict[str, Any]) -> State:
+        """Return the optimizer's state that the keeper has."""
+        assert self._keeper is not None
+        prefix = "optimizer-"
+        arrays: dict[str, np.ndarray] = {}
+        for name in self._keeper.resumed["arrays"]:
+            if name.startswith(prefix):
+                array = self._keeper.array(name)
+                assert array is not None
+                arrays[name[len(prefix) :]] = array
+        return State(numbers, arrays)
 
     def _on_tile(self, done: int, count: int) -> None:
         """Say which tile is at work, and end the evaluation when the user has asked to stop."""
-        self._on_event(replace(self._progress, tile=done, tiles=count))
+        now = time.perf_counter()
+        if not done:
+            self._evaluation_began = now
+        else:
+            self._evaluation_seconds = (now - self._evaluation_began) / done * count
+        if self._evaluation_seconds >= TILE_SECONDS:
+            self._on_event(replace(self._progress, tile=done + 1, tiles=count))
         if self._stop.is_set():
             raise InterruptedEvaluation
 
@@ -342,3 +560,8 @@ class ScaleLoop:
 
     def _notice(self, text: str) -> None:
         self._on_event(Notice(text))
+
+
+def _picture_name(number: int, index: int) -> str:
+    """Return what a state calls a picture of a scale."""
+    return f"picture-{number}-{index}"

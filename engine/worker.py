@@ -1,14 +1,15 @@
 """The worker: the process that the plug-in starts for one run, with a protocol of JSON lines.
 
-It writes JSON lines to standard output and reads commands from standard input, of which `stop` is
-the only one. When the input ends, it deletes the run folder and exits: so nothing is left behind if
-the plug-in dies.
+It writes JSON lines to standard output and reads commands from standard input: `stop` finishes with
+the best picture so far, `forget` removes the saved state in the end. When the input ends, it
+deletes the run folder and exits: so nothing is left behind if the plug-in dies.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import io
+import json
 import os
 import shutil
 import signal
@@ -28,14 +29,20 @@ from engine.leftovers import hold_run_folder, remove_run_folders
 from engine.messages import shown, shown_name
 from engine.protocol import Lines
 from engine.report.folder import check_report, remove_partial, try_report
+from engine.states import store
 
 if TYPE_CHECKING:
     import numpy as np
 
     from engine.job import Job
     from engine.run import Result
+    from engine.states.keeper import Keeper
 
 JOB = "job.json"
+ORIGIN = "origin.json"
+"""What the program that started the run wants to have back with a saved state; may be missing."""
+
+ORIGIN_BYTES = 64_000
 OUTPUT = "result.npy"
 """The file to write if the job names none."""
 
@@ -50,7 +57,7 @@ REMOVAL_SECONDS = 0.7
 DONE, FAILED, WRONG_USE, CANCELLED = 0, 1, 2, 130
 
 
-def work(folder: str) -> int:
+def work(folder: str, resume: str = "") -> int:
     """Run the job in a run folder; return only if the folder is refused.
 
     Otherwise the process exits when its input ends: with status 0 after a result, 1 after an
@@ -60,6 +67,8 @@ def work(folder: str) -> int:
     ----------
     folder : str
         A folder with a name that begins with `RUN_FOLDER_PREFIX`, and with job.json in it.
+    resume : str
+        The name of a saved state to continue, in place of the job in the folder.
 
     Returns
     -------
@@ -69,22 +78,25 @@ def work(folder: str) -> int:
     lines = Lines(_claim_standard_output())
     try:
         lines.hello()
-        problem = _refusal(Path(folder))
+        problem = _refusal(Path(folder), needs_job=not resume)
         if problem:
             lines.error(Failure("job", problem))
             sys.stderr.write(f"scumble worker: {problem}\n")
             return WRONG_USE
     except OSError:
         return FAILED  # nobody reads
-    return _Worker(Path(folder).absolute(), lines).run()
+    return _Worker(Path(folder).absolute(), lines, resume).run()
 
 
 class _Worker:
     """One run: the main thread reads commands, another one paints."""
 
-    def __init__(self, folder: Path, lines: Lines) -> None:
+    def __init__(self, folder: Path, lines: Lines, resume: str) -> None:
         self._folder = folder
         self._lines = lines
+        self._resume = resume
+        self._keeper: Keeper | None = None
+        self._forget = False
         self._stop = threading.Event()
         self._leaving = threading.Lock()
         self._status = CANCELLED
@@ -120,9 +132,13 @@ class _Worker:
     def _obey(self, command: str) -> None:
         if command == "stop":
             self._stop.set()
+        elif command == "forget":
+            self._forget = True
         elif command and not self._complained:
             self._complained = True
-            notice = Notice(f"Unknown command {shown(command)}; the only command is 'stop'.")
+            notice = Notice(
+                f"Unknown command {shown(command)}; the commands are 'stop' and 'forget'."
+            )
             # In a thread of its own: the end of the input must be seen even if nobody reads.
             threading.Thread(target=self._report, args=(notice,), daemon=True).start()
 
@@ -133,12 +149,19 @@ class _Worker:
         except Exception as error:
             if self._leaving.locked():
                 return  # it failed because its folder is being deleted
+            if isinstance(error, FloatingPointError):
+                self._forget = True  # it would diverge again
             self._status = FAILED
             self._say(self._lines.error, describe(error))
 
     def _run_job(self) -> None:
         remove_run_folders([self._folder.parent])
-        job = output_files.load(self._folder / JOB)
+        found = None
+        if self._resume:
+            found = store.choose(self._resume)
+            job = dataclasses.replace(found.job, output="")
+        else:
+            job = output_files.load(self._folder / JOB)
         if not job.output:
             job = dataclasses.replace(job, output=str(self._folder / OUTPUT))
         output_files.check_files(job)
@@ -149,8 +172,16 @@ class _Worker:
                 raise JobError(message)
             check_report(job)
         from engine.run import stylize
+        from engine.states.keeper import Keeper
 
-        result = stylize(job, self._report, self._stop)
+        self._keeper = keeper = Keeper(
+            job, self._report, run_folder=self._folder, origin=self._origin(), found=found
+        )
+        if found is not None:
+            self._say(self._lines.resumed, found.about)
+        elif keeper.older is not None:
+            self._say(self._lines.resumable, keeper.older.about)
+        result = stylize(job, self._report, self._stop, keeper=keeper)
         began = time.perf_counter()
         files, notices = output_files.write(job, result)
         masks: tuple[Path | None, ...] = ()
@@ -172,6 +203,21 @@ class _Worker:
         settings = output_files.settings(job, result)
         area_name = self._name(areas) if areas else None
         self._say(self._lines.done, names, result, settings, mask_names, area_name)
+        keeper.discard()
+
+    def _origin(self) -> dict[str, Any]:
+        """Return what is to be kept with the state for the program that started the run."""
+        try:
+            with open(self._folder / ORIGIN, "rb") as file:
+                origin = json.loads(file.read(ORIGIN_BYTES))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, RecursionError):
+            origin = None
+        if not isinstance(origin, dict):
+            self._report(Notice(f"{ORIGIN} is left out: it is no JSON object of a usual size."))
+            return {}
+        return origin
 
     def _written_report(
         self, job: Job, result: Result, files: tuple[Path, ...], writing: float
@@ -231,6 +277,10 @@ class _Worker:
             os.close(self._held)  # Windows deletes no open file
         if self._reported:
             remove_partial(self._reported)
+        if self._keeper is not None:
+            if self._forget:
+                self._keeper.discard()
+            self._keeper.release()
         remove(self._folder)
         os._exit(status)
 
@@ -250,14 +300,14 @@ def remove(folder: Path) -> None:
         time.sleep(0.02)
 
 
-def _refusal(folder: Path) -> str:
+def _refusal(folder: Path, *, needs_job: bool) -> str:
     """Return why a folder is not a run folder; empty if it is one."""
     name = shown_name(folder)
     if not folder.name.startswith(RUN_FOLDER_PREFIX):
         return f"{name} is not a run folder: its name does not begin with '{RUN_FOLDER_PREFIX}'."
     if folder.is_symlink() or not folder.is_dir():
         return f"{name} is not a run folder: there is no folder of that name."
-    if not (folder / JOB).is_file():
+    if needs_job and not (folder / JOB).is_file():
         return f"{name} is not a run folder: there is no {JOB} in it."
     return ""
 

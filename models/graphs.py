@@ -344,6 +344,20 @@ def convolution_graph(conv: Conv, direction: str, size: tuple[int, int], forms: 
     return finished_graph(build, inputs, outputs)
 
 
+def speed_graph() -> Graph:
+    """Build one convolution of 64 channels, its kernel inside, to compare devices with.
+
+    Input `value` and output `result`: shape (1, 64, 128, 128).
+    """
+    build = GraphBuilder("speed")
+    shape = (1, 64, 128, 128)
+    kernel = build.constant(np.full((64, 64, 3, 3), 1 / 576, np.float32))
+    value = build.input("value", shape)
+    build.output("result", shape)
+    build.node("Conv", value, kernel, output="result", kernel_shape=(3, 3), pads=(1, 1, 1, 1))
+    return finished_graph(build, {"value": shape}, {"result": shape})
+
+
 def trial_graph() -> Graph:
     """Build a tiny convolution without shared kernels, to try a device with.
 

@@ -13,6 +13,13 @@ from engine import output_files
 from engine.cli.interrupts import Interrupts
 from engine.cli.json_output import JsonOutput
 from engine.cli.options import build_parser, gallery_request, job_from_options
+from engine.cli.resume import (
+    chosen_state,
+    forget_state,
+    list_states,
+    make_keeper,
+    state_to_resume,
+)
 from engine.cli.terminal import (
     OutputError,
     ReaderLeftError,
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.run import Result
+    from engine.states.keeper import Keeper
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
@@ -73,7 +81,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "worker":
         from engine.worker import work
 
-        return work(options.folder)
+        return work(options.folder, options.resume or "")
     if options.command == "doctor":
         from engine.cli import doctor
 
@@ -100,11 +108,15 @@ def _run(options: argparse.Namespace) -> int:
         from engine.cli.styles import list_styles
 
         return list_styles(as_json=options.json)
+    if options.command == "resume" and (options.forget or not options.state):
+        if options.forget:
+            return forget_state(options.state)
+        return list_states(as_json=options.json)
     return _paint(options)
 
 
 def _paint(options: argparse.Namespace) -> int:
-    """Run `scumble stylize` or `scumble job`.
+    """Run `scumble stylize`, `scumble job` or `scumble resume`.
 
     Raises
     ------
@@ -126,33 +138,40 @@ def _paint(options: argparse.Namespace) -> int:
             output.write("error", failure)
         return status
 
+    on_event = terminal.show if output is None else output.event
+    found = None
     try:
         if options.command == "stylize":
             job = job_from_options(options)
-        else:
+        elif options.command == "job":
             job = output_files.load(options.job, options.output or "", options.inputs or "")
+        else:
+            found, job = chosen_state(options.state, options.output or "")
         output_files.check_files(job)
         if job.report:
             check_report(job)
-        if options.dry_run:
+        if options.command != "resume" and options.dry_run:
             from engine.cli.estimate import show_estimate
 
             show_estimate(job, as_json=options.json)
             return DONE
+        if found is None and options.resume:
+            found = state_to_resume(job, on_event)
+        keeper = make_keeper(job, found, on_event, output)
     except JobError as error:
         return failed(describe(error), WRONG_USE)
     except Exception as error:
         return failed(describe(error))
 
-    on_event = terminal.show if output is None else output.event
     files: tuple[Path, ...] = ()
     report_failure: Failure | None = None
     try:
         with Interrupts(terminal) as interrupts:
-            result = interrupts.run(lambda: _stylized(job, on_event, interrupts.stop))
+            result = interrupts.run(lambda: _stylized(job, on_event, interrupts.stop, keeper))
             began = time.perf_counter()
             with interrupts.shield():
                 files, notices = output_files.write(job, result)
+                keeper.discard()
             seconds = time.perf_counter() - began
             result = dataclasses.replace(result, notices=(*result.notices, *notices))
             if job.report:
@@ -161,11 +180,16 @@ def _paint(options: argparse.Namespace) -> int:
                 notices += page
             interrupts.finish()
     except KeyboardInterrupt:
+        keeper.release()
         written = f"{files[0]} is written, without its report." if files else ""
-        terminal.say(written or "Stopped; nothing was written.")
+        left = f" 'scumble resume {keeper.name}' continues." if keeper.has_state else ""
+        terminal.say(written or f"Stopped; nothing was written.{left}")
         # The network may be in the middle of a step and cannot be waited for.
         os._exit(INTERRUPTED)
     except Exception as error:
+        if isinstance(error, FloatingPointError):
+            keeper.discard()  # it would diverge again
+        keeper.release()
         return failed(describe(error))
     on_event(Progress("write", 1, 1))
     for notice in notices:
@@ -193,10 +217,12 @@ def _show_result(text: str, file: Path, output: JsonOutput | None, program: str)
     return DONE
 
 
-def _stylized(job: Job, on_event: Callable[[Event], None], stop: threading.Event) -> Result:
+def _stylized(
+    job: Job, on_event: Callable[[Event], None], stop: threading.Event, keeper: Keeper
+) -> Result:
     from engine.run import stylize
 
-    return stylize(job, on_event, stop, previews=False)
+    return stylize(job, on_event, stop, previews=False, keeper=keeper)
 
 
 def _show_failure(failure: Failure, program: str) -> None:

@@ -200,9 +200,12 @@ def _providers() -> Finding:
     try:
         import numpy  # noqa: F401 - as above
         import onnxruntime
+
+        from engine.devices import ENTRIES, is_available
     except ImportError:
         return Finding("providers", "unknown")  # its own line says what to do
-    return Finding("providers", ", ".join(onnxruntime.get_available_providers()))
+    plugins = [each.provider for each in ENTRIES.values() if each.plugin and is_available(each)]
+    return Finding("providers", ", ".join([*plugins, *onnxruntime.get_available_providers()]))
 
 
 def _device() -> Finding:

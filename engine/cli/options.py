@@ -89,6 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_job_options(stylize)
     _add_display_options(stylize)
     _add_dry_run(stylize)
+    _add_resume(stylize)
 
     job = commands.add_parser(
         "job",
@@ -108,6 +109,28 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_display_options(job)
     _add_dry_run(job)
+    _add_resume(job)
+
+    resume = commands.add_parser(
+        "resume",
+        allow_abbrev=False,
+        help="continue an interrupted painting, or list what can be continued",
+        description="Continues an interrupted painting and writes the result that an undisturbed "
+        "run gives. Without STATE, lists what can be continued.",
+    )
+    resume.add_argument(
+        "state",
+        metavar="STATE",
+        nargs="?",
+        help="A name from the list, 'latest', or the job file of the painting.",
+    )
+    resume.add_argument(
+        "--output", metavar="OUT", help="The file to write, in place of the one in the job."
+    )
+    resume.add_argument(
+        "--forget", action="store_true", help="Remove the saved state, and paint nothing."
+    )
+    _add_display_options(resume)
 
     _add_batch(commands)
 
@@ -135,6 +158,11 @@ def build_parser() -> argparse.ArgumentParser:
         "folder",
         metavar="RUN_FOLDER",
         help=f"A folder named {RUN_FOLDER_PREFIX}... with job.json in it.",
+    )
+    worker.add_argument(
+        "--resume",
+        metavar="STATE",
+        help="Continue this interrupted painting, in place of the job in the folder.",
     )
 
     styles = commands.add_parser(
@@ -455,6 +483,14 @@ def _add_dry_run(parser: argparse.ArgumentParser) -> None:
         "--dry-run",
         action="store_true",
         help="Say how long it takes and how much memory, and paint nothing.",
+    )
+
+
+def _add_resume(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="Continue this painting where it was interrupted, if it was.",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -152,16 +153,18 @@ def progress_text(event: Progress, width: int | None) -> str:
     stage = STAGES.get(event.stage, event.stage)
     scale = f"size {event.scale} of {event.scales}" if event.scales > 1 else ""
     step = f"{event.step}/{event.steps}" if event.steps > 1 else ""
+    tile = f"tile {event.tile}/{event.tiles}" if event.tiles else ""
     loss = "" if event.loss is None else f"loss {event.loss:.4g}"
     left = "" if event.seconds_left is None else f"{duration(event.seconds_left)} left"
     if width is None:
-        return "  ".join(part for part in (stage, scale, step, loss, left) if part)
+        return "  ".join(part for part in (stage, scale, step, tile, loss, left) if part)
     full = event.steps and round(BAR * min(event.step / event.steps, 1.0))
     bar = f"[{'=' * full}{' ' * (BAR - full)}]" if step else ""
     for parts in (
-        (stage, scale, bar, step, loss, left),
-        (stage, scale, step, loss, left),
-        (stage, scale, step, left),
+        (stage, scale, bar, step, tile, loss, left),
+        (stage, scale, step, tile, loss, left),
+        (stage, scale, step, tile, left),
+        (stage, step, tile, left),
         (stage, step, left),
         (step, left) if step else (stage,),
     ):
@@ -186,9 +189,10 @@ def result_text(files: tuple[Path, ...], result: Result) -> str:
     height, width = result.picture.rgb.shape[:2]
     names = ", ".join(shown_name(each, RESULT_NAME) for each in files)
     kept = "stopped early, " if result.stopped else ""
+    loss = f"loss {result.loss:.4g}, " if math.isfinite(result.loss) else ""
     return (
         f"Wrote {names} ({width}x{height}; {kept}{result.steps} steps, "
-        f"loss {result.loss:.4g}, {result.method}, {duration(result.seconds)}, {result.device})"
+        f"{loss}{result.method}, {duration(result.seconds)}, {result.device})"
     )
 
 

@@ -19,6 +19,7 @@ from engine.masks.regions import LoadedRegion
 from engine.sizes import resized, resized_mask, stroke_size, style_size
 
 if TYPE_CHECKING:
+    from engine.loss.tiles import OnTile
     from engine.network import Network
 
 BASE_RATIO = 0.05
@@ -92,6 +93,7 @@ def compute_targets(
     keeps_content: bool = True,
     style_memory: float = math.inf,
     cache: GramCache | None = None,
+    on_tile: OnTile | None = None,
 ) -> Targets:
     """Compute the targets of one scale from the content and the styles.
 
@@ -116,6 +118,8 @@ def compute_targets(
         Bytes that looking at a style picture may take; a larger one is cut into tiles.
     cache : GramCache, optional
         Of earlier runs with this network.
+    on_tile : callable, optional
+        As `tiles.OnTile` says, for the content and for each style.
     """
     cache = cache or GramCache()
     content_layers, style_layers = layers_of(job)
@@ -124,7 +128,7 @@ def compute_targets(
         features: dict[str, np.ndarray] = {}
         if keeps_content:
             whole = tiling or Tiling.of(content.shape[1:], content_layers, (1, 1))
-            features = content_features(network, whole, content, content_layers)
+            features = content_features(network, whole, content, content_layers, on_tile)
         alpha = BASE_RATIO / job.strength
         contents = {
             layer: (features.get(layer), alpha * weight)
@@ -135,7 +139,9 @@ def compute_targets(
     for index, region in enumerate(regions):
         on_style(index)
         grams.append(
-            _style_grams(job, network, region, area, style_layers, on_notice, style_memory, cache)
+            _style_grams(
+                job, network, region, area, style_layers, on_notice, style_memory, cache, on_tile
+            )
         )
     return Targets(contents, grams, _protect_factors(job, protect))
 
@@ -160,6 +166,7 @@ def _style_grams(
     on_notice: Callable[[str], None],
     style_memory: float,
     cache: GramCache,
+    on_tile: OnTile | None,
 ) -> dict[str, np.ndarray]:
     if not layers:
         return {}
@@ -180,7 +187,8 @@ def _style_grams(
             return {}, skipped
         # Without the deepest layer a tile may have less margin.
         cut = choose_feature_tiling(size, tuple(covered), style_memory)
-        return style_grams(network, cut, resized(region.style, size), covered), skipped
+        style = resized(region.style, size)
+        return style_grams(network, cut, style, covered, on_tile), skipped
 
     grams, skipped = cache.take(
         (region.style, region.style_mask), (size, kind, layers, tiling.tile), compute

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from engine.network import DifferentiableNetwork, Network
 
 OnTile = Callable[[int, int], None]
-"""Called before each tile with how many are done and how many there are, both passes together; an
-exception that it raises ends the evaluation."""
+"""Called before each tile with how many are done and how many there are, in an evaluation both
+passes together; an exception that it raises ends the work."""
 
 
 def evaluator_maker(
@@ -269,7 +269,11 @@ def tile_gradient(
 
 
 def content_features(
-    network: Network, tiling: Tiling, content: np.ndarray, layers: tuple[str, ...]
+    network: Network,
+    tiling: Tiling,
+    content: np.ndarray,
+    layers: tuple[str, ...],
+    on_tile: OnTile | None = None,
 ) -> dict[str, np.ndarray]:
     """Return the features of a whole picture, computed by tiles.
 
@@ -280,6 +284,8 @@ def content_features(
         Made for layers at least as deep.
     content : ndarray, shape (3, height, width)
     layers : tuple of str
+    on_tile : callable, optional
+        As `OnTile` says, in one pass.
 
     Returns
     -------
@@ -290,7 +296,9 @@ def content_features(
         return network.features(content, layers)
     extract = network.extractor(*tiling.tile, layers)
     whole: dict[str, np.ndarray] = {}
-    for tile in tiling.tiles:
+    for index, tile in enumerate(tiling.tiles):
+        if on_tile is not None:
+            on_tile(index, len(tiling.tiles))
         for layer, features in extract(tile.of(content)).items():
             window = tiling.window(tile, layer)
             if layer not in whole:
@@ -305,6 +313,7 @@ def style_grams(
     tiling: Tiling,
     style: np.ndarray,
     guidance: Mapping[str, np.ndarray],
+    on_tile: OnTile | None = None,
 ) -> dict[str, np.ndarray]:
     """Return the masked Gram matrices of a style picture, computed by tiles.
 
@@ -316,6 +325,8 @@ def style_grams(
     style : ndarray, shape (3, height, width)
     guidance : mapping of str to ndarray, shape (M,)
         The style's mask, carried to each layer; none of them 0 everywhere.
+    on_tile : callable, optional
+        As `OnTile` says, in one pass.
 
     Returns
     -------
@@ -332,7 +343,9 @@ def style_grams(
     ]
     totals: list[Any] = [None] * len(terms)
     with BlockedLosses(network.threads) as losses:
-        for tile in tiling.tiles:
+        for index, tile in enumerate(tiling.tiles):
+            if on_tile is not None:
+                on_tile(index, len(tiling.tiles))
             windows = {layer: tiling.window(tile, layer) for layer in layers}
             pieces = [term.piece(windows[term.layer].indices) for term in terms]
             sums = losses.sums(extract(tile.of(style)), pieces, windows)

@@ -43,7 +43,7 @@ CREATED_HOME = "created_home"
 STAMP = "installed.json"
 """The file in the environment that marks its packages as complete."""
 
-OWN_FOLDERS = ("env", "python", "app", "tmp/scumble", "cache/scumble")
+OWN_FOLDERS = ("env", "python", "app", "tmp/scumble", "cache/scumble", "states")
 """Folders in the data folder that belong to Scumble with everything in them, if marked."""
 
 LOGS = ("logs/install.log", "logs/engine.log", "logs/engine-before.log")

@@ -376,7 +376,7 @@ def _requirements(installation: Installation, chosen: Distribution) -> list[str]
         lists.append(TESTS)
     pyproject = installation.checkout / "pyproject.toml"
     wanted = [each for place in lists for each in read_requirements(pyproject, *place)]
-    return [*wanted, chosen.requirement]
+    return [*wanted, *chosen.requirements]
 
 
 def _names(present: dict[str, str], chosen: Distribution) -> str:

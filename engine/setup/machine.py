@@ -5,6 +5,7 @@ Used by install.py and `scumble doctor`. Standard library only; nothing here cha
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import re
 import shutil
@@ -20,6 +21,19 @@ DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml")
 
 CUDA_13_DRIVER = 580
 CUDA_12_DRIVER = 525
+
+_WEBGPU_SYSTEMS = (
+    ("linux", "x86_64"),
+    ("linux", "arm64"),
+    ("darwin", "arm64"),
+    ("win32", "x86_64"),
+    ("win32", "arm64"),
+)
+
+# The makers of cards that WebGPU is worth trying on, by the numbers that PCI gives them.
+_MAKERS = {"0x1002": "an AMD card", "0x8086": "Intel's graphics", "0x10de": "an NVIDIA card"}
+
+_CARDS = Path("/sys/class/drm")
 
 # Names under which Windows lists adapters that are no graphics card of this machine.
 _NO_GRAPHICS_CARD = re.compile(
@@ -45,7 +59,7 @@ class Machine:
     nvidia_driver : str
         The NVIDIA driver's version such as '580.95.05'; empty if there is none.
     graphics : str
-        On Windows, the name of another maker's graphics card; empty if there is none.
+        The name of another maker's graphics card; empty if there is none.
     """
 
     system: str
@@ -56,11 +70,28 @@ class Machine:
 
 @dataclass(frozen=True)
 class Distribution:
-    """One build of onnxruntime: its requirement for pip, and the reason for this one."""
+    """One build of onnxruntime, and the reason for this one.
+
+    Attributes
+    ----------
+    name : str
+        One of `DISTRIBUTIONS`.
+    requirement : str
+        For pip.
+    reason : str
+    plugin : str
+        The requirement of a provider that is a package beside it; empty if there is none.
+    """
 
     name: str
     requirement: str
     reason: str
+    plugin: str = ""
+
+    @property
+    def requirements(self) -> list[str]:
+        """All that pip is asked for."""
+        return [self.requirement, *([self.plugin] if self.plugin else [])]
 
 
 def examine_machine() -> Machine:
@@ -68,7 +99,9 @@ def examine_machine() -> Machine:
     architecture = platform.machine().lower()
     architecture = {"amd64": "x86_64", "aarch64": "arm64"}.get(architecture, architecture)
     driver = _nvidia_driver()
-    graphics = _windows_graphics() if sys.platform == "win32" and not driver else ""
+    graphics = "" if driver else _GRAPHICS.get(sys.platform, lambda: "")()
+    if (sys.platform, architecture) == ("darwin", "arm64"):
+        graphics = "Apple's graphics"
     return Machine(sys.platform, architecture, driver, graphics)
 
 
@@ -110,8 +143,12 @@ def choose_onnxruntime(
             message = f"CUDA cannot be used here: {obstacle}."
             raise MachineError(message)
         return cuda
-    if asked == "auto" and machine.system == "win32" and machine.graphics and python >= (3, 11):
-        return _directml(python, f"for {machine.graphics}")
+    webgpu, obstacle_to_webgpu = _webgpu(machine, python)
+    if asked == "webgpu" or (asked == "auto" and webgpu and machine.graphics):
+        if not webgpu:
+            message = f"WebGPU cannot be used here: {obstacle_to_webgpu}."
+            raise MachineError(message)
+        return webgpu
     reason = "as requested" if asked == "cpu" else "for the processor"
     if asked == "auto" and machine.nvidia_driver:
         reason += f", since CUDA cannot be used here: {obstacle}"
@@ -140,6 +177,17 @@ def _cuda(machine: Machine, python: tuple[int, ...]) -> tuple[Distribution | Non
         return Distribution(name, f"{name}[cuda,cudnn]>=1.27,<2", reason), ""
     reason = f"CUDA 12, for the NVIDIA driver {machine.nvidia_driver}"
     return Distribution(name, f"{name}[cuda,cudnn]>=1.21,<1.27", reason), ""
+
+
+def _webgpu(machine: Machine, python: tuple[int, ...]) -> tuple[Distribution | None, str]:
+    """Return onnxruntime with the WebGPU provider beside it, or None and the obstacle."""
+    if (machine.system, machine.architecture) not in _WEBGPU_SYSTEMS:
+        return None, "it is not built for this system and processor"
+    if python < (3, 11):
+        return None, "it needs Python 3.11 or newer"
+    reason = f"WebGPU, {f'for {machine.graphics}' if machine.graphics else 'as requested'}"
+    plugin = "onnxruntime-ep-webgpu>=0.4,<1"
+    return Distribution("onnxruntime", "onnxruntime>=1.24.4,<2", reason, plugin), ""
 
 
 def _directml(python: tuple[int, ...], reason: str) -> Distribution:
@@ -189,10 +237,23 @@ def _windows_graphics() -> str:
     return real_graphics(names.splitlines())
 
 
+def linux_graphics() -> str:
+    """Return the maker of the first real graphics card under Linux, or ''."""
+    for file in sorted(_CARDS.glob("card[0-9]*/device/vendor")):
+        with contextlib.suppress(OSError):
+            maker = _MAKERS.get(file.read_text(encoding="ascii", errors="replace").strip())
+            if maker:
+                return maker
+    return ""
+
+
 def real_graphics(names: list[str]) -> str:
     """Return the first name that is a graphics card and no virtual adapter, or ''."""
     cards = (name.strip() for name in names)
     return next((name for name in cards if name and not _NO_GRAPHICS_CARD.search(name)), "")
+
+
+_GRAPHICS = {"win32": _windows_graphics, "linux": linux_graphics}
 
 
 def _output_of(command: list[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime
@@ -103,6 +104,75 @@ def test_a_device_that_is_not_used_or_wrong_is_named_in_a_notice(
     assert device == "cpu"
     assert notice.startswith(f"cuda does not work here ({why}")
     assert notice.endswith("so the processor is used.")
+
+
+@pytest.fixture
+def webgpu(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let onnxruntime find WebGPU's library and one device of it; return what is registered."""
+    package = SimpleNamespace(get_library_path=lambda: "/made up/webgpu.so")
+    registered: list[str] = []
+    monkeypatch.setattr(devices, "_registered_plugins", set())
+    monkeypatch.setattr(devices.importlib.util, "find_spec", lambda name: package)
+    monkeypatch.setattr(devices.importlib, "import_module", lambda name: package)
+    monkeypatch.setattr(
+        onnxruntime,
+        "register_execution_provider_library",
+        lambda name, path: registered.append(f"{name}: {path}"),
+        raising=False,
+    )
+    device = SimpleNamespace(ep_name="WebGpuExecutionProvider")
+    monkeypatch.setattr(onnxruntime, "get_ep_devices", lambda: [device], raising=False)
+    return registered
+
+
+class Options(SimpleNamespace):
+    """Session options that note the plug-in's devices."""
+
+    def add_provider_for_devices(self, found: list, chosen: dict) -> None:
+        self.found = found
+
+
+@pytest.mark.parametrize(("slowness", "taken"), [(0.5, "webgpu"), (300, "cpu")])
+def test_auto_takes_webgpu_only_where_it_is_faster_than_the_processor(
+    webgpu: list[str], monkeypatch: pytest.MonkeyPatch, slowness: float, taken: str
+) -> None:
+    clock = [0.0]
+
+    def opened(model: bytes, options: Options, *, providers: list) -> Session:
+        card = hasattr(options, "found")
+        assert card == (not providers), "a plug-in's device is chosen by the options"
+        session = Session("WebGpuExecutionProvider" if card else CPU, 27)
+
+        def run(outputs: object, inputs: object) -> list[np.ndarray]:
+            clock[0] += slowness if card else 1
+            return [np.full((1, 1, 16, 16), 27, np.float32)]
+
+        monkeypatch.setattr(session, "run", run)
+        return session
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", opened)
+    monkeypatch.setattr(devices, "session_options", lambda threads: Options())
+    monkeypatch.setattr(devices.time, "perf_counter", lambda: clock[0])
+    device, notice = choose_device("auto")
+    assert device == taken
+    assert ("300 times slower than the processor" in notice) == (taken == "cpu")
+    assert choose_device("webgpu") == ("webgpu", "")
+    assert webgpu == ["webgpu: /made up/webgpu.so"], "the library is registered once"
+
+
+@pytest.mark.usefixtures("webgpu")
+def test_without_a_card_webgpu_is_not_available(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnxruntime, "get_ep_devices", list)
+    assert choose_device("auto") == ("cpu", "")
+    assert choose_device("webgpu")[1] == (
+        "This onnxruntime cannot use webgpu, so the processor is used."
+    )
+
+
+def test_every_card_has_memory_to_plan_with() -> None:
+    for entry in ENTRIES.values():
+        if entry.name != "cuda":  # whose card is asked
+            assert entry.free_memory() > 0
 
 
 def test_the_trial_is_right_where_a_device_works() -> None:

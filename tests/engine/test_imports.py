@@ -17,6 +17,7 @@ FORBIDDEN = {
     "engine/masks": ("loss", "metrics", "report", "gallery", "cli", "run", "scales"),
     "engine/loss": ("metrics", "report", "gallery", "cli", "run", "scales"),
     "engine/metrics": ("report", "gallery", "cli", "run", "scales"),
+    "engine/states": ("metrics", "report", "gallery", "cli", "run", "scales"),
     "engine/report": ("gallery", "cli"),
     "engine/gallery": ("report", "cli", "batch"),
     "engine/batch": ("metrics", "report", "gallery", "cli"),

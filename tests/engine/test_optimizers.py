@@ -336,7 +336,7 @@ def test_a_state_of_another_run_is_refused(start: np.ndarray) -> None:
         with_lbfgs32(wavy, start[..., 1:], (0.0, 255.0), resume=state)
     with pytest.raises(ValueError, match="cannot resume"):
         with_lbfgs(wavy, start, (0.0, 255.0), resume=state)
-    assert with_lbfgs(wavy, start, (0.0, 255.0), steps=3).state is None
+    assert not LbfgsB(10).resumes
 
 
 @given(
@@ -504,6 +504,12 @@ def test_the_optimizer_is_one_that_fits(
     asked: str, pixels: int, free: int, chosen: Optimizer
 ) -> None:
     assert choose_optimizer(Job(optimizer=asked), METHODS["joint"], pixels, free) == chosen
+
+
+def test_a_run_whose_record_would_be_too_large_takes_the_optimizer_with_a_state() -> None:
+    for evaluations, chosen in ((166, LbfgsB(10)), (167, Lbfgs32(10))):  # 12 MB each, up to 2 GB
+        made = choose_optimizer(Job(), METHODS["joint"], 1_000_000, 0, evaluations=evaluations)
+        assert made == chosen
 
 
 def test_masked_gradients_are_followed_by_adam_without_a_best_picture() -> None:

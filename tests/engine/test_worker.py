@@ -174,7 +174,7 @@ def test_unknown_commands(start, order, shown):
     worker.wait_for("progress", stage="paint")
     worker.order(order)
     text = worker.wait_for("notice")["text"]
-    assert text == f"Unknown command {shown}; the only command is 'stop'."
+    assert text == f"Unknown command {shown}; the commands are 'stop' and 'forget'."
     worker.order(b"\n{}\n" + order)  # the first one has a notice, the others have none
     worker.order(b"st")
     worker.order(b"op\n")
@@ -210,10 +210,10 @@ def test_what_libraries_print_is_not_in_the_way(start):
 import os
 from engine import run
 really = run.stylize
-def chatty(*arguments):
+def chatty(*arguments, **named):
     os.write(1, b"a library says hello\\n")
     print("and so does Python", flush=True)
-    return really(*arguments)
+    return really(*arguments, **named)
 run.stylize = chatty
 """
     worker = start({"iterations": 1}, before=before)
@@ -374,7 +374,7 @@ def test_missing_weights(start, tmp_path):
 def test_what_only_shows_on_the_way(start, model_home, raised, code):
     before = f"""
 from engine import run
-def broken(*arguments):
+def broken(*arguments, **named):
     raise {raised}
 run.stylize = broken
 """

@@ -12,10 +12,10 @@ from tests.engine.programs import PATIENCE, command, environment
 class Worker:
     """A running worker and what it has said."""
 
-    def __init__(self, folder, home, before="", **pipes):
+    def __init__(self, folder, home, before="", more=(), **pipes):
         self.folder = folder
         self.process: Any = subprocess.Popen(
-            command(("worker", folder), before),
+            command(("worker", folder, *more), before),
             env=environment(home),
             **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
                **pipes},

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from engine.job import DEVICES
+from engine.setup import machine
 from engine.setup.machine import (
     DISTRIBUTIONS,
     Machine,
     MachineError,
     choose_onnxruntime,
     driver_in_kernel_text,
+    linux_graphics,
     newest_python,
     real_graphics,
 )
@@ -22,6 +26,9 @@ INTEL_MAC = "onnxruntime>=1.19,<=1.23.2"
 LINUX = Machine("linux", "x86_64")
 WINDOWS = Machine("win32", "x86_64")
 RADEON = Machine("win32", "x86_64", graphics="AMD Radeon RX 7800 XT")
+INTEL = Machine("linux", "x86_64", graphics="Intel's graphics")
+APPLE = Machine("darwin", "arm64", graphics="Apple's graphics")
+WEBGPU = ["onnxruntime>=1.24.4,<2", "onnxruntime-ep-webgpu>=0.4,<1"]
 
 
 def nvidia(system: str, driver: str, architecture: str = "x86_64") -> Machine:
@@ -37,8 +44,9 @@ def nvidia(system: str, driver: str, architecture: str = "x86_64") -> Machine:
         (Machine("darwin", "arm64"), (3, 12), CPU),
         (Machine("darwin", "x86_64"), (3, 12), INTEL_MAC),
         (WINDOWS, (3, 12), CPU),
-        (RADEON, (3, 12), DIRECTML),
         (RADEON, (3, 10), CPU),
+        (INTEL, (3, 10), CPU),
+        (Machine("linux", "riscv64", graphics="an AMD card"), (3, 12), CPU),
         (nvidia("linux", "580.95.05"), (3, 11), CUDA_13),
         (nvidia("win32", "591.44"), (3, 14), CUDA_13),
         (nvidia("linux", "580.95.05"), (3, 10), CUDA_12),
@@ -56,12 +64,44 @@ def test_the_machine_decides(machine: Machine, python: tuple[int, int], requirem
     assert chosen.name in DISTRIBUTIONS
 
 
+@pytest.mark.parametrize("card", [RADEON, INTEL, APPLE])
+def test_another_makers_card_gets_webgpu_beside_onnxruntime(card: Machine) -> None:
+    chosen = choose_onnxruntime(card, (3, 12))
+    assert chosen.requirements == WEBGPU
+    assert chosen.name in DISTRIBUTIONS
+    assert card.graphics in chosen.reason
+    assert choose_onnxruntime(card, (3, 12), "cpu").requirements == [CPU]
+
+
+@pytest.mark.parametrize(
+    ("vendors", "maker"),
+    [
+        ({}, ""),
+        ({"card0": "0x1002\n"}, "an AMD card"),
+        ({"card0": "0x1af4\n", "card1": "0x8086\n"}, "Intel's graphics"),  # the first is virtual
+        ({"card0": "0x15ad\n"}, ""),
+        ({"renderD128": "0x1002\n"}, ""),
+    ],
+    ids=str,
+)
+def test_linux_names_the_maker_of_a_real_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vendors: dict[str, str], maker: str
+) -> None:
+    for card, vendor in vendors.items():
+        (tmp_path / card / "device").mkdir(parents=True)
+        (tmp_path / card / "device" / "vendor").write_text(vendor)
+    monkeypatch.setattr(machine, "_CARDS", tmp_path)
+    assert linux_graphics() == maker
+
+
 def test_what_was_asked_for_comes_before_the_machine() -> None:
     assert choose_onnxruntime(nvidia("linux", "580.1"), (3, 12), "cpu").requirement == CPU
     assert choose_onnxruntime(nvidia("linux", "580.1"), (3, 12), "cuda").requirement == CUDA_13
     assert choose_onnxruntime(nvidia("win32", "580.1"), (3, 12), "directml").name == (
         "onnxruntime-directml"
     )
+    assert choose_onnxruntime(RADEON, (3, 12), "directml").requirement == DIRECTML
+    assert choose_onnxruntime(LINUX, (3, 12), "webgpu").requirements == WEBGPU
 
 
 @pytest.mark.parametrize(
@@ -73,6 +113,8 @@ def test_what_was_asked_for_comes_before_the_machine() -> None:
         (Machine("darwin", "arm64"), (3, 12), "cuda", "Linux and Windows"),
         (LINUX, (3, 12), "directml", "Windows only"),
         (RADEON, (3, 10), "directml", "Python 3.11"),
+        (INTEL, (3, 10), "webgpu", "Python 3.11"),
+        (Machine("darwin", "x86_64"), (3, 12), "webgpu", "not built for this system"),
         (LINUX, (3, 12), "rocm", ", ".join(DEVICES)),
     ],
 )

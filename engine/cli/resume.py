@@ -1,0 +1,156 @@
+"""`scumble resume`: the list of interrupted paintings, and the state that a run continues."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from engine import output_files
+from engine.cli.terminal import to_standard_output
+from engine.errors import StateError
+from engine.events import Notice, OnEvent
+from engine.job import Job, JobError
+from engine.messages import shown_name
+from engine.states import store
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from engine.states.keeper import Keeper
+
+
+class Lines(Protocol):
+    """Writes lines for programs."""
+
+    def write(self, kind: str, *content: Any) -> None: ...  # noqa: D102
+
+
+def list_states(*, as_json: bool) -> int:
+    """Print what can be resumed, the newest first; return the exit status."""
+    found = store.read_all()
+    for each in found:
+        if as_json:
+            if not each.problem:
+                about = {**each.about, "painting": store.is_held(each.name)}
+                about.update(job=each.job.to_dict(), origin=each.data["origin"])
+                to_standard_output(json.dumps(about, ensure_ascii=True))
+        elif each.problem:
+            to_standard_output(each.problem)
+        else:
+            to_standard_output(_line(each))
+    if not found and not as_json:
+        to_standard_output("There is nothing to resume.")
+    return 0
+
+
+def forget_state(name: str | None) -> int:
+    """Remove a state; return the exit status.
+
+    Raises
+    ------
+    JobError
+        If none is named, or there is none of this name.
+    StateError
+        If a process is painting its job.
+    """
+    if not name:
+        message = "--forget: needs the name of a state; 'scumble resume' lists them."
+        raise JobError(message)
+    found = store.choose(name) if name == "latest" else store.read(name)
+    if found is None:
+        found = store.choose(name)  # says which ones there are
+    if not store.forget(found.name):
+        message = f"{found.name} is being painted by another process."
+        raise StateError(message)
+    to_standard_output(f"Removed the state of {found.name}.")
+    return 0
+
+
+def chosen_state(wanted: str, output: str) -> tuple[store.Found, Job]:
+    """Return the state that a user means, and its job.
+
+    Parameters
+    ----------
+    wanted : str
+        The name of a state, 'latest', or a job file.
+    output : str
+        The file to write, in place of the one in the job.
+
+    Raises
+    ------
+    JobError
+        If there is no such state, or no file to write.
+    StateError
+        If it cannot be used.
+    """
+    if wanted != "latest" and store.read(wanted) is None and os.path.isfile(wanted):
+        from engine.states.keeper import find_state
+
+        found = find_state(output_files.load(wanted))
+        if found is None:
+            message = f"There is no saved state of the job in {shown_name(wanted)}."
+            raise JobError(message)
+    else:
+        found = store.choose(wanted)
+    job = replace(found.job, output=output) if output else found.job
+    if not job.output:
+        message = f"{found.name} was painted for GIMP; name the file to write with --output."
+        raise JobError(message)
+    return found, job
+
+
+def state_to_resume(job: Job, on_event: OnEvent) -> store.Found | None:
+    """Return the state of a job, for --resume; say so if there is none."""
+    from engine.states.keeper import find_state
+
+    found = find_state(job)
+    if found is None:
+        on_event(Notice("There is no saved state of this painting; it starts from the beginning."))
+    return found
+
+
+def make_keeper(
+    job: Job, found: store.Found | None, on_event: OnEvent, lines: Lines | None
+) -> Keeper:
+    """Return the keeper of a run's state, and say what it resumes or could resume.
+
+    Parameters
+    ----------
+    job : Job
+    found : Found or None
+        The state to resume.
+    on_event : callable
+    lines : Lines or None
+        Where lines for programs go.
+    """
+    from engine.states.keeper import Keeper
+
+    keeper = Keeper(job, on_event, found=found)
+    if lines is not None:
+        if found is not None:
+            lines.write("resumed", found.about)
+        elif keeper.older is not None:
+            lines.write("resumable", keeper.older.about)
+    elif found is not None:
+        on_event(Notice(f"{found.name} continues at {found.how_far}."))
+    elif keeper.older is not None:
+        on_event(
+            Notice(
+                f"This painting was interrupted at {keeper.older.how_far}; --resume or 'scumble "
+                f"resume {keeper.name}' continues it. This run starts from the beginning."
+            )
+        )
+    return keeper
+
+
+def _line(found: store.Found) -> str:
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(found.when))
+    job = found.job
+    output = shown_name(job.output) if job.output else "GIMP"
+    now = ", being painted now" if store.is_held(found.name) else ""
+    return (
+        f"{found.name}: {shown_name(job.content)} for {output}, {found.how_far}, saved {when}{now}"
+    )

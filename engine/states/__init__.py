@@ -1,0 +1,1 @@
+"""States of unfinished paintings: saved while they are painted, found and resumed later."""

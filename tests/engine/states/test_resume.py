@@ -1,0 +1,356 @@
+"""Paintings that are killed and resumed, with real processes and real files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import engine.cli.commands
+import engine.run
+from engine.paths import OWN_MARK
+from engine.states import store
+from models.reference_weights import Layer
+from tests.engine.made_files import png
+from tests.engine.states.killed import KILLED, Runner, random_picture
+
+HEIGHT, WIDTH = 48, 40
+
+TWO = [{"style": "waves.npy", "mask": "ramp.npy"}, {"style": "oil.npy", "mask": "rest"}]
+JOBS: dict[str, dict[str, Any]] = {
+    "lbfgs": {"regions": TWO, "method": "stitch", "uncut": True},
+    "lbfgs32": {"optimizer": "lbfgs32", "lbfgs_memory": 2, "init": "noise", "output": "out/a.png"},
+    "adam": {"optimizer": "adam", "colors": "luminance", "protect": "ramp.npy"},
+    "gradient": {"regions": TWO, "method": "gradient", "iterations": 3, "colors": "match"},
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a content of 16 bits, two styles and a mask."""
+    folder = tmp_path_factory.mktemp("work")
+    (folder / "out").mkdir()
+    deep = (random_picture(1, HEIGHT, WIDTH, 3) * 65535).astype(np.uint16)
+    (folder / "photo.png").write_bytes(png(deep, 16, 2))
+    np.save(folder / "waves.npy", random_picture(2, 30, 36, 3))
+    np.save(folder / "oil.npy", random_picture(3, 32, 28, 3))
+    ramp = np.tile(np.linspace(0, 1, WIDTH, dtype=np.float32), (HEIGHT, 1))
+    np.save(folder / "ramp.npy", ramp)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runner(
+    folder: Path, home: Path, weights: dict[str, Layer], tmp_path_factory: pytest.TempPathFactory
+) -> Runner:
+    return Runner(home, folder, weights)
+
+
+def write_job(folder: Path, name: str, **fields: Any) -> Path:
+    """Write a job file."""
+    job = {
+        "content": "photo.png",
+        "output": "out/a.npy",
+        "regions": [{"style": "waves.npy"}],
+        "iterations": 4,
+        "scales": 2,
+        "threads": 1,
+        **fields,
+    }
+    file = folder / f"{name}.json"
+    file.write_text(json.dumps(job))
+    return file
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """Take the results out of their folder."""
+    found = {each.name: each.read_bytes() for each in (folder / "out").glob("a*")}
+    for name in found:
+        (folder / "out" / name).unlink()
+    return found
+
+
+def states(home: Path) -> list[Path]:
+    """Return the folders of states."""
+    return [each for each in (home / "states").glob("*") if each.is_dir()]
+
+
+def less_memory() -> None:
+    """Make the machine a small and slow one."""
+    engine.run.memory_budget = lambda job: 1  # type: ignore[assignment]
+    engine.run.machine_speed = lambda *given: 1.0  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_painting_killed_again_and_again_ends_like_an_undisturbed_one(
+    runner: Runner, folder: Path, name: str
+) -> None:
+    job = write_job(folder, name, **JOBS[name])
+    assert runner.run("job", job)[0] == 0
+    undisturbed = results(folder)
+    assert undisturbed
+    assert not states(runner.home)
+    status, _ = runner.run("job", job, kill_at=3)
+    kills = 0
+    while status == KILLED:
+        kills += 1
+        # Another machine would plan another painting; a resumed one keeps its plan.
+        status, said = runner.run("resume", "latest", kill_at=4, prepare=less_memory)
+    assert status == 0, said
+    assert kills >= 2
+    assert results(folder) == undisturbed
+    assert not states(runner.home)
+
+
+def test_a_kill_at_any_file_operation_leaves_a_state_or_a_result(
+    runner: Runner, folder: Path
+) -> None:
+    job = write_job(folder, "files", iterations=2, lbfgs_memory=3, optimizer="lbfgs32")
+    assert runner.run("job", job)[0] == 0
+    undisturbed = results(folder)
+    status, kills = KILLED, 0
+    for kill_at in (7, 11, 16, 22, 29, 37, 46, 10_000):
+        status, said = runner.run("job", job, "--resume", kill_at=kill_at, point="file")
+        if status != KILLED:
+            break
+        kills += 1
+    assert status == 0, said
+    assert kills >= 3
+    assert results(folder) == undisturbed
+    assert not states(runner.home)
+    assert [each.name for each in (folder / "out").iterdir()] == []
+
+
+def kill_in_write() -> None:
+    """Kill the process in the middle of writing the result."""
+
+    def write(*given: Any) -> None:
+        (Path("out") / ".scumble-0123.part").write_bytes(b"half")
+        os.kill(os.getpid(), 9)
+
+    engine.cli.commands.output_files.write = write  # type: ignore[attr-defined]
+
+
+def test_a_kill_while_the_result_is_written_costs_no_evaluation(
+    runner: Runner, folder: Path
+) -> None:
+    job = write_job(folder, "written", iterations=2, scales=1)
+    assert runner.run("job", job)[0] == 0
+    undisturbed = results(folder)
+    assert runner.run("job", job, prepare=kill_in_write)[0] == KILLED
+    assert not results(folder)
+    status, said = runner.run("resume", "latest", kill_at=1)  # it evaluates nothing
+    assert status == 0, said
+    assert results(folder) == undisturbed
+
+
+@pytest.fixture(scope="module")
+def kept(runner: Runner, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The states folder after a kill, to be copied by each test."""
+    job = write_job(folder, "kept", optimizer="lbfgs32", iterations=4)
+    assert runner.run("job", job, kill_at=4)[0] == KILLED
+    kept = tmp_path_factory.mktemp("kept") / "states"
+    shutil.copytree(runner.home / "states", kept)
+    return kept
+
+
+@pytest.fixture
+def state(kept: Path, runner: Runner) -> Path:
+    """The folder of the only state."""
+    shutil.rmtree(runner.home / "states", ignore_errors=True)
+    shutil.copytree(kept, runner.home / "states")
+    (folder,) = states(runner.home)
+    return folder
+
+
+def test_states_can_be_read_by_their_owner_only(state: Path) -> None:
+    files = [each for each in state.iterdir() if each.is_file()]
+    assert {each.stat().st_mode & 0o777 for each in files} == {0o600}
+    assert state.stat().st_mode & 0o777 == 0o700
+    assert state.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_list_says_what_how_far_and_when(state: Path, runner: Runner, folder: Path) -> None:
+    status, said = runner.run("resume")
+    assert status == 0
+    today = time.strftime("%Y-%m-%d")
+    for part in (state.name, "photo.png", "a.npy", "5 %", "at size 1 of 2", today):
+        assert part in said
+    assert said.count("\n") == 1
+    status, said = runner.run("resume", "--json")
+    data = json.loads(said)
+    assert data["name"] == state.name
+    assert (data["scale"], data["scales"], data["share"]) == (1, 2, pytest.approx(0.05))
+    assert (data["width"], data["height"], data["painting"]) == (WIDTH, HEIGHT, False)
+    assert data["job"]["content"] == str(folder / "photo.png")
+
+
+def test_the_same_job_says_that_it_was_interrupted_and_starts_anew(
+    state: Path, runner: Runner, folder: Path
+) -> None:
+    status, said = runner.run("job", "kept.json", kill_at=1)
+    assert status == KILLED
+    assert f"'scumble resume {state.name}'" in said
+    assert "starts from the beginning" in said
+    assert store_of(state)["progress"]["share"] > 0  # it is still the older, further one
+    status, said = runner.run("job", "kept.json", "--resume", kill_at=1)
+    assert f"{state.name} continues at" in said
+
+
+def store_of(state: Path) -> dict[str, Any]:
+    return json.loads((state / "state.json").read_text())
+
+
+def change(state: Path, **fields: Any) -> None:
+    """Change fields of a state."""
+    (state / "state.json").write_text(json.dumps({**store_of(state), **fields}))
+
+
+def cut(file: Path) -> None:
+    """Cut a file off in its middle."""
+    with file.open("r+b") as opened:
+        opened.truncate(file.stat().st_size // 2)
+
+
+def of_another_job(state: Path) -> None:
+    job = store_of(state)["job"]
+    change(state, job={**job, "strength": 3.0})
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "cut off": (lambda state: cut(state / "state.json"), "its state is damaged"),
+    "empty": (lambda state: (state / "state.json").write_text("{}"), "its state is damaged"),
+    "no loop": (lambda state: change(state, job={"content": 3}), "its state is damaged"),
+    "array cut off": (lambda state: cut(next(state.glob("*-shown.f32"))), "missing or damaged"),
+    "array gone": (lambda state: next(state.glob("*-s.f32")).unlink(), "missing or damaged"),
+    "other version": (lambda state: change(state, version="9.9"), "version 9.9 saved it"),
+    "other format": (lambda state: change(state, scumble_state=99), "start the painting anew"),
+    "other job": (of_another_job, "it is the state of another job"),
+    "other device": (
+        lambda state: change(state, conditions={**store_of(state)["conditions"], "losses": "card"}),
+        "does not work now",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_state_that_cannot_be_used_is_refused_in_a_sentence_and_stays(
+    state: Path, runner: Runner, folder: Path, damage: str
+) -> None:
+    harm, expected = DAMAGES[damage]
+    harm(state)
+    status, said = runner.run("resume", state.name)
+    assert status == 1
+    last = said.strip().splitlines()[-1]
+    assert expected in last
+    assert last.endswith(".")
+    assert "Traceback" not in said
+    assert state.exists()
+    assert not results(folder)
+
+
+def test_changed_and_missing_inputs_are_named(state: Path, runner: Runner, folder: Path) -> None:
+    style = folder / "waves.npy"
+    before = style.read_bytes()
+    try:
+        style.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+        status, said = runner.run("resume", "latest")
+        assert status == 1
+        assert "waves.npy has changed since the painting began" in said
+        style.unlink()
+        status, said = runner.run("resume", "latest")
+        assert status == 1
+        assert "There is no file" in said
+        assert "waves.npy" in said
+    finally:
+        style.write_bytes(before)
+    assert (state / "state.json").exists()
+
+
+def test_a_job_that_is_being_painted_is_not_resumed(state: Path, runner: Runner) -> None:
+    descriptor = os.open(state / store.OWNER, os.O_RDWR)
+    try:
+        assert store.try_lock(descriptor)
+        status, said = runner.run("resume", "latest")
+        assert status == 1
+        assert "is being painted by another process" in said
+        assert "being painted now" in runner.run("resume")[1]
+        assert runner.run("resume", state.name, "--forget")[0] == 1
+    finally:
+        os.close(descriptor)
+    assert (state / "state.json").exists()
+
+
+def test_forgetting_removes_a_state_even_a_damaged_one(state: Path, runner: Runner) -> None:
+    cut(state / "state.json")
+    assert runner.run("resume", state.name, "--forget")[0] == 0
+    assert not state.exists()
+    status, said = runner.run("resume", state.name)
+    assert status == 2
+    assert "There is no saved state" in said
+    assert runner.run("resume") == (0, "There is nothing to resume.\n")
+
+
+def test_the_result_may_be_written_elsewhere(state: Path, runner: Runner, folder: Path) -> None:
+    status, said = runner.run("resume", "latest", "--output", "out/a-else.npy")
+    assert status == 0, said
+    assert list(results(folder)) == ["a-else.npy"]
+    assert not state.exists()
+
+
+def test_a_full_disk_ends_no_painting(
+    runner: Runner, folder: Path, full_disk: Any, weights: dict[str, Layer]
+) -> None:
+    shutil.rmtree(runner.home / "states", ignore_errors=True)
+    (runner.home / "states").symlink_to(full_disk.folder)
+    (full_disk.folder / OWN_MARK).touch()
+
+    def without_limit() -> None:
+        store.make_room = lambda *given: True  # type: ignore[assignment]
+        exec(full_disk.before)
+
+    full_disk.fill()
+    job = write_job(folder, "full", iterations=2)
+    try:
+        status, said = runner.run("job", job, prepare=without_limit)
+    finally:
+        (runner.home / "states").unlink()
+    assert status == 0, said
+    assert said.count("cannot be saved") == 1
+    assert results(folder)
+
+
+def test_a_state_without_room_is_not_kept_and_older_ones_go_first(
+    state: Path, runner: Runner, folder: Path
+) -> None:
+    def small() -> None:
+        store.MOST_BYTES = 60_000
+
+    job = write_job(folder, "room", optimizer="lbfgs32", iterations=2, seed=5)
+    assert runner.run("job", job, kill_at=3, prepare=small)[0] == KILLED
+    assert [each.name for each in states(runner.home)] != [state.name]
+    assert len(states(runner.home)) == 1  # the older one made room
+
+    def smaller() -> None:
+        store.MOST_BYTES = 6_000
+
+    status, said = runner.run("job", job, prepare=smaller)
+    assert status == 0, said
+    assert said.count("there is no room") == 1
+    assert results(folder)
+
+
+def test_old_states_are_removed_by_the_next_run(state: Path, runner: Runner, folder: Path) -> None:
+    old = time.time() - store.KEPT_SECONDS - 60
+    os.utime(state / "state.json", (old, old))
+    job = write_job(folder, "next", iterations=1, scales=1)
+    assert runner.run("job", job)[0] == 0
+    assert not states(runner.home)
+    results(folder)
