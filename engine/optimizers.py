@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Protocol, Union
 
 import numpy as np
@@ -364,21 +365,25 @@ class Lbfgs32:
     on_card : callable or None
         Makes a search whose vectors lie in a card's memory: `engine.card_lbfgs.CardLbfgs`, with
         its network. None for the processor's memory.
+    half : bool
+        Whether the steps are remembered in half precision; not on a card.
     """
 
     memory: int
     on_card: MakeSearch | None = None
+    half: bool = False
 
     @property
     def used(self) -> str:
         """The name and the options, for results and logs."""
         where = " on the card" if self.on_card else ""
-        return f"float32 L-BFGS{where} with a memory of {self.memory} steps"
+        how = " in half precision" if self.half else ""
+        return f"float32 L-BFGS{where} with a memory of {self.memory} steps{how}"
 
     @property
     def bytes_per_pixel(self) -> int:
         """The most memory that it takes for a pixel of the picture, besides 10 MB for blocks."""
-        return 12 * (2 * self.memory + 5)
+        return 12 * ((1 if self.half else 2) * self.memory + 5)
 
     @property
     def resumes(self) -> bool:
@@ -397,7 +402,7 @@ class Lbfgs32:
         resume: State | None = None,
     ) -> Trace:
         """Minimize a loss; see `Optimizer.minimize`."""
-        make = self.on_card or ProjectedLbfgs
+        make = self.on_card or partial(ProjectedLbfgs, half=self.half)
         search = make(start, *bounds, self.memory)
         trace = Trace(search.trial.copy())
         trace.state = lambda: trace.to_state(self.used, *search.state())
@@ -505,8 +510,9 @@ def choose_optimizer(
     """Return the optimizer of a job.
 
     For 'lbfgs', L-BFGS-B is taken where it fits into memory, and the record of its evaluations onto
-    the disk, else the float32 L-BFGS. That one remembers as many of the job's steps as fit, but no
-    fewer than LEAST_MEMORY where the job allows so many.
+    the disk, else the float32 L-BFGS. Where that one does not fit with all steps that the job
+    allows, it remembers them in half precision: as many as fit, but no fewer than LEAST_MEMORY
+    where the job allows so many.
 
     Parameters
     ----------
@@ -532,7 +538,9 @@ def choose_optimizer(
     if name == "lbfgs" and fits and record_bytes(pixels, evaluations) <= MOST_RECORD_BYTES:
         return scipy
     memory = job.lbfgs_memory
+    if not free_bytes or pixels * Lbfgs32(memory).bytes_per_pixel <= free_bytes:
+        return Lbfgs32(memory)
     least = min(memory, LEAST_MEMORY)
-    while free_bytes and memory > least and pixels * Lbfgs32(memory).bytes_per_pixel > free_bytes:
-        memory -= 1
-    return Lbfgs32(memory)
+    fitting = (Lbfgs32(count, half=True) for count in range(memory, least, -1))
+    sizes = ((each, pixels * each.bytes_per_pixel) for each in fitting)
+    return next((each for each, size in sizes if size <= free_bytes), Lbfgs32(least, half=True))

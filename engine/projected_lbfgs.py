@@ -11,7 +11,9 @@ The method is gradient projection (Bertsekas 1982) with a limited-memory BFGS di
 
 The first step, for which there are no pairs, aims at the bounds instead.
 
-Arrays are float32 and are processed by blocks; inner products are accumulated in float64.
+Arrays are float32 and are processed by blocks; inner products are accumulated in float64. Where
+memory is short, the pairs are kept in half precision: each vector in units of its largest value, so
+that 11 bits are exact down to a sixteen-thousandth of it.
 """
 
 from __future__ import annotations
@@ -47,6 +49,47 @@ ARRAYS = ("picture", "gradient", "direction")
 Bound = Union[np.ndarray, float]
 
 
+class _Vectors:
+    """The s or the y of all pairs, one in each row; rows that are never set take no memory.
+
+    Parameters
+    ----------
+    count, size : int
+        Rows, and values in each.
+    half : bool
+        Whether to keep them in half precision.
+    """
+
+    def __init__(self, count: int, size: int, half: bool) -> None:
+        self._size = size
+        self._half = half
+        # An even length, so that a state's files can hold two values of 16 bits as one of 32.
+        self._values = np.empty((count, size + size % 2), np.float16 if half else np.float32)
+        self._values[:, size:] = 0
+        self.units = [1.0] * count
+
+    def put(self, row: int, later: np.ndarray, earlier: np.ndarray, parts: list[slice]) -> None:
+        """Set a row to the difference of two arrays."""
+        if not self._half:
+            np.subtract(later, earlier, out=self._values[row, : self._size])
+            return
+        largest = max(float(np.abs(later[part] - earlier[part]).max()) for part in parts)
+        self.units[row] = largest or 1.0
+        for part in parts:
+            self._values[row, part] = (later[part] - earlier[part]) / np.float32(self.units[row])
+
+    def block(self, count: int, part: slice) -> np.ndarray:
+        """Return a block of the first rows, as float32."""
+        values = self._values[:count, part]
+        if not self._half:
+            return values
+        return values * np.array(self.units[:count], np.float32)[:, None]
+
+    def stored(self, count: int) -> np.ndarray:
+        """Return the first rows bit by bit, as a view of type float32."""
+        return self._values[:count].view(np.float32)
+
+
 class ProjectedLbfgs:
     """One minimization, as a sequence of questions and answers.
 
@@ -60,6 +103,8 @@ class ProjectedLbfgs:
         The bounds, which are finite. Equal ones pin a value.
     memory : int
         Pairs that the estimate of the curvature is made of.
+    half : bool
+        Whether to keep the pairs in half precision, in half of the memory.
 
     Attributes
     ----------
@@ -69,7 +114,9 @@ class ProjectedLbfgs:
         Whether no direction gives a lower loss.
     """
 
-    def __init__(self, start: np.ndarray, low: Bound, high: Bound, memory: int) -> None:
+    def __init__(
+        self, start: np.ndarray, low: Bound, high: Bound, memory: int, half: bool = False
+    ) -> None:
         self._shape = start.shape
         self._low, self._high = _flat(low), _flat(high)
         self._memory = memory
@@ -78,9 +125,9 @@ class ProjectedLbfgs:
         self._trial = self._picture.copy()
         self._gradient = np.zeros_like(self._picture)
         self._direction = np.zeros_like(self._picture)
-        # Row i of both holds one pair; rows without a pair take no memory yet.
-        self._s = np.empty((memory, self._picture.size), np.float32)
-        self._y = np.empty((memory, self._picture.size), np.float32)
+        # Row i of both holds one pair.
+        self._s = _Vectors(memory, self._picture.size, half)
+        self._y = _Vectors(memory, self._picture.size, half)
         self._start_numbers()
 
     def _start_numbers(self) -> None:
@@ -177,8 +224,8 @@ class ProjectedLbfgs:
         total = np.zeros((2 * pairs + 1, 2 * pairs + 1))
         for part in self._parts():
             block = np.empty((2 * pairs + 1, len(self._gradient[part])))
-            block[:pairs] = self._s[:pairs, part]
-            block[pairs:-1] = self._y[:pairs, part]
+            block[:pairs] = self._s.block(pairs, part)
+            block[pairs:-1] = self._y.block(pairs, part)
             block[-1] = self._gradient[part]
             block *= self._free(part)
             total += block @ block.T
@@ -227,8 +274,9 @@ class ProjectedLbfgs:
 
     def _keep_pair(self, row: int, gradient: np.ndarray) -> None:
         """Store the pair of the step to the trial."""
-        np.subtract(self._trial, self._picture, out=self._s[row])
-        np.subtract(gradient, self._gradient, out=self._y[row])
+        parts = list(self._parts())
+        self._s.put(row, self._trial, self._picture, parts)
+        self._y.put(row, gradient, self._gradient, parts)
 
     def _move(self, gradient: np.ndarray) -> None:
         """Make the trial and its gradient the current ones."""
@@ -241,8 +289,8 @@ class ProjectedLbfgs:
         for part in self._parts():
             into = self._direction[part]
             np.multiply(self._gradient[part], weights[-1], out=into)
-            into += weights[:pairs] @ self._s[:pairs, part]
-            into += weights[pairs:-1] @ self._y[:pairs, part]
+            into += weights[:pairs] @ self._s.block(pairs, part)
+            into += weights[pairs:-1] @ self._y.block(pairs, part)
             into *= self._free(part)
 
     def _project(self) -> float:
@@ -278,10 +326,11 @@ class ProjectedLbfgs:
         """Return numbers that JSON can hold, and views of the arrays."""
         numbers: dict[str, Any] = {name: getattr(self, f"_{name}") for name in NUMBERS}
         numbers["order"] = list(self._order)
+        numbers["units"] = [list(self._s.units), list(self._y.units)]
         numbers.update(steps=self.steps, converged=self.converged)
         pairs = len(self._order)
         arrays = {name: getattr(self, f"_{name}") for name in ARRAYS}
-        return numbers, {**arrays, "s": self._s[:pairs], "y": self._y[:pairs]}
+        return numbers, {**arrays, "s": self._s.stored(pairs), "y": self._y.stored(pairs)}
 
     def restore(self, numbers: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Continue from the `state` of a search with the same bounds and memory."""
@@ -292,7 +341,9 @@ class ProjectedLbfgs:
         for name in ARRAYS:
             getattr(self, f"_{name}")[:] = arrays[name]
         pairs = len(self._order)
-        self._s[:pairs], self._y[:pairs] = arrays["s"], arrays["y"]
+        for vectors, name, units in zip((self._s, self._y), ("s", "y"), numbers["units"]):
+            vectors.stored(pairs)[:] = arrays[name]
+            vectors.units = list(units)
         self._project()
 
 

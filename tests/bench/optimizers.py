@@ -56,6 +56,8 @@ OPTIMIZERS: dict[str, Optimizer] = {
     "L-BFGS-B 30": LbfgsB(30),
     "float32 5": Lbfgs32(5),
     "float32 10": Lbfgs32(10),
+    "float32 5, half precision": Lbfgs32(5, half=True),
+    "float32 10, half precision": Lbfgs32(10, half=True),
     "float32 20": Lbfgs32(20),
     "float32 30": Lbfgs32(30),
     "Adam": Adam(5.0),

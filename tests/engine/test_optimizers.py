@@ -45,6 +45,11 @@ def with_lbfgs32(evaluate: Evaluate, start: np.ndarray, bounds, steps=60, **opti
     return Lbfgs32(memory=5).minimize(evaluate, start, bounds, steps=steps, **options)
 
 
+def in_half_precision(evaluate: Evaluate, start: np.ndarray, bounds, steps=60, **options) -> Trace:
+    options = {"on_step": going_on, **options}
+    return Lbfgs32(memory=5, half=True).minimize(evaluate, start, bounds, steps=steps, **options)
+
+
 def with_adam(
     evaluate: Evaluate, start: np.ndarray, bounds, steps=400, rate=3.0, keep_best=True, **options
 ) -> Trace:
@@ -85,7 +90,7 @@ def start() -> np.ndarray:
     return np.random.default_rng(5).uniform(0, 255, SHAPE).astype(np.float32)
 
 
-@pytest.mark.parametrize("optimize", [with_lbfgs, with_lbfgs32, with_adam])
+@pytest.mark.parametrize("optimize", [with_lbfgs, with_lbfgs32, in_half_precision, with_adam])
 def test_the_minimum_within_the_bounds_is_found(
     optimize: Optimize, center: np.ndarray, start: np.ndarray
 ) -> None:
@@ -95,7 +100,7 @@ def test_the_minimum_within_the_bounds_is_found(
     assert not trace.stopped
 
 
-@pytest.mark.parametrize("optimize", [with_lbfgs, with_lbfgs32, with_adam])
+@pytest.mark.parametrize("optimize", [with_lbfgs, with_lbfgs32, in_half_precision, with_adam])
 def test_no_evaluation_leaves_the_bounds_and_pinned_pixels_keep_every_bit(
     optimize: Optimize, center: np.ndarray, start: np.ndarray
 ) -> None:
@@ -294,7 +299,7 @@ def saved_and_loaded(state: State, folder: Path) -> State:
 
 
 @pytest.mark.parametrize("stop_at", [1, 2, 5, 9, 14, 18])
-@pytest.mark.parametrize("optimize", [with_lbfgs32, with_adam])
+@pytest.mark.parametrize("optimize", [with_lbfgs32, in_half_precision, with_adam])
 def test_a_resumed_run_ends_with_the_very_picture_of_an_undisturbed_one(
     optimize: Optimize, stop_at: int, start: np.ndarray, tmp_path: Path
 ) -> None:
@@ -392,9 +397,19 @@ def test_the_float32_search_finds_the_same_bounded_minima_as_scipy(seed: int, sp
     first = random.uniform(0, 255, shape).astype(np.float32)
     losses = [
         optimizer.minimize(evaluate, first, (0.0, 255.0), steps=400, on_step=going_on).loss
-        for optimizer in (LbfgsB(10), Lbfgs32(10))
+        for optimizer in (LbfgsB(10), Lbfgs32(10), Lbfgs32(10, half=True))
     ]
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+    assert losses[2] == pytest.approx(losses[0], rel=1e-5)
+
+
+def test_half_precision_needs_as_many_evaluations(start: np.ndarray) -> None:
+    full, half = (
+        Lbfgs32(5, half=half).minimize(wavy, start, (0.0, 255.0), steps=200, on_step=going_on)
+        for half in (False, True)
+    )
+    assert 20 < half.evaluations <= 1.2 * full.evaluations
+    assert half.loss <= 1.001 * full.loss
 
 
 def test_the_float32_direction_is_that_of_the_dense_bfgs_matrix_on_the_free_values() -> None:
@@ -457,6 +472,7 @@ def test_a_minimum_is_left_at_once(start: np.ndarray) -> None:
         (LbfgsB(10), 50, 0),
         (Lbfgs32(5), 2000, 10_000_000),
         (Lbfgs32(20), 1000, 10_000_000),
+        (Lbfgs32(20, half=True), 1000, 10_000_000),
         (Adam(5.0), 200, 0),
     ],
     ids=lambda value: getattr(value, "used", None),
@@ -493,9 +509,11 @@ GB = 1_000_000_000
         ("auto", 1_000_000, 0, LbfgsB(10)),
         ("auto", 1_000_000, 2 * GB, LbfgsB(10)),
         ("auto", 1_000_000, GB, Lbfgs32(10)),
-        ("auto", 12_000_000, 3 * GB, Lbfgs32(7)),
-        ("auto", 100_000_000, GB, Lbfgs32(3)),
-        ("lbfgs", 12_000_000, 3 * GB, Lbfgs32(7)),
+        ("auto", 12_000_000, 4 * GB, Lbfgs32(10)),
+        ("auto", 12_000_000, 3 * GB, Lbfgs32(10, half=True)),
+        ("auto", 12_000_000, 1_500_000_000, Lbfgs32(5, half=True)),
+        ("auto", 100_000_000, GB, Lbfgs32(3, half=True)),
+        ("lbfgs", 12_000_000, 3 * GB, Lbfgs32(10, half=True)),
         ("lbfgs32", 10_000, 8 * GB, Lbfgs32(10)),
         ("adam", 10_000, 8 * GB, Adam(5.0)),
     ],
@@ -519,4 +537,4 @@ def test_masked_gradients_are_followed_by_adam_without_a_best_picture() -> None:
 
 def test_a_job_that_asks_for_little_memory_gets_no_more() -> None:
     job = Job(optimizer="lbfgs32", lbfgs_memory=2)
-    assert choose_optimizer(job, METHODS["joint"], 100_000_000, GB) == Lbfgs32(2)
+    assert choose_optimizer(job, METHODS["joint"], 100_000_000, GB) == Lbfgs32(2, half=True)
