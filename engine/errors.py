@@ -62,6 +62,10 @@ class Failure:
     log: str = ""
 
 
+class LimitError(UserError):
+    """A limit of the system under which nothing can be painted; the message is one sentence."""
+
+
 class DeviceMemoryError(MemoryError):
     """A graphics card without enough memory; the message is one sentence for the user."""
 
@@ -71,6 +75,8 @@ def describe(error: BaseException) -> Failure:
     text = one_line(str(error))
     if isinstance(error, JobError):
         return Failure("job", text)
+    if isinstance(error, LimitError):
+        return Failure("memory", text)
     if isinstance(error, MemoryError) or is_out_of_memory(text):
         on_card = isinstance(error, DeviceMemoryError)
         message = text if on_card else "There is not enough memory for a picture of this size."

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import psutil
 
+from engine import address_space
+
 
 class Memory(NamedTuple):
     """Bytes of memory that this process can use.
@@ -24,10 +26,14 @@ class Memory(NamedTuple):
 
 
 def memory() -> Memory:
-    """Return the memory that there is, within the limits of control groups."""
+    """Return the memory that there is, within the limits of this process and its groups."""
     machine = psutil.virtual_memory()
     total, free = int(machine.total), int(machine.available)
-    for limit, used in _control_groups():
+    limits = _control_groups()
+    space = address_space.limit()
+    if space is not None:
+        limits.append((space, address_space.used()))
+    for limit, used in limits:
         total = min(total, limit)
         free = min(free, max(limit - used, 0))
     return Memory(total, free)

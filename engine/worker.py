@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from engine import output_files
+from engine.address_space import why_too_little
 from engine.errors import Failure, PictureError, describe
 from engine.events import Event, Notice, Preview, Progress
 from engine.files import write_file
@@ -76,15 +77,21 @@ def work(folder: str, resume: str = "") -> int:
         The exit status, if the folder is refused.
     """
     lines = Lines(_claim_standard_output())
+    problem = _refusal(Path(folder), needs_job=not resume)
+    tight = why_too_little()
     try:
         lines.hello()
-        problem = _refusal(Path(folder), needs_job=not resume)
+        if tight:
+            lines.error(Failure("memory", tight))
+            return FAILED
         if problem:
             lines.error(Failure("job", problem))
             sys.stderr.write(f"scumble worker: {problem}\n")
             return WRONG_USE
-    except OSError:
-        return FAILED  # nobody reads
+    except OSError:  # nobody reads
+        if not problem:
+            remove(Path(folder).absolute())
+        return FAILED
     return _Worker(Path(folder).absolute(), lines, resume).run()
 
 

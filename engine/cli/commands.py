@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Callable
 
 from engine import output_files
+from engine.address_space import why_too_little
 from engine.cli.interrupts import Interrupts
 from engine.cli.json_output import JsonOutput
 from engine.cli.options import build_parser, gallery_request, job_from_options
@@ -28,7 +29,7 @@ from engine.cli.terminal import (
     to_standard_error,
     to_standard_output,
 )
-from engine.errors import Failure, describe
+from engine.errors import Failure, LimitError, describe
 from engine.events import Event, Notice, Progress
 from engine.job import Job, JobError
 from engine.report.folder import check_report, try_report
@@ -78,6 +79,9 @@ def _run(options: argparse.Namespace) -> int:
     if options.command is None:
         build_parser().print_help(sys.stderr)
         return WRONG_USE
+    tight = why_too_little()
+    if tight and options.command != "worker":  # which says it in its own way
+        raise LimitError(tight)
     if options.command == "worker":
         from engine.worker import work
 

@@ -10,7 +10,7 @@ import pytest
 
 from engine import memory as memory_module
 from engine.memory import memory, peak
-from tests.engine.programs import CHECKOUT
+from tests.engine.programs import CHECKOUT, check_sentence, make_pictures, scumble
 
 GB = 10**9
 
@@ -39,6 +39,37 @@ print(before, while_there, peak(), memory()[0])
     assert 0 < before < 100_000_000
     assert before + 190_000_000 < there < total
     assert after > there - 10_000_000  # the kernel counts in steps
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of address space are Linux's")
+def test_a_limit_of_address_space_counts() -> None:
+    code = """
+import resource
+from engine.memory import memory
+resource.setrlimit(resource.RLIMIT_AS, (3 * 10**9, 3 * 10**9))
+there = memory()
+block = bytearray(b"x") * 500_000_000
+print(*there, memory().free)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=CHECKOUT
+    )
+    total, free, less = map(int, done.stdout.split())
+    assert total <= 3 * 10**9
+    assert free < total
+    assert less <= free - 490_000_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of address space are Linux's")
+@pytest.mark.parametrize("megabytes", [90, 300, 850])
+def test_too_little_address_space_is_one_sentence(megabytes: int, tmp_path: Path) -> None:
+    """OpenBLAS and the C++ runtime would end the process in their own words."""
+    make_pictures(tmp_path)
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({megabytes}_000_000,) * 2)\n"
+    arguments = ("stylize", "content.png", "out.png", "--style", "oil.png")
+    done = scumble(*arguments, home=tmp_path / "home", folder=tmp_path, before=limit)
+    assert done.returncode == 1
+    check_sentence(done.stderr, f"{megabytes} MB of address space", "ulimit -v")
 
 
 @pytest.fixture

@@ -153,6 +153,14 @@ def test_a_reader_that_has_gone(start):
     assert worker.ended() == 130
 
 
+def test_a_reader_that_has_gone_before_the_first_line(start, run_folder):
+    reading, writing = os.pipe()
+    os.close(reading)
+    worker = start({"iterations": FOREVER}, stdout=writing)
+    os.close(writing)
+    assert worker.ended() == 1  # and the folder with the user's pixels is gone
+
+
 def test_a_reader_that_is_only_slow(start):
     # It complains about strange orders, but never waits for a reader while the input may end.
     worker = start({"iterations": FOREVER})
