@@ -26,7 +26,18 @@ from tests.campaign.mutations import mutated, value
 PLUGIN = Path(__file__).resolve().parents[2] / "plugin" / "scumble"
 
 COMMANDS = (
-    *(b"stop", b"stop\r", b" stop ", b"STOP", b"stop stop", b"sto", b"st\0op", b"\xff\xfe", b""),
+    *(
+        b"stop",
+        b"forget",
+        b"stop\r",
+        b" stop ",
+        b"STOP",
+        b"stop stop",
+        b"sto",
+        b"st\0op",
+        b"\xff\xfe",
+        b"",
+    ),
     *(b"x" * 996 + b"stop", b"x" * 1000 + b"stop", b"y" * 3000, b"\x1b[2J\x07", b"{}", b"{" * 900),
     *(b"\xe2\x80\xae stop", "stöp".encode(), b"quit", b"stop\x00", b"\x0bstop", b"\x0c"),
 )
@@ -87,7 +98,7 @@ def _to_the_worker(state: State, case: Case) -> str:
     source, target = os.pipe()
     sender = threading.Thread(target=_send, args=(target, data))
     before = set(threading.enumerate())
-    worker = _Worker(state.folder, Lines(writing))
+    worker = _Worker(state.folder, Lines(writing), "")
     try:
         os.dup2(source, 0)
         sender.start()
@@ -105,7 +116,7 @@ def _to_the_worker(state: State, case: Case) -> str:
     # A line that is too long is no command, whatever its end is.
     orders = [line.strip() if len(line) < LINE_BYTES else b"x" for line in data.split(b"\n")]
     check(worker._stop.is_set() == (b"stop" in orders), f"stopped: {worker._stop.is_set()}")
-    strange = any(each not in (b"", b"stop") for each in orders)
+    strange = any(each not in (b"", b"stop", b"forget") for each in orders)
     check(len(answers) == strange, f"{len(answers)} notices")
     for each in answers:
         check(each["type"] == "notice" and each["text"].isprintable(), str(each))
