@@ -106,6 +106,7 @@ class _Worker:
         self._forget = False
         self._stop = threading.Event()
         self._leaving = threading.Lock()
+        self._ended = threading.Event()
         self._status = CANCELLED
         self._reported: Job | None = None
         self._complained = False
@@ -211,6 +212,7 @@ class _Worker:
         area_name = self._name(areas) if areas else None
         self._say(self._lines.done, names, result, settings, mask_names, area_name)
         keeper.discard()
+        self._ended.set()
 
     def _origin(self) -> dict[str, Any]:
         """Return what is to be kept with the state for the program that started the run."""
@@ -285,6 +287,9 @@ class _Worker:
         if self._reported:
             remove_partial(self._reported)
         if self._keeper is not None:
+            if status == DONE and threading.current_thread() is threading.main_thread():
+                # The plug-in has read the last line before the state was removed.
+                self._ended.wait(REMOVAL_SECONDS)
             if self._forget:
                 self._keeper.discard()
             self._keeper.release()
