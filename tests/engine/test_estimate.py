@@ -47,7 +47,8 @@ def test_a_little_noise_of_the_speed_does_not_change_the_automatic_size() -> Non
 
 
 def test_what_does_not_fit_in_one_piece_is_cut_into_tiles() -> None:
-    whole, tiled = plan(Job(size=0)), plan(Job(size=0), budget=6 * GB)
+    job = Job(size=0, iterations=100)
+    whole, tiled = plan(job), plan(job, budget=6 * GB)
     assert whole.scales[-1].evaluation.tiling.whole
     assert len(tiled.scales[-1].evaluation.tiling.tiles) > 1
     assert tiled.bytes <= 6 * GB < whole.bytes <= 64 * GB

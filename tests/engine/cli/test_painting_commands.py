@@ -201,7 +201,7 @@ PAINT_UNTIL_STOPPED = """
 import time
 from engine.cli import commands
 from engine.events import Progress
-def stylized(job, report, stop):
+def stylized(job, report, stop, keeper):
     step = 0
     while True:
         step += 1
@@ -243,11 +243,11 @@ def test_ctrl_c_keeps_the_best_picture(pictures, model_home):
 
 
 @pytest.mark.parametrize("first", [signal.SIGINT, None])
-def test_ctrl_c_twice_and_terminate_stop_at_once(pictures, first):
+def test_ctrl_c_twice_and_terminate_stop_at_once(pictures, tmp_path_factory, first):
+    home = tmp_path_factory.mktemp("home")
     (pictures / "out.png").write_text("the old one")
     there = sorted(pictures.iterdir())
-    process = started(*BASE, "--json", home=pictures / "home", folder=pictures,
-                      before=PAINT_UNTIL_STOPPED)  # fmt: skip
+    process = started(*BASE, "--json", home=home, folder=pictures, before=PAINT_UNTIL_STOPPED)
     wait_for_painting(process)
     if first is not None:
         process.send_signal(first)
@@ -257,6 +257,7 @@ def test_ctrl_c_twice_and_terminate_stop_at_once(pictures, first):
     assert process.returncode == 130
     check_sentence(err, "nothing was written")
     assert sorted(pictures.iterdir()) == there
+    assert not [each for each in (home / "states").iterdir() if each.is_dir()]
     assert (pictures / "out.png").read_text() == "the old one"
 
 
