@@ -6,7 +6,7 @@ import json
 import os
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from engine import output_files
 from engine.cli.terminal import to_standard_output
@@ -17,15 +17,8 @@ from engine.messages import shown_name
 from engine.states import store
 
 if TYPE_CHECKING:
-    from typing import Any
-
+    from engine.cli.json_output import JsonOutput
     from engine.states.keeper import Keeper
-
-
-class Lines(Protocol):
-    """Writes lines for programs."""
-
-    def write(self, kind: str, *content: Any) -> None: ...  # noqa: D102
 
 
 def list_states(*, as_json: bool) -> int:
@@ -113,7 +106,7 @@ def state_to_resume(job: Job, on_event: OnEvent) -> store.Found | None:
 
 
 def make_keeper(
-    job: Job, found: store.Found | None, on_event: OnEvent, lines: Lines | None
+    job: Job, found: store.Found | None, on_event: OnEvent, lines: JsonOutput | None
 ) -> Keeper:
     """Return the keeper of a run's state, and say what it resumes or could resume.
 
@@ -123,7 +116,7 @@ def make_keeper(
     found : Found or None
         The state to resume.
     on_event : callable
-    lines : Lines or None
+    lines : JsonOutput or None
         Where lines for programs go.
     """
     from engine.states.keeper import Keeper
