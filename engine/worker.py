@@ -317,7 +317,7 @@ def _refusal(folder: Path, *, needs_job: bool) -> str:
     name = shown_name(folder)
     if not folder.name.startswith(RUN_FOLDER_PREFIX):
         return f"{name} is not a run folder: its name does not begin with '{RUN_FOLDER_PREFIX}'."
-    if folder.is_symlink() or not folder.is_dir():
+    if os.path.islink(folder) or not os.path.isdir(folder):
         return f"{name} is not a run folder: there is no folder of that name."
     if needs_job and not (folder / JOB).is_file():
         return f"{name} is not a run folder: there is no {JOB} in it."

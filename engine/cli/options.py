@@ -6,7 +6,6 @@ import argparse
 import dataclasses
 import os
 import sys
-from pathlib import Path
 from typing import Any, NoReturn
 
 from engine import __version__
@@ -324,7 +323,7 @@ class _Init(argparse.Action):
     ) -> None:
         if values in INITS:
             namespace.init = values
-        elif Path(values).exists():
+        elif os.path.exists(values):  # which is False for a name that is too long
             namespace.init, namespace.init_picture = "picture", values
         else:
             parser.error(

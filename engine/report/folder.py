@@ -16,6 +16,7 @@ from engine import output_files
 from engine.errors import Failure, describe
 from engine.job import Job, JobError
 from engine.loss_plot import check_plotting, loss_curves
+from engine.messages import shown_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +55,15 @@ def check_report(job: Job) -> None:
         raise JobError(message)
     check_plotting()
     folder = _folder(job)
+    for each in (_partial(job), _replaced(folder)):
+        try:
+            os.lstat(each)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:  # the name is too long
+            reason = error.strerror or error
+            message = f"The report {shown_name(folder)} cannot be written: {reason}."
+            raise PictureError(message) from error
     _put_back(folder)
     for each in (*map(Path, output_files.inputs(job)), *output_files.outputs(job)):
         if folder == Path(os.path.realpath(each)).parent:

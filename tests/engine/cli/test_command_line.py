@@ -298,6 +298,15 @@ def test_what_only_shows_on_the_way(pictures, before, words):
     check_sentence(done.stderr, words)
 
 
+@pytest.mark.parametrize("option", ["--init", "--report"])
+def test_a_name_that_is_too_long_is_one_sentence(pictures, option):
+    arguments = (*BASE, option, "a" * 300)
+    done = scumble(*arguments, home=pictures / "home", folder=pictures)
+    assert done.returncode in (1, 2)
+    check_sentence(done.stderr, "aaa")
+    assert "Internal error" not in done.stderr
+
+
 def test_a_missing_package_is_no_internal_error(pictures):
     before = "import sys\nsys.modules['PIL'] = None\n"
     done = scumble(*BASE, home=pictures / "home", folder=pictures, before=before)
