@@ -42,6 +42,7 @@ PARTS = (
     Part("command_lines", "Every command line is refused in one plain sentence or obeyed.", 1),
     Part("pictures", "Every file is a picture or one plain sentence.", 2),
     Part("arrays", "Every .npy file is a picture or one plain sentence.", 1),
+    Part("states", "Every saved state is resumed or refused in one plain sentence.", 1),
     Part("streams", "Every protocol stream is obeyed or refused, on both sides.", 1),
     Part("engine_kills", "A killed engine loses nothing and leaves nothing.", 6),
     Part("installer_kills", "A killed install.py is completed by the next run.", 4),
