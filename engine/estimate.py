@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.events import Estimated
@@ -25,17 +26,17 @@ if TYPE_CHECKING:
 BASE_BYTES = 320_000_000
 """Python, the libraries, the network's weights and their transformed kernels."""
 
-CONTENT_BYTES = 28
-"""Per pixel of the content's own size: the picture, its alpha, the colors that are painted."""
+LIBRARIES_BYTES = 120_000_000
+"""Python and the libraries alone, while the pictures are read."""
+
+STRIPS_BYTES = 90_000_000
+"""What is worked on at a time while the result is put together and written."""
+
+WRITING_BYTES = {".png": 4, ".jpg": 4, ".jpeg": 4, ".webp": 9}
+"""Per pixel of the result, by its extension: Pillow's copy, and what its encoder takes."""
 
 MASK_BYTES = 4
-"""Per pixel and mask, at the content's own size and again at the working size."""
-
-FINISHING_BYTES = 36
-"""Per pixel of the content's own size, while the result is enlarged, put together and written."""
-
-STYLE_BYTES = 16
-"""Per pixel of a style picture's own size: its colors and its mask."""
+"""Per pixel and mask, at the working size."""
 
 PICTURE_BYTES = 84
 """Per pixel of the working size: the content, the picture, two gradients, the preview."""
@@ -81,11 +82,20 @@ class RunShape:
         Height and width of each region's style picture.
     protect : bool
         Whether there is a mask of what is protected.
+    held : int
+        Bytes of the pictures and masks that were read.
+    reading : int
+        The most bytes that reading them took.
+    depth : int
+        Bytes of a number of the result: 1, 2, or 4 for float32.
     """
 
     content: tuple[int, int]
     styles: Sequence[tuple[int, int]]
     protect: bool = False
+    held: int = 0
+    reading: int = 0
+    depth: int = 1
 
     @property
     def pixels(self) -> int:
@@ -240,12 +250,8 @@ def _estimate(
     card: Card | None,
 ) -> Estimate:
     pictures = method.pictures(len(shape.styles))
-    held = BASE_BYTES + shape.pixels * (
-        CONTENT_BYTES + MASK_BYTES * (len(shape.styles) + shape.protect)
-    )
-    held += STYLE_BYTES * sum(math.prod(size) for size in shape.styles)
-    finishing = shape.pixels * (FINISHING_BYTES + 12 * (pictures - 1))
-    most, work, scales = float(finishing), 0.0, []
+    held = BASE_BYTES + shape.held
+    most, work, scales = 0.0, 0.0, []
     for plan in plan_scales(job, *shape.content, area):
         resources, taken = _resources(job, method, shape, plan, budget - held, card)
         scales.append(resources)
@@ -254,7 +260,24 @@ def _estimate(
         work += resources.work * evaluations
     guidances = _guidances(job, method, len(shape.styles))
     seconds = work * seconds_per_pixel * (1 + REGION_TIME * (guidances - 1))
-    return Estimate(area, scales, int(held + most), seconds)
+    most = held + max(most, _finishing(job, shape, scales[-1].plan, pictures))
+    return Estimate(area, scales, int(max(most, LIBRARIES_BYTES + shape.reading)), seconds)
+
+
+def _finishing(job: Job, shape: RunShape, last: ScalePlan, pictures: int) -> float:
+    """Return the bytes that it takes to put the result together and to write it."""
+    painted = 12 * last.pixels * pictures
+    result = 3 * shape.depth * shape.pixels * (1 + (pictures if job.uncut else 0))
+    enlarging = 0
+    if last.size != shape.content:
+        enlarging = 12 * last.size[0] * shape.content[1] * (pictures + 1)
+    extension = Path(job.output).suffix.lower()
+    writing = WRITING_BYTES.get(extension, 0) * shape.pixels
+    if extension == ".png" and shape.depth == 2:
+        writing = 0  # in strips
+    elif shape.depth > 1 and extension not in ("", ".npy", ".tif", ".tiff"):
+        writing += 3 * shape.pixels  # a copy in 8 bits
+    return painted + result + max(enlarging, writing) + STRIPS_BYTES
 
 
 def _resources(

@@ -13,6 +13,7 @@ import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import IO, Callable
 
 from engine.errors import PictureError
 from engine.locks import try_lock
@@ -86,7 +87,11 @@ def why_not_writable(path: str | Path) -> str:
 
 
 def write_file(
-    path: str | Path, data: bytes, *, durable: bool = True, mode: int = 0o666
+    path: str | Path,
+    data: bytes | Callable[[IO[bytes]], None],
+    *,
+    durable: bool = True,
+    mode: int = 0o666,
 ) -> tuple[str, ...]:
     """Write a file, or leave the one that is there as it is.
 
@@ -96,7 +101,8 @@ def write_file(
     Parameters
     ----------
     path : str or Path
-    data : bytes
+    data : bytes or callable
+        The file's bytes, or what writes them to an open file.
     durable : bool
         Whether to wait until the disk has the data.
     mode : int
@@ -122,7 +128,10 @@ def write_file(
         try:
             notes = [] if before is None else _keep_attributes(path, descriptor, before)
             with os.fdopen(descriptor, "wb", closefd=False) as file:
-                file.write(data)
+                if callable(data):
+                    data(file)
+                else:
+                    file.write(data)
                 file.flush()
                 if durable:
                     os.fsync(descriptor)
@@ -132,9 +141,11 @@ def write_file(
             os.close(descriptor)
         if os.name == "nt":
             os.replace(part, target)
-    except OSError as error:
+    except BaseException as error:
         with suppress(OSError, UnboundLocalError):
             part.unlink()
+        if not isinstance(error, OSError):
+            raise
         message = f"{shown_name(path)} cannot be written: {error.strerror or error}."
         message += why_too_long(target.parent / _part_name())
         raise PictureError(message) from error

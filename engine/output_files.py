@@ -360,10 +360,9 @@ def write_masks(job: Job, result: Result) -> tuple[Path | None, ...]:
     from engine.pictures.compositing import shares
 
     output = Path(job.output)
-    height, width = result.picture.rgb.shape[:2]
-    masks = region_masks(job, (height, width))
+    masks = region_masks(job, result.picture.size)
     files: list[Path | None] = []
-    for number, share in enumerate(shares(masks), 1):
+    for number, share in enumerate(shares([mask.whole() for mask in masks]), 1):
         file = output.with_name(f"{output.stem}-mask-{number}.npy")
         if (share == 1).all():
             files.append(None)
@@ -391,11 +390,12 @@ def write_areas(job: Job, result: Result) -> Path | None:
 
     from engine.masks.regions import region_masks
     from engine.pictures.compositing import rectangles
+    from engine.pictures.strips import strips
 
-    height, width = result.picture.rgb.shape[:2]
-    covered = np.zeros((height, width), bool)
-    for mask in region_masks(job, (height, width)):
-        covered |= mask > 0
+    covered = np.zeros(result.picture.size, bool)
+    for mask in region_masks(job, result.picture.size):
+        for top, bottom in strips(*mask.size):
+            covered[top:bottom] |= mask.rows(top, bottom) > 0
     if covered.all():
         return None
     output = Path(job.output)

@@ -6,6 +6,7 @@ import math
 import time
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from engine.errors import StateError
 from engine.estimate import FREE_SHARE, Card, Estimate, RunShape, estimate
 from engine.events import Device, MethodChosen, Notice, OnEvent, Preview, Progress
 from engine.job import AUTO_SIZE, Job, check
+from engine.masks.mask import Mask
 from engine.masks.regions import LoadedRegion, load_regions, protect_mask
 from engine.masks.softness import survey
 from engine.memory import memory, resident
@@ -24,11 +26,13 @@ from engine.network import Network, open_network
 from engine.output_files import input_sums
 from engine.paths import model_file
 from engine.pictures.colors import apply_color_mode, restore_chroma
-from engine.pictures.compositing import COMPOSITES, uncut
-from engine.pictures.picture import Picture, read_picture
+from engine.pictures.finishing import Finisher
+from engine.pictures.picture import read_stored
+from engine.pictures.reading_memory import ReadingMemory
+from engine.pictures.stored import StoredPicture
 from engine.scales import Curve, ScaleLoop
 from engine.schedule import COARSEST_AREA, plan_scales
-from engine.sizes import interleaved, planar, resized, resized_mask, working_size
+from engine.sizes import interleaved, planar, working_size
 from engine.threads import single_threaded_blas, thread_notice
 from engine.warm import Warm
 from models.forms import KINDS
@@ -76,9 +80,9 @@ class Result:
 
     Attributes
     ----------
-    picture : Picture
-        Of the content's size, with the content's alpha.
-    uncut : tuple of Picture
+    picture : StoredPicture
+        Of the content's size, with the content's alpha, color space and metadata.
+    uncut : tuple of StoredPicture
         With the job's `uncut`, what was painted before the masks cut it out: with the method
         stitch each style's whole picture, else one picture.
     loss : float
@@ -114,8 +118,8 @@ class Result:
         The SHA-256 sums of the files that were read.
     """
 
-    picture: Picture
-    uncut: tuple[Picture, ...]
+    picture: StoredPicture
+    uncut: tuple[StoredPicture, ...]
     loss: float
     steps: int
     evaluations: int
@@ -144,9 +148,9 @@ class Prepared:
     job : Job
         With the method and the size that were chosen.
     method : Method
-    content : Picture
+    content : StoredPicture
     regions : list of LoadedRegion
-    protect : ndarray, shape (height, width), or None
+    protect : Mask or None
     network : Network
     estimated : Estimate
     conditions : Conditions
@@ -156,9 +160,9 @@ class Prepared:
 
     job: Job
     method: Method
-    content: Picture
+    content: StoredPicture
     regions: list[LoadedRegion]
-    protect: np.ndarray | None
+    protect: Mask | None
     network: Network
     estimated: Estimate
     conditions: Conditions
@@ -198,14 +202,17 @@ def prepare(
     warm = warm or Warm()
     warm.begin(job)
     on_event(Progress("model", 0, 1))
-    content = read_picture(job.content)
-    height, width = content.rgb.shape[:2]
+    remedy = "make it smaller" + (" or raise --memory" if job.memory else "")
+    reading = ReadingMemory(memory_budget(job) - resident(), remedy)
+    content = read_stored(job.content, reading=reading)
+    reading.keep(content.nbytes)
+    height, width = content.size
     for note in content.notes:
         on_event(Notice(f"{job.content}: {note}"))
-    regions, notes = load_regions(job, (height, width), warm.style)
+    regions, notes = load_regions(job, (height, width), reading, warm.style)
     for note in notes:
         on_event(Notice(note))
-    protect = protect_mask(job, (height, width))
+    protect = protect_mask(job, (height, width), reading)
     read = time.perf_counter()
     if conditions is None and tuning.outdated():
         text = "This processor or this onnxruntime is new: measuring what is quickest on it."
@@ -219,12 +226,17 @@ def prepare(
     on_event(Progress("model", 1, 1))
     opened = time.perf_counter()
     shape = RunShape(
-        (height, width), [region.style.shape[1:] for region in regions], protect is not None
+        (height, width),
+        [region.style.shape[1:] for region in regions],
+        protect is not None,
+        held=reading.held,
+        reading=reading.most,
+        depth=4 if in_float(job) else content.numbers.itemsize,
     )
     if method is None:
         size = survey_size(job, (height, width))
         method = METHODS.get(job.method) or choose_method(
-            survey([resized_mask(region.mask, size) for region in regions])
+            survey([region.mask.resized(size) for region in regions])
         )
     resumed = conditions is not None
     if conditions is None:
@@ -362,21 +374,15 @@ def stylize(
     prepared = prepare(job, tell, method, warm=warm, area=area, conditions=conditions)
     job, method, network = prepared.job, prepared.method, prepared.network
     regions, protect, estimated = prepared.regions, prepared.protect, prepared.estimated
-    whole, alpha = planar(prepared.content.rgb), prepared.content.alpha
-    read, opened, conditions = prepared.read, prepared.opened, prepared.conditions
+    content, conditions = prepared.content, prepared.conditions
+    read, opened = prepared.read, prepared.opened
     if keeper is not None:
-        keeper.begin(asdict(conditions), (whole.shape[1], whole.shape[2]), notices)
-    del prepared  # and the content as it was read: 12 bytes a pixel
-    canvas, regions = apply_color_mode(job.colors, whole, regions)
-
-    def colored(picture: np.ndarray) -> np.ndarray:
-        if job.colors != "luminance":
-            return picture
-        return restore_chroma(picture, resized(whole, picture.shape[1:]))
+        keeper.begin(asdict(conditions), content.size, notices)
+    canvas, regions = apply_color_mode(job.colors, content, regions)
 
     def tell_colored(event: Event) -> None:
         if isinstance(event, Preview) and job.colors == "luminance":
-            shown = colored(planar(event.picture))
+            shown = restore_chroma(planar(event.picture), content.resized(event.picture.shape[:2]))
             event = Preview(np.round(interleaved(shown)).astype(np.uint8))
         tell(event)
 
@@ -398,16 +404,25 @@ def stylize(
     pictures = loop.paint()
     painted = time.perf_counter()
     tell(Progress("write", 0, 1))
-    protected = 0.0
-    if protect is not None:
-        protected = 1 - np.power(np.float32(job.protect_strength), -protect)
-
-    def finished(painted: np.ndarray) -> Picture:
-        return Picture(interleaved(colored(painted)), alpha)
-
-    masks = [region.mask for region in regions]
-    picture = finished(COMPOSITES[method.composite](pictures, canvas, masks, protected))
-    beyond = tuple(finished(uncut(each, canvas, protected)) for each in pictures if job.uncut)
+    finisher = Finisher(
+        content,
+        canvas,
+        [region.mask for region in regions],
+        protect,
+        job.protect_strength,
+        keeps_chroma=job.colors == "luminance",
+        in_float=in_float(job),
+    )
+    picture, clipped = finisher.result(method.composite, pictures)
+    if clipped > 0:
+        share = f"{max(100 * clipped, 0.01):.2g} %"
+        tell(
+            Notice(
+                f"The colors of {share} of the painted pixels lie beyond sRGB, in which Scumble "
+                "paints, or beyond the content's color profile; they were clipped."
+            )
+        )
+    beyond = finisher.uncut(pictures) if job.uncut else ()
     minimizing = sum(curve.seconds for curve in loop.curves)
     earlier = 0.0 if keeper is None else started - keeper.began
     if not resumed and minimizing > speed.MIN_SECONDS and job.style_layers == Job.style_layers:
@@ -440,6 +455,11 @@ def stylize(
         },
         inputs=sums,
     )
+
+
+def in_float(job: Job) -> bool:
+    """Say whether the result is float32 in sRGB, instead of the content's own numbers."""
+    return Path(job.output).suffix.lower() in ("", ".npy")
 
 
 def memory_budget(job: Job) -> int:

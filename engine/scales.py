@@ -22,14 +22,16 @@ from engine.loss.tiles import evaluator_maker
 from engine.masks.regions import LoadedRegion
 from engine.methods import Method
 from engine.optimizers import Bounds, InterruptedEvaluation, Plateau, State, Trace
-from engine.pictures.compositing import COMPOSITES
+from engine.pictures.compositing import composite
 from engine.sizes import interleaved, resized, resized_mask, working_size
 
 if TYPE_CHECKING:
     import threading
 
     from engine.estimate import ScaleResources
+    from engine.masks.mask import Mask
     from engine.network import Network
+    from engine.pictures.strips import Planes
     from engine.states.keeper import Keeper
 
 PREVIEW_SECONDS = 1.0
@@ -123,16 +125,16 @@ class ScaleLoop:
     job : Job
     method : Method
     network : Network
-    content : ndarray, shape (3, height, width)
-        0..255, of its own size, in the colors that are painted.
+    content : Planes
+        Of its own size, in the colors that are painted.
     regions : list of LoadedRegion
     scales : list of ScaleResources
         The coarsest first.
     on_event : callable
         Is called with events.
     stop : threading.Event
-    protect : ndarray, shape (height, width), optional
-        Where the content is protected, from 0 to 1, of the content's own size.
+    protect : Mask, optional
+        Where the content is protected, of the content's own size.
     style_memory : float
         Bytes that looking at a style picture may take; a larger one is cut into tiles.
     previews : bool
@@ -164,12 +166,12 @@ class ScaleLoop:
         job: Job,
         method: Method,
         network: Network,
-        content: np.ndarray,
+        content: Planes,
         regions: list[LoadedRegion],
         scales: list[ScaleResources],
         on_event: OnEvent,
         stop: threading.Event,
-        protect: np.ndarray | None = None,
+        protect: Mask | None = None,
         style_memory: float = math.inf,
         previews: bool = True,
         cache: GramCache | None = None,
@@ -238,8 +240,8 @@ class ScaleLoop:
         losses: BlockedLosses,
     ) -> list[np.ndarray]:
         size = resources.plan.size
-        content = resized(self._content, size)
-        masks = [resized_mask(region.mask, size) for region in self._regions]
+        content = self._content.resized(size)
+        masks = [region.mask.resized(size) for region in self._regions]
         self.optimizer = resources.optimizer.used
         try:
             inputs = self._inputs(content, masks, number, resources)
@@ -332,7 +334,7 @@ class ScaleLoop:
             self._regions,
             on_style=lambda index: begin("style", index, styles),
             on_notice=self._notice,
-            protect=None if self._protect is None else resized_mask(self._protect, size),
+            protect=None if self._protect is None else self._protect.resized(size),
             tiling=resources.evaluation.tiling,
             keeps_content=resources.keeps_content,
             style_memory=self._style_memory,
@@ -555,7 +557,7 @@ class ScaleLoop:
             scale.small = resized(scale.content, (rows, columns)), masks
         content, masks = scale.small
         pictures = [resized(picture, (rows, columns)) for picture in scale.pictures]
-        shown = COMPOSITES[self._method.composite](pictures, content, masks, 0.0)
+        shown = composite(self._method.composite, pictures, content, masks, 0.0)
         self._on_event(Preview(np.round(interleaved(shown)).astype(np.uint8)))
 
     def _notice(self, text: str) -> None:

@@ -8,6 +8,7 @@ from engine.job import Job, Region
 from engine.loss.targets import GramCache
 from engine.masks.regions import StylePicture, read_style
 from engine.network import Network, open_network
+from engine.pictures.reading_memory import ReadingMemory
 
 
 class Warm:
@@ -48,8 +49,8 @@ class Warm:
             self._network = (key, open_network(job))
         return self._network[1]
 
-    def style(self, region: Region) -> StylePicture:
-        """Return the style picture of a region.
+    def style(self, region: Region, pixels: int, reading: ReadingMemory) -> StylePicture:
+        """Return the style picture of a region, as `read_style` does.
 
         Raises
         ------
@@ -57,8 +58,8 @@ class Warm:
             If a file cannot be read.
         """
         key = _style_key(region)
-        if key not in self._styles:
-            self._styles[key] = read_style(region)
+        if key not in self._styles or not self._styles[key].suits(pixels):
+            self._styles[key] = read_style(region, pixels, reading)
         return self._styles[key]
 
 

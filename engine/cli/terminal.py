@@ -186,7 +186,7 @@ def estimate_line(event: Estimated) -> str:
 
 def result_text(files: tuple[Path, ...], result: Result) -> str:
     """Return the last line: what was written, and what it took."""
-    height, width = result.picture.rgb.shape[:2]
+    height, width = result.picture.size
     names = ", ".join(shown_name(each, RESULT_NAME) for each in files)
     kept = "stopped early, " if result.stopped else ""
     loss = f"loss {result.loss:.4g}, " if math.isfinite(result.loss) else ""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
 import numpy as np
 
-from engine.job import REST, Job, JobError, Region
+from engine.job import MIN_SIDE, REST, Job, JobError, Region
+from engine.masks.mask import Mask, Rest
 from engine.paintings.catalog import style_file
-from engine.pictures.picture import read_mask, read_picture
-from engine.sizes import planar, resized_mask
+from engine.pictures.picture import read_stored, read_stored_mask
+from engine.pictures.reading_memory import ReadingMemory
 
-_ROUNDING = 1e-6
-"""The most that masks that add up to 1 leave as float32; 16-bit masks have steps of 1.5e-5."""
+STYLE_PIXELS = 4_000_000
+"""A style picture or a mask of fewer pixels is read whole, whatever the size of the content."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,11 @@ class LoadedRegion:
     name : str
         What messages call it.
     style : ndarray, shape (3, height, width)
-        R, G, B from 0 to 255, float32.
+        R, G, B from 0 to 255, float32; with no more pixels than can be of use.
     style_mask : ndarray, shape (height, width)
         Where the style is taken from, from 0 to 1, float32.
-    mask : ndarray, shape (height, width)
-        Where it goes, of the content's size, from 0 to 1, float32.
+    mask : Mask
+        Where it goes, of the content's size.
     weight, style_size : float
         As in the job.
     """
@@ -38,14 +40,14 @@ class LoadedRegion:
     name: str
     style: np.ndarray
     style_mask: np.ndarray
-    mask: np.ndarray
+    mask: Mask
     weight: float
     style_size: float
 
     @property
     def coverage(self) -> float:
         """The share of the content that it covers, from 0 to 1."""
-        return float(self.mask.mean(dtype=np.float64))
+        return self.mask.mean()
 
 
 @dataclass(frozen=True)
@@ -60,32 +62,60 @@ class StylePicture:
         Where the style is taken from, from 0 to 1, float32.
     notes : tuple of str
         What the user should know of the file.
+    limit : int
+        The pixels that it was reduced to; 0 if it is whole.
     """
 
     rgb: np.ndarray
     mask: np.ndarray
     notes: tuple[str, ...]
+    limit: int = 0
+
+    def suits(self, pixels: int) -> bool:
+        """Say whether reading it with this limit would give the same."""
+        return pixels in (0, self.limit) if self.limit else self.mask.size <= pixels
 
 
-def read_style(region: Region) -> StylePicture:
+def read_style(region: Region, pixels: int, reading: ReadingMemory) -> StylePicture:
     """Read the style picture of a region, with its mask.
+
+    Parameters
+    ----------
+    region : Region
+    pixels : int
+        The most pixels that can be of use; a larger picture is reduced to them.
+    reading : ReadingMemory
 
     Raises
     ------
     PictureError
         If a file cannot be read.
     """
-    style = read_picture(style_file(region.style))
-    rgb = planar(style.rgb)
+    stored = read_stored(style_file(region.style), reading=reading, enough=pixels)
+    size, limit = stored.size, 0
+    if stored.reduced or math.prod(size) > pixels:
+        limit = pixels
+        shrink = min(math.sqrt(pixels / math.prod(size)), 1.0)
+        size = max(round(size[0] * shrink), MIN_SIDE), max(round(size[1] * shrink), MIN_SIDE)
+    rgb = stored.resized(size)
     # What is transparent in a style picture is not part of the style.
-    mask = np.ones(rgb.shape[1:], np.float32) if style.alpha is None else style.alpha
+    mask = np.ones(size, np.float32)
+    if stored.opacity is not None:
+        mask = Mask(stored.opacity).resized(size)
     if region.style_mask:
-        mask = mask * _fitted(read_mask(region.style_mask), rgb.shape[1:])
-    return StylePicture(rgb, mask, tuple(f"{region.style}: {note}" for note in style.notes))
+        mask = mask * _fitted(region.style_mask, size, reading).whole()
+    notes = tuple(f"{region.style}: {note}" for note in stored.notes)
+    return StylePicture(rgb, mask, notes, limit)
+
+
+ReadStyle = Callable[[Region, int, ReadingMemory], StylePicture]
 
 
 def load_regions(
-    job: Job, size: tuple[int, int], read: Callable[[Region], StylePicture] = read_style
+    job: Job,
+    size: tuple[int, int],
+    reading: ReadingMemory | None = None,
+    read: ReadStyle = read_style,
 ) -> tuple[list[LoadedRegion], list[str]]:
     """Read the styles and masks of a job.
 
@@ -94,6 +124,8 @@ def load_regions(
     job : Job
     size : (int, int)
         Height and width of the content.
+    reading : ReadingMemory, optional
+        The memory that they may take; by default what is free.
     read : callable
         Returns the style picture of a region.
 
@@ -110,12 +142,14 @@ def load_regions(
     PictureError
         If a file cannot be read.
     """
-    masks = region_masks(job, size)
+    reading = reading or ReadingMemory()
+    masks = region_masks(job, size, reading)
     regions = []
     notes: list[str] = []
     for index, (region, mask) in enumerate(zip(job.regions, masks)):
         name = region_name(job, index)
-        style = read(region)
+        style = read(region, _style_pixels(job, size, region), reading)
+        reading.keep(style.rgb.nbytes + style.mask.nbytes)
         notes += style.notes
         if not style.mask.any():
             message = (
@@ -129,25 +163,33 @@ def load_regions(
     return regions, notes
 
 
-def region_masks(job: Job, size: tuple[int, int]) -> list[np.ndarray]:
-    """Return each region's mask at the content's size, float32 from 0 to 1.
+def _style_pixels(job: Job, size: tuple[int, int], region: Region) -> int:
+    """Return the most pixels of a style picture that a painting of this content can use."""
+    area = min(job.size, math.prod(size)) if job.size > 0 else math.prod(size)
+    return max(math.ceil(area * region.style_size**2), STYLE_PIXELS)
+
+
+def region_masks(
+    job: Job, size: tuple[int, int], reading: ReadingMemory | None = None
+) -> list[Mask]:
+    """Return each region's mask at the content's size.
 
     Raises
     ------
     JobError
         If a region covers nothing; the message names it and gives its coverage.
     """
-    given = {
-        index: _fitted(read_mask(region.mask), size)
-        for index, region in enumerate(job.regions)
-        if region.mask not in ("", REST)
-    }
-    everywhere = np.ones(size, np.float32)
+    reading = reading or ReadingMemory()
+    given: dict[int, Mask] = {}
+    for index, region in enumerate(job.regions):
+        if region.mask not in ("", REST):
+            given[index] = _fitted(region.mask, size, reading)
+            reading.keep(given[index].nbytes)
+    everywhere = Mask.everywhere(size)
     if any(region.mask == "" for region in job.regions):
-        rest = np.zeros(size, np.float32)
+        rest = Mask(np.broadcast_to(np.float32(0), size))
     else:
-        rest = np.clip(1 - sum(given.values(), np.zeros(size, np.float32)), 0, 1)
-        rest[rest < _ROUNDING] = 0
+        rest = Rest(list(given.values()), size)
     masks = []
     for index, region in enumerate(job.regions):
         mask = given.get(index, rest if region.mask == REST else everywhere)
@@ -155,7 +197,7 @@ def region_masks(job: Job, size: tuple[int, int]) -> list[np.ndarray]:
             name = region_name(job, index)
             why = "the other masks leave nothing" if region.mask == REST else "its mask is black"
             message = (
-                f"Region {name} covers 0 of {mask.size} pixels: {why}; "
+                f"Region {name} covers 0 of {math.prod(size)} pixels: {why}; "
                 "paint its mask white where the style should go."
             )
             raise JobError(message)
@@ -163,8 +205,10 @@ def region_masks(job: Job, size: tuple[int, int]) -> list[np.ndarray]:
     return masks
 
 
-def protect_mask(job: Job, size: tuple[int, int]) -> np.ndarray | None:
-    """Return where the content is kept, of the content's size, float32 from 0 to 1; or None.
+def protect_mask(
+    job: Job, size: tuple[int, int], reading: ReadingMemory | None = None
+) -> Mask | None:
+    """Return where the content is kept, of the content's size; or None.
 
     Raises
     ------
@@ -175,11 +219,13 @@ def protect_mask(job: Job, size: tuple[int, int]) -> np.ndarray | None:
     """
     if not job.protect:
         return None
-    mask = _fitted(read_mask(job.protect), size)
+    reading = reading or ReadingMemory()
+    mask = _fitted(job.protect, size, reading)
+    reading.keep(mask.nbytes)
     if not mask.any():
         message = (
-            f"protect: {job.protect} covers 0 of {mask.size} pixels, since it is black; paint it "
-            "white where the content must stay."
+            f"protect: {job.protect} covers 0 of {math.prod(size)} pixels, since it is black; "
+            "paint it white where the content must stay."
         )
         raise JobError(message)
     return mask
@@ -191,5 +237,8 @@ def region_name(job: Job, index: int) -> str:
     return region.name or f"{index + 1} ({Path(region.style).name})"
 
 
-def _fitted(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return resized_mask(np.asarray(mask, np.float32), size)
+def _fitted(path: str, size: tuple[int, int], reading: ReadingMemory) -> Mask:
+    """Read a mask and bring it to a size."""
+    enough = max(math.prod(size), STYLE_PIXELS)
+    mask = read_stored_mask(path, reading=reading, enough=enough)
+    return mask if mask.size == size else Mask(mask.resized(size))

@@ -16,7 +16,7 @@ import math
 import numpy as np
 from scipy import ndimage
 
-from engine.pictures.picture import LUMA
+from engine.pictures.colors import LUMA
 
 NEAR, FAR = 8, 32
 """Pixels; up to NEAR is at the border, and beyond FAR is far from it."""

@@ -5,23 +5,32 @@ Gatys et al. 2016, *Controlling perceptual factors in neural style transfer*, se
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.pictures.picture import LUMA
+from engine.pictures.strips import Planes, resized_by_strips, strips
 
 if TYPE_CHECKING:
+    from engine.masks.mask import Mask
     from engine.masks.regions import LoadedRegion
+
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+"""Weights of red, green and blue in the luminance (Y of YIQ)."""
 
 RIDGE = 1.0
 """Added to the variances, in units of 1/255 squared: flat pictures have no color axes."""
 
 
+Samples = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
+"""Yields values, shape (channels, n), and their weights, shape (n,), part by part."""
+
+
 def apply_color_mode(
-    colors: str, content: np.ndarray, regions: list[LoadedRegion]
-) -> tuple[np.ndarray, list[LoadedRegion]]:
+    colors: str, content: Planes, regions: list[LoadedRegion]
+) -> tuple[Planes, list[LoadedRegion]]:
     """Return the content and the regions to paint.
 
     Parameters
@@ -30,19 +39,45 @@ def apply_color_mode(
         'style' changes nothing. 'match' gives each style the content's colors (section 5.1).
         'luminance' uses the luminance alone and moves each style's mean and deviation to the
         content's (section 5.2); `restore_chroma` restores the colors.
-    content : ndarray, shape (3, height, width)
-        0..255.
+    content : Planes
     regions : list of LoadedRegion
     """
     if colors == "match":
-        return content, [
-            replace(each, style=match_colors(each.style, each.style_mask, content, each.mask))
-            for each in regions
-        ]
+        return content, [replace(each, style=_matched(each, content)) for each in regions]
     if colors == "luminance":
-        gray = _gray(luminance(content))
-        return gray, [replace(each, style=_match_luminance(each, gray[0])) for each in regions]
+        gray = GrayPlanes(content)
+        return gray, [replace(each, style=_match_luminance(each, gray)) for each in regions]
     return content, regions
+
+
+class GrayPlanes:
+    """The luminance of a picture, three times.
+
+    Parameters
+    ----------
+    picture : Planes
+    """
+
+    def __init__(self, picture: Planes) -> None:
+        self._picture = picture
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self._picture.size
+
+    def rows(self, top: int, bottom: int) -> np.ndarray:
+        """Return some rows, shape (3, bottom - top, width)."""
+        return _gray(luminance(self._picture.rows(top, bottom)))
+
+    def columns(self, left: int, right: int) -> np.ndarray:
+        """Return some columns, shape (3, height, right - left)."""
+        return _gray(luminance(self._picture.columns(left, right)))
+
+    def resized(self, size: tuple[int, int]) -> np.ndarray:
+        """Return it at another size, within 0..255."""
+        one = resized_by_strips(lambda *at: self.rows(*at)[:1], self.size, size)
+        return np.repeat(np.clip(one, 0, 255), 3, axis=0)
 
 
 def restore_chroma(painted: np.ndarray, content: np.ndarray) -> np.ndarray:
@@ -71,19 +106,25 @@ def _gray(values: np.ndarray) -> np.ndarray:
     return np.repeat(values[None], 3, axis=0)
 
 
-def _match_luminance(region: LoadedRegion, gray: np.ndarray) -> np.ndarray:
+def _match_luminance(region: LoadedRegion, gray: GrayPlanes) -> np.ndarray:
     """Return the style in gray, with the content's mean and contrast in the region."""
     values = luminance(region.style)
-    mean, deviation = _moments(values, region.style_mask)
-    wanted_mean, wanted_deviation = _moments(gray, region.mask)
+    mean, deviation = _moments(_of_array(values[None], region.style_mask))
+    wanted_mean, wanted_deviation = _moments(_of_strips(gray, region.mask, 1))
     moved = (values - mean) * (wanted_deviation / deviation) + wanted_mean
     return _gray(np.clip(moved, 0, 255).astype(np.float32))
 
 
-def _moments(values: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
-    mean = np.average(values.astype(np.float64), weights=mask)
-    variance = np.average((values - mean) ** 2, weights=mask)
-    return float(mean), float(np.sqrt(variance + RIDGE))
+def _moments(samples: Samples) -> tuple[float, float]:
+    """Return the mean and the deviation of one channel."""
+    parts = [(float((values[0].astype(np.float64) * weights).sum()),
+              float(weights.sum(dtype=np.float64))) for values, weights in samples()]  # fmt: skip
+    mean = sum(part[0] for part in parts) / sum(part[1] for part in parts)
+    squares, total = np.float32(0), np.float32(0)
+    for values, weights in samples():
+        squares += ((values[0] - mean) ** 2 * weights).sum()
+        total += weights.sum()
+    return mean, float(np.sqrt(squares / total + RIDGE))
 
 
 def match_colors(
@@ -106,18 +147,52 @@ def match_colors(
     ndarray, shape (3, height, width)
         float32, within 0..255.
     """
-    mean, covariance = _statistics(picture, mask)
-    style_mean, style_covariance = _statistics(style, style_mask)
-    turn = _power(style_covariance, 0.5) @ _power(covariance, -0.5)
-    moved = np.tensordot(turn, picture - mean[:, None, None], 1) + style_mean[:, None, None]
+    return _moved(picture, _of_array(picture, mask), _of_array(style, style_mask))
+
+
+def _matched(region: LoadedRegion, content: Planes) -> np.ndarray:
+    """Return the style with the content's color mean and covariance in the region."""
+    own = _of_array(region.style, region.style_mask)
+    return _moved(region.style, own, _of_strips(content, region.mask, 3))
+
+
+def _moved(picture: np.ndarray, own: Samples, wanted: Samples) -> np.ndarray:
+    mean, covariance = _statistics(own)
+    wanted_mean, wanted_covariance = _statistics(wanted)
+    turn = _power(wanted_covariance, 0.5) @ _power(covariance, -0.5)
+    moved = np.tensordot(turn, picture - mean[:, None, None], 1) + wanted_mean[:, None, None]
     return np.clip(moved, 0, 255).astype(np.float32)
 
 
-def _statistics(picture: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    colors = picture.reshape(3, -1).astype(np.float64)
-    mean = np.average(colors, axis=1, weights=mask.ravel())
-    covariance = np.cov(colors, aweights=mask.ravel(), ddof=0)
-    return mean, covariance + RIDGE * np.eye(3)
+def _of_array(picture: np.ndarray, mask: np.ndarray) -> Samples:
+    def samples() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        yield picture.reshape(len(picture), -1), mask.ravel()
+
+    return samples
+
+
+def _of_strips(picture: Planes, mask: Mask, channels: int) -> Samples:
+    def samples() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for at in strips(*picture.size):
+            values = picture.rows(*at)[:channels]
+            yield values.reshape(channels, -1), mask.rows(*at).ravel()
+
+    return samples
+
+
+def _statistics(samples: Samples) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and covariance, in float64."""
+    sums: list[np.ndarray] = []
+    for values, weights in samples():
+        weighted = values.astype(np.float64) * weights
+        sums.append(np.append(weighted.sum(axis=1), weights.sum(dtype=np.float64)))
+    *_, total = np.sum(sums, axis=0)
+    mean = np.sum(sums, axis=0)[:-1] / total
+    covariance = np.zeros((len(mean), len(mean)))
+    for values, weights in samples():
+        away = values - mean[:, None]
+        covariance += away @ (away * weights).T
+    return mean, covariance / total + RIDGE * np.eye(len(mean))
 
 
 def _power(matrix: np.ndarray, exponent: float) -> np.ndarray:

@@ -3,68 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Callable, Union
+from dataclasses import dataclass
+from typing import Callable
 
 import numpy as np
 
-from engine.sizes import resized, resized_unclipped
-
-Composite = Callable[
-    [Sequence[np.ndarray], np.ndarray, Sequence[np.ndarray], Union[np.ndarray, float]], np.ndarray
-]
-"""Brings painted pictures to the content's size.
-
-Parameters: the pictures, shape (3, rows, columns), 0..255, of the working size, one for each mask
-or one in all; the content, shape (3, height, width), 0..255; the masks, shape (height, width), from
-0 to 1; how far the content is protected within the masks, shape (height, width) or a number, from 0
-to 1. Returns a picture of the content's size, 0..255. Where the working size is smaller, parts
-without style get the content's own detail back.
-"""
+from engine.pictures.strips import ArrayPlanes, Enlarged, Planes
 
 
-def _blend(
-    pictures: Sequence[np.ndarray],
-    content: np.ndarray,
-    masks: Sequence[np.ndarray],
-    protected: np.ndarray | float,
-) -> np.ndarray:
+@dataclass(frozen=True)
+class Block:
+    """Some columns of everything that a result is put together from.
+
+    Attributes
+    ----------
+    content : ndarray, shape (3, height, columns)
+        0..255, of the content's own size.
+    masks : sequence of ndarray, shape (height, columns)
+        From 0 to 1.
+    protected : ndarray, shape (height, columns), or float
+        How far the content is protected within the masks, from 0 to 1.
+    pictures : sequence of ndarray, shape (3, height, columns)
+        Painted, 0..255, one for each mask or one in all. Where they were painted at a smaller size
+        they are enlarged, and may leave the range.
+    small : ndarray, shape (3, height, columns), or None
+        The content as it is after being made as small as the pictures and enlarged again; None
+        where they have the content's size.
+    """
+
+    content: np.ndarray
+    masks: Sequence[np.ndarray]
+    protected: np.ndarray | float
+    pictures: Sequence[np.ndarray]
+    small: np.ndarray | None
+
+    def covered(self) -> np.ndarray:
+        """Return the masks' sum, at most 1."""
+        return np.minimum(_total(self.masks), 1)
+
+    def unpainted(self) -> np.ndarray:
+        """Return the share of the content in the result, from 0 to 1."""
+        return 1 - self.covered() * (1 - self.protected)
+
+    def detailed(self, index: int, share: np.ndarray | float) -> np.ndarray:
+        """Return a picture with a share of the detail that the content has."""
+        if self.small is None:
+            return self.pictures[index]
+        enlarged = self.pictures[index]
+        if np.any(share):
+            enlarged = enlarged + share * (self.content - self.small)
+        return np.clip(enlarged, 0, 255)
+
+
+Composite = Callable[[Block], np.ndarray]
+"""Returns some columns of the result, shape (3, height, columns), 0..255. Where the working size is
+smaller, parts without style get the content's own detail back."""
+
+
+def _blend(block: Block) -> np.ndarray:
     """Return the one picture."""
-    covered = np.minimum(_total(masks), 1)
-    return _enlarged(pictures[0], content, 1 - covered * (1 - protected))
+    return block.detailed(0, block.unpainted())
 
 
-def _pinned(
-    pictures: Sequence[np.ndarray],
-    content: np.ndarray,
-    masks: Sequence[np.ndarray],
-    protected: np.ndarray | float,
-) -> np.ndarray:
+def _pinned(block: Block) -> np.ndarray:
     """Return the one picture; where no mask is it is the content, bit for bit."""
-    painted = _blend(pictures, content, masks, protected)
-    if pictures[0].shape == content.shape:
+    painted = _blend(block)
+    if block.small is None:
         return painted  # its bounds have held it
-    return np.where(_total(masks) == 0, content, painted)
+    return np.where(_total(block.masks) == 0, block.content, painted)
 
 
-def _cut_out(
-    pictures: Sequence[np.ndarray],
-    content: np.ndarray,
-    masks: Sequence[np.ndarray],
-    protected: np.ndarray | float,
-) -> np.ndarray:
+def _cut_out(block: Block) -> np.ndarray:
     """Return ``T X + (1 - T) content``, where T is the masks' sum, at most 1."""
-    covered = np.minimum(_total(masks), 1)
-    return stitched([_enlarged(pictures[0], content, protected)], content, [covered])
+    return stitched([block.detailed(0, block.protected)], block.content, [block.covered()])
 
 
-def _stitch(
-    pictures: Sequence[np.ndarray],
-    content: np.ndarray,
-    masks: Sequence[np.ndarray],
-    protected: np.ndarray | float,
-) -> np.ndarray:
+def _stitch(block: Block) -> np.ndarray:
     """Return ``sum T_r X_r + (1 - sum T_r) content``."""
-    return stitched([_enlarged(each, content, protected) for each in pictures], content, masks)
+    pictures = [block.detailed(each, block.protected) for each in range(len(block.pictures))]
+    return stitched(pictures, block.content, block.masks)
 
 
 COMPOSITES: dict[str, Composite] = {
@@ -76,27 +93,79 @@ COMPOSITES: dict[str, Composite] = {
 """How a result is put together; the names are those of `methods.Method.composite`."""
 
 
-def uncut(
-    picture: np.ndarray, content: np.ndarray, protected: np.ndarray | float = 0.0
+class Assembly:
+    """Painted pictures at the content's size, some columns at a time.
+
+    Parameters
+    ----------
+    pictures : sequence of ndarray, shape (3, rows, columns)
+        0..255, of the working size.
+    content : Planes
+        In the colors that were painted.
+    """
+
+    def __init__(self, pictures: Sequence[np.ndarray], content: Planes) -> None:
+        self._content = content
+        size, small = content.size, pictures[0].shape[1:]
+        self._same = small == size
+        if self._same:
+            self._pictures: list[Planes | Enlarged] = [ArrayPlanes(each) for each in pictures]
+            return
+        self._pictures = [Enlarged(each, size) for each in pictures]
+        self._small = Enlarged(content.resized((small[0], small[1])), size)
+
+    def block(
+        self,
+        left: int,
+        right: int,
+        masks: Sequence[np.ndarray],
+        protected: np.ndarray | float,
+        index: int | None = None,
+    ) -> Block:
+        """Return some columns of everything, with all the pictures or with one of them."""
+        pictures = self._pictures if index is None else [self._pictures[index]]
+        return Block(
+            self._content.columns(left, right),
+            masks,
+            protected,
+            [each.columns(left, right) for each in pictures],
+            None if self._same else self._small.columns(left, right),
+        )
+
+
+def composite(
+    name: str,
+    pictures: Sequence[np.ndarray],
+    content: np.ndarray,
+    masks: Sequence[np.ndarray],
+    protected: np.ndarray | float,
 ) -> np.ndarray:
-    """Bring one painted picture to the content's size without masks."""
-    return _blend([picture], content, [np.ones(content.shape[1:], np.float32)], protected)
+    """Put a whole picture together that is small enough for it.
+
+    Parameters
+    ----------
+    name : str
+        One of `COMPOSITES`.
+    pictures : sequence of ndarray, shape (3, rows, columns)
+        0..255, of the working size, one for each mask or one in all.
+    content : ndarray, shape (3, height, width)
+        0..255.
+    masks : sequence of ndarray, shape (height, width)
+        From 0 to 1.
+    protected : ndarray, shape (height, width), or float
+        How far the content is protected within the masks, from 0 to 1.
+
+    Returns
+    -------
+    ndarray, shape (3, height, width)
+        0..255.
+    """
+    assembly = Assembly(pictures, ArrayPlanes(content))
+    return COMPOSITES[name](assembly.block(0, content.shape[2], masks, protected))
 
 
 def _total(masks: Sequence[np.ndarray]) -> np.ndarray:
     return sum(masks, np.zeros_like(masks[0]))
-
-
-def _enlarged(picture: np.ndarray, content: np.ndarray, share: np.ndarray | float) -> np.ndarray:
-    """Bring a picture to the content's size, with a share of the detail that the content has."""
-    size = content.shape[1:]
-    if picture.shape[1:] == size:
-        return picture
-    enlarged = resized_unclipped(picture, size)
-    if np.any(share):
-        small = resized(content, picture.shape[1:])
-        enlarged += share * (content - resized_unclipped(small, size))
-    return np.clip(enlarged, 0, 255)
 
 
 def stitched(

@@ -1,65 +1,91 @@
-"""The image reader: picture files to arrays, with depth, transparency and color profile."""
+"""The image reader: picture files to numbers, with depth, transparency, profile and metadata."""
 
 from __future__ import annotations
 
-import io
-import math
-import os
 import re
+import sys
 import warnings
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from engine.errors import PictureError
 from engine.files import why_not_readable
-from engine.memory import memory
-from engine.messages import one_line, shown, shown_name
+from engine.messages import one_line, shown_name
+from engine.pictures.array_reader import read_array
+from engine.pictures.metadata import Metadata, read_metadata
+from engine.pictures.profiles import ColorSpace, ProfileError, space_of, to_srgb_image
+from engine.pictures.reading_memory import ReadingMemory
+from engine.pictures.stored import StoredPicture, in_srgb
+from engine.pictures.strips import strips
 
-FORMATS = ("PNG", "JPEG", "TIFF", "WEBP")
-MAX_PIXELS = 178_956_970
-"""Pillow refuses larger files, which may be made to fill the memory."""
+_PLUGINS = {
+    "PNG": "Png", "JPEG": "Jpeg", "TIFF": "Tiff", "WEBP": "WebP", "AVIF": "Avif", "BMP": "Bmp",
+    "GIF": "Gif", "JPEG2000": "Jpeg2K", "PPM": "Ppm",
+}  # fmt: skip
+for _name in _PLUGINS.values():
+    with suppress(ImportError):  # Pillow has AVIF since 11.3
+        import_module(f"PIL.{_name}ImagePlugin")
+
+FORMATS = tuple(name for name in _PLUGINS if name in Image.OPEN)
+"""Formats that Pillow reads by itself and with care; EPS would run another program."""
+
+FORMAT_NAMES = "PNG, JPEG, TIFF, WebP, AVIF, BMP, GIF, JPEG 2000, PPM"
+
+Image.MAX_IMAGE_PIXELS = None  # `ReadingMemory` compares every picture with the memory there is
+
+_DEEP = ("RGB;16L", "RGB;16B", "RGB;16N", "RGBX;16L", "RGBX;16B", "RGBX;16N",
+         "RGBA;16L", "RGBA;16B", "RGBA;16N", "LA;16B")  # fmt: skip
+"""Pillow's names of stored colors of 16 bits, whose two bytes it can be asked for one by one."""
+
+_CODEC_BYTES = {"WEBP": 5, "AVIF": 8, "JPEG2000": 16}
+"""Memory that decoders take per pixel besides the picture; measured."""
+
+_PROGRESSIVE_BYTES = 6
+"""Of a progressive JPEG: its coefficients, of 2 bytes each."""
 
 
-READING_BYTES = 20
-"""Memory that reading takes at its peak, per pixel; measured with RGB pictures."""
-
-
-def decode(path: Path, *, managed: bool = True) -> tuple[np.ndarray, list[str]]:
-    """Read the values of a picture file, upright.
+def decode(
+    path: Path,
+    *,
+    managed: bool = True,
+    reading: ReadingMemory | None = None,
+    enough: int = 0,
+) -> StoredPicture:
+    """Read the numbers of a picture file, upright.
 
     Parameters
     ----------
     path : Path
-        A PNG, JPEG, TIFF, WebP or .npy file.
+        A file in one of `FORMATS`, or a .npy file.
     managed : bool
-        Whether the file's color profile is applied, which gives sRGB.
-
-    Returns
-    -------
-    values : numpy.ndarray
-        float32, shape (height, width, channels), 0..1; the last of two or four channels is alpha.
-    notes : list of str
-        Sentences about what was lost or assumed, to follow the name of the file.
+        Whether the file's color profile counts, and its metadata.
+    reading : ReadingMemory, optional
+        The memory that it may take; by default what is free.
+    enough : int
+        Pixels from which on fewer are read, where the format can; 0 for all.
 
     Raises
     ------
     PictureError
-        If the file cannot be read or is not a picture.
+        If the file cannot be read, is not a picture, or does not fit into the memory.
     """
+    reading = reading or ReadingMemory()
     if path.suffix.lower() == ".npy":
-        return _read_array(path)
+        return read_array(path, reading)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        image, notes = _open(path)
-    skipped = (Image.DecompressionBombWarning, DeprecationWarning)
-    said = [_reason(each.message) for each in warned if not issubclass(each.category, skipped)]
-    notes += [f"{each}." for each in dict.fromkeys(said)]
-    if managed or image.mode in ("CMYK", "LAB"):
-        return _managed_values(image, notes), notes
-    return _values(image), notes
+        opened = _open(path, reading, enough)
+        picture = _stored(path, opened, managed=managed)
+    said = [_reason(each.message) for each in warned
+            if not issubclass(each.category, DeprecationWarning)]  # fmt: skip
+    notes = (*picture.notes, *(f"{each}." for each in dict.fromkeys(said)))
+    return replace(picture, notes=notes)
 
 
 def identify(path: Path) -> ImageFile.ImageFile:
@@ -74,14 +100,10 @@ def identify(path: Path) -> ImageFile.ImageFile:
     if refused:
         raise PictureError(refused)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(path, formats=FORMATS)
+        return Image.open(path, formats=FORMATS)
     except UnidentifiedImageError as error:
-        message = f"{shown_name(path)} is not a picture that Scumble reads (PNG, JPEG, TIFF, WebP)."
+        message = f"{shown_name(path)} is not a picture that Scumble reads ({FORMAT_NAMES})."
         raise PictureError(message) from error
-    except Image.DecompressionBombError as error:
-        raise _too_large(path) from error
     except MemoryError:
         raise
     except OSError as error:
@@ -93,94 +115,257 @@ def identify(path: Path) -> ImageFile.ImageFile:
         raise PictureError(message) from error
 
 
-def _open(path: Path) -> tuple[Image.Image, list[str]]:
-    """Read a file's pixels, upright, and say what was lost."""
+@dataclass(frozen=True)
+class _Opened:
+    """A file whose pixels are read.
+
+    Attributes
+    ----------
+    image : Image
+    raw : str
+        Pillow's name of how its values are stored.
+    orientation : int
+        As EXIF has it, from 1 to 8.
+    notes : list of str
+    reduced : bool
+        Whether fewer pixels were read than there are.
+    """
+
+    image: ImageFile.ImageFile
+    raw: str
+    orientation: int
+    notes: list[str]
+    reduced: bool
+
+
+def _open(path: Path, reading: ReadingMemory, enough: int) -> _Opened:
+    """Read a file's pixels."""
     notes: list[str] = []
     with identify(path) as image:
-        # Pillow keeps the upper eight of the sixteen bits of a color channel; its raw mode tells.
-        raw = str(image.tile[0][3]) if image.tile else ""
-        halved = ";16" in raw and not image.mode.startswith("I")
-        _check_memory(path, *image.size)
+        raw = _raw(image)
+        width, height = image.size
+        if enough and width * height > enough and image.format in ("JPEG", "MPO"):
+            shrink = (enough / (width * height)) ** 0.5
+            image.draft(None, (round(width * shrink), round(height * shrink)))
+        drafted = image.size != (width, height)
+        codec = _CODEC_BYTES.get(image.format or "", 0)
+        if "progressive" in image.info:
+            codec = _PROGRESSIVE_BYTES * width * height // (image.size[0] * image.size[1])
+        # Of deep colors, Pillow has both bytes at a time, each in a picture.
+        copies = 2 if _is_deep(image, raw) else 1
+        needed = copies * _pillow_bytes(image) + codec + _numbers_bytes(image, raw)
+        reading.take(path, *image.size, needed)
         try:
             # The further pictures of an MPO are copies by the camera, such as a smaller one.
             frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
             image.seek(0)
-            image.load()
+            if not _in_planes(image):
+                image.load()
         except MemoryError:
             raise
         except Exception as error:  # as above: a damaged file may raise anything
             message = f"{shown_name(path)} is damaged or cut off: {_reason(error)}."
             raise PictureError(message) from error
-    if image.mode in ("I", "F") and ";16" not in raw:
+        orientation = 1
+        try:
+            orientation = int(image.getexif().get(0x0112, 1))
+        except MemoryError:
+            raise
+        except Exception:  # a broken EXIF block must not cost the picture
+            notes.append("its EXIF block cannot be read; it is taken as it lies.")
+    if image.mode in ("I", "F") and ";16" not in raw and not (image.mode == "I" and
+                                                              image.format == "PPM"):  # fmt: skip
         message = f"{shown_name(path)} has 32 bits per value; save it with 8 or 16."
         raise PictureError(message)
-    if halved:
-        notes.append("its 16 bits per channel were read as 8.")
-        key = image.info.get("transparency")
-        if isinstance(key, tuple):
-            image.info["transparency"] = tuple(value >> 8 for value in key)
     if frames > 1:
         notes.append(f"it holds {frames} pictures; the first is used.")
+    return _Opened(image, raw, orientation, notes, drafted)
+
+
+def _stored(path: Path, opened: _Opened, *, managed: bool) -> StoredPicture:
+    """Return the numbers of a picture whose pixels are read, and what they mean."""
+    image, notes = opened.image, opened.notes
+    lost: list[str] = []
+    metadata = Metadata()
+    icc = image.info.get("icc_profile") or b""
+    space = ColorSpace()
+    if managed:
+        with path.open("rb") as file:
+            metadata, damaged = read_metadata(image, file)
+        notes += damaged
+    if image.mode in ("CMYK", "LAB"):
+        lost.append(f"{'CMYK' if image.mode == 'CMYK' else 'Lab'} colors come back as RGB.")
+        if image.mode == "CMYK" and not icc:
+            notes.append("its CMYK colors have no profile; they are approximate.")
+    elif managed:
+        try:
+            space = space_of(icc)
+        except ProfileError:
+            notes.append("its color profile cannot be used; it is taken as sRGB.")
+    numbers, opacity = _numbers(path, opened, icc)
+    numbers = _upright(numbers, opened.orientation)
+    if opacity is not None:
+        opacity = _upright(opacity, opened.orientation)
+    height, width = numbers.shape[:2]
+    metadata = metadata.sized(width, height)
+    srgb = in_srgb(numbers, space)
+    return StoredPicture(
+        numbers, opacity, space, srgb, metadata, tuple(notes), tuple(lost), opened.reduced
+    )
+
+
+def _raw(image: ImageFile.ImageFile) -> str:
+    """Return Pillow's name of how the values of a picture are stored."""
+    args = image.tile[0][3] if image.tile else ""
+    return str(args if isinstance(args, str) or not args else args[0])
+
+
+def _is_deep(image: ImageFile.ImageFile, raw: str) -> bool:
+    """Say whether both bytes of its colors of 16 bits can be read."""
+    return raw in _DEEP or _in_planes(image)
+
+
+def _in_planes(image: ImageFile.ImageFile) -> bool:
+    """Say whether a file has colors of 16 bits in planes, which Pillow reads wrongly."""
+    tags = getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
+    return tags.get(284, 1) == 2 and 16 in tags.get(258, ())
+
+
+def _pillow_bytes(image: Image.Image) -> int:
+    """Return the bytes per pixel of Pillow's own copy."""
+    return {"1": 1, "L": 1, "P": 1}.get(image.mode, 2 if image.mode.startswith("I;") else 4)
+
+
+def _numbers_bytes(image: ImageFile.ImageFile, raw: str) -> int:
+    """Return the bytes per pixel of the numbers that are kept."""
+    values = 1 if image.mode in ("1", "L") or image.mode.startswith("I") else 3
+    clear = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
+    depth = 2 if image.mode.startswith("I") or _is_deep(image, raw) else 1
+    return depth * (values + clear)
+
+
+def _numbers(path: Path, opened: _Opened, icc: bytes) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the numbers of a picture, shape (height, width, 1 or 3), and its opacity."""
+    image, raw = opened.image, opened.raw
+    key = image.info.get("transparency")
+    if image.mode.startswith("I"):
+        numbers = _filled(image, lambda part: np.clip(np.asarray(part), 0, 65535), np.uint16)
+        clear = key if isinstance(key, int) else None
+        return numbers, None if clear is None else _opaque(numbers != clear)
+    if _is_deep(image, raw):
+        deep = _deep_numbers(path, image, raw)
+        if deep.shape[2] in (2, 4):
+            return deep[..., :-1], deep[..., -1]
+        return deep, _opaque(deep != key) if isinstance(key, tuple) else None
+    if ";16" in raw:
+        opened.notes.append("its 16 bits per channel were read as 8.")
+
+    def flat(part: Image.Image) -> np.ndarray:
+        unpacked = _unpacked(part)
+        if unpacked.mode in ("CMYK", "LAB"):
+            return np.asarray(_converted(unpacked, icc, opened.notes))
+        return np.asarray(unpacked)
+
+    numbers = _filled(image, flat, np.uint8)
+    if numbers.shape[2] in (2, 4):
+        return numbers[..., :-1], numbers[..., -1]
+    return numbers, None
+
+
+def _opaque(same: np.ndarray) -> np.ndarray:
+    """Return the opacity where one color, which is transparent, is told apart."""
+    return np.where(same.any(axis=2), np.uint16(65535), np.uint16(0))
+
+
+def _filled(image: Image.Image, values: Any, dtype: type) -> np.ndarray:
+    """Return the values of a picture, strip by strip, shape (height, width, channels)."""
+    width, height = image.size
+    found: np.ndarray | None = None
+    for top, bottom in strips(height, width):
+        strip = values(image.crop((0, top, width, bottom)))
+        strip = strip[..., None] if strip.ndim == 2 else strip
+        if found is None:
+            found = np.empty((height, *strip.shape[1:]), dtype)
+        found[top:bottom] = strip
+    assert found is not None
+    return found
+
+
+def _deep_numbers(path: Path, image: ImageFile.ImageFile, raw: str) -> np.ndarray:
+    """Return colors of 16 bits, of which Pillow gives the upper byte or the lower one."""
+    if _in_planes(image):
+        return _read_planes(path)
+    if raw == "LA;16B":  # as if these four bytes of a pixel were red, green, blue and alpha
+        four = _loaded_as(path, "RGBA")
+
+        def pair(part: Image.Image) -> np.ndarray:
+            pairs = np.frombuffer(part.tobytes(), ">u2")
+            return pairs.reshape(part.height, part.width, 2)
+
+        return _filled(four, pair, np.uint16)
+    upper = np.uint16(256)
+    numbers: np.ndarray = _filled(image, lambda part: np.asarray(part) * upper, np.uint16)
+    native = "L" if sys.byteorder == "little" else "B"
+    order = native if raw[-1] == "N" else raw[-1]
+    low = _loaded_as(path, raw[:-1] + ("B" if order == "L" else "L"))
+    for top, bottom in strips(*numbers.shape[:2]):
+        numbers[top:bottom] |= np.asarray(low.crop((0, top, low.width, bottom)))
+    return numbers
+
+
+def _read_planes(path: Path) -> np.ndarray:
+    """Read a TIFF of 16 bits that holds one plane after the other."""
+    import tifffile
+
     try:
-        return ImageOps.exif_transpose(image), notes
+        with tifffile.TiffFile(path) as file:
+            planes = file.pages[0].asarray()
     except MemoryError:
         raise
-    except Exception:  # a broken EXIF block must not cost the picture
-        notes.append("its EXIF block cannot be read; it is taken as it lies.")
-        return image, notes
+    except Exception as error:  # damaged, or of a compression that needs another library
+        message = (
+            f"{shown_name(path)} has 16 bits per channel in planes that cannot be read "
+            f"({_reason(error)}); save it with the channels together."
+        )
+        raise PictureError(message) from error
+    return np.ascontiguousarray(planes.transpose(1, 2, 0))
 
 
-def _managed_values(image: Image.Image, notes: list[str]) -> np.ndarray:
-    """Return the values in sRGB, with the color profile of the file applied."""
-    profile = image.info.get("icc_profile")
-    if not profile:
-        if image.mode == "CMYK":
-            notes.append("its CMYK colors have no profile; they are approximate.")
-        return _values(image)
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if ImageCms.getProfileDescription(source).startswith("sRGB"):
-            return _values(image)
-        if image.mode.startswith("I"):
-            return _managed_deep_gray(image, source)
-        flat = _unpacked(image)
-        if source.profile.xcolor_space.strip() == "GRAY" and flat.mode in ("RGB", "RGBA"):
-            flat = flat.convert("LA" if flat.mode == "RGBA" else "L")
-        alpha = flat.getchannel("A") if flat.mode in ("RGBA", "LA") else None
-        if alpha is not None:
-            flat = flat.convert(flat.mode[:-1])
-        converted = _transformed(flat, source)
-        if alpha is not None:
-            converted.putalpha(alpha)
-        return _values(converted)
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        notes.append("its color profile cannot be used; it is taken as sRGB.")
-        return _values(image)
+def _loaded_as(path: Path, raw: str) -> ImageFile.ImageFile:
+    """Read a file's pixels as if its values were stored in another way."""
+    with identify(path) as image:
+        for number, tile in enumerate(image.tile):
+            before: Any = tile[3]
+            args = raw if isinstance(before, str) else (raw, *before[1:])
+            image.tile[number] = type(tile)(*tile[:3], args)
+        image.load()
+    return image
 
 
-def _managed_deep_gray(image: Image.Image, source: ImageCms.ImageCmsProfile) -> np.ndarray:
-    """Apply a profile to 16-bit grays, interpolated between the 256 that ImageCms can convert."""
-    ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
-    table = np.asarray(_transformed(ramp, source), dtype=np.float32)[0] / np.float32(255.0)
-    values = _values(image)
-    steps = np.linspace(0.0, 1.0, 256)
-    color = np.stack([np.interp(values[..., 0], steps, table[:, k]) for k in range(3)], axis=-1)
-    return np.concatenate([color, values[..., 1:]], axis=-1).astype(np.float32)
+def _upright(numbers: np.ndarray, orientation: int) -> np.ndarray:
+    """Return a picture upright, by its EXIF orientation (CIPA DC-008, section 4.6.5.1.6)."""
+    turned = {
+        2: lambda x: x[:, ::-1],
+        3: lambda x: x[::-1, ::-1],
+        4: lambda x: x[::-1],
+        5: lambda x: x.swapaxes(0, 1),
+        6: lambda x: x[::-1].swapaxes(0, 1),
+        7: lambda x: x[::-1, ::-1].swapaxes(0, 1),
+        8: lambda x: x[:, ::-1].swapaxes(0, 1),
+    }.get(orientation)
+    return numbers if turned is None else np.ascontiguousarray(turned(numbers))
 
 
-def _transformed(image: Image.Image, source: ImageCms.ImageCmsProfile) -> Image.Image:
-    """Return the picture in sRGB: relative colorimetric with black point compensation, as GIMP."""
-    target = ImageCms.createProfile("sRGB")
-    converted = ImageCms.profileToProfile(
-        image,
-        source,
-        target,
-        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        outputMode="RGB",
-        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-    )
-    assert converted is not None  # None is for inPlace only
-    return converted
+def _converted(image: Image.Image, icc: bytes, notes: list[str]) -> Image.Image:
+    """Return a picture in CMYK or Lab in sRGB."""
+    if icc:
+        try:
+            return to_srgb_image(image, icc)
+        except ProfileError:
+            note = "its color profile cannot be used; its colors are approximate."
+            if note not in notes:
+                notes.append(note)
+    return image.convert("RGB")
 
 
 def _unpacked(image: Image.Image) -> Image.Image:
@@ -197,126 +382,7 @@ def _unpacked(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _values(image: Image.Image) -> np.ndarray:
-    """Return the picture as float32, shape (height, width, 1 to 4), 0..1."""
-    if image.mode.startswith("I"):
-        numbers = np.asarray(image)
-        values = numbers.astype(np.float32)[..., None] / np.float32(65535.0)
-        key = image.info.get("transparency")
-        if isinstance(key, int):
-            opaque = (numbers != key).astype(np.float32)[..., None]
-            values = np.concatenate([values, opaque], axis=2)
-        return values
-    flat = _unpacked(image)
-    if flat.mode in ("CMYK", "LAB"):
-        flat = flat.convert("RGB")
-    values = np.array(flat, dtype=np.float32)
-    values /= np.float32(255.0)  # in place: a large picture has gigabytes
-    return values[..., None] if values.ndim == 2 else values
-
-
-def _read_array(path: Path) -> tuple[np.ndarray, list[str]]:
-    """Read a .npy file as float32, shape (height, width, 1 to 4), 0..1."""
-    refused = why_not_readable(path)
-    if refused:
-        raise PictureError(refused)
-    name = shown_name(path)
-    try:
-        with path.open("rb") as file:
-            shape, fortran, dtype = _array_header(file)
-            _check_array(path, shape, dtype)
-            # Compared before any memory is taken: a header can claim any size.
-            there = os.fstat(file.fileno()).st_size - file.tell()
-            whole = there >= math.prod(shape) * dtype.itemsize
-            flat = np.fromfile(file, dtype, math.prod(shape) if whole else 0)
-    except (PictureError, MemoryError):
-        raise
-    except OSError as error:
-        message = f"{name} cannot be read: {error.strerror or error}."
-        raise PictureError(message) from error
-    except Exception as error:  # numpy parses the header as Python, and so raises anything
-        message = f"{name} is not a .npy file, or it is damaged."
-        raise PictureError(message) from error
-    if len(flat) < math.prod(shape):
-        message = f"{name} is damaged or cut off: its header promises {math.prod(shape)} values."
-        raise PictureError(message)
-    array = flat.reshape(shape, order="F" if fortran else "C")
-    values = array.astype(np.float32)
-    if array.dtype.kind == "u":
-        values /= np.float32(np.iinfo(array.dtype).max)
-    if not np.isfinite(values).all():
-        message = f"{name} holds values that are not numbers (NaN or infinite)."
-        raise PictureError(message)
-    notes = []
-    low, high = float(values.min()), float(values.max())
-    if low < 0.0 or high > 1.0:
-        notes.append(f"its values from {low:g} to {high:g} were cut to 0 to 1.")
-        values = np.clip(values, 0.0, 1.0)
-    return (values[..., None] if values.ndim == 2 else values), notes
-
-
-def _array_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Read the header of a .npy file: shape, whether columns come first, and type.
-
-    Raises
-    ------
-    ValueError
-        If it is not one; numpy may raise other exceptions, too.
-    """
-    readers = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
-    version = np.lib.format.read_magic(file)
-    if version not in readers:  # version 3 is for field names that are not ASCII
-        message = f"version {version}"
-        raise ValueError(message)
-    return readers[version](file)
-
-
-def _check_array(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
-    """Refuse arrays that are no pictures."""
-    name = shown_name(path)
-    if len(shape) not in (2, 3) or min(shape) < 1 or (len(shape) == 3 and shape[2] > 4):
-        message = (
-            f"{name} has the shape {shown(shape)}; allowed are (height, width) and "
-            "(height, width, 1 to 4)."
-        )
-        raise PictureError(message)
-    if (dtype.kind, dtype.itemsize) not in (("u", 1), ("u", 2), ("f", 4)):
-        message = (
-            f"{name} holds {shown_name(str(dtype))} values; allowed are uint8, uint16 and float32 "
-            "(0 to 1)."
-        )
-        raise PictureError(message)
-    if shape[0] * shape[1] > MAX_PIXELS:
-        raise _too_large(path)
-    _check_memory(path, shape[1], shape[0])
-
-
-def _check_memory(path: Path, width: int, height: int) -> None:
-    """Refuse a picture that would fill the memory while it is read.
-
-    Raises
-    ------
-    PictureError
-        Says how much memory it takes and how much is free.
-    """
-    needed, free = width * height * READING_BYTES, memory().free
-    if 0 < free < needed:
-        message = (
-            f"{shown_name(path)} has {width}x{height} pixels; reading it takes about "
-            f"{needed / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free. Make it smaller."
-        )
-        raise PictureError(message)
-
-
-def _too_large(path: Path) -> PictureError:
-    name = shown_name(path)
-    return PictureError(f"{name} has more pixels than can be read; allowed are {MAX_PIXELS}.")
-
-
-def _reason(error: Exception | str) -> str:
+def _reason(error: object) -> str:
     """Return what a library says of a file, on one line and without its final stop."""
     text = one_line(str(error), 200).rstrip(".")
     if re.search(r"(de|en)coder error -?\d+", text):  # Pillow has no words for these

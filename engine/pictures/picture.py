@@ -1,7 +1,4 @@
-"""Pictures: read from files and written to files.
-
-All pictures are in sRGB; the color profile of a file is applied when it is read.
-"""
+"""Pictures: read from files and written to files."""
 
 from __future__ import annotations
 
@@ -12,22 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageCms, PngImagePlugin
 
 from engine.errors import PictureError
 from engine.files import write_file
 from engine.job import MIN_SIDE
-from engine.messages import one_line, shown_name
+from engine.masks.mask import Mask
+from engine.messages import shown_name
+from engine.pictures.colors import LUMA
+from engine.pictures.encoders import Write, encoder
 from engine.pictures.image_reader import decode, identify
+from engine.pictures.metadata import IMAGE_HISTORY, SETTINGS_TEXT
+from engine.pictures.reading_memory import ReadingMemory
+from engine.pictures.stored import StoredPicture, fractions
+from engine.pictures.strips import strips
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".npy")
-LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-"""Weights of red, green and blue in the luminance (Y of YIQ)."""
 
 IMAGE_DESCRIPTION = 0x010E
-SOFTWARE = 0x0131
-MAX_EXIF = 64_000
-"""Bytes; a JPEG's EXIF block has room for 65,533 in all."""
+"""Where the settings were in files other than PNG up to version 0.1.0."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +51,32 @@ class Picture:
 def read_picture(path: str | Path, *, min_side: int = MIN_SIDE) -> Picture:
     """Read a picture upright and in sRGB.
 
+    Parameters and errors are those of `read_stored`.
+    """
+    stored = read_stored(path, min_side=min_side)
+    return Picture(stored.rgb, stored.alpha, stored.notes)
+
+
+def read_stored(
+    path: str | Path,
+    *,
+    min_side: int = MIN_SIDE,
+    reading: ReadingMemory | None = None,
+    enough: int = 0,
+) -> StoredPicture:
+    """Read a picture upright, in its own numbers.
+
     Parameters
     ----------
     path : str or Path
-        A PNG, JPEG, TIFF or WebP file, or a .npy file of shape (height, width) or
+        A file in one of `image_reader.FORMATS`, or a .npy file of shape (height, width) or
         (height, width, 1 to 4) in sRGB: uint8, uint16, or float32 from 0 to 1.
     min_side : int
         The smallest width and height in pixels that is accepted.
+    reading : ReadingMemory, optional
+        The memory that it may take; by default what is free.
+    enough : int
+        Pixels from which on fewer are read, where the format can; 0 for all.
 
     Raises
     ------
@@ -66,19 +84,15 @@ def read_picture(path: str | Path, *, min_side: int = MIN_SIDE) -> Picture:
         If the file cannot be read, is not a picture, or is smaller than `min_side`.
     """
     path = Path(path)
-    values, notes = decode(path)
-    height, width = values.shape[:2]
+    stored = decode(path, reading=reading, enough=enough)
+    height, width = stored.size
     if min(height, width) < min_side:
         message = (
             f"{shown_name(path)} is {width}x{height} pixels; "
             f"a picture needs at least {min_side}x{min_side} to be painted."
         )
         raise PictureError(message)
-    color, alpha = _split(values)
-    color *= np.float32(255.0)  # in place: a large picture has gigabytes
-    if color.shape[2] == 1:
-        color = np.repeat(color, 3, axis=2)
-    return Picture(np.ascontiguousarray(color), alpha, tuple(notes))
+    return stored
 
 
 def read_mask(path: str | Path) -> np.ndarray:
@@ -96,25 +110,47 @@ def read_mask(path: str | Path) -> np.ndarray:
     PictureError
         If the file cannot be read or is not a picture.
     """
-    values, _ = decode(Path(path), managed=False)
-    color, alpha = _split(values)
-    gray = color[..., 0] if color.shape[2] == 1 else color @ LUMA
-    if alpha is not None:
-        gray = gray * alpha
-    return np.clip(gray, 0.0, 1.0).astype(np.float32)
+    return read_stored_mask(path).whole()
+
+
+def read_stored_mask(
+    path: str | Path, *, reading: ReadingMemory | None = None, enough: int = 0
+) -> Mask:
+    """Read a mask as `read_mask` does; a gray one stays in the numbers of its file.
+
+    Parameters
+    ----------
+    path : str or Path
+    reading : ReadingMemory, optional
+        The memory that it may take; by default what is free.
+    enough : int
+        Pixels from which on fewer are read, where the format can; 0 for all.
+    """
+    stored = decode(Path(path), managed=False, reading=reading, enough=enough)
+    if stored.numbers.shape[2] == 1 and stored.opacity is None:
+        return Mask(stored.numbers[..., 0])
+    values = np.empty(stored.size, np.float32)
+    for top, bottom in strips(*stored.size):
+        color = fractions(stored.numbers[top:bottom])
+        gray = color[..., 0] if color.shape[2] == 1 else color @ LUMA
+        if stored.opacity is not None:
+            gray = gray * fractions(stored.opacity[top:bottom])
+        values[top:bottom] = np.clip(gray, 0.0, 1.0)
+    return Mask(values)
 
 
 def write_picture(
-    path: str | Path, picture: Picture, settings: dict[str, Any] | None = None
+    path: str | Path, picture: Picture | StoredPicture, settings: dict[str, Any] | None = None
 ) -> tuple[str, ...]:
     """Write a picture in the format of its extension, whole or not at all.
 
     Parameters
     ----------
     path : str or Path
-        .png, .jpg, .jpeg, .tif, .tiff and .webp have 8 bits per channel and carry an sRGB profile;
-        .npy is float32 from 0 to 1, shape (height, width, 3), or 4 with alpha.
-    picture : Picture
+        .png, .tif and .tiff have 16 bits per channel where the picture has them, else 8, as have
+        .jpg, .jpeg and .webp. They carry the picture's color profile, or one for sRGB. .npy is
+        float32 in sRGB from 0 to 1, shape (height, width, 3), or 4 with alpha.
+    picture : Picture or StoredPicture
         What to write.
     settings : dict, optional
         Goes into the file as JSON, for `read_settings`; a .npy file has no place for it.
@@ -129,12 +165,12 @@ def write_picture(
     PictureError
         If the extension is unknown or the file cannot be written; an existing file stays as it is.
     """
-    data, notes = encode_picture(path, picture, settings)
-    return (*notes, *write_file(path, data))
+    write, notes = _writer(path, picture, settings)
+    return (*notes, *write_file(path, write))
 
 
 def encode_picture(
-    path: str | Path, picture: Picture, settings: dict[str, Any] | None = None
+    path: str | Path, picture: Picture | StoredPicture, settings: dict[str, Any] | None = None
 ) -> tuple[bytes, tuple[str, ...]]:
     """Return what `write_picture` writes, and what the format could not keep.
 
@@ -143,22 +179,25 @@ def encode_picture(
     PictureError
         If the extension is unknown or the format cannot hold the picture.
     """
+    write, notes = _writer(path, picture, settings)
+    buffer = io.BytesIO()
+    write(buffer)
+    return buffer.getvalue(), notes
+
+
+def _writer(
+    path: str | Path, picture: Picture | StoredPicture, settings: dict[str, Any] | None
+) -> tuple[Write, tuple[str, ...]]:
+    """Return what writes the file of a picture, and what the format could not keep."""
     check_extension(path)
-    extension = Path(path).suffix.lower()
-    if not np.isfinite(picture.rgb).all():
+    stored = picture if isinstance(picture, StoredPicture) else _as_stored(picture)
+    if not stored.is_finite():
         message = f"{shown_name(path)} is not written: the picture holds NaN or infinite values."
         raise PictureError(message)
-    notes: list[str] = []
-    if extension == ".npy":
-        values = picture.rgb / np.float32(255.0)
-        if picture.alpha is not None:
-            values = np.dstack([values, picture.alpha])
-        buffer = io.BytesIO()
-        np.save(buffer, np.clip(values, 0.0, 1.0).astype(np.float32), allow_pickle=False)
-        data = buffer.getvalue()
-    else:
-        data = _encode(extension, picture, settings, notes)
-    return data, tuple(notes)
+    # EXIF and TIFF allow only ASCII; file names may hold undecodable bytes.
+    text = "" if settings is None else json.dumps(settings, ensure_ascii=True)
+    write, notes = encoder(Path(path).suffix.lower(), stored, text)
+    return write, tuple(notes)
 
 
 def check_extension(path: str | Path) -> None:
@@ -187,8 +226,9 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     try:
         with identify(path) as image:
             # Of a PNG this decodes all pixels if the text comes after them.
-            text = getattr(image, "text", {}).get("Scumble", "")
-            text = text or image.getexif().get(IMAGE_DESCRIPTION, "")
+            text = getattr(image, "text", {}).get(SETTINGS_TEXT, "")
+            exif = {} if text else image.getexif()
+            text = text or exif.get(IMAGE_HISTORY, "") or exif.get(IMAGE_DESCRIPTION, "")
     except (PictureError, MemoryError):
         raise
     except Exception as error:  # as in the image reader: damaged files raise anything
@@ -205,64 +245,5 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     return settings
 
 
-def _split(values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Split color and alpha: of two and four channels the last is alpha."""
-    if values.shape[2] in (2, 4):
-        return values[..., :-1], np.ascontiguousarray(values[..., -1])
-    return values, None
-
-
-def _encode(
-    extension: str, picture: Picture, settings: dict[str, Any] | None, notes: list[str]
-) -> bytes:
-    """Return the bytes of a picture file: Pillow writes to memory, `write_file` to the disk."""
-    rgb, alpha = np.clip(picture.rgb, 0.0, 255.0), picture.alpha
-    if alpha is not None and extension in (".jpg", ".jpeg"):
-        # Viewers and browsers show transparent pixels on white.
-        rgb = rgb * alpha[..., None] + np.float32(255.0) * (1.0 - alpha[..., None])
-        alpha = None
-        notes.append("JPEG has no transparency; the picture is put on white.")
-    values = np.rint(rgb).astype(np.uint8)
-    if alpha is not None:
-        opacity = np.rint(np.clip(alpha, 0.0, 1.0) * 255.0).astype(np.uint8)
-        values = np.dstack([values, opacity])
-    image = Image.fromarray(values)
-    options: dict[str, Any] = {"icc_profile": _srgb_profile()}
-    # EXIF and TIFF allow only ASCII; file names may hold undecodable bytes.
-    text = json.dumps(settings, ensure_ascii=True)
-    if extension == ".png":
-        options["format"] = "PNG"
-        if settings is not None:
-            chunks = PngImagePlugin.PngInfo()
-            chunks.add_itxt("Scumble", text)
-            options["pnginfo"] = chunks
-    else:
-        if settings is not None and len(text) > MAX_EXIF:
-            notes.append(f"The settings are longer than {MAX_EXIF} bytes and were left out.")
-        elif settings is not None:
-            exif = Image.Exif()
-            exif[IMAGE_DESCRIPTION] = text
-            exif[SOFTWARE] = f"Scumble {settings.get('scumble', '')}".strip()
-            options["exif"] = exif
-        if extension in (".jpg", ".jpeg"):
-            options.update(format="JPEG", quality=95, subsampling=0)
-        elif extension == ".webp":
-            options.update(format="WEBP", quality=95, exact=True)
-        else:
-            options.update(format="TIFF", compression="tiff_adobe_deflate")
-    buffer = io.BytesIO()
-    try:
-        image.save(buffer, **options)
-    except MemoryError:
-        raise
-    except Exception as error:  # a format's own limits: a WebP side over 16383 pixels
-        message = f"The picture cannot be written as {extension}: {one_line(str(error))}."
-        raise PictureError(message) from error
-    return buffer.getvalue()
-
-
-def _srgb_profile() -> bytes:
-    """Return an sRGB profile that does not hold the time at which it was made."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    profile[24:36] = bytes.fromhex("07EA00010001000000000000")  # the header's date and time
-    return bytes(profile)
+def _as_stored(picture: Picture) -> StoredPicture:
+    return StoredPicture(picture.rgb / np.float32(255), picture.alpha)

@@ -20,11 +20,11 @@ from engine.memory import memory
 from engine.methods import METHODS
 from engine.metrics.table import Metric, border_metrics, region_style_metric
 from engine.network import open_network
-from engine.pictures.picture import Picture, read_picture
+from engine.pictures.picture import read_stored
+from engine.pictures.stored import StoredPicture
 from engine.protocol import plain
 from engine.report.guidance_maps import Row, guidance_rows, in_numbers, protect_row
 from engine.setup.machine import DISTRIBUTIONS
-from engine.sizes import planar, resized_mask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,7 @@ class Measurements:
     ----------
     numbers : dict
         The contents of report.json, in JSON's own types.
-    content, result : Picture
+    content, result : StoredPicture
         As they are in their files.
     regions : list of LoadedRegion
     rows : list of Row
@@ -54,8 +54,8 @@ class Measurements:
     """
 
     numbers: dict[str, Any]
-    content: Picture
-    result: Picture
+    content: StoredPicture
+    result: StoredPicture
     regions: list[LoadedRegion]
     rows: list[Row]
 
@@ -81,21 +81,21 @@ def measure_run(
     PictureError
         If a file is no longer there.
     """
-    content, painted = read_picture(job.content), read_picture(files[0])
-    regions, _ = load_regions(job, content.rgb.shape[:2])
-    masks = [resized_mask(region.mask, result.working_size) for region in regions]
+    content, painted = read_stored(job.content), read_stored(files[0])
+    regions, _ = load_regions(job, content.size)
+    masks = [region.mask.resized(result.working_size) for region in regions]
     names = [region.name for region in regions]
     rows, unseen = guidance_rows(job, result.method, names, masks)
-    protected = protect_mask(job, content.rgb.shape[:2])
+    protected = protect_mask(job, content.size)
     if protected is not None:
-        rows.append(protect_row(job, resized_mask(protected, result.working_size)))
+        rows.append(protect_row(job, protected.resized(result.working_size)))
     minimizing = sum(curve.seconds for curve in result.curves)
     numbers = {
         **output_files.settings(job, result),
         "report": 1,
         "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "method": result.method,
-        "content_size": list(content.rgb.shape[:2]),
+        "content_size": list(content.size),
         "regions": _regions(job, regions, content, painted),
         "guidance": in_numbers(rows),
         "guidance_notes": unseen,
@@ -141,22 +141,22 @@ def _losses(curve: Curve, *, keeps_best: bool) -> dict[str, Any]:
 
 
 def _regions(
-    job: Job, regions: list[LoadedRegion], content: Picture, painted: Picture
+    job: Job, regions: list[LoadedRegion], content: StoredPicture, painted: StoredPicture
 ) -> list[dict[str, Any]]:
     """Return every region's coverage and metrics; more regions together are one more entry."""
-    before, after = planar(content.rgb), planar(painted.rgb)
+    width = content.size[1]
+    before, after = content.columns(0, width), painted.columns(0, width)
     network = open_network(Job(device=job.device, threads=job.threads))
     entries = []
     for number, region in enumerate(regions):
-        others = [each.mask for each in regions if each is not region]
-        metrics, notes = _border(before, after, region.mask, others)
-        metric, more = region_style_metric(
-            network, after, region.style, region.mask, region.style_mask
-        )
-        about = _about(region.name, region.mask, [*metrics, metric], [*notes, *more])
+        mask = region.mask.whole()
+        others = [each.mask.whole() for each in regions if each is not region]
+        metrics, notes = _border(before, after, mask, others)
+        metric, more = region_style_metric(network, after, region.style, mask, region.style_mask)
+        about = _about(region.name, mask, [*metrics, metric], [*notes, *more])
         entries.append({"region": number + 1, **about})
     if len(regions) > 1:
-        together = np.minimum(sum(region.mask for region in regions), 1)
+        together = np.minimum(sum(region.mask.whole() for region in regions), 1)
         about = _about("all regions", together, *_border(before, after, together, []))
         entries.append({"region": None, **about})
     return entries

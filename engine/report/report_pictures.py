@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.masks.mask import Mask
 from engine.pictures.picture import Picture, write_picture
-from engine.sizes import interleaved, planar, resized, resized_mask
+from engine.pictures.stored import StoredPicture
+from engine.sizes import interleaved, resized
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,27 +34,33 @@ def copies(folder: Path, measurements: Measurements) -> list[tuple[str, str]]:
         If one cannot be written.
     """
     pictures = [
-        ("content", measurements.content, "content"),
-        ("result", measurements.result, "result"),
+        ("content", _small(measurements.content), "content"),
+        ("result", _small(measurements.result), "result"),
     ]
     for number, region in enumerate(measurements.regions, 1):
-        style = Picture(interleaved(region.style))
+        style = Picture(interleaved(resized(region.style, _size(region.style.shape[1:]))))
         pictures.append((f"style-{number}", style, f"style {region.name}"))
-        mask = Picture(np.repeat(255 * region.mask[..., None], 3, axis=2))
-        pictures.append((f"mask-{number}", mask, f"mask of {region.name}"))
+        mask = region.mask.resized(_size(region.mask.size))
+        mask_picture = Picture(np.repeat(255 * mask[..., None], 3, axis=2))
+        pictures.append((f"mask-{number}", mask_picture, f"mask of {region.name}"))
     written = []
     for name, picture, caption in pictures:
         # JPEG has no transparency and blurs the hard borders of a mask.
         lossless = picture.alpha is not None or name.startswith("mask")
         file = name + (".png" if lossless else ".jpg")
-        write_picture(folder / file, _small(picture))
+        write_picture(folder / file, picture)
         written.append((file, caption))
     return written
 
 
-def _small(picture: Picture) -> Picture:
-    height, width = picture.rgb.shape[:2]
+def _small(picture: StoredPicture) -> Picture:
+    size = _size(picture.size)
+    alpha = None if picture.opacity is None else Mask(picture.opacity).resized(size)
+    return Picture(interleaved(picture.resized(size)), alpha)
+
+
+def _size(size: tuple[int, ...]) -> tuple[int, int]:
+    """Return the size of a copy."""
+    height, width = size
     shrink = min(SIDE / max(height, width), 1)
-    size = max(round(height * shrink), 1), max(round(width * shrink), 1)
-    alpha = None if picture.alpha is None else resized_mask(picture.alpha, size)
-    return Picture(interleaved(resized(planar(picture.rgb), size)), alpha)
+    return max(round(height * shrink), 1), max(round(width * shrink), 1)

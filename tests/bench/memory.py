@@ -17,9 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
 from PIL import Image
 
 HERE = Path(__file__).resolve().parents[2]
+
+SMALL = {"size": 30_000, "scales": 1}
+"""A working size that takes little beside a large content."""
 
 JOBS: dict[str, dict[str, Any]] = {
     "small": {"content": (300, 200)},
@@ -31,9 +35,15 @@ JOBS: dict[str, dict[str, Any]] = {
     "stitch": {"content": (600, 400), "size": 0, "regions": 2, "method": "stitch"},
     "max pooling": {"content": (900, 600), "size": 0, "pooling": "max"},
     "long memory": {"content": (900, 600), "size": 0, "lbfgs_memory": 40},
-    "tiles": {"content": (1500, 1000), "size": 0, "memory": 2.0},
-    "large content": {"content": (6000, 4000), "size": 100_000},
-    "large style": {"content": (600, 400), "size": 0, "style": (5000, 4000)},
+    "tiles": {"content": (1500, 1000), "size": 0, "memory": 1.6},
+    "24 megapixels": {"content": (6000, 4000), **SMALL},
+    "24 megapixels to TIFF": {"content": (6000, 4000), "output": "out.tif", **SMALL},
+    "24 megapixels in 16 bits": {"content": (6000, 4000), "depth": 16, **SMALL},
+    "24 megapixels in float": {"content": (6000, 4000), "output": "out.npy", **SMALL},
+    "24 megapixels, eight masks": {"content": (6000, 4000), "regions": 8, **SMALL},
+    "12 megapixels, report": {"content": (4000, 3000), "regions": 2, "report": "report", **SMALL},
+    "100 megapixels": {"content": (11600, 8700), "output": "out.jpg", **SMALL},
+    "large style": {"content": (240, 160), "style": (8000, 8000)},
 }
 """Sizes are width and height; `regions` is a number, half of them hard and half soft."""
 
@@ -43,10 +53,19 @@ def make(folder: Path, job: dict[str, Any]) -> Path:
     random = np.random.default_rng(1)
     fields = dict(job)
     width, height = fields.pop("content")
+    content = "content.jpg"
     style_width, style_height = fields.pop("style", (800, 600))
     for name, size in (("content", (width, height)), ("style", (style_width, style_height))):
         pixels = random.integers(0, 255, (size[1] // 8 + 1, size[0] // 8 + 1, 3), np.uint8)
-        Image.fromarray(pixels).resize(size).save(folder / f"{name}.jpg")
+        picture = Image.fromarray(pixels).resize(size)
+        if name == "content" and fields.pop("depth", 8) == 16:
+            tifffile.imwrite(
+                folder / "content.tif", np.asarray(picture).astype(np.uint16) * 257,
+                photometric="rgb",
+            )  # fmt: skip
+            content = "content.tif"
+        else:
+            picture.save(folder / f"{name}.jpg")
     regions = []
     count = fields.pop("regions", 1)
     for number in range(count):
@@ -57,7 +76,8 @@ def make(folder: Path, job: dict[str, Any]) -> Path:
         Image.fromarray(mask).save(folder / f"mask-{number}.png")
         region = {"style": "style.jpg", "mask": f"mask-{number}.png" if count > 1 else ""}
         regions.append(region)
-    fields.update(content="content.jpg", output="out.png", iterations=3, regions=regions)
+    fields = {"output": "out.png", **fields}
+    fields.update(content=content, iterations=3, regions=regions)
     file = folder / "job.json"
     file.write_text(json.dumps(fields), encoding="utf-8")
     return file

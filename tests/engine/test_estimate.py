@@ -17,7 +17,7 @@ from engine.memory import Memory
 from engine.methods import METHODS
 from engine.optimizers import LbfgsB
 
-LARGE = RunShape((3000, 4000), [(1500, 2000)])
+LARGE = RunShape((3000, 4000), [(1500, 2000)], held=100_000_000)
 SPEED = 6e-6
 GB = 10**9
 
@@ -63,10 +63,18 @@ def test_more_pixels_regions_and_a_longer_memory_need_more() -> None:
     base = plan(Job(size=1_000_000)).bytes
     assert plan(Job(size=2_000_000)).bytes > base
     assert plan(Job(size=1_000_000, lbfgs_memory=40)).bytes > base
-    several = RunShape(LARGE.content, [(1500, 2000)] * 8, protect=True)
+    several = replace(LARGE, styles=[(1500, 2000)] * 8, protect=True)
     assert plan(Job(size=1_000_000), shape=several).bytes > base
-    panorama = RunShape((10_000, 20_000), [(1500, 2000)])
-    assert plan(Job(size=1_000_000), shape=panorama).bytes > base + 8 * GB
+    panorama = replace(LARGE, content=(10_000, 20_000), held=600_000_000)
+    assert plan(Job(size=1_000_000), shape=panorama).bytes == pytest.approx(
+        base + 500_000_000, rel=0.01
+    )
+    deep = replace(panorama, depth=2)
+    finishing = [plan(Job(size=20_000, output="a.tif"), shape=each).bytes
+                 for each in (panorama, deep)]  # fmt: skip
+    assert finishing[1] == finishing[0] + 3 * 200_000_000
+    reading = replace(LARGE, reading=9 * GB)
+    assert 9 * GB < plan(Job(size=1_000_000), shape=reading).bytes < 9.2 * GB
 
 
 def test_the_memory_option_is_a_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,11 +102,11 @@ def test_settings_where_other_programs_look(tmp_path, colours):
         assert json.loads(image.text["Scumble"]) == SETTINGS
     write_picture(tmp_path / "a.tif", picture, SETTINGS)
     with TiffImageFile(tmp_path / "a.tif") as image:
-        assert json.loads(image.tag_v2[270]) == SETTINGS
+        assert json.loads(image.tag_v2[0x9213]) == SETTINGS  # ImageHistory
     for name in ("a.jpg", "a.webp"):
         write_picture(tmp_path / name, picture, SETTINGS)
         with Image.open(tmp_path / name) as image:
-            assert json.loads(image.getexif()[0x010E]) == SETTINGS
+            assert json.loads(image.getexif()[0x9213]) == SETTINGS
 
 
 def test_a_picture_without_settings(tmp_path, colours):

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from engine.job import REST, Job, JobError, Region
-from engine.masks.regions import load_regions, region_masks
+from engine.masks import regions as region_files
+from engine.masks.regions import load_regions
 from engine.sizes import resized, resized_mask
 
 SIZE = (20, 30)
@@ -40,6 +41,10 @@ def job(folder: Path, *masks: str) -> Job:
         for number, mask in enumerate(masks, 1)
     )
     return Job(content="content.png", regions=regions)
+
+
+def region_masks(job: Job, size: tuple[int, int]) -> list[np.ndarray]:
+    return [mask.whole() for mask in region_files.region_masks(job, size)]
 
 
 def test_no_mask_is_the_whole_picture(folder: Path) -> None:

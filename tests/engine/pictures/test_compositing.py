@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from engine.methods import METHODS
-from engine.pictures.compositing import COMPOSITES, stitched
+from engine.pictures.compositing import composite as put_together
+from engine.pictures.compositing import stitched
 from engine.sizes import resized
 
 SIZE = (45, 62)
@@ -21,7 +22,7 @@ def composite(
     masks: list[np.ndarray],
     protected: np.ndarray | float = 0.0,
 ) -> np.ndarray:
-    return COMPOSITES[METHODS[method].composite](pictures, content, masks, protected)
+    return put_together(METHODS[method].composite, pictures, content, masks, protected)
 
 
 @pytest.fixture

@@ -11,8 +11,10 @@ from PIL import Image
 
 from engine.events import Preview
 from engine.jobfile import job_from_dict
+from engine.masks.mask import Mask
 from engine.masks.regions import LoadedRegion
 from engine.pictures.colors import apply_color_mode, luminance, restore_chroma
+from engine.pictures.strips import ArrayPlanes
 from engine.run import Result, stylize
 
 RGB_TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
@@ -29,7 +31,7 @@ def chroma(picture: np.ndarray) -> np.ndarray:
 
 def region(style: np.ndarray, mask: np.ndarray) -> LoadedRegion:
     everywhere = np.ones(style.shape[1:], np.float32)
-    return LoadedRegion("a", style, everywhere, mask, weight=1.0, style_size=1.0)
+    return LoadedRegion("a", style, everywhere, Mask(mask), weight=1.0, style_size=1.0)
 
 
 def test_luminance_is_that_of_yiq() -> None:
@@ -59,7 +61,8 @@ def test_luminance_gives_the_style_the_contents_mean_and_deviation() -> None:
     style = 20 + noise(7, 20, 20) / 2
     mask = np.zeros((24, 30), np.float32)
     mask[5:20, 5:25] = 1
-    canvas, [painted] = apply_color_mode("luminance", content, [region(style, mask)])
+    gray, [painted] = apply_color_mode("luminance", ArrayPlanes(content), [region(style, mask)])
+    canvas = gray.columns(0, 30)
     assert np.array_equal(canvas[0], canvas[1])
     assert np.array_equal(painted.style[0], painted.style[2])
     inside = luminance(content)[mask == 1].astype(np.float64)
@@ -71,8 +74,9 @@ def test_match_gives_the_style_the_contents_mean_color() -> None:
     content = np.array([200, 90, 40], np.float32)[:, None, None] + noise(8) / 8
     style = noise(9, 20, 20) / 4
     mask = np.ones((24, 30), np.float32)
-    canvas, [painted] = apply_color_mode("match", content, [region(style, mask)])
-    assert canvas is content
+    planes = ArrayPlanes(content)
+    canvas, [painted] = apply_color_mode("match", planes, [region(style, mask)])
+    assert canvas is planes
     np.testing.assert_allclose(painted.style.mean((1, 2)), content.mean((1, 2)), atol=1)
 
 

@@ -6,9 +6,10 @@ import struct
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
-from engine.pictures.picture import read_mask, read_picture
+from engine.pictures.picture import read_mask, read_picture, read_stored
 from tests.engine.made_files import black_ink_profile, chunk, linear_profile, png
 from tests.engine.programs import alpha_of
 
@@ -110,13 +111,47 @@ def test_big_endian_sixteen_bit_tiff(tmp_path):
     )
 
 
-def test_sixteen_bit_colours_are_read_with_a_note(tmp_path):
-    values = np.random.default_rng(6).integers(0, 65536, (16, 16, 3), dtype=np.uint16)
-    (tmp_path / "a.png").write_bytes(png(values, 16, 2))
-    picture = read_picture(tmp_path / "a.png")
-    np.testing.assert_allclose(picture.rgb, values / 257.0, atol=1.0)
-    assert len(picture.notes) == 1
-    assert "16 bits" in picture.notes[0]
+@pytest.mark.parametrize(("channels", "kind"), [(2, 4), (3, 2), (4, 6)])
+def test_sixteen_bit_colors_of_a_png_are_read_exactly(tmp_path, channels, kind):
+    values = np.random.default_rng(6).integers(0, 65536, (16, 19, channels), dtype=np.uint16)
+    (tmp_path / "a.png").write_bytes(png(values, 16, kind))
+    picture = read_stored(tmp_path / "a.png")
+    color = values if channels == 3 else values[..., :-1]
+    np.testing.assert_array_equal(picture.numbers, color)
+    assert picture.notes == ()
+    if channels == 3:
+        assert picture.opacity is None
+    else:
+        np.testing.assert_array_equal(picture.opacity, values[..., -1])
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_sixteen_bit_colors_of_a_tiff_are_read_exactly(tmp_path, channels, order, compression):
+    values = np.random.default_rng(6).integers(0, 65536, (16, 19, channels), dtype=np.uint16)
+    tifffile.imwrite(
+        tmp_path / "a.tif", values, photometric="rgb", byteorder=order, compression=compression,
+        extrasamples=["unassalpha"] * (channels - 3),
+    )  # fmt: skip
+    picture = read_stored(tmp_path / "a.tif")
+    np.testing.assert_array_equal(picture.numbers, values[..., :3])
+    assert picture.notes == ()
+    if channels == 4:
+        np.testing.assert_array_equal(picture.opacity, values[..., 3])
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_sixteen_bit_colors_in_planes_are_read_exactly(tmp_path, channels, compression):
+    values = np.random.default_rng(6).integers(0, 65536, (channels, 16, 19), dtype=np.uint16)
+    tifffile.imwrite(
+        tmp_path / "a.tif", values, photometric="rgb", planarconfig="separate",
+        compression=compression, extrasamples=["unassalpha"] * (channels - 3),
+    )  # fmt: skip
+    picture = read_stored(tmp_path / "a.tif")
+    np.testing.assert_array_equal(picture.numbers, values[:3].transpose(1, 2, 0))
+    assert picture.notes == ()
 
 
 def test_sixteen_bit_colours_with_a_transparent_one(tmp_path):

@@ -1,0 +1,60 @@
+"""The memory that reading pictures takes, compared with what there is before each is decoded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.errors import PictureError
+from engine.memory import memory
+from engine.messages import shown_name
+
+ALWAYS_READ = 64_000_000
+"""Bytes that a picture may take whatever there is: less than the libraries take themselves."""
+
+
+class ReadingMemory:
+    """The memory for reading the pictures of a run, one after the other.
+
+    Parameters
+    ----------
+    room : int, optional
+        Bytes that all of them may take; by default what is free.
+    remedy : str
+        What can be done about a picture that does not fit.
+
+    Attributes
+    ----------
+    held : int
+        Bytes of what has been read and is kept.
+    most : int
+        The most bytes that were taken at a time.
+    """
+
+    def __init__(self, room: int | None = None, remedy: str = "make it smaller") -> None:
+        self._room = room
+        self._remedy = remedy
+        self.held = 0
+        self.most = 0
+
+    def keep(self, nbytes: int) -> None:
+        """Count what is kept of a picture."""
+        self.held += nbytes
+
+    def take(self, path: Path, width: int, height: int, bytes_per_pixel: float) -> None:
+        """Refuse a picture that would fill the memory while it is read.
+
+        Raises
+        ------
+        PictureError
+            Says how much memory it takes and how much there is.
+        """
+        needed = int(width * height * bytes_per_pixel)
+        free = memory().free if self._room is None else self._room - self.held
+        if needed > max(free, ALWAYS_READ):
+            message = (
+                f"{shown_name(path)} has {width}x{height} pixels; reading it takes about "
+                f"{needed / 1e9:.1f} GB of memory and {max(free, 0) / 1e9:.1f} GB are available; "
+                f"{self._remedy}."
+            )
+            raise PictureError(message)
+        self.most = max(self.most, self.held + needed)
