@@ -9,8 +9,7 @@ import numpy as np
 from engine.job import Job
 from engine.masks.regions import LoadedRegion
 from engine.pictures.colors import match_colors
-from engine.pictures.picture import read_picture
-from engine.sizes import planar, resized
+from engine.pictures.picture import read_stored
 
 NOISE = (127.5, 50.0)
 """Mean and standard deviation of the Gaussian noise."""
@@ -44,7 +43,8 @@ def start_picture(
         noise = np.random.default_rng(job.seed).normal(*NOISE, content.shape)
         return np.clip(noise, 0, 255).astype(np.float32)
     if job.init == "picture":
-        return resized(planar(read_picture(job.init_picture).rgb), content.shape[1:])
+        height, width = content.shape[1:]
+        return read_stored(job.init_picture).resized((height, width))
     if job.init == "colors":
         return _in_style_colors(content, regions, masks)
     return content

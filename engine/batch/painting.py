@@ -152,7 +152,7 @@ def thumbnail(rgb: np.ndarray) -> bytes:
 def _painted(
     result: Result, files: tuple[bytes, ...], small: bytes, notes: tuple[str, ...]
 ) -> Painted:
-    height, width = result.picture.rgb.shape[:2]
+    height, width = result.picture.size
     rows, columns = result.working_size
     return Painted(
         files=files,
