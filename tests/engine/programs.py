@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from engine.pictures.picture import Picture, write_picture
+from tests.engine.warm_process import CAN_FORK, WarmProcess
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HEIGHT, WIDTH = 48, 64
@@ -35,20 +36,73 @@ def command(arguments: tuple, before: str = "") -> list[str]:
     return [sys.executable, *start, *map(str, arguments)]
 
 
+def started(
+    *arguments: Any,
+    home: Path,
+    folder: Path,
+    before: str = "",
+    fresh: bool = False,
+    variables: dict[str, str] | None = None,
+    **streams: Any,
+) -> Any:
+    """Start the command line in a folder.
+
+    Parameters
+    ----------
+    arguments : strings and paths
+    home : Path
+        The data folder.
+    folder : Path
+        The working folder.
+    before : str
+        Code that is run first.
+    fresh : bool
+        Whether Python itself is started anew, for tests of what happens until the command line
+        runs; else the process has the libraries in memory from its start.
+    variables : dict of str to str
+        More environment variables.
+    streams
+        As for `subprocess.Popen`; pipes of text by default.
+
+    Returns
+    -------
+    Popen or WarmProcess
+    """
+    given: dict[str, Any] = {
+        "cwd": folder,
+        "env": environment(home, **variables or {}),
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "text": True,
+        **streams,
+    }
+    if fresh or not CAN_FORK:
+        return subprocess.Popen(command(arguments, before), **given)
+    return WarmProcess(list(map(str, arguments)), before and before + MAIN, **given)
+
+
 def scumble(
-    *arguments: Any, home: Path, folder: Path, before: str = "", **variables: str
+    *arguments: Any,
+    home: Path,
+    folder: Path,
+    before: str = "",
+    fresh: bool = False,
+    streams: dict[str, Any] | None = None,
+    **variables: str,
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a folder and wait for its end."""
-    return subprocess.run(
-        command(arguments, before),
-        cwd=folder,
-        env=environment(home, **variables),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        stdin=subprocess.DEVNULL,
-        check=False,
+    """Run the command line in a folder and wait for its end; see `started`."""
+    process = started(
+        *arguments,
+        home=home,
+        folder=folder,
+        before=before,
+        fresh=fresh,
+        variables=variables,
+        **streams or {},
     )
+    out, err = process.communicate(timeout=PATIENCE)
+    return subprocess.CompletedProcess(list(arguments), process.returncode, out, err)
 
 
 def noise(seed: int, height: int = HEIGHT, width: int = WIDTH, channels: int = 3) -> np.ndarray:

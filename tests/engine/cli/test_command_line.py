@@ -193,7 +193,7 @@ atexit.register(lambda: print("HEAVY", sorted(heavy & set(sys.modules))))
 """
     for arguments, word in ((["--help"], "stylize"), (["--version"], __version__),
                             (["stylize", "--help"], "--strength")):  # fmt: skip
-        done = scumble(*arguments, home=tmp_path, folder=tmp_path, before=before)
+        done = scumble(*arguments, home=tmp_path, folder=tmp_path, before=before, fresh=True)
         assert done.returncode == 0
         assert word in done.stdout
         assert "HEAVY []" in done.stdout

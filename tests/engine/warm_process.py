@@ -1,0 +1,242 @@
+"""Engine processes that start warm: forked from a server that has imported the libraries already.
+
+A fresh process imports NumPy, SciPy and onnxruntime for half a second, which is not what most tests
+prove. A warm one is a real process too, with streams, folder, variables and signals of its own.
+Tests of the start itself use fresh processes, see `programs.command`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds")
+
+IMPORTED = (
+    "engine.cli.commands",
+    "engine.cli.estimate",
+    "engine.cli.gallery",
+    "engine.cli.measure",
+    "engine.gallery.build",
+    "engine.report.folder",
+    "engine.run",
+    "engine.worker",
+)
+"""Not matplotlib, whose settings folder the engine chooses before it imports it."""
+
+MODULE = """
+import runpy, sys
+runpy.run_module("engine", run_name="__main__", alter_sys=True)
+"""
+_STATUS = struct.Struct("i")
+
+
+class WarmProcess:
+    """A process of the engine; a part of `subprocess.Popen`'s interface.
+
+    Parameters
+    ----------
+    arguments : list of str
+        What follows `python -m engine`.
+    code : str
+        What is run in place of `python -m engine`; empty for just that.
+    cwd : Path
+    env : dict of str to str
+    stdin, stdout, stderr : int or file
+        As for `subprocess.Popen`, except None.
+    text : bool
+    """
+
+    def __init__(
+        self,
+        arguments: list[str],
+        code: str,
+        *,
+        cwd: Path,
+        env: dict[str, str],
+        stdin: Any = subprocess.DEVNULL,
+        stdout: Any = subprocess.PIPE,
+        stderr: Any = subprocess.PIPE,
+        text: bool = False,
+    ) -> None:
+        self.returncode: int | None = None
+        mode = "" if text else "b"
+        theirs: list[int] = []
+        ours: list[IO[Any] | None] = []
+        for asked, writes in ((stdin, False), (stdout, True), (stderr, True)):
+            end = None
+            if asked == subprocess.PIPE:
+                reading, writing = os.pipe()
+                theirs.append(writing if writes else reading)
+                buffering = -1 if text or writes else 0
+                own = reading if writes else writing
+                end = os.fdopen(own, ("r" if writes else "w") + mode, buffering)
+            elif asked == subprocess.DEVNULL:
+                theirs.append(os.open(os.devnull, os.O_RDWR))
+            elif asked == subprocess.STDOUT:
+                theirs.append(os.dup(theirs[1]))
+            else:
+                theirs.append(os.dup(asked if isinstance(asked, int) else asked.fileno()))
+            ours.append(end)
+        self.stdin, self.stdout, self.stderr = ours
+        self._reply, reply = socket.socketpair()
+        request = json.dumps([arguments, code, str(cwd), env]).encode()
+        server = _server()
+        socket.send_fds(server, [_STATUS.pack(len(request))], [*theirs, reply.fileno()])
+        server.sendall(request)
+        reply.close()
+        for each in theirs:
+            os.close(each)
+        self.pid = self._receive()
+
+    def _receive(self) -> int:
+        (number,) = _STATUS.unpack(self._reply.recv(_STATUS.size, socket.MSG_WAITALL))
+        return number
+
+    def poll(self) -> int | None:
+        """Return the exit status; None while the process runs."""
+        if self.returncode is None and select.select([self._reply], [], [], 0)[0]:
+            self.wait()
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end and return the exit status, or the signal's number as a negative one."""
+        if self.returncode is None:
+            if not select.select([self._reply], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("engine", timeout or 0)
+            self.returncode = self._receive()
+            self._reply.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def communicate(self, timeout: float | None = None) -> tuple[Any, Any]:
+        """Read both streams to their ends; wait for the end of the process, or kill it in time."""
+        late = threading.Event()
+
+        def kill() -> None:
+            late.set()
+            self.kill()
+
+        timer = threading.Timer(timeout or 1e6, kill)
+        timer.daemon = True
+        timer.start()
+        found: dict[int, Any] = {}
+        streams = {number: each for number, each in ((1, self.stdout), (2, self.stderr)) if each}
+
+        def read(number: int) -> None:
+            with streams[number] as stream:
+                found[number] = stream.read()
+
+        readers = [threading.Thread(target=read, args=(number,)) for number in streams]
+        for each in readers:
+            each.start()
+        if self.stdin:
+            self.stdin.close()
+        for each in readers:
+            each.join()
+        timer.cancel()
+        self.wait(timeout)
+        if late.is_set():
+            raise subprocess.TimeoutExpired("engine", timeout or 0, found.get(1), found.get(2))
+        return found.get(1), found.get(2)
+
+
+@functools.cache
+def _server() -> socket.socket:
+    """Start the process that forks; it ends with this one."""
+    ours, theirs = socket.socketpair()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.engine.warm_process", str(theirs.fileno())],
+        cwd=CHECKOUT,
+        # A process with threads is not safe to fork; the engine gives BLAS one thread anyway.
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        pass_fds=[theirs.fileno()],
+    )
+    theirs.close()
+
+    def end() -> None:
+        ours.close()
+        process.wait()
+
+    atexit.register(end)
+    return ours
+
+
+def _serve(channel: socket.socket) -> tuple[list[Any], list[int]]:
+    """Fork for every request; return the request and its streams in each new process."""
+    for module in IMPORTED:
+        importlib.import_module(module)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        size, streams, _, _ = socket.recv_fds(channel, _STATUS.size, 4)
+        with suppress(ChildProcessError):  # none is left
+            while os.waitpid(-1, 0 if not size else os.WNOHANG)[0]:
+                continue
+        if not size:
+            os._exit(0)
+        request = channel.recv(_STATUS.unpack(size)[0], socket.MSG_WAITALL)
+        if not os.fork():
+            break
+        for each in streams:
+            os.close(each)
+    # This helper tells the process's number and its end, which only a parent learns.
+    channel.close()
+    reply = streams.pop()
+    process = os.fork()
+    if process:
+        for each in streams:
+            os.close(each)
+        os.write(reply, _STATUS.pack(process))
+        _, status = os.waitpid(process, 0)
+        os.write(reply, _STATUS.pack(os.waitstatus_to_exitcode(status)))
+        os._exit(0)
+    os.close(reply)
+    return json.loads(request), streams
+
+
+def _become(streams: list[int], cwd: str, env: dict[str, str]) -> None:
+    """Give this process what a fresh one has: its streams, folder, variables and signals."""
+    for number, each in enumerate(streams):
+        os.dup2(each, number)
+        os.close(each)
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(cwd)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    through = bool(env.get("PYTHONUNBUFFERED"))
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    for name, number, errors in (("stdout", 1, "strict"), ("stderr", 2, "backslashreplace")):
+        stream = open(number, "w", encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115
+        line_buffering = number == 2 or stream.isatty()
+        stream.reconfigure(line_buffering=line_buffering, write_through=through)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+if __name__ == "__main__":
+    (_arguments, _code, _cwd, _env), _streams = _serve(socket.socket(fileno=int(sys.argv[1])))
+    _become(_streams, _cwd, _env)
+    sys.argv = ["engine", *_arguments]
+    exec(compile(_code or MODULE, "<string>", "exec"), {"__name__": "__main__"})
