@@ -25,6 +25,8 @@ class Kernels:
 
     def __init__(self, weights: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
         self._weights = weights
+        self._biases: dict[str, np.ndarray] = {}
+        self._waiting: dict[str, np.ndarray] = {}
         self._made: dict[str, np.ndarray] = {}
         self._lock = threading.Lock()
 
@@ -43,14 +45,28 @@ class Kernels:
 
     def _make(self, name: str) -> np.ndarray:
         layer, kind, *form = name.split(".")
-        kernel, bias = self._weights[layer]
         if kind == "bias":
+            if layer not in self._biases:
+                # A layer is read and checked whole, and its kernel will be asked for at once after.
+                self._waiting[layer] = self._read(layer)
+            bias = self._biases[layer]
             return bias[:, None, None] if form else bias
-        if layer == "conv1_1":
-            kernel = kernel[:, ::-1]  # pictures are R, G, B
+        kernel = self._forward_kernel(layer)
         if kind == "backward":
             # The adjoint of a 'same' convolution is the convolution with the kernel turned by half
             # a turn and its two channel axes exchanged.
             kernel = kernel[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
         tile = winograd_tile(kind)
         return transform_kernel(kernel, tile) if tile else kernel
+
+    def _forward_kernel(self, layer: str) -> np.ndarray:
+        made = self._made.get(f"{layer}.forward")
+        if made is not None:
+            return made
+        waiting = self._waiting.pop(layer, None)
+        kernel = self._read(layer) if waiting is None else waiting
+        return kernel[:, ::-1] if layer == "conv1_1" else kernel  # pictures are R, G, B
+
+    def _read(self, layer: str) -> np.ndarray:
+        kernel, self._biases[layer] = self._weights[layer]
+        return kernel

@@ -95,11 +95,14 @@ def test_a_budget_too_small_for_one_tile_is_refused_before_anything_is_painted(
     assert not any(getattr(event, "stage", "") == "paint" for event in events)
 
 
-def test_tiles_paint_what_the_whole_picture_does(tmp_path: Path, model: Path) -> None:
+def test_tiles_paint_what_the_whole_picture_does(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.estimate.SMALLEST_TILE", 64 * 64)  # so that a small picture has two
     random = np.random.default_rng(5)
-    for name in ("content", "style"):
+    for name, size in (("content", (101, 901)), ("style", (80, 96))):
         pixels = random.integers(0, 255, (40, 60, 3), np.uint8).repeat(16, 0).repeat(16, 1)
-        Image.fromarray(pixels[:613, :901]).save(tmp_path / f"{name}.png")
+        Image.fromarray(pixels[: size[0], : size[1]]).save(tmp_path / f"{name}.png")
     job = Job(
         content=str(tmp_path / "content.png"),
         regions=(Region(str(tmp_path / "style.png")),),
@@ -116,7 +119,7 @@ def test_tiles_paint_what_the_whole_picture_does(tmp_path: Path, model: Path) ->
     def listen(event: object) -> None:
         tiles.append(getattr(event, "tiles", 0))
 
-    tiled = run.stylize(replace(job, memory=1.35), listen, threading.Event())
+    tiled = run.stylize(replace(job, memory=0.5), listen, threading.Event())
     assert max(tiles) > 1
     assert tiled.loss == pytest.approx(whole.loss, rel=1e-3)
     assert np.abs(tiled.picture.rgb - whole.picture.rgb).mean() < 0.5
