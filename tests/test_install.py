@@ -17,7 +17,7 @@ import pytest
 from engine.job import DEVICES
 from engine.setup.machine import DISTRIBUTIONS
 from tests.bare_root import run_in_bare_root
-from tests.made_up import CHECKOUT, MadeUp, make, run
+from tests.made_up import CHECKOUT, MadeUp, copy_installation, make, run
 
 STEPS = re.findall(r'^    \("(\w+)", \w+\.\w+\),$', (CHECKOUT / "install.py").read_text(), re.M)
 
@@ -41,7 +41,7 @@ def installed(made_up: MadeUp, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture
 def home(installed: Path, tmp_path: Path) -> Path:
     """Return a copy of that folder for a test to change; environments can be copied."""
-    return shutil.copytree(installed, tmp_path / "home", symlinks=True)
+    return copy_installation(installed, tmp_path / "home")
 
 
 def record(home: Path) -> dict:
@@ -140,7 +140,7 @@ def test_killed_again_and_again_and_repeated(made_up: MadeUp, tmp_path: Path) ->
     for step, seconds in KILLS:
         process = subprocess.Popen(
             made_up.command("--home", home),
-            env=made_up.variables(),
+            env=made_up.variables(MADE_UP_PIP="unpacked"),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
@@ -258,7 +258,8 @@ def test_a_full_disk_is_named(made_up: MadeUp, tmp_path: Path, size: str) -> Non
     disk.mkdir()
     command = [*own, "sh", "-c", script, "sh", str(disk)]
     command += made_up.command("--home", disk / "home")
-    assert "disk is full" in one_sentence(run(command, made_up.variables()))
+    done = run(command, made_up.variables(MADE_UP_PIP="unpacked"))
+    assert "disk is full" in one_sentence(done)
 
 
 def test_an_engine_that_cannot_paint_is_no_installation(made_up: MadeUp, home: Path) -> None:

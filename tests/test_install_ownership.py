@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.made_up import MadeUp, make, run
+from tests.made_up import MadeUp, copy_installation, make, run
 
 OWN = {
     "tmp/letter.txt": "mine",
@@ -45,7 +45,7 @@ def installed(made_up: MadeUp, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture
 def home(installed: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(installed, tmp_path / "home", symlinks=True)
+    return copy_installation(installed, tmp_path / "home")
 
 
 def well(done: subprocess.CompletedProcess[str]) -> str:
@@ -186,7 +186,7 @@ def test_an_installation_of_0_1_0_is_taken_over_and_removed(made_up: MadeUp, hom
     for mark in home.rglob(".made-by-scumble"):
         mark.unlink()
     put(home)
-    updated = shutil.copytree(home, home.with_name("updated"), symlinks=True)
+    updated = copy_installation(home, home.with_name("updated"))
     for folder in (home, updated):
         if folder is updated:
             assert "already" in well(made_up.install("--home", folder))
@@ -201,7 +201,7 @@ def test_a_removal_that_was_interrupted_is_finished_or_undone(
     shutil.rmtree(next((home / "env").rglob("numpy")))
     (home / "env" / "installed.json").unlink()
     (home / "bin" / "scumble").unlink()
-    again = shutil.copytree(home, tmp_path / "again", symlinks=True)
+    again = copy_installation(home, tmp_path / "again")
     well(made_up.install("--home", home, "--uninstall"))
     assert not home.exists()
     well(made_up.install("--home", again))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.paths import cache_folder, make_own_folder
-from tests.made_up import MadeUp, make, run
+from tests.made_up import MadeUp, copy_installation, make, run
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_a_later_run_without_the_option_keeps_it(made_up: MadeUp, with_plots: Pa
 
 
 def test_a_later_run_mends_it(made_up: MadeUp, with_plots: Path, tmp_path: Path) -> None:
-    home = shutil.copytree(with_plots, tmp_path / "home", symlinks=True)
+    home = copy_installation(with_plots, tmp_path / "home")
     for left in (home / "env").rglob("matplotlib*"):
         shutil.rmtree(left)
     assert not has_matplotlib(home)
@@ -109,7 +109,7 @@ def test_the_tests_always_have_it(made_up: MadeUp, tmp_path: Path) -> None:
 def test_uninstalling_takes_its_cache_away_too(
     made_up: MadeUp, with_plots: Path, tmp_path: Path
 ) -> None:
-    home = shutil.copytree(with_plots, tmp_path / "home", symlinks=True)
+    home = copy_installation(with_plots, tmp_path / "home")
     fonts = make_own_folder(cache_folder(home)) / "matplotlib"  # as the engine does
     fonts.mkdir()
     (fonts / "fontlist.json").write_text("{}")
