@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from engine.pictures.picture import Picture, write_picture
-from tests.engine.warm_process import CAN_FORK, WarmProcess
+from tests.engine.forked import CAN_FORK, ForkedProcess
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HEIGHT, WIDTH = 48, 64
@@ -66,7 +66,7 @@ def started(
 
     Returns
     -------
-    Popen or WarmProcess
+    Popen or ForkedProcess
     """
     given: dict[str, Any] = {
         "cwd": folder,
@@ -79,7 +79,7 @@ def started(
     }
     if fresh or not CAN_FORK:
         return subprocess.Popen(command(arguments, before), **given)
-    return WarmProcess(list(map(str, arguments)), before and before + MAIN, **given)
+    return ForkedProcess(list(map(str, arguments)), before and before + MAIN, **given)
 
 
 def scumble(

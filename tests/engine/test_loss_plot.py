@@ -150,7 +150,12 @@ sys.exit()
         folder.mkdir()
         (folder / "matplotlibrc").write_text(settings)
         done = scumble(
-            "", folder / "curves.png", home=tmp_path / "home", folder=folder, before=code
+            "",
+            folder / "curves.png",
+            home=tmp_path / "home",
+            folder=folder,
+            before=code,
+            fresh=True,
         )
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         files.append((folder / "curves.png").read_bytes())
@@ -174,7 +179,7 @@ def test_without_matplotlib_nothing_is_painted(tmp_path: Path, error: str, words
     folder = make_pictures(tmp_path)
     there = sorted(folder.iterdir())
     done = scumble("stylize", "content.png", "out.png", "--style", "waves.png", "--report",
-                   "report", home=tmp_path / "home", folder=folder,
+                   "report", home=tmp_path / "home", folder=folder, fresh=True,
                    before=WITHOUT_MATPLOTLIB.replace("ERROR", error))  # fmt: skip
     assert done.returncode == 2
     check_sentence(done.stderr, "matplotlib", words, "python3 install.py --plots")
@@ -195,7 +200,7 @@ def without(name):
     return version(name)
 metadata.version = without
 """
-    done = scumble("doctor", home=model_home, folder=tmp_path, before=before)
+    done = scumble("doctor", home=model_home, folder=tmp_path, before=before, fresh=broken)
     (line,) = [each for each in done.stdout.splitlines() if each.startswith("matplotlib")]
     problems = [each for each in done.stdout.splitlines() if each.startswith("Broken: ")]
     if broken:

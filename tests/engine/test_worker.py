@@ -17,7 +17,7 @@ from engine.errors import CODES
 from engine.job import RUN_FOLDER_PREFIX
 from engine.jobfile import job_from_dict
 from engine.worker import PREVIEW_NAMES
-from tests.engine.programs import HEIGHT, PATIENCE, WIDTH, command, environment, noise
+from tests.engine.programs import HEIGHT, PATIENCE, WIDTH, noise, scumble
 from tests.engine.worker_process import Worker
 
 FOREVER = 10_000
@@ -431,15 +431,7 @@ def test_folders_that_are_no_run_folders(tmp_path, kind):
     elif kind == "a file":
         folder.write_text("precious")
     there = sorted(tmp_path.rglob("*"))
-    done = subprocess.run(
-        command(("worker", folder)),
-        env=environment(tmp_path / "home"),
-        input="",
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = scumble("worker", folder, home=tmp_path / "home", folder=tmp_path)
     assert done.returncode == 2
     hello, error = map(json.loads, done.stdout.splitlines())
     assert hello["type"] == "hello"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 from typing import Any
 
-from tests.engine.programs import PATIENCE, command, environment
+from tests.engine.programs import PATIENCE, started
 
 
 class Worker:
@@ -14,12 +15,10 @@ class Worker:
 
     def __init__(self, folder, home, before="", more=(), **pipes):
         self.folder = folder
-        self.process: Any = subprocess.Popen(
-            command(("worker", folder, *more), before),
-            env=environment(home),
-            **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
-               **pipes},
-        )  # fmt: skip
+        given = {"stdin": subprocess.PIPE, "text": False, **pipes}
+        self.process: Any = started(
+            "worker", folder, *more, home=home, folder=Path.cwd(), before=before, **given
+        )
 
     def order(self, data):
         self.process.stdin.write(data)

@@ -95,7 +95,7 @@ class Missing(importlib.abc.MetaPathFinder):
             raise ImportError("no such thing here")
 sys.meta_path.insert(0, Missing())
 """
-    done = doctor(home=model_home, folder=tmp_path, before=before)
+    done = doctor(home=model_home, folder=tmp_path, before=before, fresh=True)
     assert done.returncode == 1
     assert done.stderr == ""
     broken = [line for line in done.stdout.splitlines() if line.startswith("Broken: ")]
@@ -157,7 +157,7 @@ def test_free_memory_is_part_of_all_memory():
 
 def test_everything_that_painting_imports_is_imported(model_home, tmp_path):
     before = "import sys\nsys.modules['PIL.ImageCms'] = None\n"
-    done = doctor(home=model_home, folder=tmp_path, before=before)
+    done = doctor(home=model_home, folder=tmp_path, before=before, fresh=True)
     assert done.returncode == 1
     assert "Everything works." not in done.stdout
     (broken,) = [line for line in done.stdout.splitlines() if line.startswith("Broken: ")]

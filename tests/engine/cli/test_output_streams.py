@@ -19,6 +19,7 @@ from tests.engine.programs import (
     environment,
     make_pictures,
     scumble,
+    started,
 )
 
 BASE = ("stylize", "content.png", "out.png", "--style", "waves.png")
@@ -34,28 +35,15 @@ def pictures(tmp_path: Path) -> Path:
 
 def run(folder: Path, home: Path, *arguments: str, out: int, err: int) -> tuple[int, str]:
     """Run the command line and return its status, and its standard error if that is a pipe."""
-    done = subprocess.run(
-        command(arguments),
-        cwd=folder,
-        env=environment(home),
-        stdout=out,
-        stderr=err,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    streams = {"stdout": out, "stderr": err}
+    done = scumble(*arguments, home=home, folder=folder, streams=streams)
     return done.returncode, done.stderr or ""
 
 
 def test_painting_goes_on_when_the_reader_leaves(pictures: Path, model_home: Path) -> None:
     """As with `2>&1 | head -1`: one line is read of both streams together."""
-    process = subprocess.Popen(
-        command((*BASE, "--iterations", "20")),
-        cwd=pictures,
-        env=environment(model_home),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+    process = started(
+        *BASE, "--iterations", "5", home=model_home, folder=pictures, stderr=subprocess.STDOUT
     )
     assert process.stdout is not None
     assert process.stdout.readline()
@@ -65,14 +53,7 @@ def test_painting_goes_on_when_the_reader_leaves(pictures: Path, model_home: Pat
 
 
 def test_painting_goes_on_when_the_reader_of_json_leaves(pictures: Path, model_home: Path) -> None:
-    process = subprocess.Popen(
-        command((*BASE, "--iterations", "20", "--json")),
-        cwd=pictures,
-        env=environment(model_home),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = started(*BASE, "--iterations", "5", "--json", home=model_home, folder=pictures)
     assert process.stdout is not None
     assert process.stderr is not None
     assert json.loads(process.stdout.readline())["type"] == "hello"
@@ -91,7 +72,7 @@ def test_a_terminal_that_is_closed_does_not_stop_a_run_that_ignores_it(
 
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        command((*BASE, "--iterations", "20")),
+        command((*BASE, "--iterations", "5")),
         cwd=pictures,
         env=environment(model_home),
         stdout=theirs,

@@ -27,6 +27,7 @@ from tests.engine.programs import (
     make_pictures,
     noise,
     scumble,
+    started,
 )
 
 BASE = ("stylize", "content.png", "out.png", "--style", "waves.png")
@@ -209,17 +210,6 @@ def stylized(job, report, stop, keeper):
         time.sleep(0.01)
 commands._stylized = stylized
 """
-
-
-def started(*arguments, home, folder, before=""):
-    return subprocess.Popen(
-        command(arguments, before),
-        cwd=folder,
-        env=environment(home),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def wait_for_painting(process):

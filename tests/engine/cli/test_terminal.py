@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 
 import pytest
 from hypothesis import given, settings
@@ -14,10 +13,9 @@ from engine.durations import duration
 from engine.events import Progress
 from tests.engine.programs import (
     PATIENCE,
-    command,
-    environment,
     make_pictures,
     scumble,
+    started,
 )
 
 BASE = ("stylize", "content.png", "out.png", "--style", "waves.png")
@@ -78,13 +76,12 @@ def test_a_narrow_terminal(pictures, model_home):
 
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 30, 0, 0))
-    process = subprocess.Popen(
-        command((*BASE, "--iterations", "20")),
-        cwd=pictures,
-        env=environment(model_home, TERM="xterm"),
-        stdout=subprocess.PIPE,
+    process = started(
+        *(*BASE, "--iterations", "5"),
+        home=model_home,
+        folder=pictures,
+        variables={"TERM": "xterm"},
         stderr=theirs,
-        text=True,
     )
     os.close(theirs)
     seen = b""
@@ -103,7 +100,7 @@ def test_a_narrow_terminal(pictures, model_home):
     assert out.count("\n") == 1
     text = seen.decode()
     drawn = [each for each in text.replace("\r\n", "\n").split("\r") if "\n" not in each]
-    assert any("/20" in each for each in drawn)
+    assert any("/5" in each for each in drawn)
     assert max(map(len, drawn)) <= 29
     # The last thing drawn is blank, so that nothing is left beside the final line.
     assert drawn[-1].strip() == "" == drawn[-2].strip()

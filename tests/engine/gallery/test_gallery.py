@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import subprocess
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -27,7 +26,7 @@ from engine.pictures.picture import read_mask, read_picture, read_settings
 from engine.sizes import planar
 from models.kernels import Kernels
 from models.weights import Weights
-from tests.engine.programs import PATIENCE, check_sentence, command, environment, scumble
+from tests.engine.programs import PATIENCE, check_sentence, scumble, started
 
 TINY = ("--size", "1200", "--iterations", "2")
 PICTURES_PER_FIGURE = {"4": 2, "5": 5, "6": 1, "9": 10, "10": 8}
@@ -248,10 +247,7 @@ def test_what_is_there_is_kept_and_what_is_not_is_painted(made: Path, home: Path
 
 def test_ctrl_c_leaves_a_gallery_that_goes_on(home: Path, tmp_path: Path) -> None:
     arguments = ("gallery", "stopped", "--figure", "5", "--size", "400", "--iterations", "60")
-    process = subprocess.Popen(
-        command(arguments), cwd=tmp_path, env=environment(home), stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = started(*arguments, home=home, folder=tmp_path)
     assert process.stderr is not None
     for line in process.stderr:
         if line.startswith("Figure 5, conv2_1"):
@@ -347,7 +343,7 @@ def test_bad_input_is_one_sentence(
 
 def test_without_matplotlib_the_curves_come_later(own: Path, home: Path) -> None:
     arguments = ("gallery", "bare", "--figure", "6", "--content", "one.png", *TINY)
-    done = scumble(*arguments, home=home, folder=own, before=NO_MATPLOTLIB)
+    done = scumble(*arguments, home=home, folder=own, before=NO_MATPLOTLIB, fresh=True)
     assert done.returncode == 0, done.stderr
     assert "install.py --plots" in done.stderr
     page = own / "bare" / "gallery.html"

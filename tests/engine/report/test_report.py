@@ -231,7 +231,7 @@ def test_nothing_else_is_written_and_the_copies_are_the_pictures(
     kept = {each.name for each in home.iterdir()}
     done = scumble("stylize", "content.png", "out.png", "--style", "waves.png", "--size", "3000",
                    "--iterations", "1", "--report", "a report", home=home, folder=pictures,
-                   **dict.fromkeys(names, str(elsewhere)))  # fmt: skip
+                   fresh=True, **dict.fromkeys(names, str(elsewhere)))  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert {each.name for each in pictures.iterdir()} == there | {"out.png", "a report"}
     assert {each.name for each in home.iterdir()} <= kept | {"cache"}

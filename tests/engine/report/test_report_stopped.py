@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,11 +18,10 @@ from engine.pictures.picture import read_picture
 from tests.engine.programs import (
     PATIENCE,
     check_sentence,
-    command,
-    environment,
     make_pictures,
     noise,
     scumble,
+    started,
 )
 from tests.engine.worker_process import Worker
 
@@ -67,17 +65,6 @@ def start(run_folder: Path, model_home: Path) -> Iterator[Any]:
         each.close()
 
 
-def started(home: Path, folder: Path, *arguments: str, before: str = "") -> Any:
-    return subprocess.Popen(
-        command((*BASE, *arguments), before),
-        cwd=folder,
-        env=environment(home),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def wait_for(file: Path) -> None:
     last = time.monotonic() + PATIENCE
     while not file.exists():
@@ -98,7 +85,7 @@ def numbers_of(folder: Path) -> dict[str, Any]:
 
 
 def test_ctrl_c_once_reports_what_was_done(model_home: Path, pictures: Path) -> None:
-    process = started(model_home, pictures, "--iterations", "10000", "--json")
+    process = started(*BASE, "--iterations", "10000", "--json", home=model_home, folder=pictures)
     wait_for_painting(process, 2)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)
@@ -115,8 +102,9 @@ def test_ctrl_c_once_reports_what_was_done(model_home: Path, pictures: Path) -> 
 def test_a_stitched_run_that_is_stopped_in_its_first_picture(
     model_home: Path, pictures: Path
 ) -> None:
-    process = started(model_home, pictures, "ramp.png", "--style", "oil.png", "rest", "--method",
-                      "stitch", "--iterations", "10000", "--json")  # fmt: skip
+    process = started(*BASE, "ramp.png", "--style", "oil.png", "rest", "--method",
+                      "stitch", "--iterations", "10000", "--json",
+                      home=model_home, folder=pictures)  # fmt: skip
     wait_for_painting(process, 1)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=PATIENCE)
@@ -128,7 +116,9 @@ def test_a_stitched_run_that_is_stopped_in_its_first_picture(
 
 
 def test_terminated_within_the_report(model_home: Path, pictures: Path) -> None:
-    process = started(model_home, pictures, "--iterations", "1", "--quiet", before=SLOW)
+    process = started(
+        *BASE, "--iterations", "1", "--quiet", home=model_home, folder=pictures, before=SLOW
+    )
     wait_for(pictures / ".report.part" / "curves-1.png")
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=PATIENCE)
@@ -141,7 +131,7 @@ def test_terminated_within_the_report(model_home: Path, pictures: Path) -> None:
 
 def test_killed_within_the_report(model_home: Path, pictures: Path) -> None:
     """The next run removes what was left, and nothing of anybody else's."""
-    process = started(model_home, pictures, "--iterations", "1", before=SLOW)
+    process = started(*BASE, "--iterations", "1", home=model_home, folder=pictures, before=SLOW)
     wait_for(pictures / ".report.part" / "curves-1.png")
     process.kill()
     process.communicate()
