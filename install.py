@@ -24,11 +24,13 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent
 sys.path.insert(0, str(CHECKOUT))
 
+from engine.durations import duration
 from engine.job import DEVICES
 from engine.paths import cache_folder, home
 from engine.setup import installation, interpreter, smoke_test, weights
@@ -252,8 +254,8 @@ def paint_demo(run, options):
 def run_tests(run, arguments):
     """Run pytest over the tests, or over those that the arguments name; return its exit status.
 
-    All tests without GIMP run in parallel; those with it follow one by one, since they share a
-    screen and measure time.
+    The tests without GIMP come first, on all cores; then those in GIMP, two GIMPs at a time. The
+    time of each part is printed at the end.
     """
     tests = CHECKOUT / "tests"
     named = [CHECKOUT / argument.split("::")[0] for argument in arguments]
@@ -262,16 +264,26 @@ def run_tests(run, arguments):
     command = [str(run.python), "-X", "utf8", "-m", "pytest", "-o", cache]
     if any(path == tests or tests in path.parents for path in named if path.exists()):
         return follow(command + arguments, installation.variables(run))
-    parts = [["-n", str(os.cpu_count() or 1), "--ignore=tests/gimp"], ["tests/gimp"]]
+    cores = os.cpu_count() or 1
+    parts = [
+        ("without GIMP", ["tests", "-n", str(cores), "--dist=worksteal", "--ignore=tests/gimp"]),
+        ("in GIMP", ["tests/gimp", "-n", str(min(cores, 2)), "--dist=loadgroup"]),
+    ]
     if "--without-gimp" in arguments:
-        parts = [["-n", str(os.cpu_count() or 1)]]
-    statuses = []
-    for part in parts:
-        paths = [] if "tests/gimp" in part else ["tests"]
-        status = follow(command + paths + part + arguments, installation.variables(run))
+        del parts[1]
+    variables = installation.variables(run)
+    # The engine's modules are compiled once for all processes, and not in the checkout.
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
+    variables["PYTHONPYCACHEPREFIX"] = str(cache_folder(run.home) / "compiled")
+    statuses, times = [], []
+    for name, part in parts:
+        began = time.monotonic()
+        status = follow(command + part + arguments, variables)
         if status not in (0, 1, NO_TESTS):  # interrupted, or an error of pytest's own
             return status
         statuses.append(status)
+        times.append("{} {}".format(name, duration(time.monotonic() - began)))
+    print_line("Time of the tests: {}.".format(", ".join(times)))
     # A choice such as -k may leave one part without tests, but not both.
     return max(status for status in statuses if status != NO_TESTS or set(statuses) == {NO_TESTS})
 

@@ -333,16 +333,18 @@ def test_the_packages_for_the_tests_and_the_arguments_for_pytest(
     (home,) = tmp_path.rglob("scumble-tests")
     cache = f"-o cache_dir={home / 'cache' / 'scumble' / 'pytest'}"
     rest = f"-k this or that -x in {made_up.checkout} with {home}"
-    parallel = f"tests -n {os.cpu_count()}"
-    assert done.stdout.splitlines()[-2:] == [
-        f"pytest {cache} {parallel} --ignore=tests/gimp {rest}",
-        f"pytest {cache} tests/gimp {rest}",
-    ]
+    cores = os.cpu_count() or 1
+    parallel = f"tests -n {cores} --dist=worksteal --ignore=tests/gimp"
+    *_, without, inside, times = done.stdout.splitlines()
+    assert without == f"pytest {cache} {parallel} {rest}"
+    assert inside == f"pytest {cache} tests/gimp -n {min(cores, 2)} --dist=loadgroup {rest}"
+    assert re.fullmatch(r"Time of the tests: without GIMP \d+ s, in GIMP \d+ s\.", times)
     assert not (home / "app").exists()
     done = made_up.install("test", "tests/test_some.py::test_one", "--lf", **places)
     assert f"pytest {cache} tests/test_some.py::test_one --lf in " in done.stdout.splitlines()[-1]
     done = made_up.install("test", "--without-gimp", **places)
-    assert f"pytest {cache} {parallel} --without-gimp in " in done.stdout.splitlines()[-1]
+    assert f"pytest {cache} {parallel} --without-gimp in " in done.stdout.splitlines()[-2]
+    assert re.fullmatch(r"Time of the tests: without GIMP \d+ s\.", done.stdout.splitlines()[-1])
     for statuses, status in (
         ("0 5", 0),
         ("5 0", 0),
