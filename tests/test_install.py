@@ -330,7 +330,7 @@ def test_the_packages_for_the_tests_and_the_arguments_for_pytest(
     places = {"XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
     done = made_up.install("test", "-k", "this or that", "-x", **places)
     assert done.returncode == 5, done.stderr
-    (home,) = tmp_path.rglob("scumble-tests")
+    home = next(tmp_path.rglob("scumble.json")).parent
     cache = f"-o cache_dir={home / 'cache' / 'scumble' / 'pytest'}"
     rest = f"-k this or that -x in {made_up.checkout} with {home}"
     cores = os.cpu_count() or 1

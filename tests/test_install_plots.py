@@ -102,7 +102,7 @@ def test_the_tests_always_have_it(made_up: MadeUp, tmp_path: Path) -> None:
     places = {"XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
     done = made_up.install("test", **places)
     assert done.returncode == 5, done.stderr  # as the made-up pytest ends
-    (home,) = tmp_path.rglob("scumble-tests")
+    home = next(tmp_path.rglob("scumble.json")).parent
     assert has_matplotlib(home)
 
 
