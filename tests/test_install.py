@@ -414,7 +414,9 @@ def test_an_old_python_can_read_install_py() -> None:
             assert not any(isinstance(each, ast.Starred) for each in node.elts)
 
 
-def test_the_real_thing(model: Path, tmp_path: Path) -> None:
+def test_a_real_installation_paints_with_nothing_else_and_is_removed_whole(
+    model: Path, tmp_path: Path
+) -> None:
     """Install Scumble itself: wrong weights, right ones, and away again, with nothing outside.
 
     Its environment starts where there is nothing but the data folder.

@@ -88,7 +88,7 @@ def scumble(
     folder: Path,
     before: str = "",
     fresh: bool = False,
-    streams: dict[str, Any] | None = None,
+    streams: Any = None,
     **variables: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line in a folder and wait for its end; see `started`."""

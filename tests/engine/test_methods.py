@@ -74,7 +74,7 @@ def test_an_edge_smoothed_over_two_pixels_is_hard():
         ([np.full(SIZE, 0.5, np.float32)] * 2, "banded"),
     ],
 )
-def test_the_masks_choose(masks, method):
+def test_auto_takes_the_method_that_fits_the_masks(masks, method):
     assert choose_method(survey(masks)).name == method
 
 

@@ -86,7 +86,7 @@ def test_a_wrong_name_gives_one_sentence_with_near_ones(tmp_path: Path) -> None:
         ("xyz", "listed by scumble styles"),
     ],
 )
-def test_near_names(given: str, near: str) -> None:
+def test_a_misspelled_name_is_answered_with_the_nearest(given: str, near: str) -> None:
     assert near in near_names(given)
 
 

@@ -177,7 +177,7 @@ def test_a_reader_that_is_only_slow(start):
         (b"y" * 100_000 + b"\n", "'" + "y" * 56 + "..."),
     ],
 )
-def test_unknown_commands(start, order, shown):
+def test_an_unknown_command_gets_one_notice_and_the_run_continues(start, order, shown):
     worker = start({"iterations": FOREVER})
     worker.wait_for("progress", stage="paint")
     worker.order(order)
@@ -201,7 +201,7 @@ def test_sigterm_ends_a_painting_with_status_130(start):
     assert worker.ended() == 130
 
 
-def test_killed_half_way(start, run_folder):
+def test_a_killed_worker_leaves_its_inputs_and_no_result(start, run_folder):
     worker = start({"iterations": FOREVER})
     before = (run_folder / "content.npy").read_bytes()
     worker.wait_for("progress", stage="paint")

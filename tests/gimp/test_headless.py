@@ -24,12 +24,12 @@ def results(gimp: Gimp, module: str) -> dict[str, str]:
         for name in check_names(module)
     ],
 )
-def test_in_gimp(gimp: Gimp, module: str, name: str) -> None:
+def test_the_filter_inside_gimp(gimp: Gimp, module: str, name: str) -> None:
     failure = results(gimp, module)[name]
     assert not failure, failure
 
 
-def test_every_pixel(gimp: Gimp) -> None:
+def test_the_engine_receives_what_gimp_shows_and_its_result_arrives(gimp: Gimp) -> None:
     found = results(gimp, "pixels")
     failures = {name: failure for name, failure in found.items() if failure}
     assert not failures, "\n".join(f"{name}\n{failure}" for name, failure in failures.items())

@@ -23,6 +23,6 @@ def results(gimp: Gimp) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", [*check_names("panel"), "printed"])
-def test_panel(gimp: Gimp, name: str) -> None:
+def test_the_dialogs_letters_lists_and_help_are_right(gimp: Gimp, name: str) -> None:
     failure = results(gimp)[name]
     assert not failure, failure

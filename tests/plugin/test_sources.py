@@ -55,7 +55,7 @@ def refused(sources, available, *given):
         ("grey:Night", "gray", "the brightness of “Night”"),
     ],
 )
-def test_masks_are_found(sources, available, mask, kind, words):
+def test_a_mask_in_words_is_resolved_to_its_item(sources, available, mask, kind, words):
     (region,) = resolved(sources, available, {"style": "layer:Night", "mask": mask})
     assert region.mask.kind == kind
     assert region.mask.description == words
@@ -106,7 +106,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(sources, available, region, phr
     assert phrase in refused(sources, available, region)
 
 
-def test_counts_of_regions(sources, available):
+def test_no_region_nine_regions_and_two_rests_are_refused(sources, available):
     one = {"style": "layer:Night"}
     assert "9 regions are given; up to 8" in refused(sources, available, *[one] * 9)
     assert "No style was given" in refused(sources, available)
@@ -122,7 +122,7 @@ def test_two_layers_of_one_name(sources, available):
     assert "2 layers are called “Twin”" in refused(sources, available, {"style": "layer:Twin"})
 
 
-def test_without_a_selection(sources, available):
+def test_masks_of_a_selection_are_refused_where_nothing_is_selected(sources, available):
     import dataclasses
 
     available = dataclasses.replace(available, has_selection=False)

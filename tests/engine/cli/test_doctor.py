@@ -14,7 +14,6 @@ from engine import __version__
 from engine.memory import memory
 from tests.engine.programs import scumble
 
-
 FILES_ARE_WHOLE = """
 from engine.cli import doctor
 doctor.damaged_packages = lambda python: {}

@@ -81,7 +81,7 @@ def test_a_transparent_colour_becomes_alpha(tmp_path):
     assert alpha.sum() == 255
 
 
-def test_black_and_white(tmp_path):
+def test_a_picture_of_one_bit_per_pixel_has_values_of_0_and_255(tmp_path):
     dots = np.indices((16, 16)).sum(axis=0) % 2 == 0
     Image.fromarray(dots).save(tmp_path / "a.png")
     np.testing.assert_array_equal(read_picture(tmp_path / "a.png").rgb[..., 0], dots * 255.0)

@@ -57,7 +57,9 @@ def nvidia(system: str, driver: str, architecture: str = "x86_64") -> Machine:
         (nvidia("linux", "580.95.05", "arm64"), (3, 11), CPU),
     ],
 )
-def test_the_machine_decides(machine: Machine, python: tuple[int, int], requirement: str) -> None:
+def test_the_build_of_onnxruntime_fits_the_machine(
+    machine: Machine, python: tuple[int, int], requirement: str
+) -> None:
     chosen = choose_onnxruntime(machine, python)
     assert chosen.requirement == requirement
     assert chosen.requirement.startswith(chosen.name)
