@@ -75,6 +75,10 @@ def pool_backward(d: np.ndarray, x: np.ndarray, pooling: str) -> np.ndarray:
     return back
 
 
+MOST_KEPT = 24
+"""Pictures whose activations a network keeps."""
+
+
 def at_hand(kernel: np.ndarray) -> np.ndarray:
     """Return the kernel in float64, with each of its nine taps in one piece of memory."""
     return np.ascontiguousarray(kernel.transpose(2, 3, 0, 1), np.float64).transpose(2, 3, 0, 1)
@@ -88,9 +92,24 @@ class ReferenceNetwork:
         self.pooling = pooling
         self.threads = threads
         self.losses = "processor"
+        self._found: dict[tuple, Arrays] = {}
 
     def activations(self, picture: np.ndarray, layers: Iterable[str]) -> Arrays:
-        """Return every step's output, shape (channels, rows, columns), after the ReLU."""
+        """Return every step's output, shape (channels, rows, columns), after the ReLU.
+
+        Those of the last pictures are kept, since tests take the same ones again and again.
+        """
+        key = (picture.shape, picture.dtype.str, picture.tobytes(), tuple(steps_through(layers)))
+        if key not in self._found:
+            found = self._activations(picture, layers)
+            for each in found.values():
+                each.flags.writeable = False
+            self._found[key] = found
+            if len(self._found) > MOST_KEPT:
+                del self._found[next(iter(self._found))]
+        return dict(self._found[key])
+
+    def _activations(self, picture: np.ndarray, layers: Iterable[str]) -> Arrays:
         value = picture.astype(np.float64) - np.reshape(MEAN_RED_GREEN_BLUE, (3, 1, 1))
         value = value[::-1]  # blue first
         found = {}

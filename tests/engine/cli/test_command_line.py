@@ -309,7 +309,7 @@ def test_a_name_that_is_too_long_is_one_sentence(pictures, option):
 
 def test_a_missing_package_is_no_internal_error(pictures):
     before = "import sys\nsys.modules['PIL'] = None\n"
-    done = scumble(*BASE, home=pictures / "home", folder=pictures, before=before)
+    done = scumble(*BASE, home=pictures / "home", folder=pictures, before=before, fresh=True)
     assert done.returncode == 1
     check_sentence(done.stderr, "A package that Scumble needs is missing", "PIL", "install.py")
     assert "Internal error" not in done.stderr
