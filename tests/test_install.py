@@ -337,7 +337,7 @@ def test_the_packages_for_the_tests_and_the_arguments_for_pytest(
     parallel = f"tests -n {cores} --dist=worksteal --ignore=tests/gimp"
     *_, without, inside, times = done.stdout.splitlines()
     assert without == f"pytest {cache} {parallel} {rest}"
-    assert inside == f"pytest {cache} tests/gimp -n {min(cores, 2)} --dist=loadgroup {rest}"
+    assert inside == f"pytest {cache} tests/gimp {rest}"
     assert re.fullmatch(r"Time of the tests: without GIMP \d+ s, in GIMP \d+ s\.", times)
     assert not (home / "app").exists()
     done = made_up.install("test", "tests/test_some.py::test_one", "--lf", **places)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
@@ -164,11 +163,10 @@ def program(name: str, package: str) -> str:
         return found
     tools = tests_home() / "tools"
     path = tools / "usr" / "bin" / name
-    tools.mkdir(parents=True, exist_ok=True)
-    with (tools / "lock").open("w") as lock, tempfile.TemporaryDirectory() as folder:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the worker of the other GIMP may be fetching it
-        if not path.is_file():
-            _need("apt-get", "dpkg-deb")
+    if not path.is_file():
+        _need("apt-get", "dpkg-deb")
+        tools.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory() as folder:
             try:
                 _quietly(["apt-get", "download", package], folder)
             except NoGimpError:

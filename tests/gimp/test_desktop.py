@@ -29,7 +29,6 @@ def drive(gimp: Gimp, inside: str, script: str, *arguments: str) -> dict:
     return json.loads(printed.partition("SEEN ")[2])
 
 
-@pytest.mark.usefixtures("alone")
 def test_painting_by_keyboard(gimp: Gimp, inside: str) -> None:
     """Menu, dialog, live picture, Stop, Ctrl+Z, Cancel, GIMP's Cancel, a layer that is lost."""
     style = f"{gimp.checkout_inside}/docs/demo/style-oil.jpg"
@@ -42,7 +41,6 @@ def test_painting_by_keyboard(gimp: Gimp, inside: str) -> None:
     make_scenes(gimp, "check_saved()")
 
 
-@pytest.mark.usefixtures("alone")
 def test_the_dialog_by_mouse(gimp: Gimp, inside: str) -> None:
     """Regions, numbers, presets, reset, help, and what cannot be painted."""
     record(gimp)
