@@ -92,7 +92,8 @@ def _array_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
     if version not in readers:  # version 3 is for field names that are not ASCII
         message = f"version {version}"
         raise ValueError(message)
-    return readers[version](file)
+    shape, fortran, dtype = readers[version](file)
+    return tuple(map(int, shape)), fortran, dtype  # numpy takes True for a number there
 
 
 def _check_array(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:

@@ -385,7 +385,8 @@ def _unpacked(image: Image.Image) -> Image.Image:
 
 def _reason(error: object) -> str:
     """Return what a library says of a file, on one line and without its final stop."""
-    text = one_line(str(error), 200).rstrip(".")
+    said = error.strerror if isinstance(error, OSError) and error.strerror else error
+    text = one_line(str(said), 200).rstrip(".")
     if re.search(r"(de|en)coder error -?\d+", text):  # Pillow has no words for these
         return "its compressed data cannot be decoded"
     return text or type(error).__name__

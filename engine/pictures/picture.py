@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -224,7 +225,8 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        with identify(path) as image:
+        with warnings.catch_warnings(), identify(path) as image:
+            warnings.simplefilter("ignore")  # Pillow's, about damage that costs no settings
             # Of a PNG this decodes all pixels if the text comes after them.
             text = getattr(image, "text", {}).get(SETTINGS_TEXT, "")
             exif = {} if text else image.getexif()

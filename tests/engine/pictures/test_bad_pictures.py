@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -157,6 +158,7 @@ def npy(path: Path, shape: tuple[int, ...], kind: str, data: bytes) -> Path:
         ((40, 10**9), "<f4", "its header promises"),
         ((10**30, 40), "<f4", "its header promises"),
         ((40, -1), "<f4", "has the shape"),
+        ((True, 40), "<f4", "its header promises 40 values."),
         ((40, 40), "|O", "allowed are uint8, uint16 and float32"),
         ((40, 40), "<c16", "allowed are uint8, uint16 and float32"),
         ((40, 40), "nonsense", "is not a .npy file, or it is damaged."),
@@ -179,15 +181,37 @@ def test_columns_first_arrays_are_read_as_they_are(tmp_path):
     np.testing.assert_array_equal(rows.rgb, columns.rgb)
 
 
-def test_libraries_numbers_for_errors_are_not_shown(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            OSError("decoder error -2 when reading image file"),
+            r"cut off: its compressed data cannot be decoded\.$",
+        ),
+        (OSError(22, "Invalid argument"), r"cut off: Invalid argument\.$"),
+    ],
+)
+def test_libraries_numbers_for_errors_are_not_shown(tmp_path, monkeypatch, error, words):
     Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
 
     def fail(*_):
-        raise OSError("decoder error -2 when reading image file")
+        raise error
 
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
-    with pytest.raises(PictureError, match=r"cut off: its compressed data cannot be decoded\.$"):
+    with pytest.raises(PictureError, match=words):
         read_picture(tmp_path / "a.png")
+
+
+def test_pillows_warnings_are_not_shown_when_settings_are_read(tmp_path, monkeypatch):
+    write_picture(tmp_path / "a.tif", Picture(np.full((16, 16, 3), 7.0, np.float32)), SETTINGS)
+    really = Image.Image.getexif
+
+    def warn(image):
+        warnings.warn("Corrupt EXIF data", stacklevel=1)  # which fails the test
+        return really(image)
+
+    monkeypatch.setattr("PIL.Image.Image.getexif", warn)
+    assert read_settings(tmp_path / "a.tif") == SETTINGS
 
 
 @pytest.mark.parametrize("extension", [".png", ".npy"])
