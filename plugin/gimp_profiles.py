@@ -21,6 +21,7 @@ PLACE = "engine.json"
 HELP = "help"
 """The folder with the pages that GIMP's help system shows."""
 NEW, OLD = ".scumble-new", ".scumble-old"
+"""Folders beside plug-ins, where GIMP does not search: the copy while it is made or removed."""
 
 CARRIED = (
     "__init__.py",
@@ -31,7 +32,6 @@ CARRIED = (
     "paintings/catalog.py",
 )
 """Modules of the engine that the plug-in has copies of; job.py imports them."""
-"""Folders beside plug-ins, where GIMP does not search: the copy while it is made or removed."""
 
 SOURCE = Path(__file__).resolve().parent / NAME
 FLATPAK = "org.gimp.GIMP"
