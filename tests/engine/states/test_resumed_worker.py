@@ -29,7 +29,7 @@ JOB = {
     "output": "result.npy",
     "regions": [{"style": "style-1.npy", "mask": "mask-1.npy"}],
     "optimizer": "lbfgs32",
-    "iterations": 60,
+    "iterations": 20,
     "threads": 1,
 }
 
@@ -64,7 +64,7 @@ def test_a_killed_run_of_the_plug_in_is_found_and_resumed_without_its_run_folder
     shutil.copytree(first, reference)
     worker = Worker(first, home, SAVE_ALWAYS)
     workers.append(worker)
-    for _ in range(3):
+    for _ in range(2):
         saved = worker.wait_for("saved")
     assert saved["name"].startswith("Beach-at-dusk-")
     worker.process.kill()
