@@ -15,10 +15,12 @@ from engine.estimate import ScaleResources
 from engine.events import Event, Progress
 from engine.job import Job, Region
 from engine.loss.tiling import Plan, Tiling, choose_feature_tiling
+from engine.masks.mask import Mask
 from engine.masks.regions import LoadedRegion
 from engine.methods import METHODS
 from engine.network import DifferentiableNetwork, Network
 from engine.optimizers import Lbfgs32
+from engine.pictures.strips import ArrayPlanes
 from engine.scales import ScaleLoop
 from engine.schedule import ScalePlan
 from engine.sizes import resized
@@ -86,13 +88,13 @@ def loop(network: Network, tiles: Tiles, events: list[Event], count: int = 2) ->
     random = np.random.default_rng(4)
     content = random.uniform(0, 255, (3, *LARGE)).astype(np.float32)
     style = random.uniform(0, 255, (3, 64, 64)).astype(np.float32)
-    ones = np.ones(LARGE, np.float32)
-    region = LoadedRegion("a", style, np.ones((64, 64), np.float32), ones, 1.0, 1.0)
+    everywhere = np.ones((64, 64), np.float32)
+    region = LoadedRegion("a", style, everywhere, Mask.everywhere(LARGE), 1.0, 1.0)
     return ScaleLoop(
         JOB,
         METHODS["joint"],
         network,
-        content,
+        ArrayPlanes(content),
         [region],
         [resources(SMALL, (1, 1), 2), resources(LARGE, (2, 2), 3)][:count],
         events.append,
