@@ -38,7 +38,7 @@ from engine.batch.resources import Crew
 from engine.batch.worker import Answer, Fitness, Folder, NotStarted
 from engine.errors import ClusterError, Failure, PictureError
 from engine.job import RUN_FOLDER_PREFIX, Job, JobError
-from engine.locks import hold_run_folder
+from engine.leftovers import hold_run_folder
 from engine.messages import one_line, shown_name
 from engine.output_files import inputs
 
@@ -188,8 +188,9 @@ def _connected(address: str, seconds: float) -> Client:
 
 def _quiet() -> None:
     """Leave the words on what happens to the batch, which repairs what Dask would log."""
-    for name in ("distributed", "tornado", "bokeh"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    for name in ("distributed", "tornado", "bokeh", *logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("distributed", "tornado", "bokeh"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 @dataclass
@@ -249,6 +250,7 @@ class ClusterPainter:
         self._attaches = False
         self._excluded: set[str] = set()
         self._alone_since = 0.0
+        self._on_event: Callable[[tuple[float, dict]], None] = lambda event: None
 
     def __call__(
         self,
@@ -270,6 +272,7 @@ class ClusterPainter:
             if flight is not None:
                 on_share(flight.request.number, event[1]["share"])
 
+        self._on_event = shared
         self._client.subscribe_topic(worker.SHARES, shared)
         with self._exchange() as self._folder:
             more = True
@@ -282,13 +285,6 @@ class ClusterPainter:
                 more = more and not stop.is_set()
                 for request, outcome, name in self._outcomes():
                     on_outcome(request, outcome, name)
-        self._client.unsubscribe_topic(worker.SHARES)
-
-    def close(self) -> None:
-        """Tell the cluster that nobody waits for the pictures that are at work."""
-        for future in self._futures.values():
-            with suppress(Exception):
-                future.cancel()
 
     @contextmanager
     def _exchange(self) -> Iterator[Folder]:
@@ -311,7 +307,7 @@ class ClusterPainter:
 
     def _room(self) -> int:
         """Return how many pictures can be with the cluster: one for each worker."""
-        workers = set(self._client.nthreads()) - self._excluded
+        workers = self._workers() - self._excluded
         if workers:
             self._alone_since = 0.0
         elif not self._alone_since:
@@ -319,6 +315,14 @@ class ClusterPainter:
         elif time.monotonic() - self._alone_since > LOST_WORKERS_SECONDS:
             self._on_notice("The cluster has no workers at the moment; waiting for some.")
         return len(workers)
+
+    def _workers(self) -> set[str]:
+        """Return the addresses of the workers that there are."""
+        while True:
+            try:
+                return set(self._client.nthreads())
+            except Exception:  # the connection to the scheduler is lost; Dask's errors are many
+                self._reconnect()
 
     def _submit(self, flight: _Flight) -> None:
         request = flight.request
@@ -329,23 +333,22 @@ class ClusterPainter:
             attached = _contents(own, sums)
         flight.workers = None
         if self._excluded:
-            flight.workers = frozenset(set(self._client.nthreads()) - self._excluded)
+            flight.workers = frozenset(self._workers() - self._excluded)
             if not flight.workers:
                 message = "No worker of the cluster can paint for this batch any more."
                 raise ClusterError(message)
         key = f"scumble-{request.number}-{secrets.token_hex(4)}"
         self._flights[key] = flight
-        future = self._client.submit(
-            worker.paint_task,
-            request,
-            sums,
-            self._folder,
-            self._own,
-            attached,
-            key=key,
-            pure=False,
-            workers=None if flight.workers is None else sorted(flight.workers),
-        )
+        arguments = (request, sums, self._folder, self._own, attached)
+        allowed = None if flight.workers is None else sorted(flight.workers)
+        while True:
+            try:
+                future = self._client.submit(
+                    worker.paint_task, *arguments, key=key, pure=False, workers=allowed
+                )
+                break
+            except (OSError, RuntimeError):  # as above
+                self._reconnect()
         self._futures[key] = future
         future.add_done_callback(lambda future: self._ended.put(future.key))
 
@@ -445,7 +448,7 @@ class ClusterPainter:
         for key, flight in list(self._flights.items()):
             if flight.workers is None:
                 continue
-            alive = set(self._client.nthreads()) if alive is None else alive
+            alive = self._workers() if alive is None else alive
             if not flight.workers & alive:
                 self._futures.pop(key).cancel()
                 self._submit(self._flights.pop(key))
@@ -459,20 +462,31 @@ class ClusterPainter:
             If it does not.
         """
         deadline = time.monotonic() + RECONNECT_SECONDS
-        while self._client.status == "connecting" and time.monotonic() < deadline:
-            time.sleep(0.2)
-        if self._client.status == "running":
+        time.sleep(0.1)  # in which a client notices that its connection is lost
+        if self._client.status == "running" and _answers(self._client):
             return
         self._on_notice("The scheduler does not answer; waiting for it.")
-        while self._address and time.monotonic() < deadline:
-            try:
+        while self._client.status == "connecting" and time.monotonic() < deadline:
+            time.sleep(0.2)
+        while not _answers(self._client):
+            if not self._address or time.monotonic() > deadline:
+                message = "The scheduler no longer answers; the same command continues from here."
+                raise ClusterError(message)
+            time.sleep(0.5)
+            with suppress(ClusterError, JobError):
                 self._client = _connected(self._address, CONNECT_SECONDS)
-            except (ClusterError, JobError):
-                time.sleep(1.0)
-                continue
-            return
-        message = "The scheduler no longer answers. The pictures that are painted are kept."
-        raise ClusterError(message)
+        self._client.subscribe_topic(worker.SHARES, self._on_event)
+
+
+def _answers(client: Client) -> bool:
+    """Return whether a client's scheduler answers."""
+    if client.status != "running":
+        return False
+    try:
+        client.nthreads()
+    except Exception:  # as above
+        return False
+    return True
 
 
 _LOST = ("cancelled", "lost")

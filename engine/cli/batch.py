@@ -70,6 +70,12 @@ class _Listener:
         elif self._output is None and len(self._notices) == MOST_NOTICES + 1:
             self._terminal.say("Note: the table has further remarks on single pictures.")
 
+    def warning(self, text: str) -> None:
+        """Show a sentence on the batch itself."""
+        self.send("notice", text=text)
+        if self._output is None:
+            self._terminal.say(f"Note: {text}")
+
     def picture(self, row: Row, done: int, total: int) -> None:
         """Show what became of a picture."""
         self.send("picture", done=done, pictures=total, **dataclasses.asdict(row))
@@ -124,16 +130,16 @@ def batch(options: argparse.Namespace) -> int:
         items = make_plan(options.job, options.contents, options.out, listener.notice)
         work = Batch(items, options.out, listener, force=options.force)
         with Interrupts(terminal, STOPPING) as interrupts:
-            if work.wanted:
-                interrupts.run(functools.partial(_paint, options, work, listener, interrupts))
-            with interrupts.shield():
-                page = work.close()
+            try:
+                if work.wanted:
+                    interrupts.run(functools.partial(_paint, options, work, listener, interrupts))
+            finally:
+                # Whatever has ended it: what is painted is in the table.
+                with interrupts.shield():
+                    page = work.close()
             interrupts.finish()
     except KeyboardInterrupt:
         terminal.clear()
-        if work is not None:
-            with suppress(Exception):  # the pictures that are there count, not the table
-                work.close()
         terminal.say(f"Stopped. {CONTINUE}")
         # The network may be in the middle of a step and cannot be waited for.
         os._exit(INTERRUPTED)
@@ -205,7 +211,7 @@ def _paint_on(
         listener.send("dashboard", address=link)
     jobs = [item.job for item in work.items_to_paint]
     painter = cluster.ClusterPainter(
-        client, options.out, jobs, listener.notice, options.scheduler or ""
+        client, options.out, jobs, listener.warning, options.scheduler or ""
     )
     work.run(painter, each, Warm(), stop)
 

@@ -173,6 +173,15 @@ def _matplotlib() -> Finding:
     return Finding("matplotlib", version)
 
 
+def _distributed() -> Finding:
+    """Look for Dask, with which a batch has several workers; it need not be there."""
+    try:
+        return Finding("distributed", metadata.version("distributed"))
+    except metadata.PackageNotFoundError:
+        text = "not installed (install.py --cluster adds it, for several workers)"
+        return Finding("distributed", text)
+
+
 def _onnxruntime() -> Finding:
     found = []
     for name in DISTRIBUTIONS:
@@ -366,6 +375,7 @@ _CHECKS: dict[str, Callable[[], Finding]] = {
     "system": _system,
     **{name: _package(name) for name in PACKAGES},
     "matplotlib": _matplotlib,
+    "distributed": _distributed,
     "onnxruntime": _onnxruntime,
     "providers": _providers,
     "device": _device,

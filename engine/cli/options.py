@@ -24,7 +24,7 @@ from engine.job import (
     options,
 )
 from engine.looks import filled
-from engine.messages import one_line
+from engine.messages import one_line, shown
 from engine.paintings.catalog import near_names, style_file
 
 GALLERY_OPTIONS = ("size", "iterations", "seed", "threads", "device")
@@ -372,10 +372,10 @@ def _add_batch(commands: argparse._SubParsersAction) -> None:
 
 def _workers(text: str) -> int:
     """Read a number of workers."""
-    number = int(text)
-    if not 0 <= number <= MOST_WORKERS:
-        raise ValueError(text)
-    return number
+    if not text.isdecimal() or not text.isascii() or len(text) > 4 or int(text) > MOST_WORKERS:
+        message = f"{shown(text)} is not a number from 0 to {MOST_WORKERS}"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
 
 
 def _add_measure(commands: argparse._SubParsersAction) -> None:

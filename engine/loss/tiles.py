@@ -139,7 +139,7 @@ class TileEvaluator:
             self._picture_terms.append(of_picture)
             self._terms += [(index, term) for term in of_layers]
         self._lazy_layers = tuple(
-            dict.fromkeys(term.layer for _, term in self._terms if _is_lazy(term))
+            dict.fromkeys(term.layer for _, term in self._terms if is_lazy(term))
         )
         self._out = networks[0].gradient_arrays()
 
@@ -148,7 +148,7 @@ class TileEvaluator:
         totals: list[Any] = [None] * len(self._terms)
         features = self._first_pass(picture, totals)
         slopes = [
-            None if _is_lazy(term) else term.loss(total)[1]
+            None if is_lazy(term) else term.loss(total)[1]
             for (_, term), total in zip(self._terms, totals)
         ]
         gradients = self._second_pass(picture, features, slopes, totals)
@@ -163,7 +163,7 @@ class TileEvaluator:
     ) -> dict[int, dict[str, np.ndarray]]:
         """Add up the terms' sums; return the features that are still there at the end, by tile."""
         features: dict[int, dict[str, np.ndarray]] = {}
-        numbers = [number for number, (_, term) in enumerate(self._terms) if not _is_lazy(term)]
+        numbers = [number for number, (_, term) in enumerate(self._terms) if not is_lazy(term)]
         for index, tile in enumerate(self._tiling.tiles):
             self._tell(index)
             network = self._networks[index]
@@ -186,7 +186,7 @@ class TileEvaluator:
         """Return each group's gradient; add up the sums that the first pass has left out."""
         count = len(self._tiling.tiles)
         gradients = [np.zeros(picture.shape, np.float32) for _ in self._picture_terms]
-        lazy = [number for number, (_, term) in enumerate(self._terms) if _is_lazy(term)]
+        lazy = [number for number, (_, term) in enumerate(self._terms) if is_lazy(term)]
         for done, index in enumerate(reversed(range(count))):
             self._tell(count + done)
             tile, network = self._tiling.tiles[index], self._networks[index]
@@ -356,7 +356,7 @@ def style_grams(
     }
 
 
-def _is_lazy(term: LayerTerm) -> bool:
+def is_lazy(term: LayerTerm) -> bool:
     """Return whether a term's target is computed tile by tile."""
     return isinstance(term, ContentTerm) and term.target is None
 

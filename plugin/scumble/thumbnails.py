@@ -78,10 +78,7 @@ class Thumbnails:
             elif source.kind == sources.FILE:
                 self._masks[source] = _gray_file(source.path, *size)
             else:
-                try:
-                    mask = canvas.small_mask(self._image, self._content, source, self.scale, size)
-                except canvas.CanvasError:  # said when the user presses Paint
-                    return None
+                mask = canvas.small_mask(self._image, self._content, source, self.scale, size)
                 self._masks[source] = mask
         return self._masks[source]
 

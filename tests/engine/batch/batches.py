@@ -25,10 +25,12 @@ def make_batch(folder: Path, names: Sequence[str] = NAMES, **fields: Any) -> Pat
     (folder / "masks").mkdir()
     ramp = np.tile(np.linspace(0, 255, 48, dtype=np.float32), (40, 1))
     for number, name in enumerate(names):
-        write_picture(folder / "walk" / f"{name}.png", Picture(1.0 * noise(number, 40, 48)))
+        write_picture(
+            folder / "walk" / f"{name}.png", Picture(noise(number, 40, 48).astype(np.float32))
+        )
         mask = np.repeat(np.roll(ramp, number, axis=1)[..., None], 3, axis=2)
         write_picture(folder / "masks" / f"{name}.png", Picture(mask))
-    write_picture(folder / "oil.png", Picture(1.0 * noise(90, 50, 40)))
+    write_picture(folder / "oil.png", Picture(noise(90, 50, 40).astype(np.float32)))
     regions = [{"style": "oil.png", "mask": "masks/{name}.png"}]
     job = {"regions": regions, "iterations": 2, "device": "cpu", "threads": 1, **fields}
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")

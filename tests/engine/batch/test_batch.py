@@ -127,7 +127,7 @@ def test_a_bad_file_is_reported_and_the_others_are_painted(
 ) -> None:
     folder = copied(painted, tmp_path)
     (folder / "walk" / "bad.png").write_bytes((folder / "walk" / "4.png").read_bytes()[:300])
-    write_picture(folder / "walk" / "new.png", Picture(1.0 * noise(8, 40, 48)))
+    write_picture(folder / "walk" / "new.png", Picture(noise(8, 40, 48).astype(np.float32)))
     (folder / "masks" / "bad.png").write_bytes((folder / "masks" / "4.png").read_bytes())
     assert batch(folder, *HERE) == 1
     found = statuses(folder)
@@ -208,12 +208,13 @@ def test_a_full_disk_stops_the_batch_and_keeps_the_picture(
     assert read_settings(saved)["steps"] == 2
 
 
+@pytest.mark.usefixtures("hears_interrupts")
 def test_ctrl_c_finishes_the_picture_at_work_and_the_next_run_continues(
     painted: Path, tmp_path: Path, home: Path
 ) -> None:
     folder = copied(painted, tmp_path)
     job = json.loads((folder / "job.json").read_text())
-    (folder / "job.json").write_text(json.dumps({**job, "iterations": 40}))
+    (folder / "job.json").write_text(json.dumps({**job, "iterations": 20}))
     given = ("batch", folder / "job.json", folder / "walk", "--out", folder / "out", *HERE)
     with subprocess.Popen(
         command((*given, "--json")),

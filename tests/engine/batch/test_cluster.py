@@ -10,9 +10,11 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("distributed")
@@ -20,6 +22,18 @@ pytest.importorskip("distributed")
 from distributed import Client, LocalCluster
 
 from engine.batch import cluster, run
+from engine.job import Job, Region
+from engine.loss.blocks import BlockedLosses
+from engine.loss.make_terms import ScaleInputs, all_terms
+from engine.loss.targets import compute_targets
+from engine.loss.tile_map import evaluate
+from engine.loss.tiles import evaluator_maker
+from engine.loss.tiling import Plan, Tiling
+from engine.masks.mask import Mask
+from engine.masks.regions import LoadedRegion
+from engine.methods import METHODS
+from engine.network import Network
+from models.kernels import Kernels
 from tests.engine.batch.batches import NAMES, batch, make_batch, results, statuses, table
 from tests.engine.programs import PATIENCE, environment
 
@@ -129,8 +143,7 @@ def test_without_a_shared_folder_files_are_sent_both_ways(
 def test_pictures_of_a_killed_worker_are_painted_by_others_and_written_once(
     workers: LocalCluster, client: Client, alone: Path, tmp_path: Path, written: Counter[str]
 ) -> None:
-    names = (*NAMES, "5", "6")
-    folder = make_batch(tmp_path, names, iterations=12)
+    folder = make_batch(tmp_path, iterations=8)
     killed: list[str] = []
 
     def kill() -> None:
@@ -151,7 +164,7 @@ def test_pictures_of_a_killed_worker_are_painted_by_others_and_written_once(
     killer.join()
     assert killed
     assert set(statuses(folder).values()) == {"painted"}
-    assert written == dict.fromkeys(names, 1)
+    assert written == dict.fromkeys(NAMES, 1)
 
 
 def test_a_bad_file_is_reported_and_the_others_are_painted(
@@ -218,6 +231,7 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence(
     assert "neither a file nor an address" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("hears_interrupts")
 def test_workers_of_this_machine_paint_the_same_and_survive_ctrl_c(
     home: Path, alone: Path, tmp_path: Path
 ) -> None:
@@ -258,6 +272,56 @@ def gone(group: int) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+@pytest.mark.parametrize("keeps_content", [True, False])
+def test_one_evaluation_over_two_workers_is_that_of_one_process(
+    client: Client, kernels: Kernels, keeps_content: bool
+) -> None:
+    size, styles = (112, 176), ("conv1_1", "conv2_1", "conv3_1")
+    job = Job(
+        content="c",
+        regions=(Region("a"), Region("b")),
+        style_layers=tuple((layer, 1 / 3) for layer in styles),
+        content_layers=(("conv2_2", 1.0),),
+        smoothing=3.0,
+    )
+    layers = (*styles, "conv2_2")
+    random = np.random.default_rng(4)
+    content, picture = random.uniform(0, 255, (2, 3, *size)).astype(np.float32)
+    mask = np.tile(np.linspace(0, 1, size[1], dtype=np.float32), (size[0], 1))
+    style = random.uniform(0, 255, (3, 60, 50)).astype(np.float32)
+    whole = np.ones(style.shape[1:], np.float32)
+    regions = [
+        LoadedRegion("a", style, whole, Mask(mask), 1.0, 1.0),
+        LoadedRegion("b", 255 - style, whole, Mask(1 - mask), 1.0, 1.0),
+    ]
+    network = Network(kernels, device="cpu", threads=1)
+    targets = compute_targets(job, network, content, regions, lambda index: None, pytest.fail)
+    masks = [mask, 1 - mask]
+    inputs = ScaleInputs(job, METHODS["joint"], size, regions, masks, targets, pytest.fail)
+    plan = Plan(Tiling.of(size, layers, (1, 1)), 0, 0)
+    with BlockedLosses(1) as losses:
+        make = evaluator_maker(network, plan, layers, losses, content)
+        expected = next(iter(make([all_terms(inputs)])(picture)))
+    if not keeps_content:
+        contents = {layer: (None, weight) for layer, (_, weight) in targets.contents.items()}
+        inputs = replace(inputs, targets=replace(targets, contents=contents))
+    used: set[str] = set()
+
+    def over_workers(function: Callable, tasks: Sequence) -> list:
+        futures = client.map(function, tasks, pure=False)
+        done = client.gather(futures)
+        used.update(sum(client.who_has(futures).values(), ()))
+        return done
+
+    tiling = Tiling.of(size, layers, (2, 3))
+    found = evaluate(picture, all_terms(inputs), tiling, layers, over_workers, content=content)
+    assert len(used) == 2
+    assert found.loss == pytest.approx(expected.loss, rel=1e-6)
+    assert found.parts == pytest.approx(expected.parts, rel=1e-5)
+    away = np.linalg.norm(found.gradient - expected.gradient)
+    assert away <= 1e-5 * np.linalg.norm(expected.gradient)
 
 
 def test_dask_is_not_imported_until_it_is_asked_for() -> None:
