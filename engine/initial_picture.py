@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.job import Job
 from engine.masks.regions import LoadedRegion
-from engine.pictures.colors import match_colors
+from engine.pictures.colors import match_colors, to_gray
 from engine.pictures.picture import read_stored
 
 NOISE = (127.5, 50.0)
@@ -44,7 +44,8 @@ def start_picture(
         return np.clip(noise, 0, 255).astype(np.float32)
     if job.init == "picture":
         height, width = content.shape[1:]
-        return read_stored(job.init_picture).resized((height, width))
+        given = read_stored(job.init_picture).resized((height, width))
+        return to_gray(given) if job.colors == "luminance" else given
     if job.init == "colors":
         return _in_style_colors(content, regions, masks)
     return content

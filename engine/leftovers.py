@@ -18,14 +18,11 @@ from typing import Callable
 
 from engine.files import PART_PREFIX, PART_SUFFIX
 from engine.job import RUN_FOLDER_PREFIX
-from engine.locks import try_lock
-
-OWNER = ".owner"
-"""The file in a run folder that its owner has locked."""
+from engine.locks import OWNER, try_lock
 
 UNLOCKED_SECONDS = 24 * 3600.0
 """Age at which something is a leftover where no lock can tell: a file on a file system without
-locks, or a run folder in which no engine was started."""
+locks, or a run folder of version 0.1.0 in which no engine was started."""
 
 _PART = re.compile(rf"{re.escape(PART_PREFIX)}[0-9a-f]+{re.escape(PART_SUFFIX)}")
 
@@ -35,23 +32,6 @@ def remove_parts(folder: str | Path) -> None:
     for entry in _ours(folder):
         if _PART.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
             _remove_unheld(Path(entry.path), os.unlink, entry.path)
-
-
-def hold_run_folder(folder: Path) -> int | None:
-    """Mark a run folder as this process's until it ends.
-
-    Returns
-    -------
-    int or None
-        A descriptor to leave open; None if the folder cannot be marked.
-    """
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-    try:
-        descriptor = os.open(folder / OWNER, flags, 0o600)
-    except OSError:
-        return None
-    try_lock(descriptor, shared=True)
-    return descriptor
 
 
 def remove_run_folders(parents: Iterable[str | Path] = ()) -> None:

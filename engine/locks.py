@@ -1,9 +1,16 @@
-"""Locks on open files, which the system releases when their process ends, however it ends."""
+"""Locks on open files, which the system releases when their process ends, however it ends.
+
+Standard library only: the plug-in carries a copy of this file into GIMP's own Python.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
+
+OWNER = ".owner"
+"""The file in a run folder that its owners have locked."""
 
 if sys.platform == "win32":
     import msvcrt
@@ -53,3 +60,22 @@ else:
         except OSError:
             return None
         return True
+
+
+def hold_run_folder(folder: Path) -> int | None:
+    """Mark a run folder as this process's, too, until it ends.
+
+    Returns
+    -------
+    int or None
+        A descriptor to leave open; None if the folder cannot be marked, or is being removed.
+    """
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        descriptor = os.open(folder / OWNER, flags, 0o600)
+    except OSError:
+        return None
+    if try_lock(descriptor, shared=True) is False:
+        os.close(descriptor)
+        return None
+    return descriptor

@@ -26,7 +26,8 @@ from engine.errors import Failure, PictureError, describe
 from engine.events import Event, Notice, Preview, Progress
 from engine.files import write_file
 from engine.job import RUN_FOLDER_PREFIX, JobError
-from engine.leftovers import hold_run_folder, remove_run_folders
+from engine.leftovers import remove_run_folders
+from engine.locks import hold_run_folder
 from engine.messages import shown, shown_name
 from engine.protocol import Lines
 from engine.report.folder import check_report, remove_partial, try_report

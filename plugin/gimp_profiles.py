@@ -25,13 +25,15 @@ NEW, OLD = ".scumble-new", ".scumble-old"
 
 CARRIED = (
     "__init__.py",
+    "durations.py",
+    "locks.py",
     "looks.py",
     "messages.py",
     "methods.py",
     "paintings/__init__.py",
     "paintings/catalog.py",
 )
-"""Modules of the engine that the plug-in has copies of; job.py imports them."""
+"""Modules of the engine that the plug-in has copies of; it and job.py import them."""
 
 SOURCE = Path(__file__).resolve().parent / NAME
 FLATPAK = "org.gimp.GIMP"
@@ -256,7 +258,7 @@ def install(profile: Profile, location: EngineLocation, job: Path, source: Path 
             shutil.copyfile(file, new / file.name)
         shutil.copytree(source / HELP, new / HELP)
         shutil.copyfile(job, new / "job.py")
-        # Where they are in the engine, as job.py imports them.
+        # Where they are in the engine, as they are imported.
         (new / "engine").mkdir()
         (new / "engine" / "paintings").mkdir()
         for name in CARRIED:

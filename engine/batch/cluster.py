@@ -38,7 +38,7 @@ from engine.batch.resources import Crew
 from engine.batch.worker import Answer, Fitness, Folder, NotStarted
 from engine.errors import ClusterError, Failure, PictureError
 from engine.job import RUN_FOLDER_PREFIX, Job, JobError
-from engine.leftovers import hold_run_folder
+from engine.locks import hold_run_folder
 from engine.messages import one_line, shown_name
 from engine.output_files import inputs
 

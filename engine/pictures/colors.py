@@ -102,6 +102,11 @@ def luminance(picture: np.ndarray) -> np.ndarray:
     return np.tensordot(LUMA, picture, 1)
 
 
+def to_gray(picture: np.ndarray) -> np.ndarray:
+    """Return a picture without its colors, shape (3, height, width)."""
+    return _gray(luminance(picture))
+
+
 def _gray(values: np.ndarray) -> np.ndarray:
     return np.repeat(values[None], 3, axis=0)
 

@@ -26,7 +26,8 @@ REGIONS_HELP = (
     "The regions as a JSON list of objects with "
     f"{', '.join(each.name for each in dataclasses.fields(job.Region))}. "
     "style: the path of a picture, or layer:NAME. mask: the path of a gray picture, selection, "
-    "outside, rest, channel:NAME, mask:NAME, alpha:NAME or gray:NAME; empty for the whole layer."
+    "outside, rest, channel:NAME, mask:NAME, alpha:NAME, gray:NAME or own (the layer's own mask); "
+    "empty for the whole layer."
 )
 
 
@@ -155,7 +156,9 @@ def layers_text(layers: Any) -> str:
     return ",".join(f"{layer}={weight:g}" for layer, weight in layers)
 
 
-def to_text(values: dict[str, Any], regions_text: str, version: str, method: str = "") -> str:
+def to_text(
+    values: dict[str, Any], regions_text: str, version: str, method: str = "", **more: Any
+) -> str:
     """Return the settings as a result carries them, in ASCII.
 
     Parameters
@@ -168,8 +171,10 @@ def to_text(values: dict[str, Any], regions_text: str, version: str, method: str
         The version of Scumble.
     method : str
         The method that was used, for people who read the settings; empty before the painting.
+    **more : JSON types
+        What else a result remembers.
     """
-    data = {"scumble": version, "options": values, "regions": json.loads(regions_text)}
+    data = {"scumble": version, "options": values, "regions": json.loads(regions_text), **more}
     if method:
         data["method"] = method
     return json.dumps(data)

@@ -11,8 +11,9 @@ from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Callable
+from typing import Any, BinaryIO, Callable
 
+import kept_masks
 import npy
 import sources
 from gi.repository import Babl, Gegl, Gimp
@@ -44,8 +45,23 @@ def save_memory() -> None:
     Gegl.config().set_property("tile-cache-size", CACHE_BYTES)
 
 
-def available_sources(image: Gimp.Image, content: Gimp.Layer) -> sources.Sources:
-    """Return what the user can choose from."""
+def available_sources(
+    image: Gimp.Image,
+    content: Gimp.Layer,
+    kept: tuple[sources.Item, ...] = (),
+    others: tuple[int, ...] = (),
+) -> sources.Sources:
+    """Return what the user can choose from.
+
+    Parameters
+    ----------
+    image : Gimp.Image
+    content : Gimp.Layer
+    kept : tuple of Item
+        The masks that an earlier result carries.
+    others : tuple of int
+        The numbers of other layers that are painted after this one.
+    """
     elsewhere = []
     for other in Gimp.get_images():
         if other.get_id() != image.get_id():
@@ -56,6 +72,8 @@ def available_sources(image: Gimp.Image, content: Gimp.Layer) -> sources.Sources
         channels=tuple(_item(channel) for channel in image.get_channels()),
         elsewhere=tuple(elsewhere),
         has_selection=not Gimp.Selection.is_empty(image),
+        kept=kept,
+        others=others,
     )
 
 
@@ -71,27 +89,38 @@ def all_layers(image: Gimp.Image) -> Iterator[Gimp.Layer]:
     yield from inside(image.get_layers())
 
 
-def content_of(image: Gimp.Image | None, drawables: list[Gimp.Drawable]) -> Gimp.Layer:
-    """Return the one layer to paint.
+def layers_to_paint(image: Gimp.Image | None, drawables: list[Gimp.Drawable]) -> list[Gimp.Layer]:
+    """Return the layers to paint.
 
     Raises
     ------
     CanvasError
-        If not exactly one layer is selected, or the layer is too small.
+        If no layer is selected, or anything else. One layer that is too small is refused, too.
     """
     if image is None or not drawables:
         message = "Select the layer to paint first."
         raise CanvasError(message)
-    if len(drawables) > 1:
-        message = f"{len(drawables)} layers are selected. Select the one to paint."
-        raise CanvasError(message)
-    layer = drawables[0]
-    if isinstance(layer, Gimp.LayerMask):
-        message = "A layer mask is selected. Click the layer itself to paint it."
-        raise CanvasError(message)
-    if not isinstance(layer, Gimp.Layer):
-        message = f"“{layer.get_name()}” is a channel and cannot be painted. Select a layer."
-        raise CanvasError(message)
+    for drawable in drawables:
+        if isinstance(drawable, Gimp.LayerMask):
+            message = "A layer mask is selected. Click the layer itself to paint it."
+            raise CanvasError(message)
+        if not isinstance(drawable, Gimp.Layer):
+            name = drawable.get_name()
+            message = f"“{name}” is a channel and cannot be painted. Select a layer."
+            raise CanvasError(message)
+    if len(drawables) == 1:
+        check_size(drawables[0])
+    return list(drawables)
+
+
+def check_size(layer: Gimp.Layer) -> None:
+    """Check that the network can see a layer.
+
+    Raises
+    ------
+    CanvasError
+        If it is too small.
+    """
     width, height = layer.get_width(), layer.get_height()
     if min(width, height) < MIN_SIDE:
         message = (
@@ -99,7 +128,6 @@ def content_of(image: Gimp.Image | None, drawables: list[Gimp.Drawable]) -> Gimp
             f"at least {MIN_SIDE}x{MIN_SIDE} are needed."
         )
         raise CanvasError(message)
-    return layer
 
 
 @contextmanager
@@ -245,6 +273,32 @@ def write_pixels(
     return beyond
 
 
+def write_over(layer: Gimp.Layer, content: Gimp.Layer, path: Path) -> None:
+    """Write the pixels of a layer over those of the content to a .npy file like `write_pixels`.
+
+    Where the layer is transparent or not there, the file has the content.
+    """
+    place, left_top = offsets(layer), offsets(content)
+    with _empty_image(content, content.get_image()) as image:
+        insert_flat_copy(content, image).set_offsets(0, 0)
+        above = insert_flat_copy(layer, image)
+        above.set_offsets(place[0] - left_top[0], place[1] - left_top[1])
+        shown = Gimp.Layer.new_from_visible(image, image, "Start")
+        write_pixels(shown, path)
+
+
+def read_for_screen(layer: Gimp.Layer, area: tuple[int, int, int, int]) -> bytes:
+    """Return pixels of a layer in sRGB with alpha, one byte per plane.
+
+    Parameters
+    ----------
+    layer : Gimp.Layer
+    area : tuple of int
+        Left, top, width and height.
+    """
+    return _read(layer, area, "R'G'B'A u8")
+
+
 def may_be_wide(layer: Gimp.Drawable) -> bool:
     """Whether a layer can hold colors outside sRGB: through its profile or as floats."""
     form = layer.get_format()
@@ -260,7 +314,7 @@ def write_mask(image: Gimp.Image, content: Gimp.Layer, source: sources.Source, p
     bool
         Whether it covers any of the content.
     """
-    drawable, form, planes = mask_drawable(image, source)
+    drawable, form, planes = mask_drawable(image, content, source)
     width, height = content.get_width(), content.get_height()
     x, y = offsets(content)
     left, top = offsets(drawable)
@@ -278,14 +332,26 @@ def write_mask(image: Gimp.Image, content: Gimp.Layer, source: sources.Source, p
     return covered
 
 
-def mask_drawable(image: Gimp.Image, source: sources.Source) -> tuple[Gimp.Drawable, str, int]:
+def mask_drawable(
+    image: Gimp.Image, content: Gimp.Layer, source: sources.Source
+) -> tuple[Any, str, int]:
     """Return the drawable that holds a mask, the format to read, and its number of planes.
 
     The selection and layer masks are linear. A channel is not, in most precisions.
+
+    Raises
+    ------
+    CanvasError
+        If a mask that an earlier result carries does not fit the content.
     """
     if source.kind in (sources.SELECTION, sources.OUTSIDE):
         return image.get_selection(), "Y float", 1
     assert source.item is not None
+    if source.kind == sources.KEPT:
+        try:
+            return kept_masks.KeptMask(source.item, content), "Y float", 1
+        except ValueError as error:
+            raise CanvasError(str(error)) from error
     item = Gimp.Item.get_by_id(source.item.number)
     if source.kind == sources.MASK:
         return item.get_mask(), "Y float", 1
@@ -553,7 +619,7 @@ def small_mask(
     size : tuple of int
         The drawing's width and height.
     """
-    drawable, form, planes = mask_drawable(image, source)
+    drawable, form, planes = mask_drawable(image, content, source)
     x, y = offsets(content)
     left, top = offsets(drawable)
     area = (round((x - left) * scale), round((y - top) * scale), *size)

@@ -6,11 +6,8 @@ import dataclasses
 from typing import Any
 
 import arguments
-import canvas
-import engine_process
 import gi
 import gimp_run
-import initial_settings
 import job
 import labels
 import sources
@@ -20,14 +17,12 @@ gi.require_version("Gtk", "3.0")
 gi.require_version("Gdk", "3.0")
 
 import pickers  # noqa: E402
-import progress_window  # noqa: E402
 import protect_row  # noqa: E402
 import region_preview  # noqa: E402
 import region_rows  # noqa: E402
 import thumbnails  # noqa: E402
 from gi.repository import Gdk, Gimp, GimpUi, Gio, GLib, GObject, Gtk  # noqa: E402
 
-SIDE = 420
 TITLE = "Neural Style"
 HELP = (
     "Each row is a style and its region. A style is a picture file or a layer of any open image. A "
@@ -40,8 +35,8 @@ HELP = (
     "mask white where its style should go, click the photo's layer, and start the filter.\n\n"
     "The picture grows in a window of its own. Stop keeps the picture so far; Cancel leaves "
     "nothing. The result is a new layer. With Layers with masks it is a group with one masked "
-    "layer per style. Run the filter on a result to start from its settings. Rest the pointer on "
-    "an option to see its help."
+    "layer per style. Run the filter on a result to paint the photo again with its settings and "
+    "masks, or to go on from there. Rest the pointer on an option to see its help."
 )
 
 HELP_PAGE = gimp_run.HERE / "help" / "en" / "index.html"
@@ -56,65 +51,6 @@ SIZES = (
 )
 
 
-def ask_and_paint(
-    procedure: Gimp.Procedure,
-    config: Gimp.ProcedureConfig,
-    image: Gimp.Image,
-    content: Gimp.Layer,
-) -> list[Gimp.Layer] | None:
-    """Show the dialog, then paint and show the growing picture.
-
-    Returns
-    -------
-    list of Gimp.Layer or None
-        The new layers; none if the painting went into a file; None if the user cancelled.
-    """
-    GimpUi.init("scumble")
-    engine_process.read_location(gimp_run.HERE)  # before the user fills in the dialog
-    available = canvas.available_sources(image, content)
-    small = thumbnails.Thumbnails(image, content, SIDE)
-    initial_settings.start_from(config, available, content)
-    dialog = Dialog(procedure, config, available, small)
-    agreed = dialog.run()
-    dialog.destroy()
-    if not agreed:
-        return None
-    options = arguments.read(config)
-    text = config.get_property("regions")
-    initial_settings.keep(content, arguments.to_text(options, text, ""))
-    layers = _paint(
-        gimp_run.Request(image, content, options, sources.regions_from_json(text)), small
-    )
-    if layers is not None and image.is_valid():
-        # GIMP keeps the settings now, but not those of a closed image.
-        initial_settings.forget()
-    return layers
-
-
-def _paint(request: gimp_run.Request, small: thumbnails.Thumbnails) -> list[Gimp.Layer] | None:
-    window = progress_window.ProgressWindow(small.content(), request.image.get_name())
-    try:
-        run = gimp_run.GimpRun(request, window.on_progress)
-        try:
-            if window.cancelled:
-                return None
-            done = window.follow(run)
-            if done is None:
-                return None
-            delivery = run.finish(done, window.on_progress)
-        finally:
-            run.engine.close()
-    finally:
-        window.destroy()
-    # First the display: GIMP 3.0 shows no message if the last image was closed meanwhile.
-    if delivery.saved is not None:
-        Gimp.Display.new(delivery.saved)
-    for note in delivery.notes:
-        Gimp.message(sources.valid_unicode(note))
-    Gimp.progress_end()
-    return delivery.layers
-
-
 class Dialog:
     """GIMP's procedure dialog with the regions and the options."""
 
@@ -124,7 +60,9 @@ class Dialog:
         config: Gimp.ProcedureConfig,
         available: sources.Sources,
         small: thumbnails.Thumbnails,
+        above: Gtk.Widget | None = None,
     ) -> None:
+        self._above = above
         self._config, self._available, self._small = config, available, small
         self._window = GimpUi.ProcedureDialog.new(procedure, config, TITLE)
         self._window.set_ok_label(labels.PAINT)
@@ -196,6 +134,8 @@ class Dialog:
         left.pack_start(self._problem, False, False, 0)
         left.pack_start(self._more(), True, True, 0)
         right = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=10)
+        if self._above is not None:
+            right.pack_start(self._above, False, False, 0)
         right.pack_start(self._rows, True, True, 0)
         right.pack_start(self._front(), False, False, 0)
         columns.pack_start(left, False, False, 0)

@@ -21,6 +21,7 @@ from typing import Any
 
 import job
 
+from engine.locks import hold_run_folder
 from engine.messages import one_line
 
 LOCATION = "engine.json"
@@ -31,6 +32,10 @@ HELLO_SECONDS = 120.0
 """The first start of a new environment reads about 200 MB from the disk."""
 
 CANCEL_SECONDS = 0.7
+
+ATTEMPTS = 3
+"""Run folders to try: a run that starts in the same instant may take one for a leftover before it
+is locked."""
 
 FOREIGN = ("PYTHON", "LD_", "DYLD_", "GI_", "GTK_", "GDK_", "GIO_", "GEGL_", "BABL_", "GIMP3_")
 """Variables that AppImages and other bundles set for their own libraries."""
@@ -100,24 +105,44 @@ def read_location(folder: Path) -> EngineLocation:
     return location
 
 
-def make_run_folder() -> Path:
-    """Make the folder for the files of one run.
+class RunFolder:
+    """The folder for the files of one run, locked so that no other run takes it for a leftover.
+
+    Attributes
+    ----------
+    path : Path
 
     Raises
     ------
     EngineError
         If the user's temporary folder cannot be written.
     """
-    try:
-        return Path(tempfile.mkdtemp(prefix=job.RUN_FOLDER_PREFIX))
-    except OSError as error:
-        message = f"Cannot make a temporary folder: {error}. Free some disk space."
-        raise EngineError(message) from error
 
+    def __init__(self) -> None:
+        self._held: int | None = None
+        for _ in range(ATTEMPTS):
+            try:
+                self.path = Path(tempfile.mkdtemp(prefix=job.RUN_FOLDER_PREFIX))
+            except OSError as error:
+                message = f"Cannot make a temporary folder: {error}. Free some disk space."
+                raise EngineError(message) from error
+            self._held = hold_run_folder(self.path)
+            if self._held is not None:
+                return
+            shutil.rmtree(self.path, ignore_errors=True)
+        message = f"Cannot write to {self.path.parent}. Free some disk space."
+        raise EngineError(message)
 
-def remove_run_folder(folder: Path) -> None:
-    """Remove a run folder if it still exists."""
-    shutil.rmtree(folder, ignore_errors=True)
+    def release(self) -> None:
+        """Give up the lock: Windows deletes no open file."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+    def remove(self) -> None:
+        """Remove the folder if it still exists."""
+        self.release()
+        shutil.rmtree(self.path, ignore_errors=True)
 
 
 def clean_environment(location: EngineLocation) -> dict[str, str]:
@@ -137,12 +162,15 @@ class EngineProcess:
     Parameters
     ----------
     location : EngineLocation
-    run_folder : Path
+    folder : RunFolder
         Holds job.json and the files that it names.
+    resumes : str
+        The name of the state of an interrupted run, to go on with it in place of job.json.
     """
 
-    def __init__(self, location: EngineLocation, run_folder: Path) -> None:
-        self.run_folder = run_folder
+    def __init__(self, location: EngineLocation, folder: RunFolder, resumes: str = "") -> None:
+        self._folder = folder
+        self.run_folder = folder.path
         self._location = location
         self.log = new_log(location)
         self._started = time.monotonic()
@@ -150,7 +178,8 @@ class EngineProcess:
         self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
         command = [
             *(location.python, "-I", "-u", "-X", "utf8", "-m", "engine", "worker"),
-            str(run_folder),
+            str(folder.path),
+            *(("--resume", resumes) if resumes else ()),
         ]
         flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # only Windows has it
         try:
@@ -221,15 +250,23 @@ class EngineProcess:
 
     def stop(self) -> None:
         """Ask the engine to finish with the best picture so far."""
+        self._send(b"stop\n")
+
+    def forget(self) -> None:
+        """Ask the engine to keep no state of this run."""
+        self._send(b"forget\n")
+
+    def _send(self, command: bytes) -> None:
         try:
             assert self._process.stdin is not None
-            self._process.stdin.write(b"stop\n")
+            self._process.stdin.write(command)
             self._process.stdin.flush()
         except OSError:
             return  # the engine has ended; its last message is in the queue
 
     def close(self) -> None:
         """End the engine and remove the run folder."""
+        self._folder.release()
         try:
             assert self._process.stdin is not None
             self._process.stdin.close()
@@ -241,7 +278,7 @@ class EngineProcess:
             self._process.kill()
             self._process.wait()
         self._reader.join(CANCEL_SECONDS)
-        remove_run_folder(self.run_folder)
+        self._folder.remove()
 
     def _read(self) -> None:
         assert self._process.stdout is not None

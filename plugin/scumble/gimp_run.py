@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import arguments
 import canvas
+import earlier_results
 import engine_process
+import interrupted_runs
 import job
+import kept_masks
 import labels
 import npy
 import result_layers
 import sources
 from gi.repository import Gimp
+from placing import Finished, cannot_place, hindrance
+from run_requests import Request
 
 HERE = Path(__file__).resolve().parent
 CONTENT = "content.npy"
 RESULT = "result.npy"
-PROTECTED = "protect.npy"
+MASK = "mask-{}.npy"
+START = "start.npy"
 OUT_OF_GAMUT = (
     "Some colors of the layer “{}” lie outside sRGB, in which Scumble paints. The painting has the "
     "nearest colors of sRGB."
@@ -29,36 +35,39 @@ OUT_OF_GAMUT = (
 
 
 @dataclass(frozen=True)
-class Request:
-    """The layer to paint, the options of the job, and the regions."""
-
-    image: Gimp.Image
-    content: Gimp.Layer
-    options: dict[str, Any]
-    regions: tuple[job.Region, ...]
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """The place of a finished painting.
+class Exported:
+    """A run's job, and what its result needs to know of it.
 
     Attributes
     ----------
-    layers : list of Gimp.Layer
-        The new layers; none if the painting went into a file.
-    notes : list of str
-        Sentences for the user.
-    saved : Gimp.Image or None
-        The image that was saved as a file.
+    names : list of str
+        The regions' names.
+    uncut : bool
+        Whether layers with masks are made.
+    out_of_gamut : bool
+        Whether some colors of the content lie outside sRGB.
+    precisions : dict of str to str
+        The precision of each mask to carry, by its key: a region's number, or 'protect'.
+    masks : dict of str to bytes
+        These masks, compressed.
     """
 
-    layers: list[Gimp.Layer]
-    notes: list[str]
-    saved: Gimp.Image | None = None
+    names: list[str]
+    uncut: bool
+    out_of_gamut: bool
+    precisions: dict[str, str]
+    masks: dict[str, bytes]
 
 
 class GimpRun:
     """A run whose pixels are exported and whose engine is started.
+
+    Parameters
+    ----------
+    request : Request
+    on_progress : callable
+    interrupted : Interrupted, optional
+        The state of an interrupted run to take up; nothing is exported then.
 
     Raises
     ------
@@ -67,120 +76,168 @@ class GimpRun:
     """
 
     def __init__(
-        self, request: Request, on_progress: canvas.OnProgress = lambda done: None
+        self,
+        request: Request,
+        on_progress: canvas.OnProgress = lambda done: None,
+        interrupted: interrupted_runs.Interrupted | None = None,
     ) -> None:
         self.request = request
         self.location = engine_process.read_location(HERE)
-        available = canvas.available_sources(request.image, request.content)
-        self.resolved = sources.resolve(request.regions, available)
-        self._protected = sources.resolve_protected(request.options["protect"], available)
         # The image may be closed before the painting is finished.
         self._content_name = request.content.get_name()
         self._format = result_layers.format_of(request.image)
         self._look = result_layers.Look.of(request.content)
-        self.folder = engine_process.make_run_folder()
+        self._about_content = earlier_results.about_content(request.content)
+        self._steps = 0
+        folder = engine_process.RunFolder()
+        self.folder = folder.path
         try:
-            self.job = self._export(on_progress)
-            engine_process.write_job(self.job, self.folder)
-            self.engine = engine_process.EngineProcess(self.location, self.folder)
+            if interrupted is None:
+                canvas.check_size(request.content)
+                self.exported = self._export(on_progress)
+                self._write_origin()
+            else:
+                self.exported = _taken_up(interrupted)
+            name = interrupted.name if interrupted else ""
+            self.engine = engine_process.EngineProcess(self.location, folder, name)
         except OSError as error:
-            engine_process.remove_run_folder(self.folder)
+            folder.remove()
             message = (
                 f"Cannot write the pixels for the engine to {self.folder.parent}: "
                 f"{error.strerror or error}. Free some disk space, then repeat the filter."
             )
             raise engine_process.EngineError(message) from error
         except BaseException:
-            engine_process.remove_run_folder(self.folder)
+            folder.remove()
             raise
 
-    def _export(self, on_progress: canvas.OnProgress) -> job.Job:
-        """Write the content, the styles and the masks, and return the job that names them."""
+    def _export(self, on_progress: canvas.OnProgress) -> Exported:
+        """Write the content, the styles, the masks and the job."""
         request = self.request
-        self._out_of_gamut = canvas.write_pixels(
+        available = earlier_results.Target(request.content, request.result).sources(request.image)
+        all_resolved = sources.resolve(request.regions, available)
+        protected = sources.resolve_protected(request.options["protect"], available)
+        self._precisions: dict[str, str] = {}
+        out_of_gamut = canvas.write_pixels(
             request.content, self.folder / CONTENT, lambda done: on_progress(done / 2)
         )
         made = []
-        for number, resolved in enumerate(self.resolved, 1):
+        for number, resolved in enumerate(all_resolved, 1):
             style = resolved.style.path
             if resolved.style.item is not None:
                 style = f"style-{number}.npy"
                 layer = Gimp.Item.get_by_id(resolved.style.item.number)
                 canvas.write_pixels(layer, self.folder / style)
-            mask = self._export_mask(number, resolved)
+            mask = self._export_mask(str(number), resolved.mask, resolved.name)
             given = {"style": style, "mask": mask, "name": resolved.name}
             for described in job.options(job.Region):
                 path = getattr(resolved.region, described.name)
                 if described.metadata["kind"] in job.INPUT_KINDS and path:
                     given[described.name] = sources.local_path(path)
             made.append(dataclasses.replace(resolved.region, **given))
-            on_progress(0.5 + 0.5 * number / len(self.resolved))
-        options = {**request.options, "protect": self._export_protected()}
+            on_progress(0.5 + 0.5 * number / len(all_resolved))
+        options = {**request.options, "protect": ""}
+        if protected is not None:
+            options["protect"] = self._export_mask("protect", protected)
+        if request.goes_on:
+            options.update(self._continuation())
         wanted = job.Job(content=CONTENT, output=RESULT, regions=tuple(made), **options)
         job.check(wanted)
-        return wanted
+        engine_process.write_job(wanted, self.folder)
+        masks = {
+            key: kept_masks.compressed(self.folder / MASK.format(key), precision)
+            for key, precision in self._precisions.items()
+        }
+        names = [resolved.name for resolved in all_resolved]
+        return Exported(names, wanted.uncut, out_of_gamut, self._precisions, masks)
 
-    def _export_mask(self, number: int, resolved: sources.ResolvedRegion) -> str:
-        request, mask = self.request, resolved.mask
+    def _export_mask(self, key: str, mask: sources.Source, region: str = "") -> str:
+        """Write a mask; `region` is the name of its region, empty for the protected part."""
+        request = self.request
         if mask.kind in (sources.ALL, sources.REST):
             return mask.kind
         if mask.kind == sources.FILE:
             return mask.path
-        name = f"mask-{number}.npy"
-        if not canvas.write_mask(request.image, request.content, mask, self.folder / name):
+        path = self.folder / MASK.format(key)
+        if not canvas.write_mask(request.image, request.content, mask, path):
             pixels = request.content.get_width() * request.content.get_height()
-            raise sources.covers_nothing(resolved.name, mask, pixels, self._content_name)
-        return name
-
-    def _export_protected(self) -> str:
-        request, mask = self.request, self._protected
-        if mask is None or mask.kind == sources.FILE:
-            return mask.path if mask else ""
-        if not canvas.write_mask(request.image, request.content, mask, self.folder / PROTECTED):
-            pixels = request.content.get_width() * request.content.get_height()
+            if region:
+                raise sources.covers_nothing(region, mask, pixels, self._content_name)
             raise sources.protects_nothing(mask, pixels, self._content_name)
-        return PROTECTED
+        drawable, _, _ = canvas.mask_drawable(request.image, request.content, mask)
+        self._precisions[key] = kept_masks.precision_of(drawable)
+        return path.name
 
-    def finish(
+    def _continuation(self) -> dict[str, Any]:
+        """Return the options for further steps from the earlier result, at its working size."""
+        request = self.request
+        assert request.result is not None
+        canvas.write_over(request.result, request.content, self.folder / START)
+        painted = earlier_results.painted(request.result)
+        options = {"init": "picture", "init_picture": START, "scales": 1}
+        if painted.get("steps"):
+            options["iterations"] = painted["steps"]
+        if request.options["size"] == job.AUTO_SIZE and painted.get("size"):
+            options["size"] = painted["size"]
+        return options
+
+    def _write_origin(self) -> None:
+        """Write what recognizes the layer and finishes the run, if the run is interrupted."""
+        request, exported = self.request, self.exported
+        origin = {
+            "name": self._content_name,
+            "look": self._look.digest(),
+            "options": request.options,
+            "regions": sources.regions_to_json(request.regions),
+            "names": exported.names,
+            "out_of_gamut": exported.out_of_gamut,
+            "precisions": exported.precisions,
+        }
+        path = self.folder / interrupted_runs.ORIGIN
+        path.write_text(json.dumps(origin), encoding="utf-8")
+
+    def note_progress(self, event: dict[str, Any]) -> None:
+        """Remember how many steps the last scale has."""
+        if event.get("type") == "progress" and event.get("stage") == "paint":
+            self._steps = int(event.get("steps") or 0)
+
+    def build(
         self,
         done: engine_process.EngineResult,
         on_progress: canvas.OnProgress = lambda done: None,
-    ) -> Delivery:
-        """Put the painting into the image, or into a file if that fails in any way.
+    ) -> Finished:
+        """Build the new layer in an image of its own, or save the painting if that fails.
 
         Raises
         ------
         engine_process.EngineError
-            If the engine's picture is damaged, or no file can be written either.
+            If the engine's picture is damaged, or it cannot be saved either.
         """
         notes = list(done.warnings)
-        if self._out_of_gamut:
+        if self.exported.out_of_gamut:
             notes.append(OUT_OF_GAMUT.format(self._content_name))
         painting = self._painting(done, notes)
-        built, reason = None, "The layer is gone."
+        finished = Finished(self.request, self._look, painting.name, notes)
         try:
-            image, content = self.request.image, self.request.content
-            there = result_layers.is_there(image, content)
-            if there:
-                self._format = result_layers.format_of(image)
-                try:
-                    self._look.check(content)
-                except result_layers.PlacingError as error:
-                    reason, there = str(error), False
-            built, missing = result_layers.build(
-                painting, self._format, content if there else None, on_progress
+            finished.reason = hindrance(finished)
+            content = None if finished.reason else self.request.content
+            if content is not None:
+                self._format = result_layers.format_of(self.request.image)
+            finished.built, missing = result_layers.build(
+                painting, self._format, content, on_progress
             )
             notes += missing
-            if there:
-                layers, placing = result_layers.place(built, painting.name, image, content)
-                built.delete()
-                Gimp.displays_flush()
-                return Delivery(layers, [*notes, *placing, *_mode_notes(image)])
         except Exception as error:  # a finished painting is never lost, whatever went wrong
-            cause = str(error) or type(error).__name__
-            reason = f"The painting cannot be put into the image ({cause})."
-        path = self._save(painting, built)
-        return Delivery([], [*notes, f"{reason} The painting was saved as {path}"], built)
+            finished.reason = cannot_place(error)
+            try:
+                finished.saved = result_layers.save_without_gimp(painting)
+            except OSError as error_:
+                raise self._unsaved(error_) from error_
+        return finished
+
+    def _unsaved(self, error: OSError) -> engine_process.EngineError:
+        message = f"The painting cannot be saved: {error}\nThe log is {self.engine.log}"
+        return engine_process.EngineError(message)
 
     def _painting(
         self, done: engine_process.EngineResult, notes: list[str]
@@ -196,46 +253,122 @@ class GimpRun:
         name, settings = "Painting", ""
         try:
             blend = labels.blend(options["method"], done.method or options["method"])
-            name = result_layers.layer_name(self.resolved, blend, options["strength"])
+            name = result_layers.layer_name(self.exported.names, blend, options["strength"])
             settings = arguments.to_text(
                 options,
-                sources.regions_to_json(self.request.regions),
+                sources.regions_to_json(self._carried_regions()),
                 self.location.version,
                 done.method,
+                content=self._about_content,
+                painted=self._painted(done),
             )
-            if self.job.uncut:
+            if self.exported.uncut:
                 parts = self._parts(done)
         except Exception as error:  # the painting itself is there
             notes.append(f"The painting is a plain layer, without masks or settings: {error}")
-        picture, areas = done.files[0], done.areas
-        return result_layers.FinishedPainting(name, settings, picture, areas, parts)
+        picture, areas, masks = done.files[0], done.areas, self.exported.masks
+        return result_layers.FinishedPainting(name, settings, picture, areas, parts, masks)
+
+    def _carried_regions(self) -> tuple[job.Region, ...]:
+        """Return the regions; a mask of the earlier result is now one of the new result."""
+        return tuple(
+            dataclasses.replace(region, mask=sources.kept(number))
+            if region.mask.startswith(sources.kept(""))
+            else region
+            for number, region in enumerate(self.request.regions, 1)
+        )
+
+    def _painted(self, done: engine_process.EngineResult) -> dict[str, int]:
+        """Return the working size and the steps of the last scale, to take as many again."""
+        known = job.METHODS.get(done.method)
+        pictures = known.pictures(len(self.exported.names)) if known else 1
+        size = done.about.get("settings", {}).get("job", {}).get("size", 0)
+        return {"size": int(size), "steps": self._steps // pictures}
 
     def _parts(self, done: engine_process.EngineResult) -> tuple[result_layers.MaskedPicture, ...]:
-        pictures = done.files[1:]
+        pictures, names = done.files[1:], self.exported.names
         if len(pictures) == 1:  # a painting made in one piece serves all styles
-            pictures = pictures * len(self.resolved)
-        if not len(pictures) == len(done.masks) == len(self.resolved):
+            pictures = pictures * len(names)
+        if not len(pictures) == len(done.masks) == len(names):
             counts = f"{len(pictures)} pictures and {len(done.masks)} masks"
-            message = f"the engine returned {counts} for {len(self.resolved)} styles"
+            message = f"the engine returned {counts} for {len(names)} styles"
             raise ValueError(message)
         for path in (*pictures, *filter(None, done.masks)):
             npy.shape_of(path)
         return tuple(
-            result_layers.MaskedPicture(resolved.name, picture, mask)
-            for resolved, picture, mask in zip(self.resolved, pictures, done.masks)
+            result_layers.MaskedPicture(name, picture, mask)
+            for name, picture, mask in zip(names, pictures, done.masks)
         )
 
-    def _save(self, painting: result_layers.FinishedPainting, built: Gimp.Image | None) -> Path:
+
+def _taken_up(interrupted: interrupted_runs.Interrupted) -> Exported:
+    """Return what the result of an interrupted run needs, from the state that the engine kept."""
+    origin, kept = interrupted.origin, interrupted.job
+    paths = {str(number): each["mask"] for number, each in enumerate(kept["regions"], 1)}
+    paths["protect"] = kept["protect"]
+    precisions = origin["precisions"]
+    masks = {key: kept_masks.compressed(Path(paths[key]), precisions[key]) for key in precisions}
+    return Exported(origin["names"], bool(kept["uncut"]), origin["out_of_gamut"], precisions, masks)
+
+
+def paint_each(
+    requests: list[Request],
+    paint: Callable[[Request], Finished | None],
+) -> tuple[list[Finished], list[str]]:
+    """Paint one layer after the other; one that fails does not keep the others from it.
+
+    Parameters
+    ----------
+    requests : list of Request
+    paint : callable
+        Paints one of them; returns None to end the queue.
+
+    Returns
+    -------
+    finished : list of Finished
+    failures : list of str
+        A sentence on each layer that was not painted.
+
+    Raises
+    ------
+    Exception
+        The first failure, if nothing at all was painted.
+    """
+    finished: list[Finished] = []
+    failures: list[str] = []
+    first: Exception | None = None
+    for request in requests:
+        name = request.content.get_name()
         try:
-            if built is not None:
-                return result_layers.save(built, painting.name)
-        except Exception as error:
-            print(f"GIMP cannot save the painting: {error}", file=sys.stderr)
-        try:
-            return result_layers.save_without_gimp(painting)
-        except OSError as error:
-            message = f"The painting cannot be saved: {error}\nThe log is {self.engine.log}"
-            raise engine_process.EngineError(message) from error
+            made = paint(request)
+        except Exception as error:  # those that are finished are never lost, whatever happens
+            first = first or error
+            reason = str(error) or type(error).__name__
+            failures.append(f"The layer “{name}” was not painted: {reason}")
+            continue
+        if made is None:
+            break
+        finished.append(made)
+    if first is not None and not finished:
+        if len(failures) > 1:
+            raise engine_process.EngineError("\n".join(failures)) from first
+        raise first
+    return finished, failures
+
+
+def paint_quietly(request: Request) -> Finished:
+    """Paint one layer without windows.
+
+    Raises
+    ------
+    sources.RegionError, canvas.CanvasError, job.JobError, engine_process.EngineError
+        If it cannot be painted.
+    """
+    run = GimpRun(request)
+    try:
+        return run.build(follow(run))
+    finally:
+        run.engine.close()
 
 
 def follow(run: GimpRun) -> engine_process.EngineResult:
@@ -245,6 +378,7 @@ def follow(run: GimpRun) -> engine_process.EngineResult:
         event = run.engine.next_event(0.5)
         if event is None:
             continue
+        run.note_progress(event)
         if event.get("type") == "progress":
             Gimp.progress_update(fraction(event))
         elif event.get("type") == "done":
@@ -262,37 +396,3 @@ def fraction(event: dict[str, Any]) -> float:
     sizes = [2.0**number for number in range(scales)]
     scale = min(max(int(event.get("scale") or 1), 1), scales)
     return (sum(sizes[: scale - 1]) + done * sizes[scale - 1]) / sum(sizes)
-
-
-def chosen_regions(
-    config: Gimp.ProcedureConfig, image: Gimp.Image, content: Gimp.Layer
-) -> tuple[job.Region, ...]:
-    """Return the regions of a script: the list, one style, or the layers with layer masks.
-
-    Raises
-    ------
-    sources.RegionError
-        If they cannot be read.
-    """
-    style, mask = arguments.simple_style(config)
-    given = sources.regions_from_json(config.get_property("regions"))
-    if style and given:
-        message = "Both style and regions are given. Give one of them."
-        raise sources.RegionError(message)
-    if given:
-        return given
-    available = canvas.available_sources(image, content)
-    if not style:
-        return sources.default_regions(available) if available.prepared else ()
-    return (job.Region(style=style, mask=canvas.mask_spec(image, mask)),)
-
-
-def _mode_notes(image: Gimp.Image) -> list[str]:
-    """Return a sentence on the colors that the image's mode does not keep."""
-    lost = {
-        Gimp.ImageBaseType.INDEXED: "has a palette, so the painting has only its colors",
-        Gimp.ImageBaseType.GRAY: "is gray, so the painting is gray",
-    }.get(image.get_base_type())
-    if not lost:
-        return []
-    return [f"This image {lost}. Convert it to RGB (Image > Mode) before painting."]

@@ -7,10 +7,13 @@ style and region would have to be chosen again. A parasite of GIMP itself theref
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from typing import Any
 
 import arguments
 import canvas
+import earlier_results
 import job
 import sources
 from gi.repository import Gimp
@@ -28,47 +31,107 @@ def forget() -> None:
     Gimp.detach_parasite(UNFINISHED)
 
 
-def settings_for(layer: Gimp.Layer) -> tuple[str, bool]:
-    """Return the settings to start with on a layer, and whether they are of an unfinished run.
-
-    An unfinished run on this layer comes first, then the settings that the layer carries, then an
-    unfinished run on another layer.
-    """
-    carried = canvas.settings_of(layer)
+def unfinished(layer: Gimp.Layer) -> tuple[str, bool]:
+    """Return the settings of an unfinished run, and whether it was on this layer."""
     parasite = Gimp.get_parasite(UNFINISHED)
     if parasite is None:
-        return carried, False
+        return "", False
     number, settings = json.loads(canvas.parasite_text(parasite))
-    if carried and number != layer.get_id():
-        return carried, False
-    return settings, True
+    return settings, number == layer.get_id()
 
 
-def start_from(config: Gimp.ProcedureConfig, available: sources.Sources, layer: Gimp.Layer) -> None:
-    """Fill the arguments."""
+def latest_target(image: Gimp.Image, target: earlier_results.Target) -> earlier_results.Target:
+    """Return the target with the latest result of its layer, whose masks can be chosen, too."""
+    results = earlier_results.results_of(image, target.content)
+    if target.result is None and results:
+        return earlier_results.Target(target.content, results[0])
+    return target
+
+
+def start_from(
+    config: Gimp.ProcedureConfig,
+    available: sources.Sources,
+    target: earlier_results.Target,
+    *,
+    again: bool = True,
+) -> None:
+    """Fill the arguments.
+
+    An unfinished run on the chosen layer comes first, then what the result carries, then an
+    unfinished run on another layer, then the last run.
+
+    Parameters
+    ----------
+    config : Gimp.ProcedureConfig
+    available : Sources
+    target : Target
+        With the latest result, where the user has chosen a layer that has results.
+    again : bool
+        Whether the user has chosen the result itself, so that its own masks are used, and not the
+        present selection.
+    """
     style, _ = arguments.simple_style(config)
-    chosen = config.get_property("regions")
+    regions = config.get_property("regions")
     config.set_property("style", None)
     config.set_property("mask", None)
-    settings, unfinished = settings_for(layer)
+    chosen = target.chosen if again else target.content
+    left, on_this_layer = unfinished(chosen)
+    settings = left if on_this_layer else canvas.settings_of(target.chosen)
+    carried = bool(settings) and not on_this_layer
+    settings = settings or left
     if settings:
         try:
-            values, its_regions = arguments.from_text(settings)
+            values, regions = arguments.from_text(settings)
         except (ValueError, job.JobError):
             Gimp.message("The settings that this layer carries cannot be read.")
+            carried = False
         else:
             arguments.write(config, values)
-            style, chosen = "", its_regions
-            if not unfinished:
-                config.set_property("regions", chosen)
-                return
+            style = ""
+    if carried:
+        _take_up(config, regions, available, target, selected=not again)
+        return
     # These settings may be of another image.
     protected = sources.still_protected(config.get_property("protect") or "", available)
     config.set_property("protect", protected)
     try:
-        last = sources.regions_from_json(chosen)
+        last = sources.regions_from_json(regions)
     except sources.RegionError:
         last = ()
     if style and not last:
         last = (job.Region(style=style),)
     config.set_property("regions", sources.regions_to_json(sources.adapt(last, available)))
+
+
+def _take_up(
+    config: Gimp.ProcedureConfig,
+    regions: str,
+    available: sources.Sources,
+    target: earlier_results.Target,
+    *,
+    selected: bool,
+) -> None:
+    """Fill in the regions and the protected part that a result carries."""
+    try:
+        known = sources.regions_from_json(regions)
+    except sources.RegionError:
+        Gimp.message("The regions that this layer carries cannot be read.")
+        return
+    protect = config.get_property("protect") or ""
+    known, protect = sources.taken_up(known, protect, available, selected=selected)
+    if not selected:
+        known = _with_layer_masks(known, target.result)
+    config.set_property("regions", sources.regions_to_json(known))
+    config.set_property("protect", protect)
+
+
+def _with_layer_masks(regions: tuple[job.Region, ...], result: Any) -> tuple[job.Region, ...]:
+    """Return the regions with the masks of a group's layers, which the user may have painted on."""
+    layers = result.get_children() if result is not None and result.is_group() else []
+    made = list(regions)
+    for number, (region, layer) in enumerate(zip(regions, layers)):
+        if region.mask.startswith(sources.kept("")) and layer.get_mask() is not None:
+            item = sources.Item(layer.get_id(), layer.get_name())
+            mask = sources.reference(sources.MASK, item)
+            made[number] = dataclasses.replace(region, mask=mask)
+    return tuple(made)

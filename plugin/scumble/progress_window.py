@@ -1,17 +1,22 @@
-"""The progress window: the growing picture, Stop and Cancel."""
+"""The live window: the growing picture, Stop and Cancel, and More when it is done."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
+import desktop_notice
 import engine_process
 import gimp_run
 import labels
+import picture_view
+import placing
 import result_layers
-from gi.repository import Gdk, GdkPixbuf, Gimp, GimpUi, GLib, Gtk, Pango
+import run_requests
+from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk, Pango
 
-SIDE = 420
+from engine.durations import duration
+
 POLL_MS = 60
 IMAGE_CHECK_SECONDS = 1.0
 
@@ -27,69 +32,126 @@ STAGES = {
     "write": "Writing the result",
 }
 
+STOP, MORE = Gtk.ResponseType.OK, Gtk.ResponseType.APPLY
+CANCEL, CLOSE = Gtk.ResponseType.CANCEL, Gtk.ResponseType.CLOSE
+
 
 class ProgressWindow(Gtk.Dialog):
-    """Follows a painting until it is done, stopped or cancelled.
+    """Follows paintings until they are done, stopped or cancelled.
 
     Parameters
     ----------
-    content : GdkPixbuf.Pixbuf or None
-        The picture to show until the first preview arrives.
+    content : Gimp.Layer or None
+        The layer that is painted first.
     image_name : str
         The name of the image, for the title.
+
+    Attributes
+    ----------
+    cancelled : bool
+        Whether the user discarded the painting.
+    ends : bool
+        Whether no further layer is to be painted.
     """
 
-    def __init__(self, content: GdkPixbuf.Pixbuf | None, image_name: str) -> None:
+    def __init__(self, content: Gimp.Layer | None, image_name: str) -> None:
         super().__init__(title=f"{image_name} · {TITLE}")
         self.set_role("scumble-progress")
         GimpUi.window_set_transient(self)
         self._image_name = image_name
         self._question: Gtk.MessageDialog | None = None
-        self._painting_since = 0.0
-        self._picture = content
         self._run: gimp_run.GimpRun | None = None
         self._result: engine_process.EngineResult | None = None
         self._error: engine_process.EngineError | None = None
+        self._queue: list[run_requests.Request] = []
+        self._number = 0
+        self._layers: list[Gimp.Layer] = []
         self._shown_details: dict[str, str] = {}
-        self.cancelled = False
-        self._stopping = False
+        self._painting_since = 0.0
+        self.cancelled = self.ends = False
+        self._done = self._wants_more = False
         self._checked = 0.0
         self._loop = GLib.MainLoop()
-        self._build()
+        self._build(content)
         self.connect("response", self._on_response)
         # Gtk has sent the response; the window stays until the answer is known.
         self.connect("delete-event", lambda *_: True)
         self.show_all()
+        self._show_buttons()
         self._pump()
 
-    def _build(self) -> None:
+    def _build(self, content: Gimp.Layer | None) -> None:
         box = self.get_content_area()
         box.set_border_width(12)
         box.set_spacing(8)
-        self._area = Gtk.DrawingArea()
-        width, height = SIDE, SIDE * 3 // 4
-        if self._picture is not None:
-            longest = max(self._picture.get_width(), self._picture.get_height())
-            width = max(round(self._picture.get_width() * SIDE / longest), 320)
-            height = round(self._picture.get_height() * SIDE / longest)
-        self._area.set_size_request(width, height)
-        self._area.connect("draw", self._draw)
+        self._zoom = Gtk.ToggleButton.new_with_mnemonic("_1:1")
+        self._zoom.set_tooltip_text("Show the pixels of the layer one to one")
+        self._before = Gtk.ToggleButton.new_with_mnemonic("_Before")
+        self._before.set_tooltip_text("Show the photo in place of the painting")
+        self._view = picture_view.PictureView(content, self._zoom.set_active)
+        self._zoom.connect("toggled", lambda button: self._view.zoom(button.get_active()))
+        self._before.connect("toggled", lambda button: self._view.show_before(button.get_active()))
         self._bar = Gtk.ProgressBar(show_text=True, text="Reading the layer")
         self._figures = Gtk.Label(xalign=0.0)
         self._figures.set_selectable(False)
-        self._details = Gtk.Label(xalign=0.0, ellipsize=Pango.EllipsizeMode.END)
+        self._layer = Gtk.Label(xalign=0.0, ellipsize=Pango.EllipsizeMode.END, no_show_all=True)
+        self._details = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=50, no_show_all=True)
         self._details.get_style_context().add_class("dim-label")
+        details = Gtk.Expander.new_with_mnemonic("_Details")
+        details.add(self._details)
+        # Hidden while folded, else a screen reader reads it.
+        sync = GObject.BindingFlags.SYNC_CREATE
+        details.bind_property("expanded", self._details, "visible", sync)
         self._note = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=50, no_show_all=True)
-        box.pack_start(self._area, True, True, 0)
-        for widget in (self._bar, self._figures, self._details, self._note):
+        looks = Gtk.Box(spacing=6)
+        looks.pack_start(self._figures, True, True, 0)
+        for button in (self._before, self._zoom):
+            looks.pack_end(button, False, False, 0)
+        box.pack_start(self._view, True, True, 0)
+        for widget in (self._layer, self._bar, looks, details, self._note):
             box.pack_start(widget, False, False, 0)
-        cancel = self.add_button("_Cancel", Gtk.ResponseType.CANCEL)
-        cancel.set_tooltip_text("Stop without a result; the image does not change")
-        self._stop = self.add_button("_Stop and keep", Gtk.ResponseType.OK)
+        self._cancel = self.add_button("_Cancel", CANCEL)
+        self._cancel.set_tooltip_text("Stop without a result; the image does not change")
+        self._stop = self.add_button("_Stop and keep", STOP)
         self._stop.set_tooltip_text("Stop now and keep the best picture so far")
+        self._more = self.add_button("_More", MORE)
+        self._more.set_tooltip_text("Go on from here for as many steps again")
+        self._close = self.add_button("_Close", CLOSE)
+        self.set_default_size(-1, self._view.natural_size[1] + 200)
+        self._view.grab_focus()  # so that Return and Space press no button by accident
+
+    def _show_buttons(self) -> None:
+        for button in (self._cancel, self._stop):
+            button.set_visible(not self._done)
+        for button in (self._more, self._close):
+            button.set_visible(self._done)
+
+    def start(self, requests: list[run_requests.Request]) -> None:
+        """Begin with a queue of layers."""
+        self._queue, self._number = requests, 0
+        self.cancelled = self.ends = self._done = False
+        self._note.hide()
+        self._note.set_text("")
+        self._painting_since = 0.0
+        self._show_buttons()
+        self._view.grab_focus()
+        Gimp.progress_init("Neural style")
+
+    def next_layer(self, request: run_requests.Request) -> None:
+        """Show that the next layer of the queue is painted."""
+        self._number += 1
+        if len(self._queue) > 1:
+            there = request.content.is_valid()
+            name = request.content.get_name() if there else "gone"
+            self._layer.set_text(f"Layer {self._number} of {len(self._queue)}: {name}")
+            self._layer.show()
+            if there:
+                self._view.set_content(request.content)
         self._stop.set_sensitive(False)
-        self._area.set_can_focus(True)  # so that Return and Space press no button by accident
-        self._area.grab_focus()
+        self._bar.set_text("Reading the layer")
+        self._figures.set_text("")
+        self._shown_details.clear()
+        self._pump()
 
     def on_progress(self, done: float) -> None:
         """Show the finished share of reading or writing pixels, from 0 to 1."""
@@ -104,8 +166,7 @@ class ProgressWindow(Gtk.Dialog):
         engine_process.EngineError
             If the engine fails.
         """
-        self._run = run
-        Gimp.progress_init("Neural style")
+        self._run, self._result, self._error = run, None, None
         self._bar.set_text("Starting the engine")
         source = GLib.timeout_add(POLL_MS, self._poll)
         self._loop.run()
@@ -118,6 +179,49 @@ class ProgressWindow(Gtk.Dialog):
             self._stop.set_sensitive(False)
             self._pump()
         return self._result
+
+    def show_done(self, delivery: placing.Delivery) -> None:
+        """Show the result, and say that it is done where the user may be elsewhere."""
+        self._layers = delivery.layers
+        if delivery.layers:
+            text = "Done: the painting is a new layer"
+        else:
+            text = "Done: the painting is a file"
+        self._show_end(text, self._time_taken())
+        if not self.is_active():
+            self.set_urgency_hint(True)
+            desktop_notice.show("The painting is done", self._image_name)
+
+    def show_failure(self, message: str) -> None:
+        """Show why the painting could not go on; the earlier one is in the image."""
+        self._show_end("The painting could not go on", "")
+        self.add_note(message)
+
+    def show_unchanged(self) -> None:
+        """Show that further painting was cancelled; the earlier one is in the image."""
+        self._show_end("Cancelled: the painting is as it was", "")
+
+    def _show_end(self, text: str, figures: str) -> None:
+        self._done = True
+        self._run = None
+        if self._layers and self._layers[0].is_valid():
+            self._view.set_result(self._layers[0])
+        self._bar.set_fraction(1.0)
+        self._bar.set_text(text)
+        self._figures.set_text(figures)
+        self.set_title(f"Done · {self._image_name} · {TITLE}")
+        self._show_buttons()
+        self._pump()
+
+    def _time_taken(self) -> str:
+        seconds = self._painted_seconds()
+        return f"Painted in {duration(seconds)}" if seconds else ""
+
+    def wait_for_more(self) -> bool:
+        """Wait until the user closes the window, or wants more steps."""
+        self._wants_more = False
+        self._loop.run()
+        return self._wants_more
 
     def _poll(self) -> bool:
         assert self._run is not None
@@ -139,14 +243,15 @@ class ProgressWindow(Gtk.Dialog):
         assert self._run is not None
         kind = event.get("type")
         if kind == "progress":
+            self._run.note_progress(event)
             self._show_progress(event)
         elif kind == "preview":
             path = self._run.folder / str(event.get("file"))
             try:
-                self._picture = GdkPixbuf.Pixbuf.new_from_file(str(path))
+                picture = GdkPixbuf.Pixbuf.new_from_file(str(path))
             except GLib.Error:
                 return  # the next preview follows
-            self._area.queue_draw()
+            self._view.set_painting(picture)
         elif kind == "device":
             threads = event.get("threads")
             self._show_detail("device", f"{event.get('device')}, {threads} threads")
@@ -158,52 +263,53 @@ class ProgressWindow(Gtk.Dialog):
             asked = self._run.request.options["method"]
             self._show_detail("blend", labels.blend(asked, str(event.get("method"))))
         elif kind == "notice":
-            self._add_note(str(event.get("text")))
+            self.add_note(str(event.get("text")))
         elif kind == "done":
             self._result = self._run.engine.result(event)
             self._loop.quit()
 
     def _show_progress(self, event: dict[str, Any]) -> None:
-        share = gimp_run.fraction(event)
+        layers = max(len(self._queue), 1)
+        share = (max(self._number - 1, 0) + gimp_run.fraction(event)) / layers
         Gimp.progress_update(share)
         self._bar.set_fraction(share)
         self.set_title(f"{100 * share:.0f} % · {self._image_name} · {TITLE}")
         stage = str(event.get("stage"))
-        if self._stopping and stage == "paint":
+        if self.ends and stage == "paint":
             return
-        self._stop.set_sensitive(stage == "paint" and not self._stopping)
+        self._stop.set_sensitive(stage == "paint" and not self.ends)
         self._bar.set_text(STAGES.get(stage, stage))
         if stage != "paint":
             return
         self._painting_since = self._painting_since or time.monotonic()
-        parts = []
-        if (event.get("scales") or 1) > 1:
-            parts.append(f"Size {event.get('scale')} of {event.get('scales')}")
-        parts.append(f"Step {event.get('step')} of {event.get('steps')}")
-        if event.get("seconds_left") is not None:
-            parts.append(f"{duration(event['seconds_left'])} left")
-        self._figures.set_text("  ·  ".join(parts))
+        self._figures.set_text(figures_of(event))
+        if event.get("loss") is not None:
+            self._show_detail("loss", f"Loss {event['loss']:.4g}")
 
     def _check_image(self) -> None:
         assert self._run is not None
         request = self._run.request
         if not result_layers.is_there(request.image, request.content):
-            self._add_note("The layer is gone. The painting will be saved as a file.")
+            self.add_note("The layer is gone. The painting will be saved as a file.")
 
     def _show_detail(self, name: str, text: str) -> None:
         self._shown_details[name] = text
         self._details.set_text("  ·  ".join(self._shown_details.values()))
 
-    def _add_note(self, text: str) -> None:
+    def add_note(self, text: str) -> None:
+        """Show one more sentence."""
         shown = self._note.get_text()
         if text not in shown:
             self._note.set_text("\n".join(part for part in (shown, text) if part))
             self._note.show()
 
     def _on_response(self, _dialog: Gtk.Dialog, response: int) -> None:
-        if response == Gtk.ResponseType.OK:
+        if self._done:
+            self._wants_more = response == MORE
+            self._loop.quit()
+        elif response == STOP:
             self._keep_so_far()
-        elif self._painted_seconds() > ASK_SECONDS and not self._stopping:
+        elif self._painted_seconds() > ASK_SECONDS and not self.ends:
             self._ask()
         else:
             self._discard()
@@ -212,14 +318,14 @@ class ProgressWindow(Gtk.Dialog):
         return time.monotonic() - self._painting_since if self._painting_since else 0.0
 
     def _keep_so_far(self) -> None:
-        if self._run is not None and not self._stopping:
-            self._stopping = True
+        if self._run is not None and not self.ends:
+            self.ends = True
             self._stop.set_sensitive(False)
             self._bar.set_text("Stopping: the best picture so far is kept")
             self._run.engine.stop()
 
     def _discard(self) -> None:
-        self.cancelled = True
+        self.cancelled = self.ends = True
         self._loop.quit()
 
     def _ask(self) -> None:
@@ -256,29 +362,20 @@ class ProgressWindow(Gtk.Dialog):
             self._question.destroy()
             self._question = None
 
-    def _draw(self, area: Gtk.DrawingArea, context: Any) -> bool:
-        if self._picture is None:
-            return False
-        width, height = area.get_allocated_width(), area.get_allocated_height()
-        scale = min(width / self._picture.get_width(), height / self._picture.get_height())
-        shown = self._picture.get_width() * scale, self._picture.get_height() * scale
-        context.translate((width - shown[0]) / 2, (height - shown[1]) / 2)
-        context.scale(scale, scale)
-        Gdk.cairo_set_source_pixbuf(context, self._picture, 0, 0)
-        context.paint()
-        return False
-
     def _pump(self) -> None:
         """Draw the window while this process is busy."""
         while Gtk.events_pending():
             Gtk.main_iteration()
 
 
-def duration(seconds: float) -> str:
-    """Return a time in plain words."""
-    seconds = max(round(seconds), 0)
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60:02d} s"
-    return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
+def figures_of(event: dict[str, Any]) -> str:
+    """Return size, step, tile and time left of a progress message, in plain words."""
+    parts = []
+    if (event.get("scales") or 1) > 1:
+        parts.append(f"Size {event.get('scale')} of {event.get('scales')}")
+    parts.append(f"Step {event.get('step')} of {event.get('steps')}")
+    if event.get("tiles"):
+        parts.append(f"Tile {event.get('tile')} of {event['tiles']}")
+    if event.get("seconds_left") is not None:
+        parts.append(f"{duration(event['seconds_left'])} left")
+    return "  ·  ".join(parts)

@@ -7,16 +7,20 @@ the image that was built can still be saved.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import canvas
+import earlier_results
+import kept_masks
 import npy
 import png
-import sources
 from gi.repository import Gimp, Gio, GLib
 
 NAME_LENGTH = 100
@@ -24,6 +28,7 @@ FILE_NAME_BYTES = 120
 
 UNATTACHED = "The layer could not be given its settings, so the filter cannot start from them: {}."
 
+UNATTACHED_MASKS = "The layer could not be given its masks, to paint them again later: {}."
 
 HIDDEN = "The layer “{}” is now hidden: the painting takes its place, with its mode and opacity."
 
@@ -64,6 +69,8 @@ class FinishedPainting:
         The .npy file of the rectangles that the regions cover; None if they cover the whole layer.
     parts : tuple of MaskedPicture
         For layers with masks, one per style.
+    masks : dict of str to bytes
+        The compressed masks that the result carries.
     """
 
     name: str
@@ -71,6 +78,62 @@ class FinishedPainting:
     picture: Path
     areas: Path | None = None
     parts: tuple[MaskedPicture, ...] = ()
+    masks: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A built result and its place in the user's image.
+
+    Attributes
+    ----------
+    built : Gimp.Image
+        Holds the result as its only top layer.
+    name : str
+    image : Gimp.Image
+        The user's image.
+    content : Gimp.Layer
+        The layer that was painted.
+    replaced : Gimp.Layer or None
+        The earlier result whose place it takes.
+    hidden : tuple of Gimp.Layer
+        The layers that are hidden, because a translucent result would count twice with them.
+    """
+
+    built: Gimp.Image
+    name: str
+    image: Gimp.Image
+    content: Gimp.Layer
+    replaced: Gimp.Layer | None = None
+    hidden: tuple[Gimp.Layer, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        built: Gimp.Image,
+        name: str,
+        image: Gimp.Image,
+        content: Gimp.Layer,
+        replaced: Gimp.Layer | None = None,
+    ) -> Placement:
+        """Return the placement of a result above its content and above earlier results."""
+        if replaced is not None and not is_there(image, replaced):
+            replaced = None
+        hidden = ()
+        if canvas.is_translucent(content):
+            below = (content, *earlier_results.results_of(image, content))
+            hidden = tuple(each for each in below if each.get_visible() and each != replaced)
+        return cls(built, name, image, content, replaced, hidden)
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences for the user about layers that are hidden."""
+        return [HIDDEN.format(layer.get_name()) for layer in self.hidden]
+
+    @property
+    def steps(self) -> int:
+        """The number of changes in the image."""
+        return 1 + (self.replaced is not None) + len(self.hidden)
 
 
 @dataclass(frozen=True)
@@ -88,9 +151,9 @@ def format_of(image: Gimp.Image) -> ImageFormat:
     return ImageFormat(base, image.get_precision(), image.get_color_profile())
 
 
-def layer_name(resolved: tuple[sources.ResolvedRegion, ...], blend: str, strength: float) -> str:
+def layer_name(regions: list[str], blend: str, strength: float) -> str:
     """Return the name of a result: its styles, how they were blended, and the strength."""
-    styles = " + ".join(region.name for region in resolved)
+    styles = " + ".join(regions)
     if len(styles) > NAME_LENGTH:
         styles = styles[: NAME_LENGTH - 1] + "…"
     return f"{styles} ({blend}, strength {strength:g})"
@@ -108,6 +171,11 @@ class Look:
     size: tuple[int, int]
     base: Gimp.ImageBaseType
     samples: tuple[bytes, ...]
+
+    def digest(self) -> str:
+        """Return a short text that is the same for the same look, also in another GIMP."""
+        size = "x".join(map(str, self.size))
+        return f"{size} {hashlib.sha256(b''.join(self.samples)).hexdigest()}"
 
     @classmethod
     def of(cls, layer: Gimp.Layer) -> Look:
@@ -177,43 +245,49 @@ def build(
     return image, builder.notes
 
 
-def place(
-    built: Gimp.Image, name: str, image: Gimp.Image, content: Gimp.Layer
-) -> tuple[list[Gimp.Layer], list[str]]:
-    """Copy the built layers above the content, as one undo step.
+@contextmanager
+def one_undo_step(image: Gimp.Image, placements: list[Placement]) -> Iterator[None]:
+    """Make one undo step of several changes; a single insertion is one without help."""
+    grouped = sum(each.steps for each in placements) > 1
+    if grouped:
+        image.undo_group_start()
+    try:
+        yield
+    finally:
+        if grouped:
+            image.undo_group_end()
+
+
+def place(placement: Placement) -> list[Gimp.Layer]:
+    """Copy the built layers into the image.
 
     Returns
     -------
-    layers : list of Gimp.Layer
+    list of Gimp.Layer
         The new layer, or the new group followed by its layers from the top.
-    notes : list of str
-        A sentence if the content was hidden because the result takes its place.
 
     Raises
     ------
     PlacingError
         If GIMP refuses; the image is unchanged then.
     """
-    (top,) = built.get_layers()
+    image, content = placement.image, placement.content
+    (top,) = placement.built.get_layers()
     copy = Gimp.Layer.new_from_drawable(top, image)
     if copy is None:
         raise PlacingError(_refusal())
-    copy.set_name(name)
-    hides = content.get_visible() and canvas.is_translucent(content)
-    if hides:
-        image.undo_group_start()
-    try:
-        if not image.insert_layer(copy, content.get_parent(), image.get_item_position(content)):
-            copy.delete()
-            raise PlacingError(_refusal())
-        if hides:
-            content.set_visible(False)
-    finally:
-        if hides:
-            image.undo_group_end()
-    image.set_selected_layers([copy])
-    layers = [copy, *(copy.get_children() if copy.is_group() else ())]
-    return layers, [HIDDEN.format(content.get_name())] if hides else []
+    copy.set_name(placement.name)
+    below = placement.replaced
+    if below is None:
+        below = next(iter(earlier_results.results_of(image, content)), content)
+    if not image.insert_layer(copy, below.get_parent(), image.get_item_position(below)):
+        copy.delete()
+        raise PlacingError(_refusal())
+    if placement.replaced is not None:
+        image.remove_layer(placement.replaced)
+    for layer in placement.hidden:
+        layer.set_visible(False)
+    return [copy, *(copy.get_children() if copy.is_group() else ())]
 
 
 def save(built: Gimp.Image, name: str) -> Path:
@@ -257,6 +331,32 @@ def save_without_gimp(painting: FinishedPainting) -> Path:
     return kept
 
 
+def save_built_without_gimp(built: Gimp.Image, name: str) -> Path:
+    """Save a built image as a PNG file.
+
+    Raises
+    ------
+    OSError
+        If no file can be written.
+    """
+    shown = Gimp.Layer.new_from_visible(built, built, name)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            picture = Path(folder) / "picture.npy"
+            canvas.write_pixels(shown, picture)
+            for path in _free_paths(name, "png"):
+                try:
+                    png.write(picture, path)
+                except (OSError, ValueError):
+                    path.unlink(missing_ok=True)
+                    continue
+                return path
+    except canvas.CanvasError as error:
+        raise OSError(str(error)) from error
+    message = "no folder takes the file"
+    raise OSError(message)
+
+
 class _Builder:
     """Adds a painting's layers to an image.
 
@@ -298,6 +398,10 @@ class _Builder:
             top = self._masked_layer(painting.name, parts[0], painting.settings, None, 0)
         else:
             top = self._group(painting)
+        try:
+            kept_masks.attach(top, painting.masks)
+        except Exception as error:  # the painting is worth more than its masks
+            self.notes.append(UNATTACHED_MASKS.format(error))
         if self._content is None:
             return
         if self._masked:

@@ -18,9 +18,11 @@ gi.require_version("Gegl", "0.4")
 
 import arguments  # noqa: E402
 import canvas  # noqa: E402
+import earlier_results  # noqa: E402
 import engine_process  # noqa: E402
 import gimp_run  # noqa: E402
-import job  # noqa: E402
+import placing  # noqa: E402
+import run_requests  # noqa: E402
 import sources  # noqa: E402
 from gi.repository import Gegl, Gimp, Gio, GLib, GObject  # noqa: E402
 
@@ -33,8 +35,6 @@ ABOUT = (
     "mode for last values the filter uses the values of the last dialog and ignores the other "
     "arguments, unless no dialog was used yet."
 )
-MISTAKES = (canvas.CanvasError, sources.RegionError, job.JobError)
-"""Errors in the request, as opposed to failures of the engine."""
 
 
 def paint(
@@ -48,16 +48,20 @@ def paint(
     """Run the filter."""
     try:
         canvas.save_memory()
-        content = canvas.content_of(image, drawables)
-        if run_mode == Gimp.RunMode.INTERACTIVE:
-            import dialog
+        again = run_mode != Gimp.RunMode.NONINTERACTIVE
+        targets = run_requests.targets(image, drawables, again=again)
+        if again and Gimp.default_display() is not None:
+            import painting_windows
 
-            layers = dialog.ask_and_paint(procedure, config, image, content)
+            if run_mode == Gimp.RunMode.INTERACTIVE:
+                layers = painting_windows.ask_and_paint(procedure, config, image, targets)
+            else:
+                layers = painting_windows.repeat(config, image, targets)
             if layers is None:
                 return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
         else:
-            layers = paint_quietly(config, image, content)
-    except MISTAKES as error:
+            layers = paint_quietly(config, image, targets)
+    except run_requests.MISTAKES as error:
         return failed(procedure, Gimp.PDBStatusType.CALLING_ERROR, str(error))
     except engine_process.EngineError as error:
         return failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, str(error))
@@ -74,21 +78,18 @@ def paint(
 
 
 def paint_quietly(
-    config: Gimp.ProcedureConfig, image: Gimp.Image, content: Gimp.Layer
+    config: Gimp.ProcedureConfig, image: Gimp.Image, targets: list[earlier_results.Target]
 ) -> list[Gimp.Layer]:
-    """Paint without windows, for scripts and Repeat Last."""
-    options = arguments.read(config)
-    request = gimp_run.Request(
-        image, content, options, gimp_run.chosen_regions(config, image, content)
+    """Paint without windows, for scripts."""
+    finished, failures = gimp_run.paint_each(
+        run_requests.quiet_requests(config, image, targets), gimp_run.paint_quietly
     )
-    run = gimp_run.GimpRun(request)
-    try:
-        delivery = run.finish(gimp_run.follow(run))
-    finally:
-        run.engine.close()
-    if delivery.saved is not None:
-        delivery.saved.delete()
-    for note in delivery.notes:
+    delivery = placing.deliver(finished)
+    for aside in delivery.aside:
+        aside.delete()
+    if delivery.unsaved:
+        raise engine_process.EngineError(delivery.unsaved)
+    for note in (*delivery.notes, *failures):
         Gimp.message(sources.valid_unicode(note))
     Gimp.progress_end()
     return delivery.layers
@@ -100,11 +101,12 @@ def returned(
     """Return success with the new layer or group, and with the painted layers.
 
     Python cannot make GIMP's arrays of layers. A procedure of GIMP that returns the right array is
-    called instead: the layers of the group, or the selected layers, which are the new layer.
+    called instead: the layers of the group, or the selected layers, which are the new layers.
     """
-    if not layers:
+    tops = [layer for layer in layers if layer.is_valid() and layer.get_parent() not in layers]
+    if not tops:
         return procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
-    top, is_group = layers[0], layers[0].is_group()
+    top, is_group = tops[0], len(tops) == 1 and tops[0].is_group()
     name = "gimp-item-get-children" if is_group else "gimp-image-get-selected-layers"
     listing = Gimp.get_pdb().lookup_procedure(name)
     config = listing.create_config()

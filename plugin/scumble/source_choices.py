@@ -47,13 +47,16 @@ def styles(available: sources.Sources, files: Sequence[str], now: str) -> list[C
 def masks(available: sources.Sources, now: str) -> list[Choice]:
     """Return the choices for a region's mask."""
     rest = [(sources.REST, "the rest")]
-    offered = [(sources.ALL, "the whole layer"), *_selection(available), *rest, *_items(available)]
+    own = [(sources.OWN, "each layer's own mask")] if available.others else []
+    whole = [(sources.ALL, "the whole layer"), *own]
+    offered = [*whole, *_kept(available), *_selection(available), *rest, *_items(available)]
     return _with_current(offered, now)
 
 
 def protected(available: sources.Sources, now: str) -> list[Choice]:
     """Return the choices for the protected part of the content."""
-    offered = [(sources.NOTHING, "no part"), *_selection(available), *_items(available)]
+    nothing = [(sources.NOTHING, "no part")]
+    offered = [*nothing, *_kept(available), *_selection(available), *_items(available)]
     return _with_current(offered, now)
 
 
@@ -63,6 +66,17 @@ def short(text: str) -> str:
         return text
     half = NAME_WIDTH // 2
     return text[:half] + "…" + text[-half + 1 :]
+
+
+def _kept(available: sources.Sources) -> list[Choice]:
+    """Return the masks that the earlier result carries."""
+    if len(available.kept) == 1:
+        return [(sources.kept(available.kept[0].name), "the mask of the earlier result")]
+    names = {"protect": "the part protected earlier"}
+    return [
+        (sources.kept(item.name), names.get(item.name, f"mask {item.name} of the earlier result"))
+        for item in available.kept
+    ]
 
 
 def _selection(available: sources.Sources) -> list[Choice]:

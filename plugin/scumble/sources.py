@@ -5,8 +5,9 @@ A region is one JSON object, in a script as in the settings that a result carrie
 * ``style``: the path of a picture, or ``layer:WHICH``.
 * ``mask``: empty for the whole layer, ``selection``, ``outside`` (the inverted selection), ``rest``
   (what the other masks leave), ``channel:WHICH``, ``mask:WHICH`` (a layer mask), ``alpha:WHICH``
-  (the opacity of a layer), ``gray:WHICH`` (the brightness of a layer), or the path of a gray
-  picture.
+  (the opacity of a layer), ``gray:WHICH`` (the brightness of a layer), ``own`` (the layer mask of
+  the painted layer itself), ``kept:KEY`` (a mask that the earlier result carries which is painted
+  again), or the path of a gray picture.
 * ``style_mask``, ``weight``, ``style_size`` and ``name``, as in a job.
 
 The protected part of the content is named like a mask, without ``rest``; empty protects nothing.
@@ -38,6 +39,8 @@ MASK = "mask"
 ALPHA = "alpha"
 GRAY = "gray"
 FILE = "file"
+OWN = "own"
+KEPT = "kept"
 
 ITEM_KINDS = (CHANNEL, MASK, ALPHA, GRAY)
 OLD_KINDS = {"grey": GRAY}
@@ -83,6 +86,11 @@ class Sources:
     channels: tuple[Item, ...] = ()
     elsewhere: tuple[Item, ...] = ()
     has_selection: bool = False
+    kept: tuple[Item, ...] = ()
+    """The masks that an earlier result carries; the number is the result's, the name the mask's."""
+
+    others: tuple[int, ...] = ()
+    """The numbers of other layers that are painted after this one."""
 
     @property
     def prepared(self) -> tuple[Item, ...]:
@@ -90,7 +98,9 @@ class Sources:
         return tuple(
             layer
             for layer in self.layers
-            if layer.has_mask and not layer.ours and layer.number != self.content.number
+            if layer.has_mask
+            and not layer.ours
+            and layer.number not in (self.content.number, *self.others)
         )
 
 
@@ -124,12 +134,15 @@ class Source:
             MASK: "the mask of the layer “{}”",
             ALPHA: "the opacity of the layer “{}”",
             GRAY: "the brightness of “{}”",
+            KEPT: "the mask of the earlier result",
         }
         return forms[self.kind].format(self.item.name)
 
     @property
     def reference(self) -> str:
         """The text that stands for it in a region."""
+        if self.kind == KEPT and self.item is not None:
+            return kept(self.item.name)
         if self.item is not None:
             return reference(self.kind, self.item)
         return self.path if self.kind == FILE else self.kind
@@ -157,6 +170,48 @@ def reference(kind: str, item: Item) -> str:
     return f"{kind}:#{item.number}:{item.name}"
 
 
+def kept(key: int | str) -> str:
+    """Return the text that stands for a mask that an earlier result carries."""
+    return f"{KEPT}:{key}"
+
+
+def taken_up(
+    regions: tuple[job.Region, ...], protect: str, available: Sources, *, selected: bool
+) -> tuple[tuple[job.Region, ...], str]:
+    """Return the regions and the protected part of an earlier result, to paint them again.
+
+    A mask that is no longer in the image is taken from those that the result carries.
+
+    Parameters
+    ----------
+    regions : tuple of Region
+        As the result carries them.
+    protect : str
+    available : Sources
+        With the masks that the result carries.
+    selected : bool
+        Whether the present selection takes the place of the earlier one, if there is one.
+    """
+    keys = {item.name for item in available.kept}
+
+    def mask(spec: str, key: str) -> str:
+        kind = spec.partition(":")[0]
+        live = kind not in (SELECTION, OUTSIDE) or (selected and available.has_selection)
+        if kind == KEPT or key not in keys:
+            return spec
+        try:
+            found = _mask("", spec, available)
+        except RegionError:
+            return kept(key)
+        return found.reference if live else kept(key)
+
+    made = tuple(
+        dataclasses.replace(region, mask=mask(region.mask, str(number)))
+        for number, region in enumerate(regions, 1)
+    )
+    return made, mask(protect, "protect") if protect else protect
+
+
 def default_regions(available: Sources) -> tuple[job.Region, ...]:
     """Return the regions that the dialog starts with.
 
@@ -180,6 +235,12 @@ def adapt(regions: tuple[job.Region, ...], available: Sources) -> tuple[job.Regi
     """
     if available.prepared or not regions:
         return default_regions(available)
+    if not available.kept:  # these regions are of another image's result
+        now = SELECTION if available.has_selection else ALL
+        regions = tuple(
+            dataclasses.replace(each, mask=now) if each.mask.startswith(KEPT + ":") else each
+            for each in regions
+        )
     if len(regions) == 1 and regions[0].mask in (ALL, SELECTION):
         mask = SELECTION if available.has_selection else ALL
         regions = (dataclasses.replace(regions[0], mask=mask),)
@@ -355,7 +416,18 @@ def _mask(where: str, text: str, available: Sources) -> Source:
             message = f"{where} uses the selection, but nothing is selected in this image."
             raise RegionError(message)
         return Source(text)
+    if text == OWN:
+        if not available.content.has_mask:
+            message = f"{where}: the layer “{available.content.name}” has no layer mask of its own."
+            raise RegionError(message)
+        return Source(MASK, available.content)
     kind, _, which = text.partition(":")
+    if kind == KEPT:
+        found = [item for item in available.kept if item.name == which]
+        if not found:
+            message = f"{where} uses a mask that this layer does not carry. Choose another mask."
+            raise RegionError(message)
+        return Source(KEPT, found[0])
     kind = OLD_KINDS.get(kind, kind)
     if kind == CHANNEL:
         return Source(CHANNEL, _find(where, "channel", which, available.channels))

@@ -78,7 +78,10 @@ class Thumbnails:
             elif source.kind == sources.FILE:
                 self._masks[source] = _gray_file(source.path, *size)
             else:
-                mask = canvas.small_mask(self._image, self._content, source, self.scale, size)
+                try:
+                    mask = canvas.small_mask(self._image, self._content, source, self.scale, size)
+                except canvas.CanvasError:  # said when the user presses Paint
+                    return None
                 self._masks[source] = mask
         return self._masks[source]
 

@@ -16,13 +16,8 @@ import pytest
 from engine.errors import PictureError
 from engine.files import write_file
 from engine.job import RUN_FOLDER_PREFIX, Job, Region
-from engine.leftovers import (
-    OWNER,
-    UNLOCKED_SECONDS,
-    hold_run_folder,
-    remove_parts,
-    remove_run_folders,
-)
+from engine.leftovers import UNLOCKED_SECONDS, remove_parts, remove_run_folders
+from engine.locks import OWNER, hold_run_folder
 from engine.output_files import check_files
 from engine.pictures.picture import Picture, read_picture, write_picture
 from tests.engine.programs import CHECKOUT, check_sentence, make_pictures, scumble
@@ -167,7 +162,7 @@ def test_the_next_run_removes_the_parts_beside_its_output(tmp_path):
 
 OWN = """
 import sys, time
-from engine.leftovers import hold_run_folder
+from engine.locks import hold_run_folder
 from pathlib import Path
 held = hold_run_folder(Path(sys.argv[1]))
 print("held", flush=True)

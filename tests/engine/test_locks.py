@@ -11,8 +11,8 @@ import pytest
 
 from engine.files import PART_PREFIX, PART_SUFFIX, write_file
 from engine.job import RUN_FOLDER_PREFIX
-from engine.leftovers import UNLOCKED_SECONDS, hold_run_folder, remove_parts, remove_run_folders
-from engine.locks import try_lock
+from engine.leftovers import UNLOCKED_SECONDS, remove_parts, remove_run_folders
+from engine.locks import hold_run_folder, try_lock
 from engine.setup.datafolder import locked
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows always has locks")

@@ -57,12 +57,17 @@ def run_checks(gimp: Gimp, module: str) -> dict[str, str]:
 
 def make_scenes(gimp: Gimp, call: str) -> None:
     """Call a function of the module scenes inside GIMP; it must do well."""
+    run_in_gimp(gimp, "scenes", call)
+
+
+def run_in_gimp(gimp: Gimp, module: str, call: str) -> None:
+    """Call a function of a module inside GIMP; it must do well."""
     called = gimp.tmp / "called"
     called.unlink(missing_ok=True)
     printed = gimp.batch(
         f"import sys; sys.path.insert(0, '{gimp.checkout_inside}/tests/gimp/inside')\n"
-        f"import scenes\n"
-        f"scenes.{call}\n"
-        f"(scenes.kit.TMP / 'called').touch()\n"
+        f"import kit, {module}\n"
+        f"{module}.{call}\n"
+        f"(kit.TMP / 'called').touch()\n"
     )
     assert called.is_file(), printed[-4000:]

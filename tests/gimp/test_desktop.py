@@ -8,9 +8,9 @@ import shutil
 import pytest
 
 from tests.gimp.gimp_root import Gimp
-from tests.gimp.launch import make_scenes, record
+from tests.gimp.launch import make_scenes, record, run_in_gimp
 
-OPENED = ("two", "mask", "channel", "tiny", "empty", "grey", "indexed", "scene")
+OPENED = ("mask", "channel", "tiny", "empty", "grey", "indexed", "scene")
 """What the test by mouse has open; the last one is in front."""
 
 
@@ -39,6 +39,17 @@ def test_painting_by_keyboard(gimp: Gimp, inside: str) -> None:
     assert seen["status bar cancel"] < 2.0, seen
     assert len(set(seen["saved"])) == 2, seen
     make_scenes(gimp, "check_saved()")
+
+
+def test_the_live_window_and_painting_again(gimp: Gimp, inside: str) -> None:
+    """An interrupted painting, Before, 1:1, More, the desktop's notice, Repeat Last, two layers."""
+    style = f"{gimp.checkout_inside}/docs/demo/style-oil.jpg"
+    files = [f"{gimp.tmp_inside}/{name}.xcf" for name in ("photo", "two")]
+    run_in_gimp(gimp, "interrupted", f"leave_one({files[0]!r})")
+    seen = drive(gimp, inside, "live.py", *files, style)
+    assert seen["notices"] == [["The painting is done", "photo.xcf"]]
+    assert seen["more"] == {"init": "picture", "init_picture": "start.npy", "scales": 1}
+    assert seen["again"] == {"init": "picture", "iterations": 6}
 
 
 def test_the_dialog_by_mouse(gimp: Gimp, inside: str) -> None:

@@ -20,7 +20,7 @@ def results(gimp: Gimp, module: str) -> dict[str, str]:
     ("module", "name"),
     [
         (module, name)
-        for module in ("behaviour", "layers", "look", "refusals", "rescue")
+        for module in ("again", "behaviour", "interrupted", "layers", "look", "refusals", "rescue")
         for name in check_names(module)
     ],
 )

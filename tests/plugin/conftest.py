@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-MODULES = ("job", "engine_process", "labels", "npy", "png", "source_choices", "sources")
+MODULES = (
+    "job",
+    "engine_process",
+    "interrupted_runs",
+    "labels",
+    "npy",
+    "png",
+    "source_choices",
+    "sources",
+)
 """What needs nothing of GIMP."""
 
 

@@ -47,7 +47,7 @@ def start(tmp_path, monkeypatch):
         engine.chmod(engine.stat().st_mode | stat.S_IXUSR)
         place = engine_process.EngineLocation(str(engine), str(tmp_path / "home"), "1")
         (tmp_path / "home").mkdir(exist_ok=True)
-        started.append(engine_process.EngineProcess(place, engine_process.make_run_folder()))
+        started.append(engine_process.EngineProcess(place, engine_process.RunFolder()))
         return started[-1]
 
     yield start
@@ -110,6 +110,20 @@ def test_closing_ends_an_engine_that_does_not_listen(start):
     running.close()
     assert not is_running(running._process.pid)
     assert not running.run_folder.exists()
+
+
+def test_a_run_folder_is_no_leftover_before_its_engine_starts(start, tmp_path):
+    import engine_process
+
+    from engine.leftovers import remove_run_folders
+
+    folder = engine_process.RunFolder()
+    (folder.path / "content.npy").write_bytes(b"pixels")
+    remove_run_folders([tmp_path])
+    assert (folder.path / "content.npy").read_bytes() == b"pixels"
+    folder.release()
+    remove_run_folders([tmp_path])
+    assert not folder.path.exists()
 
 
 def test_the_chatter_of_libraries_is_no_message(start):

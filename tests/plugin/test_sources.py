@@ -268,3 +268,83 @@ def test_regions_are_written_in_ascii(sources):
     text = sources.regions_to_json(given)
     assert text.isascii()
     assert sources.regions_from_json(text) == given
+
+
+@pytest.fixture
+def with_kept(sources, available):
+    """The masks of an earlier result on top of what else there is."""
+    import dataclasses
+
+    kept = tuple(sources.Item(40, key) for key in ("1", "2", "protect"))
+    return dataclasses.replace(available, kept=kept)
+
+
+@pytest.mark.parametrize(
+    "spec, on_result, on_photo",
+    [
+        ("selection", "kept:1", "selection"),
+        ("outside", "kept:1", "outside"),
+        ("channel:#99:Sky", "channel:#7:Sky", "channel:#7:Sky"),
+        ("channel:#99:Gone", "kept:1", "kept:1"),
+        ("mask:Gone", "kept:1", "kept:1"),
+        ("kept:1", "kept:1", "kept:1"),
+        ("rest", "rest", "rest"),
+        ("", "", ""),
+    ],
+)
+def test_a_result_is_taken_up_with_its_own_masks(sources, with_kept, spec, on_result, on_photo):
+    import dataclasses
+
+    import job
+
+    for selected, expected in ((False, on_result), (True, on_photo)):
+        regions = (job.Region("/a.png", spec),)
+        # Nothing is kept of a mask that is not in the image.
+        items = with_kept.kept if spec not in ("rest", "") else ()
+        available = dataclasses.replace(with_kept, kept=items)
+        made, protect = sources.taken_up(regions, "", available, selected=selected)
+        assert (made[0].mask, protect) == (expected, "")
+
+
+def test_without_a_selection_the_photograph_has_the_earlier_masks(sources, with_kept):
+    import dataclasses
+
+    import job
+
+    none = dataclasses.replace(with_kept, has_selection=False)
+    regions = (job.Region("/a.png", "selection"), job.Region("/b.png", "outside"))
+    made, protect = sources.taken_up(regions, "selection", none, selected=True)
+    assert [each.mask for each in made] == ["kept:1", "kept:2"]
+    assert protect == "kept:protect"
+
+
+def test_a_kept_mask_is_found_only_where_it_is_kept(sources, available, with_kept):
+    import job
+
+    found = sources.resolve((job.Region(__file__, "kept:2"),), with_kept)[0].mask
+    assert (found.kind, found.item.number, found.item.name) == ("kept", 40, "2")
+    assert found.reference == "kept:2"
+    assert found.description == "the mask of the earlier result"
+    with pytest.raises(sources.RegionError, match="uses a mask that this layer does not carry"):
+        sources.resolve((job.Region(__file__, "kept:3"),), with_kept)
+    # On a photograph without results, the last run's style goes on the selection.
+    import dataclasses
+
+    plain = dataclasses.replace(available, layers=(available.content,))
+    assert [each.mask for each in sources.adapt((job.Region(__file__, "kept:2"),), plain)] == [
+        "selection"
+    ]
+
+
+def test_own_is_the_mask_of_the_painted_layer(sources, available):
+    import dataclasses
+
+    import job
+
+    region = (job.Region(__file__, "own"),)
+    masked = dataclasses.replace(available.content, has_mask=True)
+    found = sources.resolve(region, dataclasses.replace(available, content=masked))[0].mask
+    assert (found.kind, found.item) == ("mask", masked)
+    plain = dataclasses.replace(available.content, has_mask=False)
+    with pytest.raises(sources.RegionError, match="has no layer mask of its own"):
+        sources.resolve(region, dataclasses.replace(available, content=plain))

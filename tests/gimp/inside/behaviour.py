@@ -93,12 +93,13 @@ def check_start_from_settings() -> None:
     import canvas
     import initial_settings
     import sources
+    from earlier_results import Target
 
     image, layer = photo()
     new = kit.paint(image, layer, style=kit.style_file(), strength=7.0, method="banded")
     config = Gimp.get_pdb().lookup_procedure("plug-in-scumble").create_config()
     scene = canvas.available_sources(image, new)
-    initial_settings.start_from(config, scene, new)
+    initial_settings.start_from(config, scene, Target(layer, new))
     assert config.get_property("strength") == 7.0
     assert config.get_property("method") == "banded"
     assert sources.regions_from_json(config.get_property("regions"))[0].style == str(kit.picture())
@@ -110,6 +111,7 @@ def check_start_from_what_was_not_finished() -> None:
     import canvas
     import initial_settings
     import sources
+    from earlier_results import target_of
 
     image, layer = photo()
     carrying = kit.paint(image, layer, style=kit.style_file(), strength=7.0)
@@ -120,8 +122,9 @@ def check_start_from_what_was_not_finished() -> None:
     def start(layer_: Any) -> tuple[float, list[str]]:
         config = Gimp.get_pdb().lookup_procedure("plug-in-scumble").create_config()
         config.set_property("style", kit.style_file())
-        scene = canvas.available_sources(layer_.get_image(), layer_)
-        initial_settings.start_from(config, scene, layer_)
+        scene_image = layer_.get_image()
+        scene = canvas.available_sources(scene_image, layer_)
+        initial_settings.start_from(config, scene, target_of(scene_image, layer_))
         masks = [each.mask for each in sources.regions_from_json(config.get_property("regions"))]
         return config.get_property("strength"), masks
 
@@ -203,8 +206,8 @@ def check_protect() -> None:
     for words in ("selection", "outside", "channel:Face", "mask:Masked"):
         kit.paint(image, layer, protect=words, protect_strength=80.0, **options)
         job = kit.recorded_job()
-        assert (job["protect"], job["protect_strength"]) == ("protect.npy", 80.0)
-        shape, values = kit.recorded_array("protect.npy")
+        assert (job["protect"], job["protect_strength"]) == ("mask-protect.npy", 80.0)
+        shape, values = kit.recorded_array("mask-protect.npy")
         assert shape == (HEIGHT, WIDTH), shape
         for (x, y), selected in inside.items():
             if words == "mask:Masked" and not (x < 42 and y >= 12):
@@ -214,7 +217,7 @@ def check_protect() -> None:
             if on_canvas:
                 kit.near(values[y * WIDTH + x], desired, 0.003, f"{words} {x},{y}")
     kit.paint(image, layer, protect="alpha:Masked", **options)
-    assert kit.recorded_job()["protect"] == "protect.npy"
+    assert kit.recorded_job()["protect"] == "mask-protect.npy"
     new = kit.paint(image, layer, protect=str(kit.picture()), **options)
     assert kit.recorded_job()["protect"] == str(kit.picture())
     carried = json.loads(canvas.settings_of(new))
@@ -309,7 +312,7 @@ def check_script_fu_gets_all_layers() -> None:
     config.set_property("script", script)
     values = procedure.run(config)
     assert values.index(0) == Gimp.PDBStatusType.SUCCESS, Gimp.get_pdb().get_last_error()
-    one, group, _ = image.get_layers()
+    group, one, _ = image.get_layers()
     assert one.get_name() == "1", one.get_name()
     assert names(group.get_children()) == ["upper", "2"]
 

@@ -1,4 +1,4 @@
-"""Painting by keyboard: menu, dialog, live picture, Stop, Cancel, Repeat Last, a lost layer.
+"""Painting by keyboard: menu, dialog, live picture, Stop, Cancel, a lost layer.
 
 Run beside GIMP, not in it. Prints one JSON object: what was measured and seen. An assertion that
 fails ends it.
@@ -50,8 +50,6 @@ def main(version: str, file: str, style: str) -> dict[str, Any]:
         lap("cancelled")
         seen["status bar cancel"] = cancel_in_status_bar(desktop, before)
         lap("killed")
-        repeat(desktop, before)
-        lap("repeated")
         seen["saved"] = [delete_layer(desktop, before), close_image(desktop)]
         lap("closed")
     finally:
@@ -73,7 +71,7 @@ def open_from_menu(desktop: Desktop) -> None:
     assert not desktop.widget(text="Paint")["able"]
 
 
-def fill_by_keyboard(desktop: Desktop, style: str) -> None:
+def fill_by_keyboard(desktop: Desktop, style: str, steps: str = "4000") -> None:
     """Choose a style and settings without the mouse."""
     desktop.key("alt+t", "space")
     desktop.widget(text="Choose a picture file…", menu=True)
@@ -82,7 +80,7 @@ def fill_by_keyboard(desktop: Desktop, style: str) -> None:
     desktop.type_path(style, CHOOSER)
     desktop.window(DIALOG)
     desktop.key("alt+i", "ctrl+a")
-    desktop.type("4000")
+    desktop.type(steps)
     desktop.key("Tab")
     desktop.shot("dialog-filled")
 
@@ -94,8 +92,8 @@ def stop_and_undo(desktop: Desktop, before: int) -> None:
     wait(lambda: desktop.shot("watch-later", watch) != first, "the picture to grow")
     desktop.focus(watch)
     desktop.key("alt+s")
-    desktop.gone(WATCH)
     wait(lambda: desktop.layers() == before + 1, "the new layer")
+    desktop.close_live_window()
     wait(all_gone, "the engine's end")
     desktop.shot("result")
     desktop.focus(desktop.main)
@@ -140,20 +138,6 @@ def cancel_in_status_bar(desktop: Desktop, before: int) -> float:
     return round(took, 2)
 
 
-def repeat(desktop: Desktop, before: int) -> None:
-    """Repeat Last asks nothing, and paints with what was chosen last."""
-    desktop.focus(desktop.main)
-    desktop.key("ctrl+f")
-    desktop.wait_for_steps()
-    assert not desktop.find(DIALOG)
-    assert not desktop.find(WATCH)
-    job = json.loads(next(TMP.glob("scumble-run-*/job.json")).read_text())
-    assert job["iterations"] == 4000, job
-    desktop.do("mousemove", *CANCEL_BUTTON, "click", "1")
-    wait(all_gone, "the engine's end", 2.0)
-    assert desktop.layers() == before
-
-
 def delete_layer(desktop: Desktop, before: int) -> str:
     """The layer is deleted while it is painted: the painting becomes a file."""
     desktop.open_filter()
@@ -196,8 +180,6 @@ def saved_aside(desktop: Desktop) -> Path:
     wait(lambda: desktop.step() >= 3, "a picture that differs from the photograph")
     desktop.shot("watch-gone")
     desktop.key("alt+s")
-    desktop.gone(WATCH)
-    wait(all_gone, "the engine's end")
     said = desktop.message()
     found = re.search(r"The layer is gone\. The painting was saved as (/.*\.xcf)", said)
     assert found, said
@@ -205,6 +187,8 @@ def saved_aside(desktop: Desktop) -> Path:
     assert path.is_file(), path
     desktop.key("Return")
     desktop.gone(MESSAGE)
+    desktop.close_live_window()
+    wait(all_gone, "the engine's end")
     desktop.focus(desktop.main)
     return path
 

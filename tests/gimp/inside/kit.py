@@ -76,7 +76,9 @@ def put(image: Any, layer: Any, path: Path) -> Any:
     painting = result_layers.FinishedPainting("Painted", "{}", path)
     built, notes = result_layers.build(painting, result_layers.format_of(image), layer)
     assert not notes, notes
-    layers, _ = result_layers.place(built, "Painted", image, layer)
+    plan = result_layers.Placement.of(built, "Painted", image, layer)
+    with result_layers.one_undo_step(image, [plan]):
+        layers = result_layers.place(plan)
     built.delete()
     return layers[0]
 

@@ -211,11 +211,11 @@ def check_changes_during_a_run() -> None:
         with rescue.finishing() as (run, done):
             image, layer = run.request.image, run.request.content
             change(image, layer)
-            delivery = run.finish(done)
+            delivery = rescue.finish(run, done)
         (new,) = delivery.layers
         assert new.get_offsets()[1:] == layer.get_offsets()[1:], change.__name__
         assert new.get_image() == image, change.__name__
-        assert delivery.saved is None
+        assert not delivery.aside
 
     def scale(image: Any, layer: Any) -> None:
         image.scale(200, 150)
@@ -240,7 +240,7 @@ def check_changes_during_a_run() -> None:
             image, layer = run.request.image, run.request.content
             change(image, layer)
             image.clean_all()
-            delivery = run.finish(done)
+            delivery = rescue.finish(run, done)
         assert not delivery.layers, change.__name__
         assert names(image.get_layers()) == ["Photo"], change.__name__
         assert not image.is_dirty(), change.__name__
@@ -253,7 +253,7 @@ def check_changes_during_a_run() -> None:
         assert why == expected, delivery.notes
         path = gimp_run.Path(saved)
         assert path.suffix == ".xcf"
-        assert canvas.settings_of(delivery.saved.get_layers()[0])
+        assert canvas.settings_of(delivery.aside[0].get_layers()[0])
         path.unlink()
 
 

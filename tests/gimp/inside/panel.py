@@ -11,9 +11,11 @@ import arguments
 import cairo
 import canvas
 import dialog
+import earlier_results
 import initial_settings
 import kit
 import labels
+import painting_windows
 import progress_window
 import thumbnails
 from dialog import Gdk, GimpUi, GLib, Gtk
@@ -37,7 +39,7 @@ class Panel:
         for name, value in arguments_.items():
             self.config.set_property(arguments.property_name(name), value)
         scene = canvas.available_sources(self.image, self.layer)
-        initial_settings.start_from(self.config, scene, self.layer)
+        initial_settings.start_from(self.config, scene, earlier_results.Target(self.layer))
         self.small = thumbnails.Thumbnails(self.image, self.layer, dialog.SIDE)
         self.dialog = dialog.Dialog(procedure, self.config, scene, self.small)
         self.window = self.dialog._window
@@ -189,12 +191,12 @@ def check_the_choices_are_kept_until_they_are_painted() -> None:
         def __init__(self, *_: Any) -> None:
             self.run, self.destroy = lambda: True, lambda: None
 
-    def close(request: Any, small: Any) -> list:
-        request.image.delete()
+    def close(requests: Any) -> list:
+        requests[0].image.delete()
         return []
 
-    def fail(request: Any, small: Any) -> list:
-        raise dialog.engine_process.EngineError("no memory")
+    def fail(requests: Any) -> list:
+        raise painting_windows.engine_process.EngineError("no memory")
 
     def kept(paint: Any) -> bool:
         initial_settings.forget()
@@ -202,18 +204,20 @@ def check_the_choices_are_kept_until_they_are_painted() -> None:
         procedure = Gimp.get_pdb().lookup_procedure("plug-in-scumble")
         config = procedure.create_config()
         config.set_property("style", kit.style_file())
-        with patch.object(dialog, "Dialog", Agreed), patch.object(dialog, "_paint", paint):
+        targets = [earlier_results.Target(layer)]
+        patched = patch.object(painting_windows, "_paint", paint)
+        with patch.object(dialog, "Dialog", Agreed), patched:
             try:
-                dialog.ask_and_paint(procedure, config, image, layer)
-            except dialog.engine_process.EngineError:
+                painting_windows.ask_and_paint(procedure, config, image, targets)
+            except painting_windows.engine_process.EngineError:
                 assert paint is fail
         return Gimp.get_parasite(initial_settings.UNFINISHED) is not None
 
-    assert kept(lambda request, small: None)
+    assert kept(lambda requests: None)
     assert kept(close)
     assert kept(fail)
-    assert not kept(lambda request, small: [request.content])
-    assert not kept(lambda request, small: []), "the layer was lost, the image is there"
+    assert not kept(lambda requests: [requests[0].content])
+    assert not kept(lambda requests: []), "the layer was lost, the image is there"
 
 
 class Running:
@@ -222,6 +226,9 @@ class Running:
     def __init__(self) -> None:
         self.engine = self
         self.stopped = False
+
+    def note_progress(self, event: Any) -> None:
+        pass
 
     def stop(self) -> None:
         self.stopped = True

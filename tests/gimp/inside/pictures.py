@@ -56,7 +56,7 @@ def paint(desktop: Desktop, shot: str) -> None:
         wait(lambda: desktop.step() >= SHOWN_STEP, "the painting to grow", PAINTING_SECONDS)
         desktop.shot(shot)
     wait(lambda: desktop.layers() > before, "the painting", PAINTING_SECONDS)
-    desktop.gone(WATCH)
+    desktop.close_live_window()
     assert not desktop.find(MESSAGE)
     desktop.focus(desktop.main)
 

@@ -34,7 +34,6 @@ def check_wrong_layers() -> None:
     image, layer = photo()
     other = kit.add_layer(image, "Other")
     style = {"style": kit.style_file()}
-    refused(image, [layer, other], CALLING, "2 layers are selected. Select the one", **style)
     refused(image, [], CALLING, "Select the layer to paint first", **style)
     mask = layer.create_mask(Gimp.AddMaskType.WHITE)
     layer.add_mask(mask)

@@ -11,13 +11,17 @@ from unittest.mock import patch
 
 import arguments
 import canvas
+import earlier_results
 import engine_process
 import gimp_run
 import initial_settings
+import job
 import kit
+import placing
 import png
 import refusals
 import result_layers
+import run_requests
 import sources
 from gi.repository import Gimp, Gio
 from kit import names, photo
@@ -69,7 +73,7 @@ def check_names_with_any_letter() -> None:
         config = Gimp.get_pdb().lookup_procedure("plug-in-scumble").create_config()
         available = canvas.available_sources(image, new)
         initial_settings.keep(new, canvas.settings_of(new))
-        initial_settings.start_from(config, available, new)
+        initial_settings.start_from(config, available, earlier_results.Target(new))
         initial_settings.forget()
         found = sources.regions_from_json(config.get_property("regions"))
         assert found[0].style == str(style), found
@@ -93,13 +97,18 @@ def finishing() -> Iterator[tuple[gimp_run.GimpRun, Any]]:
     image, layer = kit.opaque_photo()
     image.clean_all()
     options = arguments.read(Gimp.get_pdb().lookup_procedure("plug-in-scumble").create_config())
-    region = gimp_run.job.Region(style=str(kit.picture()))
+    region = job.Region(style=str(kit.picture()))
     with refusals.engine(python=refusals.script("copying", COPYING)):
-        run = gimp_run.GimpRun(gimp_run.Request(image, layer, options, (region,)))
+        run = gimp_run.GimpRun(run_requests.Request(image, layer, options, (region,)))
     try:
         yield run, gimp_run.follow(run)
     finally:
         run.engine.close()
+
+
+def finish(run: gimp_run.GimpRun, done: Any) -> placing.Delivery:
+    """Put a finished painting into its image, as the filter does."""
+    return placing.deliver([run.build(done)])
 
 
 def fail(*_: Any, **__: Any) -> Any:
@@ -114,7 +123,7 @@ def refuse(*_: Any, **__: Any) -> Any:
 def check_settings_never_cost_a_painting() -> None:
     for module, function in ((canvas, "attach_settings"), (arguments, "to_text")):
         with finishing() as (run, done), patch.object(module, function, fail):
-            delivery = run.finish(done)
+            delivery = finish(run, done)
         assert len(delivery.layers) == 1
         assert names(run.request.image.get_layers())[1:] == ["Photo"]
         assert any("settings" in note for note in delivery.notes), delivery.notes
@@ -135,7 +144,7 @@ def check_whatever_fails_the_painting_is_saved() -> None:
         with finishing() as (run, done), ExitStack() as stack:
             for owner, name, broken in patches:
                 stack.enter_context(patch.object(owner, name, broken))
-            delivery = run.finish(done)
+            delivery = finish(run, done)
         image = run.request.image
         assert names(image.get_layers()) == ["Photo"], extension
         assert not image.is_dirty(), "an undo step without a change"
@@ -176,7 +185,7 @@ def check_a_failure_of_everything_is_said() -> None:
         stack.enter_context(patch.object(Path, "replace", refuse))
         said = ""
         try:
-            run.finish(done)
+            finish(run, done)
         except engine_process.EngineError as error:
             said = str(error)
         assert "cannot be saved: [Errno 28] No space left on device" in said, said

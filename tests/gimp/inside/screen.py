@@ -18,8 +18,10 @@ from typing import Any, Callable
 
 TMP = Path(os.environ["TMPDIR"])
 EYES = Path(__file__).resolve().parent / "eyes"
+NOTICES = Path(__file__).resolve().parent / "notices.py"
 PATIENCE = 120.0
 DIALOG, WATCH = "^Neural Style$", " · Neural Style$"
+DONE = "^Done · .* · Neural Style$"
 CHOOSER = "^Choose a style$"
 MAIN = r"^{}.* layers?\).* GIMP$"
 MESSAGE = "^GIMP Message$"
@@ -63,7 +65,9 @@ class Desktop:
         wait(has_window_manager, "the window manager")
 
     def _open_gimp(self, version: str, files: tuple[str, ...], size: tuple[int, int]) -> None:
-        command = ["dbus-run-session", f"gimp-{version}", "-n", "-s", *files]
+        gimp = (f"gimp-{version}", "-n", "-s", *files)
+        both = ("sh", "-c", 'python3 "$0" & exec "$@"', str(NOTICES))
+        command = ["dbus-run-session", *both, *gimp]
         seeing = {**os.environ, "PYTHONPATH": str(EYES), "PYTHONDONTWRITEBYTECODE": "1"}
         with (TMP / "gimp.log").open("w") as log:
             self._start(command, env=seeing, stdout=log, stderr=log)
@@ -263,6 +267,12 @@ class Desktop:
         watch = self.window(WATCH)
         self.wait_for_steps()
         return watch
+
+    def close_live_window(self) -> None:
+        """Wait until the painting is done, and close its window."""
+        self.window(DONE)
+        self.key("Escape")
+        self.gone(WATCH)
 
     def step(self) -> int:
         """Return which step the window with the growing picture shows; 0 before the first."""

@@ -1,0 +1,115 @@
+"""Interrupted runs: what the engine has kept of paintings that a crash or a shutdown ended."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import engine_process
+
+ORIGIN = "origin.json"
+"""The file beside job.json whose contents the engine keeps with the state of a run."""
+
+STATES = "states"
+"""The folder of the states, in the data folder."""
+
+LIST_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """The state of an interrupted run.
+
+    Attributes
+    ----------
+    name : str
+        Its name for the engine.
+    when : float
+        Unix time of its last save.
+    seconds : float
+        The painting time so far.
+    share : float
+        The finished share of the work, from 0 to 1.
+    job : dict
+        The job, whose paths point to the kept pictures.
+    origin : dict
+        What the plug-in has written for this purpose.
+    """
+
+    name: str
+    when: float
+    seconds: float
+    share: float
+    job: dict[str, Any]
+    origin: dict[str, Any]
+
+    @property
+    def age(self) -> str:
+        """When it was saved, in plain words."""
+        passed = max(time.time() - self.when, 0.0)
+        if passed < 3600:
+            return f"{max(round(passed / 60), 1)} min ago"
+        return time.strftime("on %Y-%m-%d at %H:%M", time.localtime(self.when))
+
+
+def find(location: engine_process.EngineLocation, look: str) -> Interrupted | None:
+    """Return the latest interrupted run on a layer of this look, if there is one.
+
+    Parameters
+    ----------
+    location : EngineLocation
+    look : str
+        The digest of the layer's look.
+
+    Raises
+    ------
+    engine_process.EngineError
+        If the engine cannot list the states.
+    """
+    folder = Path(location.home) / STATES
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return None
+    for line in _run(location, "--json").splitlines():
+        state = json.loads(line)
+        if state["origin"].get("look") == look and not state["painting"]:
+            fields = Interrupted.__dataclass_fields__
+            return Interrupted(**{name: state[name] for name in fields})
+    return None
+
+
+def forget(location: engine_process.EngineLocation, name: str) -> None:
+    """Drop the state of an interrupted run.
+
+    Raises
+    ------
+    engine_process.EngineError
+        If the engine cannot.
+    """
+    _run(location, name, "--forget")
+
+
+def _run(location: engine_process.EngineLocation, *arguments: str) -> str:
+    command = [location.python, "-I", "-X", "utf8", "-m", "engine", "resume", *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=engine_process.clean_environment(location),
+            cwd=location.home,
+            encoding="utf-8",
+            errors="replace",
+            timeout=LIST_SECONDS,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        message = f"The engine cannot list interrupted paintings: {error}."
+        raise engine_process.EngineError(message) from error
+    if done.returncode:
+        message = f"The engine cannot list interrupted paintings: {done.stderr.strip()}"
+        raise engine_process.EngineError(message)
+    return done.stdout

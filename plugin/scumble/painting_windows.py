@@ -1,0 +1,176 @@
+"""The filter with windows: the question about an interrupted run, the dialog, the live window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import arguments
+import dialog
+import earlier_results
+import engine_process
+import gimp_run
+import initial_settings
+import interrupted_runs
+import interrupted_window
+import placing
+import progress_window
+import result_layers
+import run_requests
+import sources
+import target_row
+import thumbnails
+from gi.repository import Gimp, GimpUi
+
+SIDE = 420
+"""The longest side of the photograph in the dialog, in pixels."""
+
+
+def ask_and_paint(
+    procedure: Gimp.Procedure,
+    config: Gimp.ProcedureConfig,
+    image: Gimp.Image,
+    targets: list[earlier_results.Target],
+) -> list[Gimp.Layer] | None:
+    """Show the dialog, then paint and show the growing picture.
+
+    Returns
+    -------
+    list of Gimp.Layer or None
+        The new layers; none if the painting went into a file; None if the user cancelled.
+    """
+    GimpUi.init("scumble")
+    location = engine_process.read_location(gimp_run.HERE)  # before the user fills in the dialog
+    first = targets[0]
+    if len(targets) == 1:
+        look = result_layers.Look.of(first.content).digest()
+        interrupted = interrupted_runs.find(location, look)
+        if interrupted is not None:
+            answer = interrupted_window.ask(interrupted, first.content.get_name())
+            if answer == interrupted_window.Answer.CANCEL:
+                return None
+            if answer == interrupted_window.Answer.RESUME:
+                return _paint([run_requests.of_interrupted(image, first, interrupted)], interrupted)
+            if answer == interrupted_window.Answer.DISCARD:
+                interrupted_runs.forget(location, interrupted.name)
+    chosen = first.chosen
+    with_result = initial_settings.latest_target(image, first)
+    others = tuple(target.content.get_id() for target in targets[1:])
+    available = with_result.sources(image, others)
+    initial_settings.start_from(config, available, with_result, again=first.result is not None)
+    small = thumbnails.Thumbnails(image, first.content, SIDE)
+    row = target_row.TargetRow([with_result, *targets[1:]])
+    shown = dialog.Dialog(procedure, config, available, small, row)
+    agreed = shown.run()
+    goes_on, replaces = row.goes_on, row.replaces
+    shown.destroy()
+    if not agreed:
+        return None
+    options = arguments.read(config)
+    text = config.get_property("regions")
+    initial_settings.keep(chosen, arguments.to_text(options, text, ""))
+    regions = sources.regions_from_json(text)
+    requests = [
+        run_requests.Request(image, each.content, options, regions, each.result, goes_on, replaces)
+        for each in (with_result, *targets[1:])
+    ]
+    layers = _paint(requests)
+    if layers is not None and image.is_valid():
+        # GIMP keeps the settings now, but not those of a closed image.
+        initial_settings.forget()
+    return layers
+
+
+def repeat(
+    config: Gimp.ProcedureConfig, image: Gimp.Image, targets: list[earlier_results.Target]
+) -> list[Gimp.Layer] | None:
+    """Paint with the last settings and show the growing picture, as `ask_and_paint` does."""
+    GimpUi.init("scumble")
+    return _paint(run_requests.quiet_requests(config, image, targets))
+
+
+def _paint(
+    requests: list[run_requests.Request],
+    interrupted: interrupted_runs.Interrupted | None = None,
+) -> list[Gimp.Layer] | None:
+    """Paint in the live window until it is closed."""
+    window = progress_window.ProgressWindow(requests[0].content, requests[0].image.get_name())
+    try:
+        delivery = _paint_in(window, requests, interrupted)
+        if delivery is None:
+            return None
+        layers = delivery.layers
+        _show(window, delivery)
+        while window.wait_for_more():
+            requests = run_requests.for_more(requests, layers)
+            if not requests:
+                window.add_note("The painting is no longer in the image, so it cannot go on.")
+                continue
+            try:
+                delivery = _paint_in(window, requests)
+            except (*run_requests.MISTAKES, engine_process.EngineError) as error:
+                window.show_failure(str(error))
+                continue
+            if delivery is None:
+                window.show_unchanged()
+                continue
+            layers = delivery.layers
+            _show(window, delivery)
+    finally:
+        window.destroy()
+    return layers
+
+
+def _paint_in(
+    window: progress_window.ProgressWindow,
+    requests: list[run_requests.Request],
+    interrupted: interrupted_runs.Interrupted | None = None,
+) -> placing.Delivery | None:
+    """Paint every layer of the queue; return None if the user discarded it."""
+    window.start(requests)
+
+    def paint(request: run_requests.Request) -> placing.Finished | None:
+        window.next_layer(request)
+        if window.ends:
+            return None
+        with _running(request, window, interrupted) as run:
+            if window.ends:
+                return None
+            done = window.follow(run)
+            if done is None:
+                run.engine.forget()
+                return None
+            return run.build(done, window.on_progress)
+
+    finished, failures = gimp_run.paint_each(requests, paint)
+    if window.cancelled or not finished:
+        for each in finished:
+            if each.built is not None:
+                each.built.delete()
+        return None
+    delivery = placing.deliver(finished)
+    delivery.notes.extend(failures)
+    Gimp.progress_end()
+    return delivery
+
+
+@contextmanager
+def _running(
+    request: run_requests.Request,
+    window: progress_window.ProgressWindow,
+    interrupted: interrupted_runs.Interrupted | None,
+) -> Iterator[gimp_run.GimpRun]:
+    run = gimp_run.GimpRun(request, window.on_progress, interrupted)
+    try:
+        yield run
+    finally:
+        run.engine.close()
+
+
+def _show(window: progress_window.ProgressWindow, delivery: placing.Delivery) -> None:
+    # First the display: GIMP 3.0 shows no message if the last image was closed meanwhile.
+    for image in delivery.aside:
+        Gimp.Display.new(image)
+    for note in delivery.notes:
+        Gimp.message(sources.valid_unicode(note))
+    window.show_done(delivery)

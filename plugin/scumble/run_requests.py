@@ -1,0 +1,155 @@
+"""Requests: the layers to paint, with their options and regions, from the filter's arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import arguments
+import canvas
+import earlier_results
+import interrupted_runs
+import job
+import sources
+from gi.repository import Gimp
+
+MISTAKES = (canvas.CanvasError, sources.RegionError, job.JobError)
+"""Errors in the request, as opposed to failures of the engine."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """The layer to paint, the options of the job, and the regions.
+
+    Attributes
+    ----------
+    image : Gimp.Image
+    content : Gimp.Layer
+    options : dict
+    regions : tuple of Region
+    result : Gimp.Layer or None
+        An earlier result of the content; the regions may name the masks that it carries.
+    goes_on : bool
+        Whether the painting starts from that result, with the steps of one scale.
+    replaces : bool
+        Whether the new result takes the place of that one.
+    """
+
+    image: Gimp.Image
+    content: Gimp.Layer
+    options: dict[str, Any]
+    regions: tuple[job.Region, ...]
+    result: Gimp.Layer | None = None
+    goes_on: bool = False
+    replaces: bool = False
+
+
+def targets(
+    image: Gimp.Image | None, drawables: list[Gimp.Drawable], *, again: bool
+) -> list[earlier_results.Target]:
+    """Return the layers to paint.
+
+    Parameters
+    ----------
+    image : Gimp.Image or None
+    drawables : list of Gimp.Drawable
+        What is selected.
+    again : bool
+        Whether in place of a result of Scumble's the layer is painted that it has painted.
+
+    Raises
+    ------
+    canvas.CanvasError
+        If something else than layers is selected.
+    """
+    layers = canvas.layers_to_paint(image, drawables)
+    if not again:
+        return [earlier_results.Target(layer) for layer in layers]
+    found = [earlier_results.target_of(image, layer) for layer in layers]
+    # Several results of one layer are painted once.
+    return list({target.content: target for target in found}.values())
+
+
+def quiet_requests(
+    config: Gimp.ProcedureConfig, image: Gimp.Image, targets: list[earlier_results.Target]
+) -> list[Request]:
+    """Return the requests of a script or of Repeat Last.
+
+    Raises
+    ------
+    sources.RegionError, job.JobError
+        If the arguments cannot be read.
+    """
+    made = []
+    for target in targets:
+        options = arguments.read(config)
+        regions = chosen_regions(config, image, target)
+        if target.result is not None:
+            available = target.sources(image)
+            regions, options["protect"] = sources.taken_up(
+                regions, options["protect"], available, selected=True
+            )
+        made.append(Request(image, target.content, options, regions, target.result))
+    return made
+
+
+def for_more(requests: list[Request], layers: list[Gimp.Layer]) -> list[Request]:
+    """Return the requests to go on from the new layers with the same masks and settings."""
+    made = []
+    image = requests[0].image
+    if not image.is_valid():
+        return []
+    for layer in layers:
+        target = earlier_results.target_of(image, layer) if layer.is_valid() else None
+        if target is None or target.result != layer:
+            continue  # undone, or a layer of a group
+        options = next(each.options for each in requests if each.content == target.content)
+        _, text = arguments.from_text(canvas.settings_of(layer))
+        known = sources.regions_from_json(text)
+        protect = str(options["protect"])
+        regions, protect = sources.taken_up(known, protect, target.sources(image), selected=False)
+        made.append(
+            Request(
+                image, target.content, {**options, "protect": protect}, regions, layer, True, True
+            )
+        )
+    return made
+
+
+def of_interrupted(
+    image: Gimp.Image,
+    target: earlier_results.Target,
+    interrupted: interrupted_runs.Interrupted,
+) -> Request:
+    """Return the request that an interrupted run has carried out."""
+    origin = interrupted.origin
+    regions = sources.regions_from_json(origin["regions"])
+    options = {
+        each.name: job.check_value(each, origin["options"][each.name])
+        for each in job.options()
+        if each.name in origin["options"]
+    }
+    return Request(image, target.content, options, regions)
+
+
+def chosen_regions(
+    config: Gimp.ProcedureConfig, image: Gimp.Image, target: earlier_results.Target
+) -> tuple[job.Region, ...]:
+    """Return the regions of a script: the list, one style, or the layers with layer masks.
+
+    Raises
+    ------
+    sources.RegionError
+        If they cannot be read.
+    """
+    style, mask = arguments.simple_style(config)
+    given = sources.regions_from_json(config.get_property("regions"))
+    if style and given:
+        message = "Both style and regions are given. Give one of them."
+        raise sources.RegionError(message)
+    if given:
+        return given
+    available = target.sources(image)
+    if not style:
+        return sources.default_regions(available) if available.prepared else ()
+    return (job.Region(style=style, mask=canvas.mask_spec(image, mask)),)

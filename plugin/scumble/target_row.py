@@ -1,0 +1,72 @@
+"""The row of the dialog that says which layers are painted, and how a result is painted again."""
+
+from __future__ import annotations
+
+import earlier_results
+from gi.repository import Gtk, Pango
+
+LISTED = 3
+"""Names of layers in the row; the others are counted."""
+
+
+class TargetRow(Gtk.Box):
+    """Says what is painted, if it is not simply the selected layer.
+
+    Parameters
+    ----------
+    targets : list of Target
+        The layers to paint; with one of them, its result is the one to go on from.
+    """
+
+    def __init__(self, targets: list[earlier_results.Target]) -> None:
+        super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=4)
+        self._goes_on: Gtk.RadioButton | None = None
+        self._replaces: Gtk.CheckButton | None = None
+        if len(targets) > 1:
+            self._add_label(_listed([target.content.get_name() for target in targets]))
+        elif targets[0].result is not None:
+            self._add_choice(targets[0])
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the painting starts from the earlier result."""
+        return self._goes_on is not None and self._goes_on.get_active()
+
+    @property
+    def replaces(self) -> bool:
+        """Whether the new result takes the place of the earlier one."""
+        return self._replaces is not None and self._replaces.get_active()
+
+    def _add_label(self, text: str) -> None:
+        label = Gtk.Label(label=text, xalign=0.0, ellipsize=Pango.EllipsizeMode.END)
+        label.set_max_width_chars(46)
+        label.set_tooltip_text(text)
+        self.pack_start(label, False, False, 0)
+
+    def _add_choice(self, target: earlier_results.Target) -> None:
+        assert target.result is not None
+        photo, result = target.content.get_name(), target.result.get_name()
+        self._add_label(f"“{photo}” was painted before")
+        self._goes_on = Gtk.RadioButton.new_with_label(None, "Go on from the earlier painting")
+        self._goes_on.set_tooltip_text(
+            f"Start from “{result}” and take as many steps as its last size took, with these "
+            "settings. The content stays the photo."
+        )
+        anew = Gtk.RadioButton.new_with_label_from_widget(self._goes_on, "Paint it anew")
+        anew.set_tooltip_text(f"Start from “{photo}”")
+        anew.set_active(True)
+        self._replaces = Gtk.CheckButton.new_with_label("Replace the earlier painting")
+        self._replaces.set_tooltip_text(
+            f"The new layer takes the place of “{result}”; one Ctrl+Z brings it back"
+        )
+        box = Gtk.Box(spacing=12)
+        for widget in (anew, self._goes_on):
+            box.pack_start(widget, False, False, 0)
+        self.pack_start(box, False, False, 0)
+        self.pack_start(self._replaces, False, False, 0)
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:LISTED])
+    more = len(names) - LISTED
+    return f"{len(names)} layers: {shown}" + (f" and {more} more" if more > 0 else "")
