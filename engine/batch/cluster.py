@@ -75,7 +75,11 @@ def local_cluster(crew: Crew, *, dashboard: bool = True) -> Iterator[Client]:
         Whether to have Dask's dashboard.
     """
     _quiet()
-    scratch = tempfile.mkdtemp(prefix="scumble-workers-")
+    # Of a command that Ctrl-C ends at once, Python's helper would print what it tidies up.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
+    # Named and held as a run folder, so that a later run removes what a killed one has left.
+    scratch = tempfile.mkdtemp(prefix=RUN_FOLDER_PREFIX)
+    held = hold_run_folder(Path(scratch))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a port that is taken: another one is used
@@ -94,6 +98,8 @@ def local_cluster(crew: Crew, *, dashboard: bool = True) -> Iterator[Client]:
         with cluster, Client(cluster) as client:
             yield client
     finally:
+        if held is not None:
+            os.close(held)
         shutil.rmtree(scratch, ignore_errors=True)
 
 
