@@ -62,10 +62,6 @@ class Mask:
         """Say whether it covers anything."""
         return any(self.rows(*at).any() for at in strips(*self.size))
 
-    def all(self) -> bool:
-        """Say whether it is 1 everywhere."""
-        return all((self.rows(*at) == 1).all() for at in strips(*self.size))
-
     def mean(self) -> float:
         """Return the share of the picture that it covers, from 0 to 1."""
         height, width = self.size

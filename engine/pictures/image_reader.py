@@ -19,9 +19,16 @@ from engine.files import why_not_readable
 from engine.messages import one_line, shown_name
 from engine.pictures.array_reader import read_array
 from engine.pictures.metadata import Metadata, read_metadata
-from engine.pictures.profiles import ColorSpace, ProfileError, space_of, to_srgb_image
+from engine.pictures.profiles import (
+    ColorSpace,
+    OneWayProfileError,
+    ProfileError,
+    TableSpace,
+    space_of,
+    to_srgb_image,
+)
 from engine.pictures.reading_memory import ReadingMemory
-from engine.pictures.stored import StoredPicture, in_srgb
+from engine.pictures.stored import StoredPicture, in_srgb, in_type
 from engine.pictures.strips import strips
 
 _PLUGINS = {
@@ -189,7 +196,7 @@ def _stored(path: Path, opened: _Opened, *, managed: bool) -> StoredPicture:
     lost: list[str] = []
     metadata = Metadata()
     icc = image.info.get("icc_profile") or b""
-    space = ColorSpace()
+    space, one_way = ColorSpace(), False
     if managed:
         with path.open("rb") as file:
             metadata, damaged = read_metadata(image, file)
@@ -201,6 +208,9 @@ def _stored(path: Path, opened: _Opened, *, managed: bool) -> StoredPicture:
     elif managed:
         try:
             space = space_of(icc)
+        except OneWayProfileError:
+            one_way = True
+            lost.append("color profile is for reading only; the result is in sRGB.")
         except ProfileError:
             notes.append("its color profile cannot be used; it is taken as sRGB.")
     numbers, opacity = _numbers(path, opened, icc)
@@ -210,6 +220,9 @@ def _stored(path: Path, opened: _Opened, *, managed: bool) -> StoredPicture:
     height, width = numbers.shape[:2]
     metadata = metadata.sized(width, height)
     srgb = in_srgb(numbers, space)
+    converted = in_srgb(numbers, TableSpace(icc)) if one_way else None
+    if converted is not None:
+        numbers = in_type(converted, numbers.dtype)
     return StoredPicture(
         numbers, opacity, space, srgb, metadata, tuple(notes), tuple(lost), opened.reduced
     )

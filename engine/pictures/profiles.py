@@ -39,6 +39,10 @@ class ProfileError(ValueError):
     """A profile that cannot be used."""
 
 
+class OneWayProfileError(ProfileError):
+    """A profile, such as a scanner's, that leads to sRGB but not back."""
+
+
 @dataclass(frozen=True)
 class ColorSpace:
     """How the numbers of a picture and the colors of sRGB belong together; this one is sRGB.
@@ -122,6 +126,9 @@ class TableSpace(ColorSpace):
         return _in_8_bits(_transform(self.icc, "RGB", back=True), colors)
 
 
+_FAILURES = (ImageCms.PyCMSError, LookupError, OSError, ValueError, TypeError, struct.error)
+
+
 def space_of(icc: bytes) -> ColorSpace:
     """Return the color space of a profile for red, green and blue, or for gray.
 
@@ -136,6 +143,8 @@ def space_of(icc: bytes) -> ColorSpace:
     ------
     ProfileError
         If it cannot be used.
+    OneWayProfileError
+        If `TableSpace` can use it to get to sRGB only.
     """
     if not icc:
         return ColorSpace()
@@ -153,20 +162,14 @@ def space_of(icc: bytes) -> ColorSpace:
         else:
             space = _matrix_space(icc, tags)
         grid = _grid()
-        if np.abs(space.from_srgb(grid) - grid).max() < SAME:
-            return ColorSpace(icc)
-        # A profile of a scanner has no way back.
         space.to_srgb(grid)
-    except (
-        ImageCms.PyCMSError,
-        LookupError,
-        OSError,
-        ValueError,
-        TypeError,
-        struct.error,
-    ) as error:
+    except _FAILURES as error:
         raise ProfileError(str(error)) from error
-    return space
+    try:
+        same = np.abs(space.from_srgb(grid) - grid).max() < SAME
+    except _FAILURES as error:
+        raise OneWayProfileError(str(error)) from error
+    return ColorSpace(icc) if same else space
 
 
 @lru_cache(maxsize=8)
