@@ -29,7 +29,7 @@ BASE_BYTES = 320_000_000
 LIBRARIES_BYTES = 120_000_000
 """Python and the libraries alone, while the pictures are read."""
 
-STRIPS_BYTES = 90_000_000
+STRIPS_BYTES = 130_000_000
 """What is worked on at a time while the result is put together and written."""
 
 WRITING_BYTES = {".png": 4, ".jpg": 4, ".jpeg": 4, ".webp": 9}
