@@ -23,20 +23,26 @@ from models.vgg16 import CHANNELS, receptive_field
 if TYPE_CHECKING:
     from engine.methods import Method
 
-BASE_BYTES = 320_000_000
+BASE_BYTES = 330_000_000
 """Python, the libraries, the network's weights and their transformed kernels."""
 
 LIBRARIES_BYTES = 120_000_000
 """Python and the libraries alone, while the pictures are read."""
 
-STRIPS_BYTES = 130_000_000
-"""What is worked on at a time while the result is put together and written."""
+STRIPS_BYTES = 160_000_000
+"""What is worked on at a time while the result is put together."""
+
+ENCODER_BYTES = 60_000_000
+"""What an encoder works on at a time."""
 
 WRITING_BYTES = {".png": 4, ".jpg": 4, ".jpeg": 4, ".webp": 9}
 """Per pixel of the result, by its extension: Pillow's copy, and what its encoder takes."""
 
 MASK_BYTES = 4
 """Per pixel and mask, at the working size."""
+
+GRAMS_BYTES = 4_500_000
+"""Per guidance: its Gram matrices at five layers, and those of the picture."""
 
 PICTURE_BYTES = 84
 """Per pixel of the working size: the content, the picture, two gradients, the preview."""
@@ -250,7 +256,9 @@ def _estimate(
     card: Card | None,
 ) -> Estimate:
     pictures = method.pictures(len(shape.styles))
-    held = BASE_BYTES + shape.held
+    guidances = _guidances(job, method, len(shape.styles))
+    base = BASE_BYTES + GRAMS_BYTES * guidances
+    held = base + shape.held
     most, work, scales = 0.0, 0.0, []
     for plan in plan_scales(job, *shape.content, area):
         resources, taken = _resources(job, method, shape, plan, budget - held, card)
@@ -258,14 +266,16 @@ def _estimate(
         most = max(most, taken)
         evaluations = plan.steps * EVALUATIONS_PER_STEP * pictures + TARGET_EVALUATIONS
         work += resources.work * evaluations
-    guidances = _guidances(job, method, len(shape.styles))
     seconds = work * seconds_per_pixel * (1 + REGION_TIME * (guidances - 1))
-    most = held + max(most, _finishing(job, shape, scales[-1].plan, pictures))
-    return Estimate(area, scales, int(max(most, LIBRARIES_BYTES + shape.reading)), seconds)
+    enlarging, writing = _finishing(job, shape, scales[-1].plan, pictures)
+    reading = LIBRARIES_BYTES + shape.reading
+    # When the result is written, content and masks are gone.
+    most = max(reading, held + most, held + enlarging, base + writing)
+    return Estimate(area, scales, int(most), seconds)
 
 
-def _finishing(job: Job, shape: RunShape, last: ScalePlan, pictures: int) -> float:
-    """Return the bytes that it takes to put the result together and to write it."""
+def _finishing(job: Job, shape: RunShape, last: ScalePlan, pictures: int) -> tuple[float, float]:
+    """Return the bytes that it takes to put the result together, and those to write it."""
     painted = 12 * last.pixels * pictures
     result = 3 * shape.depth * shape.pixels * (1 + (pictures if job.uncut else 0))
     enlarging = 0
@@ -277,7 +287,7 @@ def _finishing(job: Job, shape: RunShape, last: ScalePlan, pictures: int) -> flo
         writing = 0  # in strips
     elif shape.depth > 1 and extension not in ("", ".npy", ".tif", ".tiff"):
         writing += 3 * shape.pixels  # a copy in 8 bits
-    return painted + result + max(enlarging, writing) + STRIPS_BYTES
+    return painted + result + enlarging + STRIPS_BYTES, result + writing + ENCODER_BYTES
 
 
 def _resources(
