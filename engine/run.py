@@ -424,7 +424,7 @@ def stylize(
         )
     beyond = finisher.uncut(pictures) if job.uncut else ()
     minimizing = sum(curve.seconds for curve in loop.curves)
-    earlier = 0.0 if keeper is None else started - keeper.began
+    earlier = started - keeper.began if resumed and keeper is not None else 0.0
     if not resumed and minimizing > speed.MIN_SECONDS and job.style_layers == Job.style_layers:
         speed.record(network, minimizing / loop.work)
     ended = time.perf_counter()
