@@ -238,8 +238,7 @@ def paint_demo(run, options):
     own = not options.out
     out = installation.claim_demo(run) if own else Path(options.out).expanduser().absolute()
     photo, mask = str(DEMO / "photo.jpg"), str(DEMO / "mask.png")
-    styles = ["--style", str(DEMO / "style-oil.jpg"), "rest"]
-    styles += ["--style", str(DEMO / "style-woodcut.jpg"), mask]
+    styles = ["--style", "vangogh-auvers", "rest", "--style", "hokusai-wave", mask]
     command = [str(run.launcher), "stylize", photo, str(out)]
     command += styles + DEMO_OPTIONS
     print_line("Painting  " + " ".join(command))

@@ -19,9 +19,10 @@ from engine.paintings.catalog import NAMES
 
 PROPAGATIONS = ("receptive", "inside", "all", "resize", "squared")
 COLORS = ("style", "luminance", "match")
-INITS = ("content", "colors", "noise", "picture")
+INITS = ("colors", "content", "noise", "picture")
 OPTIMIZERS = ("auto", "lbfgs", "lbfgs32", "adam")
 POOLINGS = ("average", "max")
+STATISTICS = ("moments", "gram")
 DEVICES = ("auto", "cpu", "cuda", "directml", "webgpu")
 LAYERS = tuple(
     f"conv{b}_{n}" for b, last in enumerate((2, 2, 3, 3, 3), 1) for n in range(1, last + 1)
@@ -319,8 +320,8 @@ class Job:
         log=True,
     )
     init: str = setting(
-        "content",
-        "The initial picture: the content, the content in the colors of the styles, noise, or a "
+        "colors",
+        "The initial picture: the content in the colors of the styles, the content, noise, or a "
         "picture.",
         kind="choice",
         choices=INITS,
@@ -387,6 +388,23 @@ class Job:
         "Layers of the style loss, with weights.",
         kind="layers",
         label="Style layers",
+    )
+    statistics: str = setting(
+        "moments",
+        "What is held of the styles' features: moments (means and covariances), or gram (Gram "
+        "matrices, as in the paper).",
+        kind="choice",
+        choices=STATISTICS,
+        label="Statistics",
+    )
+    grain: float = setting(
+        1.0,
+        "How firmly the finest texture is held to the styles': the differences of pixels up to "
+        "four apart; 0 for not at all, as in the paper.",
+        kind="number",
+        low=0.0,
+        high=100.0,
+        label="Grain",
     )
     smoothing: float = setting(
         0.0,

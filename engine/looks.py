@@ -28,10 +28,17 @@ LOOKS: dict[str, dict[str, Any]] = {
         "pooling": "average",
         "content_layers": (("conv3_2", 1.0),),
         "style_layers": tuple((f"conv{block}_1", 0.2) for block in range(1, 6)),
+        "statistics": "gram",
+        "grain": 0.0,
         "smoothing": 0.0,
     },
 }
 """Each look's values by field; the first one is that of a job that names none."""
+
+
+EARLIER: dict[str, Any] = {"statistics": "gram", "grain": 0.0}
+"""What results of version 0.1.0 were painted with, of the options that it did not have and whose
+defaults paint something else. The settings inside them hold the values of all others."""
 
 
 def filled(given: dict[str, Any]) -> dict[str, Any]:

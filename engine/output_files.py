@@ -19,6 +19,7 @@ from engine.files import PART_PREFIX, checksum, why_not_readable, why_not_writab
 from engine.job import AUTO_SIZE, INPUT_KINDS, Job, JobError
 from engine.jobfile import job_from_dict, load_job, paths_of, with_paths
 from engine.leftovers import remove_parts
+from engine.looks import EARLIER
 from engine.messages import shown_name
 from engine.methods import METHODS
 from engine.paintings.catalog import near_names
@@ -150,7 +151,10 @@ def load(path: str | Path, output: str = "", folder: str = "") -> Job:
         return replace(job, output=output) if output else job
     from engine.pictures.picture import read_settings
 
-    job = _from_picture(job_from_dict(read_settings(path).get("job")), path, folder)
+    fields = read_settings(path).get("job")
+    if isinstance(fields, dict) and "look" not in fields:
+        fields = {**EARLIER, **fields}
+    job = _from_picture(job_from_dict(fields), path, folder)
     if output:
         job = replace(job, output=output)
     for each in outputs(job) if job.output else ():

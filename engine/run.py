@@ -398,7 +398,7 @@ def stylize(
         protect,
         style_memory=conditions.budget / 2,
         previews=previews,
-        cache=warm.grams if warm else None,
+        cache=warm.moments if warm else None,
         keeper=keeper,
     )
     pictures = loop.paint()

@@ -16,7 +16,7 @@ from engine.job import Job
 from engine.loss.blocks import BlockedLosses
 from engine.loss.make_terms import ScaleInputs, layers_of
 from engine.loss.objective import OBJECTIVES, Objective
-from engine.loss.targets import GramCache, compute_targets
+from engine.loss.targets import StyleCache, compute_targets
 from engine.loss.terms import Part
 from engine.loss.tiles import evaluator_maker
 from engine.masks.regions import LoadedRegion
@@ -139,7 +139,7 @@ class ScaleLoop:
         Bytes that looking at a style picture may take; a larger one is cut into tiles.
     previews : bool
         Whether the events have previews, which take time.
-    cache : GramCache, optional
+    cache : StyleCache, optional
         Of earlier runs with this network.
     keeper : Keeper, optional
         Saves the loop's state now and then, and has the one from which the loop resumes.
@@ -174,7 +174,7 @@ class ScaleLoop:
         protect: Mask | None = None,
         style_memory: float = math.inf,
         previews: bool = True,
-        cache: GramCache | None = None,
+        cache: StyleCache | None = None,
         keeper: Keeper | None = None,
     ) -> None:
         self._job = job

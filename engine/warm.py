@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from engine.job import Job, Region
-from engine.loss.targets import GramCache
+from engine.loss.targets import StyleCache
 from engine.masks.regions import StylePicture, read_style
 from engine.network import Network, open_network
 from engine.pictures.reading_memory import ReadingMemory
@@ -18,11 +18,11 @@ class Warm:
 
     Attributes
     ----------
-    grams : GramCache
+    grams : StyleCache
     """
 
     def __init__(self) -> None:
-        self.grams = GramCache()
+        self.moments = StyleCache()
         self._network: tuple[tuple, Network] | None = None
         self._styles: dict[tuple, StylePicture] = {}
 
@@ -30,7 +30,7 @@ class Warm:
         """Forget what a job does not use."""
         wanted = {_style_key(region) for region in job.regions}
         self._styles = {key: style for key, style in self._styles.items() if key in wanted}
-        self.grams.keep(
+        self.moments.keep(
             array for style in self._styles.values() for array in (style.rgb, style.mask)
         )
 
@@ -45,7 +45,7 @@ class Warm:
         key = (job.pooling, job.device, job.threads)
         if self._network is None or self._network[0] != key:
             self._network = None  # whose memory is free before the next one is opened
-            self.grams.keep(())
+            self.moments.keep(())
             self._network = (key, open_network(job))
         return self._network[1]
 

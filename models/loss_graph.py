@@ -1,4 +1,4 @@
-"""Loss graphs: features to loss terms and feature gradients, and a picture's squared variation.
+"""Loss graph: features to loss terms and feature gradients.
 
 The equations of `engine/loss/definition.py` as ONNX nodes. Guidance, targets and weights are inputs
 of the graphs, so that a session serves every picture of its size.
@@ -25,11 +25,14 @@ class LayerTerms(NamedTuple):
         One entry per style term: whether it has a guidance; without one, all positions count once.
     protected : tuple of bool
         One entry per content term: whether it has a factor for each position.
+    moments : tuple of bool
+        One entry per moments term: whether it has a guidance.
     """
 
     layer: str
     guided: tuple[bool, ...] = ()
     protected: tuple[bool, ...] = ()
+    moments: tuple[bool, ...] = ()
 
 
 def loss_graph(height: int, width: int, terms: tuple[LayerTerms, ...]) -> Graph:
@@ -54,6 +57,13 @@ def loss_graph(height: int, width: int, terms: tuple[LayerTerms, ...]) -> Graph:
         * `LAYER.style.i.slope`, shape (): the term adds ``slope * (G - A) F diag(T)`` to the
           gradient;
 
+        for its moments term `i`, with ``m = mean * F T`` and ``C = G - m m'``,
+
+        * `LAYER.moments.i.guidance` and `LAYER.moments.i.mean`, as for a style term;
+        * `LAYER.moments.i.target`, B, shape (N, N), and `LAYER.moments.i.means`, b, shape (N, 1);
+        * `LAYER.moments.i.slope` and `LAYER.moments.i.slope_of_means`, p, shape (): with
+          ``D = slope * (C - B)`` the term adds ``(D F + p (m - b) - D m) diag(T)``;
+
         and for its content term `i`
 
         * `LAYER.content.i.target`, P, shape (1, N, rows, columns);
@@ -61,8 +71,10 @@ def loss_graph(height: int, width: int, terms: tuple[LayerTerms, ...]) -> Graph:
         * `LAYER.content.i.slope`, shape (): the term adds ``slope * K (F - P)``.
 
         Outputs: `d_LAYER`, each layer's gradient, shaped as its features, 0 where it has no term,
-        and `squares`: for each term in this order, the style terms of a layer first, N numbers
-        whose sum is ``||G - A||^2`` or ``sum K (F - P)^2``. Absent if there are no terms at all.
+        and `squares`: for each term in this order, the style terms of a layer first, then the
+        moments terms, N numbers whose sum is ``||G - A||^2`` or ``sum K (F - P)^2``, or 2 N
+        numbers: those of ``||C - B||^2``, then those of ``||m - b||^2``. Absent if there are no
+        terms at all.
     """
     build = GraphBuilder("loss")
     inputs: Shapes = {}
@@ -86,12 +98,33 @@ def loss_graph(height: int, width: int, terms: tuple[LayerTerms, ...]) -> Graph:
             guidance = given(f"{name}.guidance", 1, rows * columns) if guided else ""
             target = given(f"{name}.target", channels, channels)
             mean, slope = given(f"{name}.mean"), given(f"{name}.slope")
-            weighted = build.node("Mul", flat, guidance) if guided else flat
-            gram = build.node("Mul", build.node("Gemm", weighted, flat, transB=1), mean)
+            gram = _gram(build, flat, guidance, mean)
             difference = build.node("Sub", gram, target)
             squares.append(_sum_of_squares(build, difference, "", (1,)))
             # The slope is on the small matrix, and T on the product: F diag(T) is not kept.
             product = build.node("MatMul", build.node("Mul", difference, slope), flat)
+            gradients.append(build.node("Mul", product, guidance) if guided else product)
+        for index, guided in enumerate(each.moments):
+            name = f"{each.layer}.moments.{index}"
+            guidance = given(f"{name}.guidance", 1, rows * columns) if guided else ""
+            target, b = (
+                given(f"{name}.target", channels, channels),
+                given(f"{name}.means", channels, 1),
+            )
+            mean, slope = given(f"{name}.mean"), given(f"{name}.slope")
+            gram = _gram(build, flat, guidance, mean)
+            if guided:
+                total = build.node("Gemm", flat, guidance, transB=1)
+            else:
+                total = _reshaped(build, _sums(build, features, (3, 2)), channels, 1)
+            m = build.node("Mul", total, mean)
+            covariance = build.node("Sub", gram, build.node("Gemm", m, m, transB=1))
+            difference, away = build.node("Sub", covariance, target), build.node("Sub", m, b)
+            squares += [_sum_of_squares(build, part, "", (1,)) for part in (difference, away)]
+            D = build.node("Mul", difference, slope)
+            d = build.node("Mul", away, given(f"{name}.slope_of_means"))
+            d = build.node("Sub", d, build.node("MatMul", D, m))
+            product = build.node("Add", build.node("MatMul", D, flat), d)
             gradients.append(build.node("Mul", product, guidance) if guided else product)
         gradient = _added(build, gradients)
         if gradient:
@@ -106,7 +139,7 @@ def loss_graph(height: int, width: int, terms: tuple[LayerTerms, ...]) -> Graph:
                 difference = build.node("Mul", difference, factors)
             part = build.node("Mul", difference, given(f"{name}.slope"))
             gradient = build.node("Add", gradient, part) if gradient else part
-        numbers += channels * (len(each.guided) + len(each.protected))
+        numbers += channels * (len(each.guided) + 2 * len(each.moments) + len(each.protected))
         outputs[f"d_{each.layer}"] = shape
         build.output(f"d_{each.layer}", shape)
         if gradient:
@@ -118,40 +151,6 @@ def loss_graph(height: int, width: int, terms: tuple[LayerTerms, ...]) -> Graph:
         build.output("squares", (numbers,))
         flat_parts = [_reshaped(build, each, -1) for each in squares]
         build.node("Concat", *flat_parts, output="squares", axis=0)
-    return finished_graph(build, inputs, outputs)
-
-
-def variation_graph(height: int, width: int) -> Graph:
-    """Build the graph that adds the squared variation's gradient to a picture's gradient.
-
-    Returns
-    -------
-    Graph
-        Inputs: `picture` and `d_picture`, shape (1, 3, height, width), and `slope`, shape (): the
-        graph adds ``slope`` times the gradient of half the sum of all squared differences of
-        neighboring pixels. Outputs: `gradient`, shape (1, 3, height, width), and `squares`,
-        shape (6,): numbers whose sum is the sum of the squared differences.
-    """
-    build = GraphBuilder("variation")
-    shape = (1, 3, height, width)
-    inputs: Shapes = {"picture": shape, "d_picture": shape, "slope": ()}
-    outputs: Shapes = {"gradient": shape, "squares": (6,)}
-    for name, each in inputs.items():
-        build.input(name, each)
-    for name, each in outputs.items():
-        build.output(name, each)
-    gradient, squares = "d_picture", []
-    for axis, size in ((2, height), (3, width)):
-        after = _slice(build, "picture", axis, 1, size)
-        before = _slice(build, "picture", axis, 0, size - 1)
-        difference = build.node("Sub", after, before)
-        squares.append(_reshaped(build, _sum_of_squares(build, difference, "", (3, 2)), -1))
-        scaled = build.node("Mul", difference, "slope")
-        gradient = build.node("Add", gradient, _padded(build, scaled, axis, 1, 0))
-        last = axis == 3
-        subtracted = _padded(build, scaled, axis, 0, 1)
-        gradient = build.node("Sub", gradient, subtracted, output="gradient" if last else "")
-    build.node("Concat", *squares, output="squares", axis=0)
     return finished_graph(build, inputs, outputs)
 
 
@@ -170,22 +169,21 @@ def _sum_of_squares(build: GraphBuilder, value: str, factors: str, axes: tuple[i
     total = build.node("Mul", value, value)
     if factors:
         total = build.node("Mul", total, factors)
+    return _sums(build, total, axes)
+
+
+def _gram(build: GraphBuilder, flat: str, guidance: str, mean: str) -> str:
+    """Return the Gram matrix of features, shape (N, M), in mean form."""
+    weighted = build.node("Mul", flat, guidance) if guidance else flat
+    return build.node("Mul", build.node("Gemm", weighted, flat, transB=1), mean)
+
+
+def _sums(build: GraphBuilder, value: str, axes: tuple[int, ...]) -> str:
+    """Return the sums along axes one by one: long sums in single precision lose digits."""
     for axis in axes:
-        total = build.node("ReduceSum", total, build.constant(np.array([axis])), keepdims=0)
-    return total
+        value = build.node("ReduceSum", value, build.constant(np.array([axis])), keepdims=0)
+    return value
 
 
 def _reshaped(build: GraphBuilder, value: str, *sizes: int) -> str:
     return build.node("Reshape", value, build.constant(np.array(sizes, np.int64)))
-
-
-def _slice(build: GraphBuilder, value: str, axis: int, start: int, end: int) -> str:
-    bounds = (build.constant(np.array([each], np.int64)) for each in (start, end, axis))
-    return build.node("Slice", value, *bounds)
-
-
-def _padded(build: GraphBuilder, value: str, axis: int, before: int, after: int) -> str:
-    """Return a value with zeros before and after along an axis of four."""
-    pads = np.zeros(8, np.int64)
-    pads[axis], pads[4 + axis] = before, after
-    return build.node("Pad", value, build.constant(pads))

@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 DEMO = Path(__file__).resolve().parent
 CHECKOUT = DEMO.parents[1]
 PANELS = DEMO.parent / "options"
-SPEED = ("--size", "40000", "--iterations", "60", "--quiet")
+SPEED = ("--size", "40000", "--iterations", "40", "--quiet")
 CELL = (360, 240)
 MOST = 120_000
 """Largest size of a panel, in bytes."""
@@ -43,8 +43,13 @@ PAINTINGS = {
     "smooth": f"{OIL} --smoothing 100",
     "more": f"{OIL} --init oil.png",
     "over": f"{WOODCUT} --init oil.png",
-    "weak": f"{OIL} --strength 0.1",
+    "weak": f"{OIL} --strength 0.03",
     "strong": f"{OIL} --strength 10",
+    "broad": f"{OIL} --detail 0.25",
+    "fine": f"{OIL} --detail 4",
+    "fine-brush": f"{OIL} --brush-size 0.25",
+    "thick-brush": f"{OIL} --brush-size 4",
+    "smoother": f"{OIL} --smoothing 10000",
     "scales": f"{WOODCUT} --scales 3",
     "cutout": f"{OIL} cup.png --uncut",
 }
@@ -76,14 +81,28 @@ SHOWN = {
         ("style-hills.png", "style-hills.png, the mask"),
         ("hills.png", "the hills only"),
     ],
-    "smoothing": [("oil.png", "--smoothing 0"), ("smooth.png", "--smoothing 100")],
+    "smoothing": [
+        ("oil.png", "--smoothing 0"),
+        ("smooth.png", "--smoothing 100"),
+        ("smoother.png", "--smoothing 10000"),
+    ],
+    "detail": [
+        ("broad.png", "--detail 0.25"),
+        ("oil.png", "--detail 1"),
+        ("fine.png", "--detail 4"),
+    ],
+    "brush-size": [
+        ("fine-brush.png", "--brush-size 0.25"),
+        ("oil.png", "--brush-size 1"),
+        ("thick-brush.png", "--brush-size 4"),
+    ],
     "init": [
         ("oil.png", "oil.png"),
         ("more.png", "oil, --init oil.png"),
         ("over.png", "woodcut, --init oil.png"),
     ],
     "strength": [
-        ("weak.png", "--strength 0.1"),
+        ("weak.png", "--strength 0.03"),
         ("oil.png", "--strength 1"),
         ("strong.png", "--strength 10"),
     ],

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from engine.paintings.catalog import style_file
+
 PICTURES = Path(__file__).resolve().parent / "pictures"
 
 SIGMOID = "sigmoid"
@@ -152,7 +154,7 @@ def _content_alone(iterations: int) -> Figure:
         )
         for step in steps
     )
-    panel = Panel(WHOLE, _file("china.jpg"), (_file("vangogh.jpg"),), "", variants)
+    panel = Panel(WHOLE, _file("china.jpg"), (style_file("vangogh-auvers"),), "", variants)
     return Figure(
         4,
         "Content alone, from noise",
@@ -179,7 +181,7 @@ def _style_alone(iterations: int) -> Figure:
         )
         for layer in (f"conv{block}_1" for block in range(1, 6))
     )
-    panel = Panel(WHOLE, "", (_file("vangogh.jpg"),), "", variants)
+    panel = Panel(WHOLE, "", (style_file("vangogh-auvers"),), "", variants)
     return Figure(
         5,
         "Style alone, one layer at a time",
@@ -195,7 +197,7 @@ def _both(iterations: int) -> Figure:
     panel = Panel(
         WHOLE,
         _file("china.jpg"),
-        (_file("vangogh.jpg"),),
+        (style_file("vangogh-auvers"),),
         "",
         (Variant("both", "Content and style", {"iterations": iterations}),),
     )
@@ -228,10 +230,10 @@ def _two_styles(iterations: int) -> Figure:
         ),
     )
     panels = tuple(
-        Panel(RAMP, _file(content), tuple(map(_file, styles)), SIGMOID, variants)
+        Panel(RAMP, _file(content), tuple(map(style_file, styles)), SIGMOID, variants)
         for content, styles in (
-            ("china.jpg", ("vangogh.jpg", "hokusai.jpg")),
-            ("flower.jpg", ("cassatt.jpg", "kandinsky.jpg")),
+            ("china.jpg", ("vangogh-auvers", "hokusai-wave")),
+            ("flower.jpg", ("cassatt-summertime", "kandinsky-composition-8")),
         )
     )
     return Figure(
@@ -270,7 +272,7 @@ def _hard_mask(iterations: int) -> Figure:
     panel = Panel(
         REGION,
         _file("flower.jpg"),
-        (_file("vangogh.jpg"),),
+        (style_file("vangogh-auvers"),),
         _file("flower-background.png"),
         variants,
     )

@@ -102,6 +102,128 @@ def gram_loss(G: np.ndarray, A: np.ndarray, area: float) -> tuple[float, np.ndar
     return area / (4 * channels**2) * sum_of_squares(difference), difference / channels**2
 
 
+def masked_mean(F: np.ndarray, T: np.ndarray) -> np.ndarray:
+    """Return the masked mean of the features ``F T / sum(T)``, shape (N,).
+
+    Raises
+    ------
+    ValueError
+        If the mask is 0 everywhere.
+    """
+    total = float(T.sum(dtype=np.float64))
+    if total <= 0:
+        message = f"the mask covers 0 of {T.size} positions"
+        raise ValueError(message)
+    return F @ T / total
+
+
+def moments_loss(
+    G: np.ndarray, m: np.ndarray, A: np.ndarray, b: np.ndarray, area: float
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Return the loss of covariances and means, with the matrix D and the vector d of its gradient.
+
+    ``area / (4 N^2) (||C - B||^2 + 2 tr(A) ||m - b||^2)``, where ``C = G - m m'`` and
+    ``B = A - b b'`` are the covariances of the features. A Gram matrix mixes the two: it does not
+    tell dark strokes on a light ground from light strokes on a dark one. Galerne et al. (*Scaling
+    Painting Style Transfer*, EGSR 2024) hold means besides Gram matrices, Novak and Nikulin
+    (*Improving the Neural Algorithm of Artistic Style*, 2016) shift the features.
+
+    The factor of the means is that of a feature that is constant, and as strong as all the style's
+    features together: in a Gram matrix its products with the others are the means, twice.
+
+    The gradient with respect to the features is ``(D F + d) diag(T) / M``, with
+    ``D = (C - B) / N^2`` and ``d = tr(A) (m - b) / N^2 - D m``.
+
+    Parameters
+    ----------
+    G, A : ndarray, shape (N, N)
+        The Gram matrices of the painted picture and of the style, as `masked_gram` gives them.
+    m, b : ndarray, shape (N,)
+        Their means, as `masked_mean` gives them.
+    area : float
+        The area share, from 0 to 1.
+    """
+    channels = m.size
+    power = float(np.trace(A))
+    value, D = gram_loss(G - np.outer(m, m), A - np.outer(b, b), area)
+    away = m - b
+    value += area * power / (2 * channels**2) * float(away @ away)
+    return value, D, away * (power / channels**2) - D @ m
+
+
+LAGS = ((0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0), (2, 2), (2, -2), (0, 4), (4, 0))
+"""Steps, down and to the right in pixels, at which `variogram` compares colors."""
+
+
+def pairs(
+    height: int, width: int, lag: tuple[int, int], rows: slice = slice(None)
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Return the pixels of a picture that have a partner at a lag, and these partners.
+
+    Parameters
+    ----------
+    height, width : int
+    lag : (int, int)
+        From 0 down; to the right, or to the left where it is negative.
+    rows : slice, optional
+        Only pixels in these rows; their partners may lie below.
+    """
+    down, right = lag
+    start, stop, _ = rows.indices(height)
+    stop = max(min(stop, height - down), start)
+    first = slice(max(-right, 0), width - max(right, 0))
+    second = slice(max(right, 0), width - max(-right, 0))
+    return (slice(start, stop), first), (slice(start + down, stop + down), second)
+
+
+def variogram(X: np.ndarray, T: np.ndarray, lag: tuple[int, int]) -> np.ndarray:
+    """Return the mean product of the color differences at a lag, shape (3, 3).
+
+    ``S = sum_p w_p e_p e_p' / sum_p w_p``, where ``e_p = X_p - X_(p + lag)`` and
+    ``w_p = sqrt(T_p T_(p + lag))``: a pair counts as a pixel does in a masked Gram matrix.
+
+    Parameters
+    ----------
+    X : ndarray, shape (3, height, width)
+    T : ndarray, shape (height, width)
+    lag : (int, int)
+
+    Raises
+    ------
+    ValueError
+        If no pair is in the mask.
+    """
+    here, there = pairs(T.shape[0], T.shape[1], lag)
+    weights = np.sqrt(T[here] * T[there]).ravel()
+    total = float(weights.sum(dtype=np.float64))
+    if total <= 0:
+        message = f"the mask covers 0 of {weights.size} pairs"
+        raise ValueError(message)
+    e = (X[(slice(None), *here)] - X[(slice(None), *there)]).reshape(len(X), -1)
+    return (e * weights) @ e.T / total
+
+
+def grain_factor(A: np.ndarray, area: float) -> float:
+    """Return the factor c of the loss of a variogram S, ``c ||S - A||^2``: its relative error.
+
+    ``c = area / (tr(A)^2 + 1)``. The average pooling does not see waves of two pixels, so nothing
+    but the shallowest style layers says how strong the finest texture is, and nothing says in which
+    form: a weave does as well as specks. The variogram at a few lags says both.
+
+    The gradient is ``4 c (S - A) e_p w_p / sum(w)`` with respect to `X_p`, and its negative with
+    respect to ``X_(p + lag)``, with `e` and `w` as in `variogram`.
+
+    Parameters
+    ----------
+    A : ndarray, shape (3, 3)
+        The variogram of the style.
+    area : float
+        The area share, from 0 to 1.
+    """
+    # One level squared keeps a flat style from asking for the impossible.
+    return area / (float(np.trace(A)) ** 2 + 1)
+
+
 def total_variation(X: np.ndarray) -> tuple[float, np.ndarray]:
     """Return the squared differences of neighboring pixels, per pixel, and the gradient.
 

@@ -14,9 +14,20 @@ import numpy as np
 import onnxruntime
 
 from engine.devices import memory_errors
+from engine.loss.definition import LAGS
+from engine.loss.grain import GrainTerm
 from engine.loss.objective import Evaluation
-from engine.loss.terms import ContentTerm, Part, SmoothingTerm, StyleTerm, Term
-from models.loss_graph import LayerTerms, loss_graph, variation_graph
+from engine.loss.terms import (
+    ContentTerm,
+    LayerGuidance,
+    MomentsTerm,
+    Part,
+    SmoothingTerm,
+    StyleTerm,
+    Term,
+)
+from models.loss_graph import LayerTerms, loss_graph
+from models.picture_graph import picture_graph
 from models.vgg16 import layer_size
 
 if TYPE_CHECKING:
@@ -74,15 +85,16 @@ class _Group:
         self._session = network.network.session(graph)
         self._binding = self._bind(self._session, graph, {"squares": self._squares})
         self._smoothing = [term for term in terms if isinstance(term, SmoothingTerm)]
-        if self._smoothing:
-            self._prepare_smoothing()
+        self._grains = [term for term in terms if isinstance(term, GrainTerm)]
+        if self._smoothing or self._grains:
+            self._prepare_picture_terms()
 
     def evaluate(self) -> Evaluation:
         """Return loss and gradient of the picture that the network has been given last."""
         self._run(self._session, self._binding)
-        if self._smoothing:
+        if self._smoothing or self._grains:
             self._network.propagate()
-            self._run(self._variation, self._variation_binding)
+            self._run(self._of_picture, self._picture_binding)
             gradient = self._gradient[0]
         else:
             gradient = self._network.picture_gradient()
@@ -92,22 +104,23 @@ class _Group:
             total = self._squares[start : start + count].sum(dtype=np.float64)
             parts[part] += factor * float(total)
             start += count
-        pixels = gradient.shape[1] * gradient.shape[2]
-        for term in self._smoothing:
-            squares = float(self._differences.sum(dtype=np.float64))
-            parts[term.part] += term.weight / pixels * squares
+        if self._smoothing or self._grains:
+            self._add_picture_terms(parts)
         return Evaluation(sum(parts.values()), gradient, dict(parts))
 
     def _layers(self, terms: Sequence[Term]) -> Iterator[LayerTerms]:
         """Bring the terms to the device; yield what the graph needs to have at each layer."""
         styles: dict[str, list[StyleTerm]] = defaultdict(list)
+        moments: dict[str, list[MomentsTerm]] = defaultdict(list)
         contents: dict[str, list[ContentTerm]] = defaultdict(list)
         for term in terms:
             if isinstance(term, StyleTerm):
                 styles[term.layer].append(term)
+            elif isinstance(term, MomentsTerm):
+                moments[term.layer].append(term)
             elif isinstance(term, ContentTerm):
                 contents[term.layer].append(term)
-            elif not isinstance(term, SmoothingTerm):
+            elif not isinstance(term, (SmoothingTerm, GrainTerm)):
                 message = f"the graph has no nodes for {type(term).__name__}"
                 raise TypeError(message)
         for layer in self._network.layers:
@@ -115,25 +128,49 @@ class _Group:
                 self._give_style(f"{layer}.style.{index}", term)
                 for index, term in enumerate(styles[layer])
             )
+            of_moments = tuple(
+                self._give_moments(f"{layer}.moments.{index}", term)
+                for index, term in enumerate(moments[layer])
+            )
             protected = tuple(
                 self._give_content(f"{layer}.content.{index}", term)
                 for index, term in enumerate(contents[layer])
             )
-            yield LayerTerms(layer, guided, protected)
+            yield LayerTerms(layer, guided, protected, of_moments)
 
     def _give_style(self, name: str, term: StyleTerm) -> bool:
         """Bring a style term to the device; return whether it needs its guidance there."""
         guidance, channels = term.guidance, len(term.target)
-        values = np.asarray(guidance.values)
-        guided = not bool((values == 1).all())
-        if guided:
-            self._give(f"{name}.guidance", values[None])
+        guided = self._give_guidance(name, guidance)
         self._give(f"{name}.target", term.target)
-        self._give(f"{name}.mean", 1 / guidance.total)
         # The gradient is D F diag(T) / M with D = weight (G - A) / N^2.
         self._give(f"{name}.slope", term.weight / (channels**2 * guidance.positions))
         factor = term.weight * guidance.area / (4 * channels**2)
         self._parts.append((term.part, factor, channels))
+        return guided
+
+    def _give_moments(self, name: str, term: MomentsTerm) -> bool:
+        """Bring a moments term to the device; return whether it needs its guidance there."""
+        guidance, channels = term.guidance, len(term.mean)
+        guided = self._give_guidance(name, guidance)
+        gram, mean = term.gram.astype(np.float64), term.mean.astype(np.float64)
+        self._give(f"{name}.target", gram - np.outer(mean, mean))
+        self._give(f"{name}.means", mean[:, None])
+        # The gradient is (D F + d) diag(T) / M, as `definition.moments_loss` has D and d.
+        share, power = term.weight / channels**2, float(np.trace(gram))
+        self._give(f"{name}.slope", share / guidance.positions)
+        self._give(f"{name}.slope_of_means", share * power / guidance.positions)
+        self._parts.append((term.part, share * guidance.area / 4, channels))
+        self._parts.append((term.part, share * power * guidance.area / 2, channels))
+        return guided
+
+    def _give_guidance(self, name: str, guidance: LayerGuidance) -> bool:
+        """Bring a guidance to the device, unless it is 1 everywhere; return whether it is there."""
+        values = np.asarray(guidance.values)
+        guided = not bool((values == 1).all())
+        if guided:
+            self._give(f"{name}.guidance", values[None])
+        self._give(f"{name}.mean", 1 / guidance.total)
         return guided
 
     def _give_content(self, name: str, term: ContentTerm) -> bool:
@@ -153,16 +190,41 @@ class _Group:
         array = np.ascontiguousarray(content, np.float32).reshape(np.shape(content))
         self._values[name] = self._network.network.upload(array)
 
-    def _prepare_smoothing(self) -> None:
-        graph = variation_graph(*self._network.size)
+    def _prepare_picture_terms(self) -> None:
+        height, width = self._network.size
+        graph = picture_graph(
+            height,
+            width,
+            smoothing=bool(self._smoothing),
+            grains=tuple(term.roots is not None for term in self._grains),
+            lags=LAGS,
+        )
         self._differences = np.zeros(graph.outputs["squares"], np.float32)
         self._gradient = np.zeros(graph.outputs["gradient"], np.float32)
-        height, width = self._network.size
-        weight = sum(term.weight for term in self._smoothing)
-        self._give("slope", 2 * weight / (height * width))
-        self._variation = self._network.network.session(graph)
+        if self._smoothing:
+            weight = sum(term.weight for term in self._smoothing)
+            self._give("slope", 2 * weight / (height * width))
+        for index, grain in enumerate(self._grains):
+            name = f"grain.{index}"
+            if grain.roots is not None:
+                self._give(f"{name}.roots", grain.roots[None, None])
+            self._give(f"{name}.means", np.array([1 / t if t else 0.0 for t in grain.totals]))
+            self._give(f"{name}.targets", grain.targets)
+            self._give(f"{name}.slopes", grain.slopes)
+        self._of_picture = self._network.network.session(graph)
         arrays = {"squares": self._differences, "gradient": self._gradient}
-        self._variation_binding = self._bind(self._variation, graph, arrays)
+        self._picture_binding = self._bind(self._of_picture, graph, arrays)
+
+    def _add_picture_terms(self, parts: dict[Part, float]) -> None:
+        """Add the losses of the terms of the picture itself, from the graph's squares."""
+        numbers = self._differences.astype(np.float64)
+        if self._smoothing:
+            height, width = self._network.size
+            for term in self._smoothing:
+                parts[term.part] += term.weight / (height * width) * float(numbers[:6].sum())
+            numbers = numbers[6:]
+        for grain, squares in zip(self._grains, numbers.reshape(-1, len(LAGS), 9)):
+            parts[grain.part] += float(grain.factors @ squares.sum(axis=1))
 
     def _run(self, session: onnxruntime.InferenceSession, binding: onnxruntime.IOBinding) -> None:
         with memory_errors(self._network.network.device):

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Callable
 
 import numpy as np
 
-from engine.loss.terms import ContentTerm, LayerGuidance, SmoothingTerm, StyleTerm, Term
+from engine.loss.grain import WEIGHT as GRAIN_WEIGHT
+from engine.loss.grain import GrainTerm
+from engine.loss.terms import (
+    ContentTerm,
+    LayerGuidance,
+    MomentsTerm,
+    SmoothingTerm,
+    StyleTerm,
+    Term,
+)
 from engine.masks.bands import mask_bands
 from engine.masks.propagation import STEEPENINGS, propagate
 from models.vgg16 import layer_size
@@ -22,6 +31,9 @@ if TYPE_CHECKING:
 
 MIDDLE_BLOCK = 3
 """The block of VGG-16 whose weight `detail` leaves alone against the others."""
+
+PIXELS = "pixels"
+"""The key of the picture's own pixels, where others are layers."""
 
 MIN_COVERED_POSITIONS = 1e-3
 """A region whose guidance adds up to less than this at a layer is skipped there."""
@@ -75,7 +87,26 @@ def smoothing_terms(inputs: ScaleInputs) -> list[Term]:
 
 def style_terms(inputs: ScaleInputs) -> list[Term]:
     """Return the style terms of every region and layer, as the job's method makes them."""
-    return list(STYLE_TERMS[inputs.method.style_terms](inputs))
+    make = STATISTICS_TERMS[inputs.job.statistics]
+    terms = [make(aim) for aim in STYLE_TERMS[inputs.method.style_terms](inputs)]
+    return [*terms, *_grain_terms(inputs)]
+
+
+def _grain_terms(inputs: ScaleInputs) -> list[Term]:
+    """Return a term of each style's finest texture, where the job holds it."""
+    job = inputs.job
+    # Smoothing takes away what this term asks for.
+    weight = job.grain * GRAIN_WEIGHT / (1 + job.smoothing)
+    terms: list[Term] = []
+    for index, (region, targets) in enumerate(zip(inputs.regions, inputs.targets.grains)):
+        mask = inputs.masks[index]
+        if not inputs.method.masks_layers:
+            mask = np.ones_like(mask)
+        if inputs.targets.protect:
+            mask = mask / inputs.targets.protect[PIXELS].reshape(mask.shape)
+        if targets is not None and mask.any():
+            terms.append(GrainTerm.of(mask, targets, weight * region.weight, index))
+    return terms
 
 
 TERMS: tuple[Callable[[ScaleInputs], list[Term]], ...] = (
@@ -99,14 +130,14 @@ def weighted_layers(weights: Sequence[tuple[str, float]]) -> tuple[tuple[str, fl
 def style_weights(job: Job) -> tuple[tuple[str, float], ...]:
     """Return the style layers with their weights, as the job's `detail` moves them.
 
-    A layer's weight is multiplied by ``detail ** (2 (3 - b))``, where b is its block, from 1 to 5;
+    A layer's weight is multiplied by ``detail ** (3 (3 - b))``, where b is its block, from 1 to 5;
     then all are scaled so that their sum is what it was.
     """
     layers = weighted_layers(job.style_layers)
     if job.detail == 1:
         return layers
     moved = [
-        (layer, weight * job.detail ** (2 * (MIDDLE_BLOCK - int(layer[len("conv")]))))
+        (layer, weight * job.detail ** (3 * (MIDDLE_BLOCK - int(layer[len("conv")]))))
         for layer, weight in layers
     ]
     scale = sum(weight for _, weight in layers) / sum(weight for _, weight in moved)
@@ -120,8 +151,40 @@ def layers_of(job: Job) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return contents, styles
 
 
-def _whole_picture_terms(inputs: ScaleInputs) -> list[StyleTerm]:
-    """Return every style's terms without a mask (equations 2 to 5 of the paper)."""
+@dataclass(frozen=True)
+class StyleAim:
+    """What a region, or a band of it, aims at at one layer.
+
+    Attributes
+    ----------
+    layer : str
+    guidance : LayerGuidance
+    gram : ndarray, shape (N, N)
+    mean : ndarray, shape (N,)
+    weight : float
+        The region's weight times the layer's weight.
+    region : int
+    """
+
+    layer: str
+    guidance: LayerGuidance
+    gram: np.ndarray
+    mean: np.ndarray
+    weight: float
+    region: int
+
+
+STATISTICS_TERMS: dict[str, Callable[[StyleAim], Term]] = {
+    "moments": lambda aim: MomentsTerm(
+        aim.layer, aim.guidance, aim.gram, aim.mean, aim.weight, aim.region
+    ),
+    "gram": lambda aim: StyleTerm(aim.layer, aim.guidance, aim.gram, aim.weight, aim.region),
+}
+"""The term of an aim, by the statistics of the features that are held; names of the option."""
+
+
+def _whole_picture_terms(inputs: ScaleInputs) -> list[StyleAim]:
+    """Return every style's aims without a mask (equations 2 to 5 of the paper)."""
     layers = style_weights(inputs.job)
     everywhere = {
         layer: _weakened(
@@ -132,50 +195,51 @@ def _whole_picture_terms(inputs: ScaleInputs) -> list[StyleTerm]:
         for layer, _ in layers
     }
     return [
-        StyleTerm(layer, everywhere[layer], grams[layer], region.weight * layer_weight, index)
-        for index, (region, grams) in enumerate(zip(inputs.regions, inputs.targets.grams))
+        StyleAim(layer, everywhere[layer], *style[layer], region.weight * layer_weight, index)
+        for index, (region, style) in enumerate(zip(inputs.regions, inputs.targets.styles))
         for layer, layer_weight in layers
-        if layer in grams
+        if layer in style
     ]
 
 
-def _masked_terms(inputs: ScaleInputs) -> list[StyleTerm]:
-    """Return one term for every region and layer."""
-    terms = []
+def _masked_terms(inputs: ScaleInputs) -> list[StyleAim]:
+    """Return one aim for every region and layer."""
+    aims = []
     for layer, layer_weight, guidance, present in _covered_layers(inputs):
         for index in present:
             carried = _weakened(LayerGuidance.of(guidance[index]), inputs.targets, layer)
             weight = inputs.regions[index].weight * layer_weight
-            target = inputs.targets.grams[index][layer]
-            terms.append(StyleTerm(layer, carried, target, weight, index))
-    return terms
+            moments = inputs.targets.styles[index][layer]
+            aims.append(StyleAim(layer, carried, *moments, weight, index))
+    return aims
 
 
-def _banded_terms(inputs: ScaleInputs) -> list[StyleTerm]:
-    """Return a term for every band; its target is the mixture of the styles at its center."""
-    terms: list[StyleTerm] = []
+def _banded_terms(inputs: ScaleInputs) -> list[StyleAim]:
+    """Return an aim for every band: the mixture of the styles at its center."""
+    aims: list[StyleAim] = []
     for layer, layer_weight, guidance, present in _covered_layers(inputs):
         if not present:
             continue
-        grams = {index: inputs.targets.grams[index][layer] for index in present}
         region_weights = np.array([inputs.regions[index].weight for index in present])
         for values, shares in mask_bands([guidance[index] for index in present], inputs.job.bands):
             weights = region_weights * shares
             if not weights.any() or values.sum(dtype=np.float64) < MIN_COVERED_POSITIONS:
                 continue
-            target = sum(
-                float(weight) / float(weights.sum()) * grams[index]
+            parts = [
+                (float(weight) / float(weights.sum()), inputs.targets.styles[index][layer])
                 for index, weight in zip(present, weights)
                 if weight
-            )
+            ]
+            gram = np.asarray(sum(part * moments.gram for part, moments in parts))
+            mean = np.asarray(sum(part * moments.mean for part, moments in parts))
             region = present[int(np.argmax(weights))]
             weight = float(weights.sum()) * layer_weight
             carried = _weakened(LayerGuidance.of(values), inputs.targets, layer)
-            terms.append(StyleTerm(layer, carried, np.asarray(target), weight, region))
-    return terms
+            aims.append(StyleAim(layer, carried, gram, mean, weight, region))
+    return aims
 
 
-STYLE_TERMS: dict[str, Callable[[ScaleInputs], list[StyleTerm]]] = {
+STYLE_TERMS: dict[str, Callable[[ScaleInputs], list[StyleAim]]] = {
     "whole": _whole_picture_terms,
     "masked": _masked_terms,
     "banded": _banded_terms,
@@ -204,7 +268,7 @@ def _covered_layers(
                     f"Region {region.name} covers 0 of {guidance[index].size} positions at "
                     f"{layer}, which is skipped for it."
                 )
-        present = [index for index in present if layer in inputs.targets.grams[index]]
+        present = [index for index in present if layer in inputs.targets.styles[index]]
         found.append((layer, layer_weight, guidance, present))
     return found
 

@@ -19,7 +19,7 @@ from engine.loss.make_terms import (
     smoothing_terms,
     style_terms,
 )
-from engine.loss.terms import LayerTerm, Part, PictureTerm, StyleTerm, Term
+from engine.loss.terms import LayerTerm, Part, PictureTerm, Term
 
 if TYPE_CHECKING:
     from engine.loss.blocks import BlockedLosses
@@ -164,9 +164,10 @@ def masked_gradients(
 
 def styles_by_region(inputs: ScaleInputs) -> list[list[Term]]:
     """Return the style terms, region by region."""
-    terms = [term for term in style_terms(inputs) if isinstance(term, StyleTerm)]
+    terms = style_terms(inputs)
     return [
-        [term for term in terms if term.region == region] for region in range(len(inputs.regions))
+        [term for term in terms if term.part.region == region]
+        for region in range(len(inputs.regions))
     ]
 
 

@@ -1,4 +1,4 @@
-"""Targets: the content's features and the styles' Gram matrices at one working size."""
+"""Targets: the content's features and the styles' moments at one working size."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import numpy as np
 
 from engine.job import Job
 from engine.loss.definition import protect_factors
-from engine.loss.make_terms import MIN_COVERED_POSITIONS, layers_of, weighted_layers
-from engine.loss.tiles import content_features, style_grams
+from engine.loss.grain import variograms
+from engine.loss.make_terms import MIN_COVERED_POSITIONS, PIXELS, layers_of, weighted_layers
+from engine.loss.tiles import StyleMoments, content_features, style_moments
 from engine.loss.tiling import Tiling, choose_feature_tiling
 from engine.masks.propagation import propagate
 from engine.masks.regions import LoadedRegion
@@ -28,28 +29,33 @@ BASE_RATIO = 0.05
 
 @dataclass(frozen=True)
 class Targets:
-    """The features and Gram matrices that the terms of one scale aim at.
+    """The features and moments that the terms of one scale aim at.
 
     Attributes
     ----------
     contents : mapping of str to (ndarray or None, float)
         For each content layer the content's features, shape (N, M), and the weight of its term.
         Where they are None, `tiles.TileEvaluator` computes them tile by tile.
-    grams : list of dict of str to ndarray
-        For each region and layer the style's Gram matrix, shape (N, N); a layer where nothing of
-        the style is left is missing.
+    styles : list of dict of str to StyleMoments
+        For each region and layer the style's Gram matrix and means; a layer where nothing of the
+        style is left is missing.
+    grains : list of ndarray or None
+        For each region the style's variograms, as `grain.variograms` gives them; empty if the job
+        does not hold them.
     protect : dict of str to ndarray
-        For each layer, shape (M,), how many times as much the content counts at its positions, and
-        how many times less the styles; empty where nothing is protected.
+        For each layer, and for the pixels under `PIXELS`, shape (M,), how many times as much the
+        content counts at its positions, and how many times less the styles; empty where nothing is
+        protected.
     """
 
     contents: Mapping[str, tuple[np.ndarray | None, float]]
-    grams: list[dict[str, np.ndarray]]
+    styles: list[dict[str, StyleMoments]]
+    grains: list[np.ndarray | None] = field(default_factory=list)
     protect: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-class GramCache:
-    """Gram matrices of style pictures, for runs that share the pictures' arrays."""
+class StyleCache:
+    """Moments of style pictures, for runs that share the pictures' arrays."""
 
     def __init__(self) -> None:
         self._entries: dict[tuple, tuple[tuple[np.ndarray, ...], Any]] = {}
@@ -92,7 +98,7 @@ def compute_targets(
     tiling: Tiling | None = None,
     keeps_content: bool = True,
     style_memory: float = math.inf,
-    cache: GramCache | None = None,
+    cache: StyleCache | None = None,
     on_tile: OnTile | None = None,
 ) -> Targets:
     """Compute the targets of one scale from the content and the styles.
@@ -116,12 +122,12 @@ def compute_targets(
         Whether the content's features are computed here; else the evaluator does it, tile by tile.
     style_memory : float
         Bytes that looking at a style picture may take; a larger one is cut into tiles.
-    cache : GramCache, optional
+    cache : StyleCache, optional
         Of earlier runs with this network.
     on_tile : callable, optional
         As `tiles.OnTile` says, for the content and for each style.
     """
-    cache = cache or GramCache()
+    cache = cache or StyleCache()
     content_layers, style_layers = layers_of(job)
     contents: dict[str, tuple[np.ndarray | None, float]] = {}
     if content_layers:
@@ -134,16 +140,27 @@ def compute_targets(
             layer: (features.get(layer), alpha * weight)
             for layer, weight in weighted_layers(job.content_layers)
         }
-    grams = []
+    styles, grains = [], []
     area = content.shape[1] * content.shape[2]
     for index, region in enumerate(regions):
         on_style(index)
-        grams.append(
-            _style_grams(
+        styles.append(
+            _style_moments(
                 job, network, region, area, style_layers, on_notice, style_memory, cache, on_tile
             )
         )
-    return Targets(contents, grams, _protect_factors(job, protect))
+        if job.grain and style_layers:
+            grains.append(_variograms(job, region, area, cache))
+    return Targets(contents, styles, grains, _protect_factors(job, protect))
+
+
+def _variograms(job: Job, region: LoadedRegion, area: int, cache: StyleCache) -> np.ndarray | None:
+    size = style_size(region.style, area, stroke_size(region.style_size, job.brush_size))
+    return cache.take(
+        (region.style, region.style_mask),
+        ("variograms", size),
+        lambda: variograms(resized(region.style, size), resized_mask(region.style_mask, size)),
+    )
 
 
 def _protect_factors(job: Job, protect: np.ndarray | None) -> dict[str, np.ndarray]:
@@ -151,13 +168,14 @@ def _protect_factors(job: Job, protect: np.ndarray | None) -> dict[str, np.ndarr
         return {}
     # Receptive averaging however the regions' masks are carried: a face has no hard border.
     carried = propagate(protect, tuple(dict.fromkeys(sum(layers_of(job), ()))))
+    carried[PIXELS] = protect
     return {
         layer: protect_factors(values.ravel(), job.protect_strength)
         for layer, values in carried.items()
     }
 
 
-def _style_grams(
+def _style_moments(
     job: Job,
     network: Network,
     region: LoadedRegion,
@@ -165,16 +183,16 @@ def _style_grams(
     layers: tuple[str, ...],
     on_notice: Callable[[str], None],
     style_memory: float,
-    cache: GramCache,
+    cache: StyleCache,
     on_tile: OnTile | None,
-) -> dict[str, np.ndarray]:
+) -> dict[str, StyleMoments]:
     if not layers:
         return {}
     size = style_size(region.style, area, stroke_size(region.style_size, job.brush_size))
     kind = "receptive" if job.propagation == "auto" else job.propagation
     tiling = choose_feature_tiling(size, layers, style_memory)
 
-    def compute() -> tuple[dict[str, np.ndarray], list[str]]:
+    def compute() -> tuple[dict[str, StyleMoments], list[str]]:
         guidance = propagate(resized_mask(region.style_mask, size), layers, kind)
         covered, skipped = {}, []
         for layer in layers:
@@ -188,13 +206,13 @@ def _style_grams(
         # Without the deepest layer a tile may have less margin.
         cut = choose_feature_tiling(size, tuple(covered), style_memory)
         style = resized(region.style, size)
-        return style_grams(network, cut, style, covered, on_tile), skipped
+        return style_moments(network, cut, style, covered, on_tile), skipped
 
-    grams, skipped = cache.take(
+    moments, skipped = cache.take(
         (region.style, region.style_mask), (size, kind, layers, tiling.tile), compute
     )
     for layer in skipped:
         on_notice(
             f"Region {region.name}: nothing of the style mask is left at {layer}, which is skipped."
         )
-    return grams
+    return moments

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol, Union
 import numpy as np
 
 from engine.loss.compact import CompactValues, compact
-from engine.loss.definition import gram_loss, sum_of_squares
+from engine.loss.definition import gram_loss, moments_loss, sum_of_squares
 
 STRIP_PIXELS = 1 << 21
 """Pixels of a picture whose differences are taken at a time: 25 MB an array."""
@@ -246,6 +246,79 @@ class StyleTerm:
         return True
 
     def piece(self, where: Where) -> StyleTerm:
+        """Return the term at some of its positions."""
+        return replace(self, guidance=self.guidance.piece(where))
+
+
+@dataclass(frozen=True)
+class MomentsTerm:
+    """The loss of a region's covariances and means at one layer (`definition.moments_loss`).
+
+    Attributes
+    ----------
+    layer : str
+    guidance : LayerGuidance
+        It is not 0 everywhere.
+    gram : ndarray, shape (N, N)
+        The Gram matrix of the style.
+    mean : ndarray, shape (N,)
+        The means of the style's features.
+    weight : float
+        The region's weight times the layer's weight.
+    region : int
+        The index of its region.
+    """
+
+    layer: str
+    guidance: LayerGuidance
+    gram: np.ndarray
+    mean: np.ndarray
+    weight: float
+    region: int
+
+    @property
+    def part(self) -> Part:
+        """The part of the loss that it counts for."""
+        return Part("style", self.region)
+
+    def sums(self, F: np.ndarray, where: slice) -> np.ndarray | None:
+        """Return ``F diag(T) F'`` and, in a last column, ``F T``; shape (N, N + 1)."""
+        values = self.guidance.values[where]
+        if not values.any():
+            return None
+        total = F @ values
+        if not (values == 1).all():
+            F = F * np.sqrt(values)
+        return np.concatenate([F @ F.T, total[:, None]], axis=1)
+
+    def loss(self, sums: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the weighted loss, and the weighted D and d of `moments_loss` in one array.
+
+        The sums are those of the whole picture, in float64; D and d come in the style's precision.
+        """
+        means = sums / self.guidance.total
+        gram, mean = self.gram.astype(np.float64), self.mean.astype(np.float64)
+        value, D, d = moments_loss(means[:, :-1], means[:, -1], gram, mean, self.guidance.area)
+        slope = np.concatenate([D, d[:, None]], axis=1) * self.weight
+        return self.weight * value, slope.astype(self.gram.dtype)
+
+    def add_gradient(
+        self, F: np.ndarray, where: slice, slope: np.ndarray, out: np.ndarray, written: bool
+    ) -> bool:
+        """Add ``(D F + d) diag(T) / M``."""
+        values = self.guidance.values[where]
+        if not values.any():
+            return written
+        scaled = values / np.float32(self.guidance.positions)
+        D, d = np.ascontiguousarray(slope[:, :-1]), slope[:, -1:]
+        product = np.matmul(D, F, out=None if written else out)
+        product += d
+        product *= scaled
+        if written:
+            out += product
+        return True
+
+    def piece(self, where: Where) -> MomentsTerm:
         """Return the term at some of its positions."""
         return replace(self, guidance=self.guidance.piece(where))
 

@@ -14,12 +14,12 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 import numpy as np
 
 from engine.loss.blocks import BlockedLosses
-from engine.loss.definition import masked_gram
+from engine.loss.definition import masked_gram, masked_mean
 from engine.loss.in_graph import GraphEvaluator
 from engine.loss.objective import (
     BlockEvaluator,
@@ -29,7 +29,7 @@ from engine.loss.objective import (
     split_terms,
     with_picture_terms,
 )
-from engine.loss.terms import ContentTerm, LayerGuidance, LayerTerm, Part, StyleTerm
+from engine.loss.terms import ContentTerm, LayerGuidance, LayerTerm, MomentsTerm, Part
 from engine.loss.tiling import Plan, Tile, Tiling, Window
 from models.vgg16 import layer_size
 
@@ -308,14 +308,29 @@ def content_features(
     return whole
 
 
-def style_grams(
+class StyleMoments(NamedTuple):
+    """What a style picture aims at, at one layer.
+
+    Attributes
+    ----------
+    gram : ndarray, shape (N, N)
+        The masked Gram matrix in mean form, as `definition.masked_gram` gives it.
+    mean : ndarray, shape (N,)
+        The masked mean of the features, as `definition.masked_mean` gives it.
+    """
+
+    gram: np.ndarray
+    mean: np.ndarray
+
+
+def style_moments(
     network: Network,
     tiling: Tiling,
     style: np.ndarray,
     guidance: Mapping[str, np.ndarray],
     on_tile: OnTile | None = None,
-) -> dict[str, np.ndarray]:
-    """Return the masked Gram matrices of a style picture, computed by tiles.
+) -> dict[str, StyleMoments]:
+    """Return the masked Gram matrices and means of a style picture, computed by tiles.
 
     Parameters
     ----------
@@ -330,16 +345,23 @@ def style_grams(
 
     Returns
     -------
-    dict of str to ndarray, shape (N, N)
-        In mean form, as `definition.masked_gram` gives them.
+    dict of str to StyleMoments
     """
     layers = tuple(guidance)
     if tiling.whole:
         features = network.features(style, layers)
-        return {layer: masked_gram(features[layer], guidance[layer]) for layer in layers}
+        return {
+            layer: StyleMoments(
+                masked_gram(features[layer], guidance[layer]),
+                masked_mean(features[layer], guidance[layer]),
+            )
+            for layer in layers
+        }
     extract = network.extractor(*tiling.tile, layers)
+    nothing = np.empty(0)
     terms = [
-        StyleTerm(layer, LayerGuidance.of(guidance[layer]), np.empty(0), 1.0, 0) for layer in layers
+        MomentsTerm(layer, LayerGuidance.of(guidance[layer]), nothing, nothing, 1.0, 0)
+        for layer in layers
     ]
     totals: list[Any] = [None] * len(terms)
     with BlockedLosses(network.threads) as losses:
@@ -350,10 +372,13 @@ def style_grams(
             pieces = [term.piece(windows[term.layer].indices) for term in terms]
             sums = losses.sums(extract(tile.of(style)), pieces, windows)
             _add(totals, range(len(terms)), sums)
-    return {
-        term.layer: (total / term.guidance.total).astype(np.float32)
-        for term, total in zip(terms, totals)
-    }
+    found = {}
+    for term, total in zip(terms, totals):
+        moments = (total / term.guidance.total).astype(np.float32)
+        found[term.layer] = StyleMoments(
+            np.ascontiguousarray(moments[:, :-1]), np.ascontiguousarray(moments[:, -1])
+        )
+    return found
 
 
 def is_lazy(term: LayerTerm) -> bool:

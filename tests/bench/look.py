@@ -35,7 +35,7 @@ from engine.run import stylize
 from engine.sizes import interleaved, planar, resized, resized_mask, style_size, working_size
 from models.kernels import Kernels
 from models.weights import Weights
-from tests.bench.look_candidates import CANDIDATES, trying
+from tests.bench.look_candidates import CANDIDATES, REFLECTED, trying
 from tests.bench.look_scenes import DEVELOPMENT, HELD_OUT, Pair
 
 PAIRS = {"development": DEVELOPMENT, "held-out": HELD_OUT}
@@ -80,15 +80,20 @@ def paint(
     full = planar(read_picture(pair.content).rgb)
     content = np.round(resized(full, working_size(*full.shape[1:], area)))
     styles = [style_of(pair, index) for index in range(len(pair.styles))]
+    # Continued by reflection beyond its edge, and cropped after it was painted.
+    margin = REFLECTED.get(name, 0)
+    wide = np.pad(content, ((0, 0), (margin, margin), (margin, margin)), mode="reflect")
     files = [Path(f"{stem}.content.png"), *(Path(f"{stem}.{n}.png") for n in range(len(styles)))]
-    for file, picture in zip(files, (content, *styles)):
+    for file, picture in zip(files, (wide, *styles)):
         save(file, picture)
-    mask = mask_of(pair, content.shape[1:])
+    mask_size = content.shape[1:]
+    mask = mask_of(pair, mask_size)
     regions = [Region(style=str(files[1]))]
     sides = [mask]
     if mask is not None:
         files.append(Path(f"{stem}.mask.png"))
-        Image.fromarray(np.round(mask * 65535).astype(np.uint16)).save(files[-1])
+        painted_mask = np.pad(mask, margin, mode="reflect")
+        Image.fromarray(np.round(painted_mask * 65535).astype(np.uint16)).save(files[-1])
         regions[0] = replace(regions[0], mask=str(files[-1]))
         if len(styles) > 1:
             regions.append(Region(style=str(files[2]), mask="rest"))
@@ -102,6 +107,7 @@ def paint(
         result = stylize(job, lambda event: None, threading.Event(), previews=False)
     ended = resource.getrusage(resource.RUSAGE_SELF)
     painted = np.round(planar(result.picture.rgb))
+    painted = painted[:, margin : margin + mask_size[0], margin : margin + mask_size[1]]
     save(stem.with_suffix(".png"), painted)
     seconds = ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime
     figures: dict[str, list[float]] = {"seconds": [seconds], "evaluations": [result.evaluations]}

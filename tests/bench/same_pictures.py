@@ -83,6 +83,16 @@ OLD_NAMES = {
 """Today's names of a job's fields and those that checkouts of version 0.1.0 understand."""
 
 
+EARLIER_DEFAULTS = {"init": "content", "statistics": "gram", "grain": 0.0}
+"""What checkouts of version 0.1.0 have as defaults. Fields that one does not have are left out."""
+
+
+def defaults_of(checkout: Path) -> dict[str, Any]:
+    """Return the values to name for this checkout, so that it paints what earlier ones did."""
+    contract = (checkout / "engine" / "job.py").read_text(encoding="utf-8")
+    return {name: value for name, value in EARLIER_DEFAULTS.items() if f"    {name}: " in contract}
+
+
 def names_of(checkout: Path) -> dict[str, str]:
     """Return what this checkout calls the fields that have another name here."""
     contract = (checkout / "engine" / "job.py").read_text(encoding="utf-8")
@@ -92,12 +102,12 @@ def names_of(checkout: Path) -> dict[str, str]:
 def paint(checkout: Path, folder: Path) -> dict[str, str]:
     """Paint every job with one checkout; return a line for each: its pictures and its loss."""
     found = {}
-    names = names_of(checkout)
+    names, defaults = names_of(checkout), defaults_of(checkout)
     for name, fields in jobs().items():
         job = {"content": "content.npy", "output": "out.npy", "iterations": 8, "threads": 1}
         file = folder / "job.json"
         renamed = {names.get(field, field): value for field, value in fields.items()}
-        file.write_text(json.dumps({**job, **renamed}), encoding="utf-8")
+        file.write_text(json.dumps({**defaults, **job, **renamed}), encoding="utf-8")
         command = [sys.executable, "-m", "engine", "job", str(file), "--json"]
         done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
         if done.returncode:

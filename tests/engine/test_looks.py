@@ -6,6 +6,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engine.cli.options import build_parser, job_from_options
@@ -13,6 +14,8 @@ from engine.job import Job, JobError, check_value, options
 from engine.jobfile import job_from_dict, load_job
 from engine.looks import LOOKS
 from engine.methods import METHODS
+from engine.output_files import load
+from engine.pictures.picture import Picture, write_picture
 
 PAPER = {
     "method": "joint",
@@ -83,6 +86,21 @@ def test_all_values_written_out_are_read_as_they_are(tmp_path: Path) -> None:
     file.write_text(json.dumps({**made.to_dict(), "content": "a.jpg"}), encoding="utf-8")
     again = load_job(file)
     assert (again.strength, again.scales, again.look) == (2.0, 1, "paper")
+
+
+def test_a_result_of_an_earlier_version_is_repeated_as_it_was(tmp_path: Path) -> None:
+    fields = job_from_dict(job()).to_dict()
+    for name in ("look", "statistics", "detail"):
+        del fields[name]
+    result = tmp_path / "old.png"
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "c.jpg").touch()
+    picture = Picture(np.zeros((4, 4, 3), np.float32), None)
+    write_picture(result, picture, {"scumble": "0.1.0", "job": {**fields, "init": "content"}})
+    old = load(result, output=str(tmp_path / "new.png"))
+    assert (old.statistics, old.detail, old.init) == ("gram", 1.0, "content")
+    # A job file says only what differs from today's defaults.
+    assert job_from_dict(job()).statistics == Job().statistics != "gram"
 
 
 def test_a_wrong_look_is_one_sentence() -> None:

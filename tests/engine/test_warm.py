@@ -72,7 +72,7 @@ def test_styles_are_read_and_analyzed_once(job: Job, monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(name, wrapped)
 
     counting("read", "engine.warm.read_style")
-    counting("grams", "engine.loss.targets.style_grams")
+    counting("grams", "engine.loss.targets.style_moments")
     counting("opened", "engine.warm.open_network")
     warm = Warm()
     for each in (job, other(job), job):
@@ -95,7 +95,7 @@ def test_what_the_next_job_does_not_use_is_forgotten(job: Job) -> None:
     painted(job, warm)
     painted(replace(job, regions=job.regions[:1], scales=1), warm)
     assert len(warm._styles) == 1
-    assert len(warm.grams._entries) == 2  # of two scales
+    assert len(warm.moments._entries) == 2 * 2  # moments and variograms, of two scales
 
 
 def test_an_automatic_size_that_was_chosen_before_is_taken(job: Job) -> None:

@@ -17,7 +17,7 @@ from tests.gimp.gimp_root import CHECKOUT, make_gimp
 from tests.gimp.launch import make_scenes
 
 VERSION = "3.2"
-PICTURES = "engine/gallery/pictures"
+PICTURES, PAINTINGS = "engine/gallery/pictures", "engine/paintings"
 LARGEST = 240_000
 """Bytes of a picture in the docs."""
 
@@ -29,7 +29,8 @@ def main() -> None:
         make_scenes(gimp, f"make_example('{pictures}/china.jpg')")
         script = f"{gimp.checkout_inside}/tests/gimp/inside/pictures.py"
         photo = f"{gimp.tmp_inside}/pagoda.xcf"
-        styles = (f"{pictures}/hokusai.jpg", f"{pictures}/vangogh.jpg")
+        paintings = f"{gimp.checkout_inside}/{PAINTINGS}"
+        styles = (f"{paintings}/hokusai-wave.jpg", f"{paintings}/vangogh-auvers.jpg")
         printed = gimp.run("python3", script, VERSION, photo, *styles, seconds=7200)
         for name in json.loads(printed.partition("SEEN ")[2]):
             save(gimp.tmp / f"{name}.png", CHECKOUT / "docs" / f"{name}.jpg")

@@ -41,12 +41,52 @@ def guidance(mask: np.ndarray, layer: str, kind: str) -> np.ndarray:
 
 
 def gram(F: np.ndarray, T: np.ndarray) -> np.ndarray:
+    """Return the mean Gram matrix of the features and of a constant 1, its last row and column."""
+    F = np.concatenate([F, np.ones((1, F.shape[1]))])
     return np.einsum("im,m,jm->ij", F, T, F, optimize=True) / T.sum()
 
 
-def distance(F: np.ndarray, T: np.ndarray, A: np.ndarray) -> float:
-    """Return a / (4 N^2) ||Gm - A||^2 with the area share a."""
-    return T.mean() / (4 * len(F) ** 2) * ((gram(F, T) - A) ** 2).sum()
+def covariance(G: np.ndarray) -> np.ndarray:
+    """Return the covariances of the features, and in the last row and column their means."""
+    m = np.append(G[:-1, -1], 0)
+    return G - np.outer(m, m)
+
+
+def distance(F: np.ndarray, T: np.ndarray, A: np.ndarray, statistics: str) -> float:
+    """Return a / (4 N^2) ||Gm - A||^2 with the area share a.
+
+    With moments of the covariances; the constant is then as strong as all features of the style
+    together.
+    """
+    away = gram(F, T) - A
+    power = 0.0
+    if statistics == "moments":
+        away, power = covariance(gram(F, T)) - covariance(A), np.trace(A[:-1, :-1])
+    away[:-1, -1] *= np.sqrt(power)
+    away[-1, :-1] *= np.sqrt(power)
+    return T.mean() / (4 * len(F) ** 2) * (away**2).sum()
+
+
+LAGS = ((0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0), (2, 2), (2, -2), (0, 4), (4, 0))
+
+
+def variogram(X: np.ndarray, T: np.ndarray, lag: tuple[int, int]) -> np.ndarray:
+    """Return the mean product of the differences of pixels at a lag."""
+    # The partner of the last rows and columns lies beyond the picture: it has no weight.
+    down, right = lag
+    X, T = (np.pad(each, [(0, 0)] * (each.ndim - 2) + [(4, 4), (4, 4)]) for each in (X, T))
+    e = X - np.roll(X, (-down, -right), (1, 2))
+    w = np.sqrt(T * np.roll(T, (-down, -right), (0, 1)))
+    return np.einsum("iyx,yx,jyx->ij", e, w, e) / w.sum()
+
+
+def grain(X: np.ndarray, T: np.ndarray, S: np.ndarray, U: np.ndarray) -> float:
+    """Return the mean relative error of the variograms, times the area share."""
+    errors = []
+    for lag in LAGS:
+        A = variogram(S, U, lag)
+        errors.append(((variogram(X, T, lag) - A) ** 2).sum() / (np.trace(A) ** 2 + 1))
+    return T.mean() * np.mean(errors)
 
 
 class ReferenceLoss:
@@ -96,19 +136,31 @@ class ReferenceLoss:
         pixels = picture.shape[1] * picture.shape[2]
         return loss + self.job.smoothing * sum((step**2).sum() for step in steps) / pixels
 
+    def grain(self, picture: np.ndarray, region: int, mask: np.ndarray) -> float:
+        """Return the loss of one style's finest texture."""
+        part = self.parts[region]
+        if not self.job.grain or not mask.any():
+            return 0.0
+        if self.keep is not None:
+            mask = mask / np.sqrt(self.job.protect_strength ** self.keep.astype(float))
+        weight = self.job.grain * 1e7 / (1 + self.job.smoothing) * part.weight
+        exact = (each.astype(float) for each in (mask, part.style, part.style_mask))
+        return weight * grain(picture, *exact)
+
     def whole_style(self, picture: np.ndarray, region: int) -> float:
         """Return one style's loss over the whole picture, as with stitch and gradient."""
         F = self.network.features(picture, tuple(self.styles))
         ones = {layer: np.ones(F[layer].shape[1]) / self.kept(layer) for layer in F}
-        return self.parts[region].weight * sum(
-            weight * distance(F[layer], ones[layer], self.A[region][layer])
+        everywhere = np.ones(picture.shape[1:])
+        return self.grain(picture, region, everywhere) + self.parts[region].weight * sum(
+            weight * distance(F[layer], ones[layer], self.A[region][layer], self.job.statistics)
             for layer, weight in self.styles.items()
         )
 
     def regional_style(self, picture: np.ndarray) -> float:
         """Return the regions' losses, as with joint, cutout, pinned and banded."""
         F = self.network.features(picture, tuple(self.styles))
-        loss = 0.0
+        loss = sum(self.grain(picture, index, part.mask) for index, part in enumerate(self.parts))
         for layer, weight in self.styles.items():
             if self.job.method == "banded":
                 loss += weight * self.banded(F[layer], layer)
@@ -122,7 +174,9 @@ class ReferenceLoss:
                 if values.sum() < 1e-3:
                     continue  # the region has vanished at this layer
                 values = values / self.kept(layer)
-                loss += part.weight * weight * distance(F[layer], values, A[layer])
+                loss += (
+                    part.weight * weight * distance(F[layer], values, A[layer], self.job.statistics)
+                )
         return loss
 
     def banded(self, F: np.ndarray, layer: str) -> float:
@@ -137,5 +191,7 @@ class ReferenceLoss:
                 continue
             first, second = center * one.weight, (1 - center) * other.weight
             target = (first * A + second * B) / (first + second)
-            loss += (first + second) * distance(F, hat / self.kept(layer), target)
+            loss += (first + second) * distance(
+                F, hat / self.kept(layer), target, self.job.statistics
+            )
         return loss

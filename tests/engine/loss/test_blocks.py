@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from engine.loss import blocks
 from engine.loss.blocks import BlockedLosses
-from engine.loss.definition import content_loss, masked_gram, style_loss
-from engine.loss.terms import ContentTerm, LayerGuidance, LayerTerm, StyleTerm
+from engine.loss.definition import content_loss, masked_gram, masked_mean, moments_loss, style_loss
+from engine.loss.terms import ContentTerm, LayerGuidance, LayerTerm, MomentsTerm, StyleTerm
 
 BLOCK = 64  # positions in a block of 8 channels, below
 
@@ -71,6 +71,14 @@ def test_blocks_add_up_to_the_definition(
         value, gradient = style_loss(exact, np.asarray(mask.values), A.astype(np.float64))
         losses.append(1.7 * value)
         expected += 1.7 * gradient
+        S = random.normal(size=F.shape) + 0.5
+        A, b = masked_gram(S, np.ones(positions)), S.mean(axis=1)
+        single = A.astype(np.float32), b.astype(np.float32)
+        terms.append(MomentsTerm("layer", mask, *single, 0.6, 0))
+        T = np.asarray(mask.values, np.float64)
+        value, D, d = moments_loss(masked_gram(exact, T), masked_mean(exact, T), A, b, mask.area)
+        losses.append(0.6 * value)
+        expected += 0.6 * (D @ exact + d[:, None]) * T / positions
     if with_content:
         K = random.uniform(1, 30, positions).astype(np.float32) if kept else None
         terms.append(ContentTerm("layer", P, 0.3, positions, K))
@@ -99,11 +107,12 @@ def test_a_layer_without_terms_has_no_gradient() -> None:
         StyleTerm("zero", zero, A, 1.0, 0),
         StyleTerm("middle", zero, A, 1.0, 0),
         StyleTerm("middle", one_block, A, 1.0, 0),
+        MomentsTerm("zero", zero, A, A[0], 1.0, 0),
     ]
-    slopes = [np.eye(8, dtype=np.float32)] * 3
+    slopes = [*[np.eye(8, dtype=np.float32)] * 3, np.ones((8, 9), np.float32)]
     with BlockedLosses(2) as blocked:
         blocked.gradients(features, terms, slopes, out)
-        assert [each is None for each in blocked.sums(features, terms)] == [True, True, False]
+        assert [each is None for each in blocked.sums(features, terms)] == [True, True, False, True]
     assert not out["none"].any()
     assert not out["zero"].any()
     expected = (np.arange(3 * BLOCK) // BLOCK == 1) / (3 * BLOCK)

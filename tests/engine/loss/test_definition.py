@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 
 from engine.loss.definition import (
+    LAGS,
     content_loss,
     gram_loss,
     masked_gram,
+    masked_mean,
+    moments_loss,
     protect_factors,
     style_loss,
     total_variation,
+    variogram,
 )
 
 
@@ -97,6 +101,47 @@ def test_style_loss_is_the_looped_definition(random: np.random.Generator) -> Non
     assert_gradient(lambda x: style_loss(x, T, A), F, random)
 
 
+def test_the_loss_of_the_moments_is_the_looped_definition(random: np.random.Generator) -> None:
+    channels, positions = 4, 7
+    F, S = random.normal(size=(2, channels, positions)) + 1
+    T, U = soft(random, positions), soft(random, positions)
+    A, b = masked_gram(S, U), masked_mean(S, U)
+    for i in range(channels):
+        np.testing.assert_allclose(b[i], sum(S[i] * U) / U.sum(), rtol=1e-12)
+    m = [sum(F[i] * T) / T.sum() for i in range(channels)]
+
+    def covariance(x: np.ndarray, means: np.ndarray, mask: np.ndarray, i: int, j: int) -> float:
+        return sum((x[i] - means[i]) * (x[j] - means[j]) * mask) / mask.sum()
+
+    squares = sum(
+        (covariance(F, m, T, i, j) - covariance(S, b, U, i, j)) ** 2
+        for i in range(channels)
+        for j in range(channels)
+    )
+    power = sum(sum(S[i] ** 2 * U) for i in range(channels)) / U.sum()
+    squares += 2 * power * sum((m[i] - b[i]) ** 2 for i in range(channels))
+    area = T.sum() / positions
+
+    def whole(x: np.ndarray) -> tuple[float, np.ndarray]:
+        value, D, d = moments_loss(masked_gram(x, T), masked_mean(x, T), A, b, area)
+        return value, (D @ x + d[:, None]) * T / positions
+
+    np.testing.assert_allclose(whole(F)[0], area / (4 * channels**2) * squares, rtol=1e-11)
+    assert_gradient(whole, F, random)
+
+
+def test_features_that_are_only_shifted_have_a_loss_of_their_means_alone(
+    random: np.random.Generator,
+) -> None:
+    S = random.normal(size=(5, 9))
+    ones = np.ones(9)
+    A, b = masked_gram(S, ones), masked_mean(S, ones)
+    F = S + 2
+    value, D, _ = moments_loss(masked_gram(F, ones), masked_mean(F, ones), A, b, 1.0)
+    np.testing.assert_allclose(D, 0, atol=1e-12)
+    np.testing.assert_allclose(value, np.trace(A) / (2 * 25) * 5 * 4, rtol=1e-12)
+
+
 def test_a_mask_of_ones_gives_the_equations_without_a_mask(random: np.random.Generator) -> None:
     # Equations 2 to 5 of the paper: G = F F', E = ||G - A||^2 / (4 N^2 M^2), on sums divided by M.
     channels, positions = 5, 11
@@ -150,6 +195,34 @@ def test_the_matrix_of_gram_loss_is_the_gradient_without_the_features(
     np.testing.assert_allclose(D @ F * T / 9, gradient, rtol=1e-12)
 
 
+@pytest.mark.parametrize("lag", LAGS)
+def test_a_variogram_is_the_looped_definition(
+    random: np.random.Generator, lag: tuple[int, int]
+) -> None:
+    X, T = random.normal(size=(3, 7, 6)), random.uniform(0, 1, (7, 6))
+    down, right = lag
+    expected, total = np.zeros((3, 3)), 0.0
+    for y in range(7):
+        for x in range(6):
+            if y + down < 7 and 0 <= x + right < 6:
+                e = X[:, y, x] - X[:, y + down, x + right]
+                w = np.sqrt(T[y, x] * T[y + down, x + right])
+                expected += w * np.outer(e, e)
+                total += w
+    np.testing.assert_allclose(variogram(X, T, lag), expected / total, rtol=1e-12)
+
+
+def test_a_weave_and_specks_of_the_same_strength_have_other_variograms() -> None:
+    ones = np.ones((64, 64))
+    weave = np.broadcast_to(20.0 * (-1) ** np.arange(64), (3, 64, 64))
+    specks = np.random.default_rng(1).choice([-20.0, 20.0], (1, 64, 64)) * np.ones((3, 1, 1))
+    lags = ((0, 1), (0, 2))
+    found = [[np.trace(variogram(each, ones, lag)) for lag in lags] for each in (weave, specks)]
+    # Of a weave every neighbor differs and no second one, of specks half of both.
+    np.testing.assert_allclose(found[0], [3 * 1600, 0], rtol=1e-12)
+    np.testing.assert_allclose(found[1], [3 * 800, 3 * 800], rtol=0.1)
+
+
 def neighbours(height: int, width: int) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
     for y in range(height):
         for x in range(width):
@@ -180,3 +253,7 @@ def test_float32_values_are_summed_without_loss() -> None:
 def test_a_mask_that_covers_nothing_is_refused_with_the_number_of_positions() -> None:
     with pytest.raises(ValueError, match="covers 0 of 12 positions"):
         masked_gram(np.ones((3, 12)), np.zeros(12))
+    with pytest.raises(ValueError, match="0 of 12"):
+        masked_mean(np.ones((3, 12)), np.zeros(12))
+    with pytest.raises(ValueError, match="0 of 42"):
+        variogram(np.ones((3, 6, 8)), np.zeros((6, 8)), (0, 1))

@@ -10,12 +10,27 @@ import pytest
 
 from engine.loss.blocks import BlockedLosses
 from engine.loss.compact import CompactValues
-from engine.loss.definition import content_loss, masked_gram, style_loss, total_variation
+from engine.loss.definition import (
+    content_loss,
+    masked_gram,
+    masked_mean,
+    moments_loss,
+    style_loss,
+    total_variation,
+)
+from engine.loss.grain import GrainTerm, variograms
 from engine.loss.in_graph import GraphEvaluator
 from engine.loss.make_terms import ScaleInputs, layers_of
 from engine.loss.objective import OBJECTIVES, BlockEvaluator
 from engine.loss.targets import compute_targets
-from engine.loss.terms import ContentTerm, LayerGuidance, SmoothingTerm, StyleTerm, Term
+from engine.loss.terms import (
+    ContentTerm,
+    LayerGuidance,
+    MomentsTerm,
+    SmoothingTerm,
+    StyleTerm,
+    Term,
+)
 from engine.methods import METHODS
 from engine.network import DifferentiableNetwork, Network
 from models.kernels import Kernels
@@ -90,7 +105,29 @@ def test_every_kind_of_term_is_the_definition(
         content(features, "conv3_2", protected=True),
         content(features, "conv2_2", protected=False),
     ]
-    evaluator = GraphEvaluator(sized, [[*styles, *contents, SmoothingTerm(7.0)]])
+    random = np.random.default_rng(12)
+
+    def moments(layer: str, guidance: LayerGuidance, region: int) -> MomentsTerm:
+        F = features[layer] * random.uniform(0.5, 1.5, (len(features[layer]), 1))
+        everywhere = np.ones(F.shape[1])
+        gram, mean = masked_gram(F, everywhere), masked_mean(F, everywhere)
+        single = gram.astype(np.float32), mean.astype(np.float32)
+        return MomentsTerm(layer, guidance, *single, 0.4, region)
+
+    of_moments = [moments(styles[n].layer, styles[n].guidance, n % 3) for n in (1, 2, 4)]
+    # Alone at its layer, without a guidance.
+    everywhere = LayerGuidance.of(np.ones(features["conv3_2"].shape[1]))
+    of_moments.append(moments("conv3_2", everywhere, 0))
+    texture = variograms(picture(13), np.ones(SIZE))
+    assert texture is not None
+    soft = random.uniform(0, 1, SIZE).astype(np.float32)
+    grains = [
+        GrainTerm.of(np.ones(SIZE, np.float32), texture, 2e10, 0),
+        GrainTerm.of(soft, 2 * texture, 3e10, 2),
+    ]
+    evaluator = GraphEvaluator(
+        sized, [[*styles, *of_moments, *contents, *grains, SmoothingTerm(7.0)]]
+    )
     for seed in (10, 11):  # the second picture finds nothing of the first one
         x = picture(seed)
         found = next(evaluator(x))
@@ -102,6 +139,14 @@ def test_every_kind_of_term_is_the_definition(
             slopes[term.layer] += term.weight * slope
             name = f"style {term.region}"
             parts[name] = parts.get(name, 0.0) + term.weight * value
+        for made in of_moments:
+            T, x_of = np.asarray(made.guidance.values, np.float64), F[made.layer]
+            G, m = masked_gram(x_of, T), masked_mean(x_of, T)
+            exact = made.gram.astype(np.float64), made.mean.astype(np.float64)
+            value, D, d = moments_loss(G, m, *exact, made.guidance.area)
+            slopes[made.layer] += made.weight * (D @ x_of + d[:, None]) * T / T.size
+            name = f"style {made.region}"
+            parts[name] = parts.get(name, 0.0) + made.weight * value
         for each in contents:
             assert each.target is not None
             value, slope = content_loss(F[each.layer], each.target, each.protect)
@@ -111,7 +156,14 @@ def test_every_kind_of_term_is_the_definition(
         parts["smoothing"] = 7.0 * value
         for layer, slope in slopes.items():
             assert close(sized.read(f"d_{layer}").reshape(slope.shape), slope)
+        of_grain = np.zeros(x.shape)
+        for grain in grains:
+            name = f"style {grain.region}"
+            amount = grain.add_gradient(x.astype(np.float64), of_grain)
+            parts[name] = parts.get(name, 0.0) + amount
         expected = sized.backward(slopes) + 7.0 * smoothing
+        assert np.linalg.norm(of_grain) > 0.1 * np.linalg.norm(expected)
+        expected = expected + of_grain
         assert close(found.gradient, expected)
         assert {str(part) for part in found.parts} == set(parts)
         for part, amount in found.parts.items():

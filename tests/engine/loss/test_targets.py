@@ -14,7 +14,8 @@ from engine.job import Job
 from engine.loss.definition import masked_gram
 from engine.loss.make_terms import ScaleInputs, layers_of, style_terms
 from engine.loss.targets import Targets, compute_targets
-from engine.loss.terms import StyleTerm, Term
+from engine.loss.terms import MomentsTerm, StyleTerm, Term
+from engine.loss.tiles import StyleMoments
 from engine.masks.propagation import propagate
 from engine.masks.regions import LoadedRegion
 from engine.methods import METHODS
@@ -87,7 +88,7 @@ def test_layers_of_weight_0_are_not_looked_at(network: Network) -> None:
     assert weight == 0.05 * 0.5  # at strength 1
     expected = network.features(CONTENT, ("conv2_2",))["conv2_2"]
     np.testing.assert_array_equal(features, expected)
-    assert [set(grams) for grams in targets.grams] == [{"conv1_1", "conv4_1"}] * 2
+    assert [set(style) for style in targets.styles] == [{"conv1_1", "conv4_1"}] * 2
 
 
 def test_a_target_is_the_gram_matrix_of_the_style_at_its_size(network: Network) -> None:
@@ -103,7 +104,7 @@ def test_a_target_is_the_gram_matrix_of_the_style_at_its_size(network: Network) 
     guidance = propagate(half, layers)
     for layer in layers:
         expected = masked_gram(features[layer], guidance[layer].ravel())
-        away = np.linalg.norm(targets.grams[0][layer] - expected)
+        away = np.linalg.norm(targets.styles[0][layer].gram - expected)
         assert away <= 0.02 * np.linalg.norm(expected)  # Lanczos leaves the mask's edge soft
 
 
@@ -114,29 +115,69 @@ def test_only_the_style_mask_is_seen_of_a_style(network: Network) -> None:
     one = region("region", EVERYWHERE, style_mask=mask)
     other = replace(one, style=one.style.copy())
     other.style[:, :, 40:] = 9
-    grams = [
-        compute_targets(job, network, CONTENT, [each], lambda index: None, pytest.fail).grams[0]
+    first, second = (
+        compute_targets(job, network, CONTENT, [each], lambda index: None, pytest.fail).styles[0]
         for each in (one, other)
-    ]
-    for layer in grams[0]:
-        np.testing.assert_allclose(grams[1][layer], grams[0][layer], rtol=1e-3, atol=1e-3)
+    )
+    for layer in first:
+        for found, expected in zip(second[layer], first[layer]):
+            np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
 def made_targets(regions: int) -> Targets:
-    grams = [
-        {layer: np.full((2, 2), float(index)) for layer in ("conv1_1", "conv4_1")}
+    styles = [
+        {
+            layer: StyleMoments(np.full((2, 2), float(index)), np.full(2, float(index)))
+            for layer in ("conv1_1", "conv4_1")
+        }
         for index in range(regions)
     ]
-    return Targets({}, grams)
+    return Targets({}, styles)
 
 
 def terms_of(
     job: Job, targets: Targets, regions: list[LoadedRegion], on_notice: Callable[[str], None]
 ) -> list[StyleTerm]:
     masks = [each.mask for each in regions]
+    job = replace(job, statistics="gram")
     inputs = ScaleInputs(job, METHODS[job.method], SIZE, regions, masks, targets, on_notice)
     terms: list[Term] = style_terms(inputs)
     return [each for each in terms if isinstance(each, StyleTerm)]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_moments_and_gram_terms_have_the_same_masks_and_targets(method: str) -> None:
+    ramp = np.tile(np.linspace(0, 1, SIZE[1], dtype=np.float32), (SIZE[0], 1))
+    regions = [region("one", ramp), region("other", 1 - ramp)]
+    masks = [each.mask for each in regions]
+    random = np.random.default_rng(1)
+    targets = made_targets(2)
+    for style in targets.styles:
+        for layer in style:
+            F = random.normal(size=(4, 20))
+            style[layer] = StyleMoments(masked_gram(F, np.ones(20)), F.mean(axis=1))
+
+    def terms(statistics: str) -> list[Term]:
+        job = replace(JOB, method=method, statistics=statistics)
+        return style_terms(
+            ScaleInputs(job, METHODS[method], SIZE, regions, masks, targets, pytest.fail)
+        )
+
+    ends = [style["conv1_1"] for style in targets.styles]
+    grams = np.stack([end.gram.ravel() for end in ends], 1)
+    found = list(zip(terms("moments"), terms("gram"), strict=True))
+    assert len(found) > 3
+    for one, other in found:
+        assert isinstance(one, MomentsTerm)
+        assert isinstance(other, StyleTerm)
+        assert (one.layer, one.region, one.weight) == (other.layer, other.region, other.weight)
+        np.testing.assert_array_equal(one.guidance.values, other.guidance.values)
+        np.testing.assert_array_equal(one.gram, other.target)
+        if one.layer == "conv1_1":
+            # A band's means are those of the mixture that its Gram matrix is.
+            share = np.linalg.lstsq(grams, one.gram.ravel(), rcond=None)[0]
+            mixed = share[0] * ends[0].mean + share[1] * ends[1].mean
+            np.testing.assert_allclose(one.mean, mixed, atol=1e-9)
 
 
 def test_a_region_that_vanishes_at_a_deep_layer_is_skipped_there_with_a_word() -> None:
@@ -166,7 +207,7 @@ def test_a_style_mask_that_vanishes_at_a_deep_layer_is_skipped_there_with_a_word
     assert told == [
         "Region dotted: nothing of the style mask is left at conv4_1, which is skipped."
     ]
-    assert set(targets.grams[0]) == {"conv1_1"}
+    assert set(targets.styles[0]) == {"conv1_1"}
     for method in ("joint", "stitch"):
         terms = terms_of(replace(job, method=method), targets, given, pytest.fail)
         assert [each.layer for each in terms] == ["conv1_1"]

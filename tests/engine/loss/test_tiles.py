@@ -14,11 +14,11 @@ from scipy import ndimage
 
 from engine.job import POOLINGS, PROPAGATIONS, Job
 from engine.loss.blocks import BlockedLosses
-from engine.loss.definition import masked_gram
+from engine.loss.definition import masked_gram, masked_mean
 from engine.loss.make_terms import ScaleInputs, layers_of
 from engine.loss.objective import OBJECTIVES, Objective
 from engine.loss.targets import compute_targets
-from engine.loss.tiles import content_features, evaluator_maker, style_grams
+from engine.loss.tiles import content_features, evaluator_maker, style_moments
 from engine.loss.tiling import (
     Plan,
     Tiling,
@@ -202,11 +202,16 @@ def test_targets_by_tiles_are_those_of_the_whole_picture(
     guidance = {
         layer: values.ravel() for layer, values in propagate(some_mask(size, 2), layers).items()
     }
-    grams = style_grams(network, tiling, picture, guidance)
+    moments = style_moments(network, tiling, picture, guidance)
     for layer in layers:
-        expected = masked_gram(features[layer].astype(np.float64), guidance[layer])
-        assert grams[layer].dtype == np.float32
-        assert np.linalg.norm(grams[layer] - expected) <= 3e-6 * np.linalg.norm(expected)
+        exact = features[layer].astype(np.float64)
+        gram, mean = moments[layer]
+        for one, wanted in (
+            (gram, masked_gram(exact, guidance[layer])),
+            (mean, masked_mean(exact, guidance[layer])),
+        ):
+            assert one.dtype == np.float32
+            assert np.linalg.norm(one - wanted) <= 3e-6 * np.linalg.norm(wanted)
 
 
 def test_on_tile_is_called_before_each_tile_and_may_end_the_evaluation(
