@@ -301,9 +301,12 @@ class ScaleLoop:
         """Return the pictures that a scale starts from; in a resumed one some are finished."""
         size = (content.shape[1], content.shape[2])
         pictures = [resized(picture, size) for picture in before]
-        if not pictures:
-            first = start_picture(self._job, content, self._regions, masks)
-            pictures = [first] * self._pictures_count
+        if not pictures and self._method.picture_per_region:
+            # Each is painted in one style, all over.
+            whole = [np.ones(size, np.float32)]
+            pictures = [start_picture(self._job, content, [r], whole) for r in self._regions]
+        elif not pictures:
+            pictures = [start_picture(self._job, content, self._regions, masks)]
         return [
             self._finished.get(_picture_name(number, index), picture)
             for index, picture in enumerate(pictures)

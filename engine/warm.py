@@ -18,7 +18,8 @@ class Warm:
 
     Attributes
     ----------
-    grams : StyleCache
+    moments : StyleCache
+        Of the style pictures: their moments and variograms.
     """
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 DEMO = Path(__file__).resolve().parent
 CHECKOUT = DEMO.parents[1]
 PANELS = DEMO.parent / "options"
-SPEED = ("--size", "40000", "--iterations", "40", "--quiet")
+SPEED = ("--size", "30000", "--iterations", "30", "--quiet")
 CELL = (360, 240)
 MOST = 120_000
 """Largest size of a panel, in bytes."""

@@ -130,14 +130,14 @@ def weighted_layers(weights: Sequence[tuple[str, float]]) -> tuple[tuple[str, fl
 def style_weights(job: Job) -> tuple[tuple[str, float], ...]:
     """Return the style layers with their weights, as the job's `detail` moves them.
 
-    A layer's weight is multiplied by ``detail ** (3 (3 - b))``, where b is its block, from 1 to 5;
+    A layer's weight is multiplied by ``detail ** (2 (3 - b))``, where b is its block, from 1 to 5;
     then all are scaled so that their sum is what it was.
     """
     layers = weighted_layers(job.style_layers)
     if job.detail == 1:
         return layers
     moved = [
-        (layer, weight * job.detail ** (3 * (MIDDLE_BLOCK - int(layer[len("conv")]))))
+        (layer, weight * job.detail ** (2 * (MIDDLE_BLOCK - int(layer[len("conv")]))))
         for layer, weight in layers
     ]
     scale = sum(weight for _, weight in layers) / sum(weight for _, weight in moved)

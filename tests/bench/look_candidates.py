@@ -168,7 +168,7 @@ CHANGES: dict[str, tuple[dict[str, Any], tuple[Patch, ...]]] = {
     "colors": (COLORS, ()),
     "moments": (MOMENTS, ()),
     "means": ({}, (means,)),
-    "grain": ({"grain": 1.0}, ()),
+    "3 grain": ({"grain": 3.0}, ()),
     "content falls": ({}, (lambda: content_falls(0.5),)),
     "16:8:4:2:1": (weighted(16, 8, 4, 2, 1), ()),
     "256:64:16:4:1": (weighted(256, 64, 16, 4, 1), ()),
@@ -184,9 +184,9 @@ CHANGES: dict[str, tuple[dict[str, Any], tuple[Patch, ...]]] = {
     "colors, moments": ({**COLORS, **MOMENTS}, ()),
     "colors, means, max": ({**COLORS, "pooling": "max"}, (means,)),
     "colors, means, 16:8:4:2:1": ({**COLORS, **weighted(16, 8, 4, 2, 1)}, (means,)),
-    "colors, means, grain": ({**COLORS, "grain": 1.0}, (means,)),
+    "colors, means, 3 grain": ({**COLORS, "grain": 3.0}, (means,)),
     "now": ({**COLORS, **MOMENTS, "grain": 1.0}, ()),
-    "now, 10 grain": ({**COLORS, **MOMENTS, "grain": 10.0}, ()),
+    "now, 3 grain": ({**COLORS, **MOMENTS, "grain": 3.0}, ()),
     "paper": (LOOKS["paper"], ()),
 }
 CANDIDATES = {name: ({**BEFORE, **given}, patches) for name, (given, patches) in CHANGES.items()}

@@ -1,6 +1,7 @@
 """The experiments behind docs/spatial-control.md: methods, masks and seeds side by side.
 
-    PYTHON -m tests.bench.spatial_control FOLDER [--study NAME ...] [--part 1/2] [--threads N]
+    PYTHON -m tests.bench.spatial_control FOLDER [--study NAME ...] [--part 1/2]
+        [--threads N] [--now]
     PYTHON -m tests.bench.spatial_control FOLDER --table
 
 PYTHON is the environment that `install.py test` has made. Each painting goes into FOLDER as a PNG
@@ -60,6 +61,9 @@ AREA = 30_000
 ITERATIONS = 60
 BORDER = 14
 """Pixels on either side of a border between two styles, whose own style loss is measured."""
+
+BEFORE: dict[str, Any] = {"init": "content", "statistics": "gram", "grain": 0.0}
+"""The default look of the page's tables."""
 
 METHODS: dict[str, dict[str, Any]] = {
     "gradient": {"method": "gradient"},
@@ -163,7 +167,7 @@ class Study:
         self, folder: Path, name: str, scene: Scene, method: str, options: dict[str, Any]
     ) -> None:
         self.name, self.scene, self.method = name, scene, method
-        self.options = {"size": AREA, "iterations": ITERATIONS, **options}
+        self.options = {"size": AREA, "iterations": ITERATIONS, **BEFORE, **options}
         seed = f", seed {options['seed']}" if "seed" in options else ""
         title = f"{name}, {scene.name}, {method}{seed}"
         stem = "".join(letter if letter.isalnum() else "-" for letter in title)
@@ -284,9 +288,12 @@ def main() -> None:
     parser.add_argument("--study", nargs="+", choices=STUDIES, default=list(STUDIES))
     parser.add_argument("--part", default="1/1", help="this process's share, such as 1/2")
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--now", action="store_true", help="paint with today's default look")
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
+    if options.now:
+        BEFORE.clear()
     wanted = studies(options.folder, options.study)
     if options.table:
         for name in options.study:

@@ -108,7 +108,7 @@ def test_detail_moves_weight_and_keeps_its_sum() -> None:
         weights = dict(style_weights(Job(detail=value)))
         np.testing.assert_allclose(sum(weights.values()), 1.0)
         ratio = weights["conv1_1"] / weights["conv2_1"]
-        np.testing.assert_allclose(ratio, value**3)
+        np.testing.assert_allclose(ratio, value**2)
         np.testing.assert_allclose(weights["conv4_1"] / weights["conv5_1"], ratio)
     assert style_weights(Job()) == Job().style_layers
 
