@@ -16,7 +16,11 @@ NOISE = (127.5, 50.0)
 
 
 def start_picture(
-    job: Job, content: np.ndarray, regions: Sequence[LoadedRegion], masks: Sequence[np.ndarray]
+    job: Job,
+    content: np.ndarray,
+    regions: Sequence[LoadedRegion],
+    masks: Sequence[np.ndarray],
+    protect: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return the picture that the job's `init` asks for.
 
@@ -28,6 +32,8 @@ def start_picture(
     regions : sequence of LoadedRegion
     masks : sequence of ndarray, shape (height, width)
         The regions' masks at that size.
+    protect : ndarray, shape (height, width), optional
+        Where the content is protected, from 0 to 1: it keeps its own colors there.
 
     Returns
     -------
@@ -47,7 +53,10 @@ def start_picture(
         given = read_stored(job.init_picture).resized((height, width))
         return to_gray(given) if job.colors == "luminance" else given
     if job.init == "colors":
-        return _in_style_colors(content, regions, masks)
+        start = _in_style_colors(content, regions, masks)
+        if protect is None:
+            return start
+        return content + np.power(np.float32(job.protect_strength), -protect) * (start - content)
     return content
 
 

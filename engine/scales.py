@@ -304,13 +304,21 @@ class ScaleLoop:
         if not pictures and self._method.picture_per_region:
             # Each is painted in one style, all over.
             whole = [np.ones(size, np.float32)]
-            pictures = [start_picture(self._job, content, [r], whole) for r in self._regions]
+            pictures = [self._start(content, [region], whole) for region in self._regions]
         elif not pictures:
-            pictures = [start_picture(self._job, content, self._regions, masks)]
+            pictures = [self._start(content, self._regions, masks)]
         return [
             self._finished.get(_picture_name(number, index), picture)
             for index, picture in enumerate(pictures)
         ]
+
+    def _start(
+        self, content: np.ndarray, regions: list[LoadedRegion], masks: list[np.ndarray]
+    ) -> np.ndarray:
+        """Return what the first scale starts from."""
+        size = content.shape[1], content.shape[2]
+        protect = None if self._protect is None else self._protect.resized(size)
+        return start_picture(self._job, content, regions, masks, protect)
 
     def _inputs(
         self,

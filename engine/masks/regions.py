@@ -14,6 +14,7 @@ from engine.masks.mask import Mask, Rest
 from engine.paintings.catalog import style_file
 from engine.pictures.picture import read_stored, read_stored_mask
 from engine.pictures.reading_memory import ReadingMemory
+from engine.sizes import stroke_size
 
 STYLE_PIXELS = 4_000_000
 """A style picture or a mask of fewer pixels is read whole, whatever the size of the content."""
@@ -166,7 +167,8 @@ def load_regions(
 def _style_pixels(job: Job, size: tuple[int, int], region: Region) -> int:
     """Return the most pixels of a style picture that a painting of this content can use."""
     area = min(job.size, math.prod(size)) if job.size > 0 else math.prod(size)
-    return max(math.ceil(area * region.style_size**2), STYLE_PIXELS)
+    times = stroke_size(region.style_size, job.brush_size)
+    return max(math.ceil(area * times**2), STYLE_PIXELS)
 
 
 def region_masks(
