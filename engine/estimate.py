@@ -76,6 +76,21 @@ TARGET_EVALUATIONS = 1.5
 """Time of a scale's targets and set-up, in evaluations of it."""
 
 
+class DoesNotFitError(JobError):
+    """A size that does not fit into the memory.
+
+    Parameters
+    ----------
+    message : str
+    missing : float
+        The bytes of memory that are missing.
+    """
+
+    def __init__(self, message: str, missing: float) -> None:
+        super().__init__(message)
+        self.missing = missing
+
+
 @dataclass(frozen=True)
 class RunShape:
     """The sizes on which memory and time depend.
@@ -217,7 +232,7 @@ def estimate(
 
     Raises
     ------
-    JobError
+    DoesNotFitError
         If not even the smallest tile of the size that was asked for fits.
     """
     if job.size != AUTO_SIZE:
@@ -226,7 +241,7 @@ def estimate(
     for area in _ladder(shape.pixels):
         try:
             found = _estimate(job, method, shape, area, budget, seconds_per_pixel, card)
-        except JobError:
+        except DoesNotFitError:
             if chosen is None:
                 raise
             break
@@ -259,9 +274,11 @@ def _estimate(
     guidances = _guidances(job, method, len(shape.styles))
     base = BASE_BYTES + GRAMS_BYTES * guidances
     held = base + shape.held
+    plans = plan_scales(job, *shape.content, area)
+    # The last one first: if it does not fit, the message is about the size that was asked for.
+    found = [_resources(job, method, shape, plan, budget - held, card) for plan in reversed(plans)]
     most, work, scales = 0.0, 0.0, []
-    for plan in plan_scales(job, *shape.content, area):
-        resources, taken = _resources(job, method, shape, plan, budget - held, card)
+    for plan, (resources, taken) in zip(plans, reversed(found)):
         scales.append(resources)
         most = max(most, taken)
         evaluations = plan.steps * EVALUATIONS_PER_STEP * pictures + TARGET_EVALUATIONS
@@ -319,12 +336,12 @@ def _resources(
     if working + least > room:
         height, width = plan.size
         remedy = "choose a smaller size" + (" or raise --memory" if job.memory else "")
-        more = max((working + least - room) / 1e9, 0.1)
+        missing = working + least - room
         message = (
-            f"Painting {width} x {height} pixels needs {more:.1f} GB more memory than is "
-            f"available; {remedy}."
+            f"Painting {width} x {height} pixels needs {max(missing / 1e9, 0.1):.1f} GB more "
+            f"memory than is available; {remedy}."
         )
-        raise JobError(message)
+        raise DoesNotFitError(message, missing)
     if card is not None and plan.pixels * CARD_BYTES <= card.free:
         whole = Plan(Tiling.of(plan.size, layers, (1, 1)), 0, 0)
         return ScaleResources(plan, whole, optimizer, True), working

@@ -240,28 +240,10 @@ def prepare(
         )
     resumed = conditions is not None
     if conditions is None:
-        conditions = Conditions(
-            network.device,
-            network.losses,
-            network.threads,
-            memory_budget(job),
-            machine_speed(job, shape, network),
-            network.entry.free_memory() if network.losses == "card" else 0,
-            {tuning.name(kind): form for kind, form in network.forms.items()},
-        )
-    card = None
-    if network.losses == "card":
-        card = Card(conditions.card_bytes, partial(CardLbfgs, network))
+        conditions = present_conditions(job, shape, network)
     if area is None or job.size != AUTO_SIZE:
         area = job.size
-    estimated = estimate(
-        replace(job, size=area),
-        method,
-        shape,
-        conditions.budget,
-        conditions.seconds_per_pixel,
-        card,
-    )
+    estimated = plan(replace(job, size=area), method, shape, network, conditions)
     short = estimated.bytes - memory_budget(job)
     if resumed and short > 0:
         on_event(
@@ -310,6 +292,36 @@ def _open_network(job: Job, conditions: Conditions) -> Network:
         )
         raise StateError(message)
     return network
+
+
+def present_conditions(job: Job, shape: RunShape, network: Network) -> Conditions:
+    """Return the conditions on which the plan of a run depends, as they are now."""
+    return Conditions(
+        network.device,
+        network.losses,
+        network.threads,
+        memory_budget(job),
+        machine_speed(job, shape, network),
+        network.entry.free_memory() if network.losses == "card" else 0,
+        {tuning.name(kind): form for kind, form in network.forms.items()},
+    )
+
+
+def plan(
+    job: Job, method: Method, shape: RunShape, network: Network, conditions: Conditions
+) -> Estimate:
+    """Return what a run will take under some conditions.
+
+    Raises
+    ------
+    DoesNotFitError
+        If it does not fit.
+    """
+    card = None
+    if network.losses == "card":
+        card = Card(conditions.card_bytes, partial(CardLbfgs, network))
+    budget, seconds = conditions.budget, conditions.seconds_per_pixel
+    return estimate(job, method, shape, budget, seconds, card)
 
 
 @single_threaded_blas()

@@ -86,6 +86,10 @@ def _run(options: argparse.Namespace) -> int:
         from engine.worker import work
 
         return work(options.folder, options.resume or "")
+    if options.command == "adviser":
+        from engine.adviser import advise
+
+        return advise()
     if options.command == "doctor":
         from engine.cli import doctor
 

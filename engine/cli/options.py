@@ -172,6 +172,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     styles.add_argument("--json", action="store_true", help="Print JSON.")
 
+    commands.add_parser(
+        "adviser",
+        allow_abbrev=False,
+        help="answer another program's questions about time and memory",
+        description="Reads questions as JSON lines and answers them until the input ends.",
+    )
+
     doctor = commands.add_parser(
         "doctor",
         allow_abbrev=False,

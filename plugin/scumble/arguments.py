@@ -14,6 +14,8 @@ import job
 import labels
 from gi.repository import Gimp, Gio, GObject
 
+from engine.looks import LOOKS
+
 FILE_KINDS = ("picture", "file", "folder")
 """Kinds of options that are a file argument; a mask is a text, since it may be a channel."""
 
@@ -140,6 +142,21 @@ def write(config: Gimp.ProcedureConfig, values: dict[str, Any]) -> None:
         elif described.name == "uncut" and not labels.gives_masked_layers(values.get("method", "")):
             continue
         config.set_property(property_name(described.name), value)
+
+
+def values_of_look(look: str) -> dict[str, Any]:
+    """Return the value that a look gives to each option that any look names."""
+    named = {name for values in LOOKS.values() for name in values}
+    defaults = {name: job.Job.__dataclass_fields__[name].default for name in named}
+    return {**defaults, **LOOKS[look]}
+
+
+def with_look(options: dict[str, Any]) -> dict[str, Any]:
+    """Return a script's options with the values of its look for those that have their defaults."""
+    of_look = values_of_look(options["look"])
+    defaults = {name: job.Job.__dataclass_fields__[name].default for name in of_look}
+    filled = {name: of_look[name] for name in of_look if options[name] == defaults[name]}
+    return {**options, **filled}
 
 
 def path_of(file: Any) -> str:

@@ -7,6 +7,7 @@ the image. A fault in babl garbles 8-bit values that are written into a deeper l
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing import Any, BinaryIO, Callable
 import kept_masks
 import npy
 import sources
-from gi.repository import Babl, Gegl, Gimp
+from gi.repository import Babl, GdkPixbuf, Gegl, Gimp, Gio, GLib
 from job import MIN_SIDE
 
 RGBA = "R'G'B'A float"
@@ -141,6 +142,37 @@ def rendered(layer: Gimp.Drawable) -> Iterator[Gimp.Drawable]:
         return
     with _empty_image(layer, layer.get_image()) as image:
         yield insert_flat_copy(layer, image)
+
+
+@contextmanager
+def opened_picture(path: str) -> Iterator[Gimp.Layer]:
+    """Yield a layer with what is visible in a picture file, opened by GIMP.
+
+    Raises
+    ------
+    CanvasError
+        If GIMP cannot open it.
+    """
+    try:
+        image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(path))
+    except GLib.Error:
+        image = None
+    if image is None:
+        name = os.path.basename(path)
+        message = f"“{name}” is not a picture that GIMP can open. Choose another picture."
+        raise CanvasError(message)
+    try:
+        image.undo_disable()
+        layer = Gimp.Layer.new_from_visible(image, image, os.path.basename(path))
+        image.insert_layer(layer, None, 0)
+        yield layer
+    finally:
+        image.delete()
+
+
+def thumbnail(layer: Gimp.Layer, side: int) -> GdkPixbuf.Pixbuf:
+    """Return a layer within a square of `side` pixels."""
+    return layer.get_thumbnail(side, side, Gimp.PixbufTransparency.KEEP_ALPHA)
 
 
 @contextmanager
@@ -330,6 +362,26 @@ def write_mask(image: Gimp.Image, content: Gimp.Layer, source: sources.Source, p
             covered = covered or data.count(0) < len(data)
             file.write(data)
     return covered
+
+
+def write_gray(layer: Gimp.Layer, path: Path) -> None:
+    """Write a layer as a mask of its own size, gray with alpha, to a .npy file of float32."""
+    width, height = layer.get_width(), layer.get_height()
+    with path.open("wb") as file:
+        file.write(npy.header((height, width, 2)))
+        for y, rows in _strips(width, height, 8):
+            file.write(_read(layer, (0, y, width, rows), "Y'A float"))
+
+
+def small_gray(layer: Gimp.Layer, size: tuple[int, int]) -> bytes:
+    """Return a layer stretched over `size` (width and height) as gray, one byte per pixel."""
+    copy = layer.get_image().duplicate()
+    try:
+        copy.scale(*size)
+        flat = copy.flatten()
+        return _read(flat, (0, 0, *size), "Y' u8")
+    finally:
+        copy.delete()
 
 
 def mask_drawable(

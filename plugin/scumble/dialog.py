@@ -5,22 +5,29 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import adviser
 import arguments
+import engine_process
 import gi
 import gimp_run
 import job
 import labels
+import picture_files
 import sources
 
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 gi.require_version("Gdk", "3.0")
 
+import look_list  # noqa: E402
+import option_rows  # noqa: E402
 import pickers  # noqa: E402
 import protect_row  # noqa: E402
 import region_preview  # noqa: E402
 import region_rows  # noqa: E402
+import size_row  # noqa: E402
 import thumbnails  # noqa: E402
+import window_size  # noqa: E402
 from gi.repository import Gdk, Gimp, GimpUi, Gio, GLib, GObject, Gtk  # noqa: E402
 
 TITLE = "Neural Style"
@@ -39,16 +46,12 @@ HELP = (
     "masks, or to go on from there. Rest the pointer on an option to see its help."
 )
 
+ASK_MS = 150
+"""Time after a change until the engine is asked; further changes may come."""
+
 HELP_PAGE = gimp_run.HERE / "help" / "en" / "index.html"
 
-SIZES = (
-    (job.AUTO_SIZE, "As large as about 5 minutes allow"),
-    (90_000, "Sketch"),
-    (250_000, "Standard"),
-    (600_000, "Fine"),
-    (1_500_000, "Very fine"),
-    (0, "Full size"),
-)
+FIELDS = job.Job.__dataclass_fields__
 
 
 class Dialog:
@@ -68,11 +71,21 @@ class Dialog:
         self._window.set_ok_label(labels.PAINT)
         self._put_help()
         self._window.connect("key-press-event", self._key_pressed)
-        self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
         self._view = region_preview.RegionPreview(small)
         self._protect = protect_row.ProtectRow(config, available)
         self._rows = region_rows.RegionRows(available, small, self._rows_changed)
-        self._problem = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=46)
+        self._look = look_list.LookList(config)
+        self._sizes = size_row.SizeRow(config, small.full_size)
+        self._shown_regions: list[sources.ResolvedRegion | None] = []
+        self._options = [option_rows.OptionRows(config)]
+        self._problem = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=1)
+        self._adviser = adviser.Adviser(
+            engine_process.read_location(gimp_run.HERE),
+            lambda answer: GLib.idle_add(self._advised, answer),
+        )
+        self._asking = 0
+        self._refused: dict[str, str] = {}
+        self._asked: tuple[int, list[int]] = (0, [])
         self._build()
         config.connect("notify", self._config_changed)
         self._config_changed(config, None)
@@ -84,6 +97,11 @@ class Dialog:
 
     def destroy(self) -> None:
         """Close it."""
+        if self._asking:
+            GLib.source_remove(self._asking)
+            self._asking = 0
+        self._asked = (0, [])
+        self._adviser.close()
         self._window.destroy()
 
     def _put_help(self) -> None:
@@ -127,154 +145,64 @@ class Dialog:
         shown.destroy()
 
     def _build(self) -> None:
-        columns = Gtk.Box(spacing=18)
-        columns.set_border_width(12)
         left = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
-        left.pack_start(self._view, False, False, 0)
+        left.pack_start(self._view, True, True, 0)
         left.pack_start(self._problem, False, False, 0)
-        left.pack_start(self._more(), True, True, 0)
         right = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=10)
+        right.set_border_width(6)
         if self._above is not None:
             right.pack_start(self._above, False, False, 0)
-        right.pack_start(self._rows, True, True, 0)
+        right.pack_start(self._rows, False, False, 0)
         right.pack_start(self._front(), False, False, 0)
-        columns.pack_start(left, False, False, 0)
-        columns.pack_start(right, True, True, 0)
-        columns.show_all()
-        self._window.get_content_area().pack_start(columns, True, True, 0)
-
-    def _front(self) -> Gtk.Widget:
-        box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
-        self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
-        self._labels.add_widget(self._protect.label)
-        self._uncut = self._widget("uncut")
-        self._borders = Gtk.Label(xalign=0.0)
-        self._borders.get_style_context().add_class("dim-label")
-        layers = Gtk.Box(spacing=12)
-        layers.pack_start(self._uncut, False, False, 0)
-        layers.pack_start(self._borders, False, False, 0)
-        ours = {"protect": self._protect, "uncut": layers, "size": self._size()}
-        for name in labels.IN_FRONT:
-            if name != "protect_strength":
-                box.pack_start(ours.get(name) or self._widget(name), False, False, 0)
-        return box
-
-    def _more(self) -> Gtk.Widget:
-        box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
-        box.set_border_width(6)
-        self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
-        for described in labels.options():
-            if described.name not in labels.IN_FRONT:
-                box.pack_start(self._widget(described.name), False, False, 0)
+        for label, fields in ((labels.MORE, labels.more()), (labels.ADVANCED, labels.advanced())):
+            right.pack_start(self._folded(label, fields), False, False, 0)
         scroll = Gtk.ScrolledWindow()
         scroll.set_policy(Gtk.PolicyType.NEVER, Gtk.PolicyType.AUTOMATIC)
-        scroll.set_min_content_height(240)
-        scroll.add(box)
-        expander = Gtk.Expander.new_with_mnemonic(labels.MARKED[labels.MORE])
-        expander.add(scroll)
+        scroll.set_shadow_type(Gtk.ShadowType.IN)
+        scroll.add(right)
+        # The keyboard's focus is always in sight.
+        right.set_focus_vadjustment(scroll.get_vadjustment())
+        columns = Gtk.Box(spacing=12)
+        columns.set_border_width(6)
+        columns.pack_start(left, True, True, 0)
+        columns.pack_start(scroll, True, True, 0)
+        columns.show_all()
+        self._window.get_content_area().pack_start(columns, True, True, 0)
+        window_size.fit(self._window)
+
+    def _front(self) -> Gtk.Widget:
+        rows = self._options[0]
+        for name in labels.IN_FRONT:
+            if name == "protect":
+                rows.add_row(self._protect, self._protect.label)
+            elif name == "uncut":
+                self._uncut = rows.add_option(name)
+                self._borders = pickers.dim_label()
+                self._borders.set_margin_start(24)
+                rows.add_row(self._borders)
+            elif name == "look":
+                rows.add_labeled(labels.marked(FIELDS[name]), self._look)
+            elif name == "size":
+                text = labels.marked(FIELDS[name])
+                rows.add_labeled(text, self._sizes, control=self._sizes.control)
+            elif name != "protect_strength":
+                rows.add_option(name)
+        return rows
+
+    def _folded(self, label: str, fields: list[dataclasses.Field]) -> Gtk.Widget:
+        """Return options below a label that unfolds them."""
+        rows = option_rows.OptionRows(self._config)
+        self._options.append(rows)
+        rows.set_border_width(6)
+        for described in fields:
+            rows.add_option(described.name)
+        expander = Gtk.Expander.new_with_mnemonic(labels.MARKED[label])
+        expander.add(rows)
         # Hidden while folded, else access keys lead to invisible options.
-        box.show_all()
-        scroll.set_no_show_all(True)
-        expander.bind_property("expanded", scroll, "visible", GObject.BindingFlags.SYNC_CREATE)
-        expander.set_valign(Gtk.Align.END)
+        rows.show_all()
+        rows.set_no_show_all(True)
+        expander.bind_property("expanded", rows, "visible", GObject.BindingFlags.SYNC_CREATE)
         return expander
-
-    def _widget(self, field: str) -> Gtk.Widget:
-        """Return the row of an option.
-
-        GIMP's own `get_widget` warns of labels without access keys, and in GIMP 3.2 it shows short
-        lists of choices as buttons.
-        """
-        described = job.Job.__dataclass_fields__[field]
-        name, text = arguments.property_name(field), labels.marked(described)
-        config, about = self._config, described.metadata
-        if field == "seed":
-            return self._seed(described)
-        if about["kind"] in arguments.FILE_KINDS:
-            return self._file(described)
-        if about["choices"]:
-            widget = GimpUi.prop_choice_combo_box_new(config, name)
-        elif isinstance(described.default, bool):
-            widget = GimpUi.prop_check_button_new(config, name, text)
-        elif isinstance(described.default, float):
-            widget = GimpUi.prop_scale_entry_new(config, name, text, 1.0, False, 0.0, 0.0)
-            widget.set_logarithmic(about["log"])
-            widget.get_label().set_xalign(0.0)
-            self._labels.add_widget(widget.get_label())
-        elif isinstance(described.default, int):
-            widget = GimpUi.prop_spin_button_new(config, name, 1, 10, 0)
-            widget.set_halign(Gtk.Align.START)
-        else:
-            widget = GimpUi.prop_entry_new(config, name, -1)
-        widget.set_tooltip_text(labels.help_of(described))
-        own_label = isinstance(widget, (Gtk.CheckButton, GimpUi.Labeled))
-        return widget if own_label else self._row(text, widget)
-
-    def _seed(self, described: dataclasses.Field) -> Gtk.Widget:
-        """Return the row of a number that is too large for GIMP's own widgets."""
-        about = described.metadata
-        spin = Gtk.SpinButton.new_with_range(about["low"], about["high"], 1)
-        spin.set_tooltip_text(about["text"])
-        both = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
-        self._config.bind_property(described.name, spin, "value", both)
-        return self._row(labels.marked(described), spin)
-
-    def _file(self, described: dataclasses.Field) -> Gtk.Widget:
-        """Return the row of a picture file or of a folder."""
-        name = arguments.property_name(described.name)
-        folder = described.metadata["kind"] == "folder"
-        act = Gtk.FileChooserAction.SELECT_FOLDER if folder else Gtk.FileChooserAction.OPEN
-        title = "Choose a folder" if folder else "Choose a picture"
-        button = Gtk.FileChooserButton(title=title, action=act, width_chars=16)
-        button.set_tooltip_text(described.metadata["text"])
-        button.connect("file-set", lambda _: self._config.set_property(name, button.get_file()))
-
-        def show(config: Gimp.ProcedureConfig, _changed: Any = None) -> None:
-            file = config.get_property(name)
-            if file is None:
-                button.unselect_all()
-            else:
-                button.set_file(file)
-
-        show(self._config)
-        self._config.connect(f"notify::{name}", show)
-        return self._row(labels.marked(described), button)
-
-    def _row(self, text: str, widget: Gtk.Widget) -> Gtk.Widget:
-        row = Gtk.Box(spacing=6)
-        label = pickers.label_of(text, widget)
-        self._labels.add_widget(label)
-        row.pack_start(label, False, False, 0)
-        row.pack_start(widget, True, True, 0)
-        return row
-
-    def _size(self) -> Gtk.Widget:
-        described = job.Job.__dataclass_fields__["size"]
-        self._sizes = Gtk.ComboBoxText()
-        self._sizes.set_tooltip_text(described.metadata["text"])
-        full = self._small.full_size
-        area = full[0] * full[1]
-        for size, name in SIZES:
-            if size == job.AUTO_SIZE:
-                self._sizes.append(str(size), name)
-            elif size == 0 or size < area:
-                self._sizes.append(str(size), f"{name}: {_sides(size or area, full)}")
-        self._sizes.connect("changed", self._size_chosen)
-        return self._row(labels.marked(described), self._sizes)
-
-    def _size_chosen(self, combo: Gtk.ComboBoxText) -> None:
-        area = combo.get_active_id()
-        if area is not None:
-            self._config.set_property("size", int(area))
-
-    def _show_size(self) -> None:
-        size = self._config.get_property("size")
-        full = self._small.full_size
-        if size >= full[0] * full[1]:
-            self._sizes.set_active_id("0")
-        elif not self._sizes.set_active_id(str(size)):
-            self._sizes.append(str(size), f"Last used: {_sides(size, full)}")
-            self._sizes.set_active_id(str(size))
 
     def _rows_changed(self, chosen: tuple[job.Region, ...]) -> None:
         self._config.set_property("regions", sources.regions_to_json(chosen))
@@ -293,16 +221,70 @@ class Dialog:
         self._rows.set_regions(chosen)
         self._protect.show_choice()
         if changed is None or changed.name in ("regions", "protect"):
+            self._shown_regions = self._resolved(chosen)
             shares, protected = self._view.show_regions(
-                self._resolved(chosen), self._protected_source()
+                self._shown_regions, self._protected_source()
             )
             self._rows.show_coverage(shares)
             self._protect.show_share(protected)
-        self._show_size()
+        self._sizes.show_choice()
+        self._look.show_choice()
         method = config.get_property("method")
         self._uncut.set_sensitive(labels.gives_masked_layers(method))
         self._borders.set_text(labels.movable_borders(method))
         self._show_problem(chosen)
+        if not self._asking:
+            self._asking = GLib.timeout_add(ASK_MS, self._ask)
+
+    def _ask(self) -> bool:
+        """Ask the engine what the run would take."""
+        self._asking = 0
+        try:
+            wanted = self._wanted(sources.regions_from_json(self._config.get_property("regions")))
+        except (sources.RegionError, job.JobError):
+            return False  # the problem is shown
+        sizes = self._sizes.sizes()
+        width, height = self._small.full_size
+        number = self._adviser.ask(
+            {
+                "job": wanted.to_dict(),
+                "content": [height, width],
+                "styles": self._small.style_sizes(self._shown_regions),
+                "masks": [self._packed(mask) for mask in self._view.masks],
+                "sizes": sizes,
+                "files": self._files(),
+            }
+        )
+        self._asked = number, sizes
+        return False
+
+    def _files(self) -> list[str]:
+        """Return the paths of the styles and masks that the engine will read itself."""
+        used = [each for each in self._shown_regions if each is not None]
+        named = [source for each in used for source in (each.style, each.mask)]
+        named.append(self._protected_source() or sources.Source(sources.ALL))
+        paths = [source.path for source in named if source.kind == sources.FILE]
+        return [path for path in dict.fromkeys(paths) if picture_files.engine_reads(path)]
+
+    def _packed(self, mask: bytes | None) -> dict[str, Any] | None:
+        if mask is None:
+            return None
+        return adviser.packed(mask, self._small.width, self._small.height)
+
+    def _advised(self, advice: dict[str, Any]) -> bool:
+        """Show an answer of the engine's, if it is the one to the last question."""
+        number, sizes = self._asked
+        if number and advice.get("number", number) == number:
+            self._sizes.show_advice(advice, sizes)
+            self._refused = advice.get("refused", {})
+            names = {}
+            if None not in self._shown_regions:  # else the blend is not known yet
+                chosen = advice.get("chosen", {})
+                names = {name: labels.chosen(name, value) for name, value in chosen.items()}
+            for rows in self._options:
+                rows.show_chosen(names)
+            self._show_problem(sources.regions_from_json(self._config.get_property("regions")))
+        return False
 
     def _resolved(self, chosen: tuple[job.Region, ...]) -> list[sources.ResolvedRegion | None]:
         found: list[sources.ResolvedRegion | None] = []
@@ -326,18 +308,24 @@ class Dialog:
         try:
             sources.resolve(chosen, self._available)
             sources.resolve_protected(self._config.get_property("protect") or "", self._available)
-            options = arguments.read(self._config)
-            named = tuple(
-                dataclasses.replace(region, style=region.style or "-") for region in chosen
-            )
-            job.check(job.Job(content="-", output="-", regions=named, **options))
+            self._wanted(chosen)
         except (sources.RegionError, job.JobError) as error:
             problem = str(error)
+        refused = [self._refused[path] for path in self._files() if path in self._refused]
+        problem = problem or next(iter(refused), "") or self._sizes.problem
         self._problem.set_text(problem)
         self._window.set_response_sensitive(Gtk.ResponseType.OK, not problem)
 
+    def _wanted(self, chosen: tuple[job.Region, ...]) -> job.Job:
+        """Return the job, with a stand-in for the content and for styles that are missing.
 
-def _sides(area: int, full: tuple[int, int]) -> str:
-    """Return the size in pixels of a picture of this area and the content's aspect ratio."""
-    scale = min((area / (full[0] * full[1])) ** 0.5, 1.0)
-    return f"{round(full[0] * scale)} × {round(full[1] * scale)} pixels"
+        Raises
+        ------
+        job.JobError
+            If its options contradict each other.
+        """
+        options = arguments.read(self._config)
+        regions = tuple(dataclasses.replace(each, style=each.style or "-") for each in chosen)
+        wanted = job.Job(content="-", output="-", regions=regions, **options)
+        job.check(wanted)
+        return wanted

@@ -17,6 +17,7 @@ import job
 import kept_masks
 import labels
 import npy
+import picture_files
 import result_layers
 import sources
 from gi.repository import Gimp
@@ -128,17 +129,22 @@ class GimpRun:
                 style = f"style-{number}.npy"
                 layer = Gimp.Item.get_by_id(resolved.style.item.number)
                 canvas.write_pixels(layer, self.folder / style)
+            elif resolved.style.kind == sources.FILE:
+                style = self._color_file(style, f"style-{number}.npy")
             mask = self._export_mask(str(number), resolved.mask, resolved.name)
             given = {"style": style, "mask": mask, "name": resolved.name}
             for described in job.options(job.Region):
                 path = getattr(resolved.region, described.name)
                 if described.metadata["kind"] in job.INPUT_KINDS and path:
-                    given[described.name] = sources.local_path(path)
+                    name = f"{described.name}-{number}.npy"
+                    given[described.name] = self._gray_file(sources.local_path(path), name)
             made.append(dataclasses.replace(resolved.region, **given))
             on_progress(0.5 + 0.5 * number / len(all_resolved))
         options = {**request.options, "protect": ""}
         if protected is not None:
             options["protect"] = self._export_mask("protect", protected)
+        if options["init"] == "picture" and options["init_picture"]:
+            options["init_picture"] = self._color_file(options["init_picture"], "init.npy")
         if request.goes_on:
             options.update(self._continuation())
         wanted = job.Job(content=CONTENT, output=RESULT, regions=tuple(made), **options)
@@ -157,7 +163,7 @@ class GimpRun:
         if mask.kind in (sources.ALL, sources.REST):
             return mask.kind
         if mask.kind == sources.FILE:
-            return mask.path
+            return self._gray_file(mask.path, MASK.format(key))
         path = self.folder / MASK.format(key)
         if not canvas.write_mask(request.image, request.content, mask, path):
             pixels = request.content.get_width() * request.content.get_height()
@@ -167,6 +173,22 @@ class GimpRun:
         drawable, _, _ = canvas.mask_drawable(request.image, request.content, mask)
         self._precisions[key] = kept_masks.precision_of(drawable)
         return path.name
+
+    def _color_file(self, path: str, name: str) -> str:
+        """Return the file of a picture: its own, or one that the engine reads."""
+        if picture_files.engine_reads(path):
+            return path
+        with canvas.opened_picture(path) as layer:
+            canvas.write_pixels(layer, self.folder / name)
+        return name
+
+    def _gray_file(self, path: str, name: str) -> str:
+        """Return the file of a gray picture: its own, or one that the engine reads."""
+        if picture_files.engine_reads(path):
+            return path
+        with canvas.opened_picture(path) as layer:
+            canvas.write_gray(layer, self.folder / name)
+        return name
 
     def _continuation(self) -> dict[str, Any]:
         """Return the options for further steps from the earlier result, at its working size."""

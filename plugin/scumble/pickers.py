@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import os
-from typing import Callable
+from collections.abc import Iterator
+from typing import Any, Callable
 
+import canvas
+import picture_files
+import remembered
 import source_choices
-from gi.repository import GdkPixbuf, GLib, Gtk
-
-PICTURES = ("*.png", "*.jpg", "*.jpeg", "*.tif", "*.tiff", "*.webp")
+from gi.repository import GdkPixbuf, GLib, Gtk, Pango
 
 EMPTY = "?"
 """Stands for the empty text, which a list does not take."""
 
+ICON = 32
+"""Pixels; the side of a thumbnail in a list."""
 
-def source_list(
-    offered: list[source_choices.Choice], now: str, title: str, chosen: Callable[[str], None]
-) -> Gtk.ComboBoxText:
-    """Return a list of sources, the last of which may ask for a picture file.
+ENDINGS = (
+    *("avif", "bmp", "exr", "gif", "hdr", "heic", "heif", "ico", "j2k", "jp2", "jpeg", "jpg"),
+    *("jxl", "ora", "pcx", "pdf", "pgm", "png", "pnm", "ppm", "psb", "psd", "svg", "tga", "tif"),
+    *("tiff", "webp", "xcf", "xcf.gz", "xcf.xz", "xpm"),
+)
+"""Endings of the files that GIMP opens as pictures; a chooser shows all other files on request."""
+
+TEXT, SPEC, PICTURE = range(3)
+"""Columns of a list of sources."""
+
+
+class SourceList(Gtk.ComboBox):
+    """A list of sources with thumbnails, the last of which may ask for a picture file.
 
     Parameters
     ----------
@@ -29,41 +42,106 @@ def source_list(
         The title of the window that asks for a file.
     chosen : callable
         Called with the text of the new choice.
+    picture : callable, optional
+        Returns the thumbnail of an entry as a surface, or None.
+    accept : callable, optional
+        Called with the path of a file that was chosen; raises a CanvasError to refuse it.
     """
-    combo = Gtk.ComboBoxText()
-    show_sources(combo, offered, now)
-    before = now
 
-    def changed(_combo: Gtk.ComboBoxText) -> None:
-        nonlocal before
-        spec = combo.get_active_id()
+    def __init__(
+        self,
+        offered: list[source_choices.Choice],
+        now: str,
+        title: str,
+        chosen: Callable[[str], None],
+        picture: Callable[[str], Any] = lambda spec: None,
+        accept: Callable[[str], Any] = picture_files.look_at,
+    ) -> None:
+        self._entries = Gtk.ListStore(str, str, object)
+        super().__init__(model=self._entries, id_column=SPEC)
+        self._title, self._chosen, self._picture, self._accept = title, chosen, picture, accept
+        icon = Gtk.CellRendererPixbuf()
+        self.pack_start(icon, False)
+        self.set_cell_data_func(icon, _show_icon)
+        text = Gtk.CellRendererText(ellipsize=Pango.EllipsizeMode.END)
+        self.pack_start(text, True)
+        self.add_attribute(text, "text", TEXT)
+        self.show_sources(offered, now)
+        self.connect("changed", self._changed)
+
+    def show_sources(self, offered: list[source_choices.Choice], now: str) -> None:
+        """Offer other sources."""
+        self._now = now
+        self._entries.clear()
+        for spec, text in offered:
+            self._entries.append([text, spec or EMPTY, None])
+        self.set_active_id(now or EMPTY)
+        GLib.idle_add(self._add_pictures, iter(list(self._entries)))
+
+    def _add_pictures(self, rows: Iterator[Gtk.TreeModelRow]) -> bool:
+        """Make the next thumbnail; one at a time, so that the dialog stays awake."""
+        row = next(rows, None)
+        if row is None or not row.model.iter_is_valid(row.iter):
+            return False
+        row[PICTURE] = self._picture("" if row[SPEC] == EMPTY else row[SPEC])
+        return True
+
+    def _changed(self, _list: Gtk.ComboBox) -> None:
+        spec = self.get_active_id()
+        if spec is None:
+            return
         if spec == source_choices.CHOOSE_FILE:
-            path = choose_picture(combo.get_toplevel(), title, before)
-            if path:
-                combo.insert(0, path, source_choices.short(os.path.basename(path)))
-            combo.set_active_id(path or before or EMPTY)  # comes back here
+            path = self._choose_file()
+            if path and path not in [row[SPEC] for row in self._entries]:
+                name = source_choices.short(os.path.basename(path))
+                self._entries.insert(0, [name, path, self._picture(path)])
+            self.set_active_id(path or self._now or EMPTY)  # comes back here
             return
         spec = "" if spec == EMPTY else spec
-        if spec is not None and spec != before:
-            before = spec
-            chosen(spec)
+        if spec != self._now:
+            self._now = spec
+            self._chosen(spec)
 
-    combo.connect("changed", changed)
-    return combo
+    def _choose_file(self) -> str:
+        """Ask for a picture file until one can be used; return its path, or nothing."""
+        window, before = self.get_toplevel(), self._now
+        while True:
+            path = choose_picture(window, self._title, before)
+            if not path:
+                return ""
+            try:
+                self._accept(path)
+            except canvas.CanvasError as error:
+                _refuse(window, str(error))
+                before = path
+            else:
+                return path
 
 
-def show_sources(combo: Gtk.ComboBoxText, offered: list[source_choices.Choice], now: str) -> None:
-    """Fill a list with other sources."""
-    combo.remove_all()
-    for spec, text in offered:
-        combo.append(spec or EMPTY, text)
-    combo.set_active_id(now or EMPTY)
+def _show_icon(
+    _list: Gtk.ComboBox, cell: Gtk.CellRendererPixbuf, entries: Gtk.TreeModel, at: Gtk.TreeIter
+) -> None:
+    picture = entries[at][PICTURE]
+    cell.set_property("surface", picture)
+    cell.set_property("visible", picture is not None)
+
+
+def _refuse(parent: Gtk.Window, text: str) -> None:
+    """Say why a file cannot be used."""
+    said = Gtk.MessageDialog(
+        transient_for=parent, modal=True, message_type=Gtk.MessageType.ERROR, text=text
+    )
+    said.add_buttons("_OK", Gtk.ResponseType.OK)
+    said.set_title("Neural Style: this picture")
+    said.run()
+    said.destroy()
 
 
 def label_of(text: str, widget: Gtk.Widget) -> Gtk.Label:
     """Return a label whose access key leads to a widget."""
     label = Gtk.Label.new_with_mnemonic(text)
     label.set_mnemonic_widget(widget)
+    widget.get_accessible().set_name(text.replace("_", ""))
     label.set_xalign(0.0)
     return label
 
@@ -85,20 +163,28 @@ def choose_picture(parent: Gtk.Window, title: str, before: str) -> str:
     )
     chooser.add_buttons("_Cancel", Gtk.ResponseType.CANCEL, "_Open", Gtk.ResponseType.OK)
     chooser.set_default_response(Gtk.ResponseType.OK)
-    pictures = Gtk.FileFilter()
+    pictures, every = Gtk.FileFilter(), Gtk.FileFilter()
     pictures.set_name("Pictures")
-    for pattern in PICTURES:
-        pictures.add_pattern(pattern)
-        pictures.add_pattern(pattern.upper())
+    for ending in ENDINGS:
+        pictures.add_pattern(f"*.{ending}")
+        pictures.add_pattern(f"*.{ending.upper()}")
+    every.set_name("All files")
+    every.add_pattern("*")
     chooser.add_filter(pictures)
+    chooser.add_filter(every)
     preview = Gtk.Image()
     chooser.set_preview_widget(preview)
     chooser.connect("update-preview", _update_preview, preview)
+    folder = remembered.read("folder", "")
     if before and os.path.isabs(before):
         chooser.set_filename(before)
+    elif os.path.isdir(folder):
+        chooser.set_current_folder(folder)
     answer = chooser.run()
     path = chooser.get_filename() if answer == Gtk.ResponseType.OK else ""
     chooser.destroy()
+    if path:
+        remembered.write("folder", os.path.dirname(path))
     return path or ""
 
 
@@ -112,3 +198,10 @@ def _update_preview(chooser: Gtk.FileChooserDialog, preview: Gtk.Image) -> None:
             shown = None  # not a picture that can be shown
     preview.set_from_pixbuf(shown)
     chooser.set_preview_widget_active(shown is not None)
+
+
+def dim_label() -> Gtk.Label:
+    """Return a label for a remark, in a faint color and in several lines if need be."""
+    label = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=1)
+    label.get_style_context().add_class("dim-label")
+    return label

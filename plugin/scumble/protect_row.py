@@ -26,10 +26,12 @@ class ProtectRow(Gtk.Box):
         self._config, self._available = config, available
         fields = job.Job.__dataclass_fields__
         now = self._spec()
-        self._list = pickers.source_list(
+        self._list = pickers.SourceList(
             source_choices.protected(available, now), now, "Choose a gray picture", self._on_choice
         )
-        self._list.set_tooltip_text("A part that must stay like the photo, such as a face")
+        self._list.set_tooltip_text(
+            "A part of the regions that must stay like the photo, such as a face"
+        )
         about = fields["protect_strength"].metadata
         self._firmly = Gtk.SpinButton.new_with_range(about["low"], about["high"], 1)
         self._firmly.set_tooltip_text(about["text"])
@@ -48,7 +50,7 @@ class ProtectRow(Gtk.Box):
         """Show the present arguments."""
         spec = self._spec()
         if (self._list.get_active_id() or "") != (spec or pickers.EMPTY):
-            pickers.show_sources(self._list, source_choices.protected(self._available, spec), spec)
+            self._list.show_sources(source_choices.protected(self._available, spec), spec)
         for widget in (self._how, self._firmly):
             widget.set_sensitive(spec != sources.NOTHING)
 

@@ -7,9 +7,12 @@ import math
 import cairo
 import sources
 import thumbnails
-from gi.repository import Gdk, Gtk
+from gi.repository import Gtk
 
 STYLE_SIDE = 200
+LEAST = 260
+"""Pixels; the least width of the drawing."""
+
 SHOWN = 0.7
 """The opacity of a style in the drawing."""
 
@@ -20,14 +23,14 @@ class RegionPreview(Gtk.DrawingArea):
     def __init__(self, small: thumbnails.Thumbnails) -> None:
         super().__init__()
         self._small = small
-        self._content = small.content()
+        self._content = small.content_surface()
         self._resolved: list[sources.ResolvedRegion | None] = []
-        self._masks: list[bytes | None] = []
+        self.masks: list[bytes | None] = []
+        """The regions' masks, one byte per pixel of the thumbnails; None where it is not known."""
         self._protected: bytes | None = None
-        self.set_size_request(small.width, small.height)
-        self.set_halign(Gtk.Align.CENTER)
-        self.set_valign(Gtk.Align.START)
+        self.set_size_request(LEAST, LEAST * 2 // 3)
         self.set_tooltip_text("Where each style goes; the protected part is hatched")
+        self.get_accessible().set_name("Where each style goes")
         self.connect("draw", self._draw)
 
     def show_regions(
@@ -42,10 +45,10 @@ class RegionPreview(Gtk.DrawingArea):
             None for a share that is not known.
         """
         self._resolved = resolved
-        self._masks = self._small.masks(resolved)
+        self.masks = self._small.masks(resolved)
         self._protected = None if protected is None else self._small.mask(protected)
         self.queue_draw()
-        return [self._share(mask) for mask in self._masks], self._share(self._protected)
+        return [self._share(mask) for mask in self.masks], self._share(self._protected)
 
     def _share(self, mask: bytes | None) -> float | None:
         if mask is None:
@@ -53,14 +56,28 @@ class RegionPreview(Gtk.DrawingArea):
         return sum(mask) / (255 * self._small.width * self._small.height)
 
     def _draw(self, _widget: Gtk.Widget, context: cairo.Context) -> bool:
+        """Draw in the middle at the top, as large as there is room."""
+        width, height = self._small.width, self._small.height
+        room = self.get_allocated_width(), self.get_allocated_height()
+        scale = min(room[0] / width, room[1] / height)
+        context.translate((room[0] - scale * width) / 2, 0)
+        context.scale(scale, scale)
+        self.draw_regions(context)
+        return False
+
+    def draw_regions(self, context: cairo.Context) -> None:
+        """Draw the content with the styles in their regions, as large as the thumbnails."""
         width, height = self._small.width, self._small.height
         context.rectangle(0, 0, width, height)
         context.clip()
         _checks(context, width, height)
         if self._content is not None:
-            Gdk.cairo_set_source_pixbuf(context, self._content, 0, 0)
+            context.save()
+            context.scale(width / self._content.get_width(), height / self._content.get_height())
+            context.set_source_surface(self._content, 0, 0)
             context.paint()
-        for region, mask in zip(self._resolved, self._masks):
+            context.restore()
+        for region, mask in zip(self._resolved, self.masks):
             if region is not None and mask is not None:
                 self._draw_style(context, region, mask)
         if self._protected is not None:
@@ -69,21 +86,20 @@ class RegionPreview(Gtk.DrawingArea):
             _hatch(context, width, height)
             context.pop_group_to_source()
             context.mask_surface(cover, 0, 0)
-        for number, (region, mask) in enumerate(zip(self._resolved, self._masks), 1):
+        for number, (region, mask) in enumerate(zip(self._resolved, self.masks), 1):
             if region is not None and mask is not None:
                 _badge(context, str(number), *_middle(mask, width, height))
-        return False
 
     def _draw_style(
         self, context: cairo.Context, region: sources.ResolvedRegion, mask: bytes
     ) -> None:
-        style = self._small.style(region.style, STYLE_SIDE)
+        style = self._small.style_surface(region.style, STYLE_SIDE)
         cover = thumbnails.mask_surface(mask, self._small.width, self._small.height)
         context.push_group()
         if style is None:
             context.set_source_rgb(0.5, 0.5, 0.5)
         else:
-            pattern = cairo.SurfacePattern(thumbnails.surface(style))
+            pattern = cairo.SurfacePattern(style)
             pattern.set_extend(cairo.EXTEND_REFLECT)
             context.set_source(pattern)
         context.paint_with_alpha(SHOWN)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import Any, Callable
 
+import cairo
 import job
 import labels
 import pickers
 import source_choices
 import sources
 import thumbnails
-from gi.repository import GdkPixbuf, GimpUi, GLib, Gtk
+from gi.repository import GimpUi, GLib, Gtk
 
 THUMBNAIL = 72
-LIST_HEIGHT = 275
-"""Two rows and the beginning of a third."""
-
 FIELDS = {each.name: each for each in dataclasses.fields(job.Region)}
 
 
@@ -42,15 +41,9 @@ class RegionRows(Gtk.Box):
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._available, self._small, self._on_change = available, small, on_change
         self._regions: list[job.Region] = []
-        self._files: list[str] = []
+        self._files = list(small.last_styles)
         self._box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=14)
-        self._box.set_border_width(6)
-        self._scroll = Gtk.ScrolledWindow()
-        self._scroll.set_policy(Gtk.PolicyType.NEVER, Gtk.PolicyType.AUTOMATIC)
-        self._scroll.set_shadow_type(Gtk.ShadowType.IN)
-        self._scroll.add(self._box)
-        self._scroll.set_min_content_height(LIST_HEIGHT)
-        self.pack_start(self._scroll, True, True, 0)
+        self.pack_start(self._box, False, False, 0)
         self._add = Gtk.Button.new_with_mnemonic(labels.MARKED[labels.ADD])
         self._add.set_tooltip_text("Add a style with a region of its own")
         self._add.set_halign(Gtk.Align.START)
@@ -86,12 +79,6 @@ class RegionRows(Gtk.Box):
         self._box.show_all()
         if focus is not None:
             self._box.get_children()[focus].focus_style()
-            GLib.idle_add(self._scroll_down if focus == len(self._regions) - 1 else lambda: False)
-
-    def _scroll_down(self) -> bool:
-        adjustment = self._scroll.get_vadjustment()
-        adjustment.set_value(adjustment.get_upper())
-        return False
 
     def _append(self) -> None:
         """Add a style: on the rest, if the other regions leave one."""
@@ -121,24 +108,43 @@ class RegionRows(Gtk.Box):
         self._regions[number] = dataclasses.replace(self._regions[number], **values)
         self._on_change(tuple(self._regions))
 
-    def picture(self, region: job.Region) -> GdkPixbuf.Pixbuf | None:
+    def picture(self, region: job.Region) -> cairo.ImageSurface | None:
         """Return the thumbnail of a region's style."""
+        return self._surface(region, THUMBNAIL)
+
+    def _surface(self, region: job.Region, side: int) -> cairo.ImageSurface | None:
         mask_free = dataclasses.replace(region, mask=sources.ALL)
         try:
             found = sources.resolve((mask_free,), self._available)[0]
         except sources.RegionError:
             return None
-        return self._small.style(found.style, THUMBNAIL)
+        return self._small.style_surface(found.style, side)
 
-    def remember_file(self, path: str) -> None:
-        """Offer a file in every row."""
+    def icon(self, spec: str) -> cairo.ImageSurface | None:
+        """Return the small thumbnail of a style in a list."""
+        if not spec or spec == source_choices.CHOOSE_FILE:
+            return None
+        return self._surface(job.Region(style=spec), pickers.ICON)
+
+    def add_file(self, path: str) -> None:
+        """Offer a picture file in every row, now and next time.
+
+        Raises
+        ------
+        canvas.CanvasError
+            If it cannot be read.
+        """
+        self._small.add_file(path)
+        self._offer(path)
+
+    def _offer(self, path: str) -> None:
         if path not in self._files:
-            self._files.append(path)
+            self._files.insert(0, path)
 
     def style_choices(self, now: str) -> list[source_choices.Choice]:
         """Return the choices for a style."""
-        if now and not now.startswith("layer:"):
-            self.remember_file(now)
+        if os.path.isabs(now):
+            self._offer(now)
         return source_choices.styles(self._available, self._files, now)
 
     def mask_choices(self, now: str) -> list[source_choices.Choice]:
@@ -156,30 +162,37 @@ class _Row(Gtk.Grid):
         self._image.set_size_request(THUMBNAIL, THUMBNAIL)
         badge = Gtk.Label()
         badge.set_markup(f"<b>{number + 1}</b>")
-        self.attach(badge, 0, 0, 1, 3)
-        self.attach(self._image, 1, 0, 1, 3)
-
-        offered = rows.style_choices(region.style)
-        self._style = pickers.source_list(offered, region.style, "Choose a style", self._on_style)
-        self._style.set_tooltip_text(FIELDS["style"].metadata["text"])
+        self._style = pickers.SourceList(
+            rows.style_choices(region.style),
+            region.style,
+            "Choose a style",
+            self._on_style,
+            rows.icon,
+            rows.add_file,
+        )
+        self._style.set_tooltip_text("A painting, a picture file, or a layer of any open image")
         self._style.set_hexpand(True)
         offered = rows.mask_choices(region.mask)
-        self._mask = pickers.source_list(
+        self._mask = pickers.SourceList(
             offered, region.mask, "Choose a gray picture", self._on_mask
         )
         self._mask.set_tooltip_text("Where this style goes")
         self._coverage = Gtk.Label(xalign=1.0, width_chars=5)
         self._coverage.set_tooltip_text("Share of the layer that this region covers")
-        self.attach(
-            pickers.label_of(labels.MARKED[labels.REGION["style"]], self._style), 2, 0, 1, 1
-        )
+        # In the order of reading, which the Tab key follows.
+        self.attach(badge, 0, 0, 1, 3)
+        self.attach(self._image, 1, 0, 1, 3)
+        self.attach(self._label("style", self._style), 2, 0, 1, 1)
         self.attach(self._style, 3, 0, 1, 1)
-        self.attach(pickers.label_of(labels.MARKED[labels.REGION["mask"]], self._mask), 2, 1, 1, 1)
-        self.attach(self._mask, 3, 1, 1, 1)
-        self.attach(self._numbers(), 3, 2, 1, 1)
         self.attach(self._buttons(count), 4, 0, 1, 1)
+        self.attach(self._label("mask", self._mask), 2, 1, 1, 1)
+        self.attach(self._mask, 3, 1, 1, 1)
         self.attach(self._coverage, 4, 1, 1, 1)
+        self.attach(self._numbers(), 2, 2, 3, 1)
         self._show_picture()
+
+    def _label(self, field: str, widget: Gtk.Widget) -> Gtk.Label:
+        return pickers.label_of(labels.MARKED[labels.REGION[field]], widget)
 
     def focus_style(self) -> None:
         """Take the keyboard."""
@@ -203,9 +216,7 @@ class _Row(Gtk.Grid):
             spin = Gtk.SpinButton(adjustment=adjustment, digits=2, width_chars=5)
             spin.set_tooltip_text(about["text"])
             spin.connect("value-changed", self._on_number, name)
-            box.pack_start(
-                pickers.label_of(labels.MARKED[labels.REGION[name]], spin), False, False, 0
-            )
+            box.pack_start(self._label(name, spin), False, False, 0)
             box.pack_start(spin, False, False, 0)
         return box
 
@@ -242,10 +253,9 @@ class _Row(Gtk.Grid):
         self._rows.change(self._number, **{name: value})
 
     def _on_style(self, spec: str) -> None:
-        if not spec.startswith("layer:"):
-            self._rows.remember_file(spec)
         self._region = dataclasses.replace(self._region, style=spec)
         self._rows.change(self._number, style=spec)
+        self._style.show_sources(self._rows.style_choices(spec), spec)
         self._show_picture()
 
     def _on_mask(self, spec: str) -> None:
@@ -255,6 +265,6 @@ class _Row(Gtk.Grid):
     def _show_picture(self) -> None:
         picture = self._rows.picture(self._region)
         if picture is not None:
-            self._image.set_from_pixbuf(picture)
+            self._image.set_from_surface(picture)
         else:
             self._image.set_from_icon_name(GimpUi.ICON_IMAGE, Gtk.IconSize.DIALOG)

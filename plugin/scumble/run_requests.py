@@ -71,9 +71,21 @@ def targets(
 
 
 def quiet_requests(
-    config: Gimp.ProcedureConfig, image: Gimp.Image, targets: list[earlier_results.Target]
+    config: Gimp.ProcedureConfig,
+    image: Gimp.Image,
+    targets: list[earlier_results.Target],
+    *,
+    script: bool = False,
 ) -> list[Request]:
     """Return the requests of a script or of Repeat Last.
+
+    Parameters
+    ----------
+    config : Gimp.ProcedureConfig
+    image : Gimp.Image
+    targets : list of Target
+    script : bool
+        Whether a script asks, for which a look fills in the options that have their defaults.
 
     Raises
     ------
@@ -83,6 +95,8 @@ def quiet_requests(
     made = []
     for target in targets:
         options = arguments.read(config)
+        if script:
+            options = arguments.with_look(options)
         regions = chosen_regions(config, image, target)
         if target.result is not None:
             available = target.sources(image)

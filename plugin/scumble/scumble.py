@@ -60,7 +60,7 @@ def paint(
             if layers is None:
                 return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
         else:
-            layers = paint_quietly(config, image, targets)
+            layers = paint_quietly(config, image, targets, script=not again)
     except run_requests.MISTAKES as error:
         return failed(procedure, Gimp.PDBStatusType.CALLING_ERROR, str(error))
     except engine_process.EngineError as error:
@@ -78,11 +78,15 @@ def paint(
 
 
 def paint_quietly(
-    config: Gimp.ProcedureConfig, image: Gimp.Image, targets: list[earlier_results.Target]
+    config: Gimp.ProcedureConfig,
+    image: Gimp.Image,
+    targets: list[earlier_results.Target],
+    *,
+    script: bool,
 ) -> list[Gimp.Layer]:
-    """Paint without windows, for scripts."""
+    """Paint without windows, for scripts and for Repeat Last without a display."""
     finished, failures = gimp_run.paint_each(
-        run_requests.quiet_requests(config, image, targets), gimp_run.paint_quietly
+        run_requests.quiet_requests(config, image, targets, script=script), gimp_run.paint_quietly
     )
     delivery = placing.deliver(finished)
     for aside in delivery.aside:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import sources
 
+from engine.paintings import catalog
+
 CHOOSE_FILE = "?file"
 """The entry that asks for a file."""
 
@@ -32,6 +34,7 @@ def styles(available: sources.Sources, files: Sequence[str], now: str) -> list[C
         The present choice.
     """
     offered = [] if now else [("", "Choose a style")]
+    offered.append((CHOOSE_FILE, "Choose a picture file…"))
     offered += [(path, short(os.path.basename(path))) for path in files]
     for layer in available.layers:
         if layer.number != available.content.number:
@@ -40,7 +43,8 @@ def styles(available: sources.Sources, files: Sequence[str], now: str) -> list[C
     for layer in available.elsewhere:
         spec = sources.reference(sources.LAYER, layer)
         offered.append((spec, short(f"{layer.image}: {layer.name}")))
-    offered.append((CHOOSE_FILE, "Choose a picture file…"))
+    for each in catalog.PAINTINGS:
+        offered.append((each.name, f"{each.title}, {each.artist}"))
     return _with_current(offered, now)
 
 
@@ -55,7 +59,7 @@ def masks(available: sources.Sources, now: str) -> list[Choice]:
 
 def protected(available: sources.Sources, now: str) -> list[Choice]:
     """Return the choices for the protected part of the content."""
-    nothing = [(sources.NOTHING, "no part")]
+    nothing = [(sources.NOTHING, "nothing more")]
     offered = [*nothing, *_kept(available), *_selection(available), *_items(available)]
     return _with_current(offered, now)
 

@@ -2,7 +2,7 @@
 
 A region is one JSON object, in a script as in the settings that a result carries:
 
-* ``style``: the path of a picture, or ``layer:WHICH``.
+* ``style``: the path of a picture, ``layer:WHICH``, or the name of a painting that comes along.
 * ``mask``: empty for the whole layer, ``selection``, ``outside`` (the inverted selection), ``rest``
   (what the other masks leave), ``channel:WHICH``, ``mask:WHICH`` (a layer mask), ``alpha:WHICH``
   (the opacity of a layer), ``gray:WHICH`` (the brightness of a layer), ``own`` (the layer mask of
@@ -28,6 +28,8 @@ from urllib.request import url2pathname
 
 import job
 
+from engine.paintings import catalog
+
 ALL = ""
 NOTHING = ""
 SELECTION = "selection"
@@ -41,6 +43,7 @@ GRAY = "gray"
 FILE = "file"
 OWN = "own"
 KEPT = "kept"
+PAINTING = "painting"
 
 ITEM_KINDS = (CHANNEL, MASK, ALPHA, GRAY)
 OLD_KINDS = {"grey": GRAY}
@@ -108,7 +111,8 @@ class Sources:
 class Source:
     """The origin of the pixels of a style or a mask.
 
-    `kind` is one of the kinds above. Kinds that name an item come with `item`, a file with `path`.
+    `kind` is one of the kinds above. Kinds that name an item come with `item`, a file with `path`,
+    and so does a painting that comes along, whose path is its name.
     """
 
     kind: str
@@ -145,7 +149,7 @@ class Source:
             return kept(self.item.name)
         if self.item is not None:
             return reference(self.kind, self.item)
-        return self.path if self.kind == FILE else self.kind
+        return self.path if self.kind in (FILE, PAINTING) else self.kind
 
 
 @dataclass(frozen=True)
@@ -162,7 +166,14 @@ class ResolvedRegion:
         name = self.region.name
         if not name and self.style.item is not None:
             name = self.style.item.name
+        if not name and self.style.kind == PAINTING:
+            name = painting(self.style.path).title
         return one_line(name or os.path.splitext(os.path.basename(self.style.path))[0])
+
+
+def painting(name: str) -> catalog.Painting:
+    """Return a painting that comes along."""
+    return next(each for each in catalog.PAINTINGS if each.name == name)
 
 
 def reference(kind: str, item: Item) -> str:
@@ -399,7 +410,9 @@ def _resolve(number: int, region: job.Region, available: Sources) -> ResolvedReg
         message = f"{where} has no style yet. Choose a picture file or a layer."
         raise RegionError(message)
     kind, _, which = region.style.partition(":")
-    if kind == LAYER:
+    if region.style in catalog.NAMES:
+        style = Source(PAINTING, None, region.style)
+    elif kind == LAYER:
         style = Source(
             LAYER, _find(where, "layer", which, (*available.layers, *available.elsewhere))
         )

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cairo
 import canvas
+import engine_process
+import picture_files
 import sources
 from gi.repository import Gdk, GdkPixbuf, Gimp, GLib
+
+FILE_SIDE = 400
+"""Device pixels of a style from a file."""
+
+LARGER = 1.5
+"""How many times as wide as the thumbnails a drawing may be and still be sharp."""
 
 
 class Thumbnails:
@@ -30,11 +40,41 @@ class Thumbnails:
         self.height = max(round(height * self.scale), 1)
         self._styles: dict[tuple[sources.Source, int], GdkPixbuf.Pixbuf | None] = {}
         self._masks: dict[sources.Source, bytes | None] = {}
+        self._files = {each.path: each for each in picture_files.last_styles()}
+        self.last_styles = list(self._files)
+        """The paths of the styles that were chosen last, the newest first."""
 
     def content(self) -> GdkPixbuf.Pixbuf | None:
         """Return the content at the drawing's size."""
         keep = Gimp.PixbufTransparency.KEEP_ALPHA
         return self._content.get_thumbnail(self.width, self.height, keep)
+
+    def content_surface(self) -> cairo.ImageSurface | None:
+        """Return the content for a drawing that may be larger than the thumbnails."""
+        times = min(1 / self.scale, LARGER * screen_scale())
+        size = round(self.width * times), round(self.height * times)
+        found = self._content.get_thumbnail(*size, Gimp.PixbufTransparency.KEEP_ALPHA)
+        return None if found is None else surface(found)
+
+    def style_surface(self, source: sources.Source, side: int) -> cairo.ImageSurface | None:
+        """Return a style within a square of `side` pixels, sharp on a screen of any scale."""
+        scale = screen_scale()
+        found = self.style(source, side * scale)
+        return None if found is None else surface(found, scale)
+
+    def style_sizes(self, resolved: list[sources.ResolvedRegion | None]) -> list[tuple[int, int]]:
+        """Return height and width of each region's style; the content's where it is not known."""
+        return [self._style_size(None if each is None else each.style) for each in resolved]
+
+    def _style_size(self, source: sources.Source | None) -> tuple[int, int]:
+        if source is not None and source.item is not None:
+            layer = Gimp.Item.get_by_id(source.item.number)
+            return layer.get_height(), layer.get_width()
+        if source is not None:
+            picture = self.file(_path(source))
+            if picture is not None:
+                return picture.height, picture.width
+        return self.full_size[1], self.full_size[0]
 
     def style(self, source: sources.Source, side: int) -> GdkPixbuf.Pixbuf | None:
         """Return a style within a square of `side` pixels; None if it cannot be shown."""
@@ -47,11 +87,31 @@ class Thumbnails:
         if source.item is not None:
             layer = Gimp.Item.get_by_id(source.item.number)
             return layer.get_thumbnail(side, side, Gimp.PixbufTransparency.KEEP_ALPHA)
-        try:
-            found = GdkPixbuf.Pixbuf.new_from_file_at_scale(source.path, side, side, True)
-        except GLib.Error:
-            return None  # the engine may still read it
-        return found.apply_embedded_orientation() or found
+        picture = self.file(_path(source), side)
+        if picture is None:
+            return None  # the engine says why
+        return picture_files.within(picture.thumbnail, side)
+
+    def file(self, path: str, side: int = 1) -> picture_files.Picture | None:
+        """Return a picture file with a thumbnail of at least `side` pixels; None if unreadable."""
+        known = self._files.get(path)
+        if known is None or not known.has_thumbnail_of(side):
+            try:
+                self._files[path] = picture_files.look_at(path, max(side, FILE_SIDE))
+            except canvas.CanvasError:
+                return None
+        return self._files[path]
+
+    def add_file(self, path: str) -> None:
+        """Look at a picture file that was chosen as a style, and remember it.
+
+        Raises
+        ------
+        canvas.CanvasError
+            If it cannot be read.
+        """
+        self._files[path] = picture_files.look_at(path, FILE_SIDE)
+        picture_files.remember_style(self._files[path])
 
     def masks(self, resolved: list[sources.ResolvedRegion | None]) -> list[bytes | None]:
         """Return every region's mask at the drawing's size, one byte per pixel.
@@ -86,6 +146,21 @@ class Thumbnails:
         return self._masks[source]
 
 
+def _path(source: sources.Source) -> str:
+    """Return the path of a picture file, or of a painting that comes along."""
+    if source.kind != sources.PAINTING:
+        return source.path
+    home = engine_process.read_location(Path(__file__).resolve().parent).home
+    return str(Path(home) / "app" / "engine" / "paintings" / f"{source.path}.jpg")
+
+
+def screen_scale() -> int:
+    """Return the device pixels per pixel of the screen with the largest scale."""
+    display = Gdk.Display.get_default()
+    monitors = (display.get_monitor(number) for number in range(display.get_n_monitors()))
+    return max((each.get_scale_factor() for each in monitors), default=1)
+
+
 def mask_surface(mask: bytes, width: int, height: int) -> cairo.ImageSurface:
     """Return a mask as a surface of cairo."""
     stride = cairo.ImageSurface.format_stride_for_width(cairo.FORMAT_A8, width)
@@ -102,8 +177,11 @@ def surface(pixbuf: GdkPixbuf.Pixbuf, scale: int = 1) -> cairo.ImageSurface:
 
 def _gray_file(path: str, width: int, height: int) -> bytes | None:
     try:
+        if not picture_files.engine_reads(path):
+            with canvas.opened_picture(path) as layer:
+                return canvas.small_gray(layer, (width, height))
         found = GdkPixbuf.Pixbuf.new_from_file_at_scale(path, width, height, False)
-    except GLib.Error:
+    except (GLib.Error, canvas.CanvasError):
         return None
     pixels, stride, planes = found.get_pixels(), found.get_rowstride(), found.get_n_channels()
     # The green channel of a gray picture is its brightness.

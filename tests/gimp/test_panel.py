@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from functools import cache
 
 import pytest
 
 from tests.gimp.gimp_root import Gimp
-from tests.gimp.launch import check_names
+from tests.gimp.launch import check_names, make_scenes
 
 
 @cache
@@ -26,3 +27,12 @@ def results(gimp: Gimp) -> dict[str, str]:
 def test_the_dialogs_letters_lists_and_help_are_right(gimp: Gimp, name: str) -> None:
     failure = results(gimp)[name]
     assert not failure, failure
+
+
+def test_the_dialog_on_small_screens(gimp: Gimp) -> None:
+    """It fits, scrolls, is sharp at scale 2, and remembers its size and the last style."""
+    inside = f"{gimp.checkout_inside}/tests/gimp/inside"
+    make_scenes(gimp, f"make_small_screens('{gimp.checkout_inside}/docs/demo', 144)")
+    shutil.rmtree(gimp.profile / "plug-in-settings", ignore_errors=True)
+    files = f"{gimp.tmp_inside}/photo.xcf", f"{gimp.tmp_inside}/lines.png"
+    gimp.run("python3", f"{inside}/small_screens.py", gimp.version, *files, seconds=200)

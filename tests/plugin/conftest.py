@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).resolve().parents[2]
 MODULES = (
     "job",
+    "adviser",
     "engine_process",
     "interrupted_runs",
     "labels",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -38,6 +39,20 @@ def test_marking_changes_no_label(labels):
 def test_a_label_without_a_free_letter_has_no_access_key(labels):
     marked = labels.with_access_keys(["Bob", "Bee", "Ebb"], "o")
     assert marked == {"Bob": "_Bob", "Bee": "B_ee", "Ebb": "Ebb"}
+
+
+def test_a_label_with_a_choice_makes_room(labels):
+    assert labels.with_access_keys(["Bee", "Bb"], "") == {"Bee": "B_ee", "Bb": "_Bb"}
+
+
+def test_what_is_in_sight_gets_the_letters(labels):
+    """Twenty letters are left by GIMP's buttons and ours, and three of them are in no label."""
+    fields = {each.name: each for each in labels.options()}
+    shown = [*labels.REGION.values(), labels.ADD, labels.MORE, labels.ADVANCED]
+    shown += [labels.label(fields[name]) for name in labels.IN_FRONT]
+    marked = [text for text in shown if labels.access_key(labels.MARKED[text])]
+    assert len(marked) == min(len(shown), 17)
+    assert labels.MARKED["Iterations"] == "_Iterations"
 
 
 def test_words_come_before_letters(labels):
@@ -100,5 +115,52 @@ def test_choices_are_explained_by_the_help(labels):
     import job
 
     fields = job.Job.__dataclass_fields__
-    assert labels.choice_label(fields["colors"], "style") == "Style: the styles' colors"
-    assert labels.choice_label(fields["device"], "cpu") == "Cpu"
+    assert labels.choice_label(fields["colors"], "style") == "The styles' colors"
+    assert labels.choice_label(fields["device"], "cpu") == "Processor"
+    assert labels.choice_label(fields["pooling"], "max") == "Max"
+
+
+def test_every_option_is_shown_once(labels):
+    shown = [*labels.IN_FRONT, *(each.name for each in (*labels.more(), *labels.advanced()))]
+    assert sorted(shown) == sorted(each.name for each in labels.options())
+
+
+def test_no_technical_word_stands_in_front(labels):
+    """Not in a label, a choice, or the words at the ends of a slider."""
+    technical = re.compile(
+        r"loss|adam|lbfgs|l-bfgs|conv\d|optimizer|gradient\b|gram\b|pooling", re.I
+    )
+    plain = [each for each in labels.options() if each.name not in labels.TECHNICAL]
+    texts = [labels.label(each) for each in plain]
+    texts += [labels.choice_label(each, c) for each in plain for c in each.metadata["choices"]]
+    texts += [word for ends in labels.ENDS.values() for word in ends]
+    assert not [text for text in texts if technical.search(text)]
+    assert any(technical.search(labels.label(each)) for each in labels.advanced())
+
+
+def test_nothing_that_is_kept_reads_as_if_all_were_lost(labels):
+    import source_choices
+    import sources
+
+    available = sources.Sources(sources.Item(1, "Photo"))
+    assert source_choices.protected(available, "")[0] == ("", "nothing more")
+
+
+def test_what_auto_chose_is_one_or_two_words(labels):
+    assert labels.chosen("method", "cutout") == "Cut out"
+    assert labels.chosen("device", "cpu") == "Processor"
+    assert labels.chosen("optimizer", "L-BFGS-B with a memory of 10 steps").startswith("L-BFGS-B")
+
+
+def test_times_and_memory_are_rounded(labels):
+    spoken = {
+        3: "a few seconds",
+        42: "about 40 seconds",
+        65: "about 1 minute",
+        355: "about 6 minutes",
+        5200: "about 87 minutes",
+        9000: "about 2.5 hours",
+    }
+    assert {seconds: labels.about_time(seconds) for seconds in spoken} == spoken
+    assert labels.gigabytes(1.16e9) == "1.2 GB"
+    assert labels.gigabytes(1e6) == "0.1 GB"

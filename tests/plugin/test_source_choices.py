@@ -6,6 +6,8 @@ import dataclasses
 
 import pytest
 
+from engine.paintings import catalog
+
 
 @pytest.fixture
 def source_choices():
@@ -26,14 +28,17 @@ def available(source_choices):
 
 def test_styles_are_other_layers_and_files(source_choices, available):
     offered = source_choices.styles(available, ["/pictures/oil.jpg"], "")
-    assert offered == [
+    paintings = [each for each in offered if each[0] in catalog.NAMES]
+    assert len(paintings) == len(catalog.PAINTINGS)
+    assert ("cassatt-summertime", "Summertime, Mary Cassatt") in paintings
+    assert [each for each in offered if each not in paintings] == [
         ("", "Choose a style"),
+        (source_choices.CHOOSE_FILE, "Choose a picture file…"),
         ("/pictures/oil.jpg", "oil.jpg"),
         ("layer:#2:Wave", "Layer: Wave"),
         ("layer:#9:Night", "other.xcf: Night"),
-        (source_choices.CHOOSE_FILE, "Choose a picture file…"),
     ]
-    assert source_choices.styles(available, [], "layer:#2:Wave")[0] == (
+    assert source_choices.styles(available, [], "layer:#2:Wave")[1] == (
         "layer:#2:Wave",
         "Layer: Wave",
     )
@@ -54,12 +59,12 @@ def test_a_region_goes_on_the_layer_or_a_mask(source_choices, available):
 
 
 def test_nothing_or_a_mask_is_kept(source_choices, available):
-    assert source_choices.protected(available, "") == [("", "no part"), *SELECTED, *ITEMS]
+    assert source_choices.protected(available, "") == [("", "nothing more"), *SELECTED, *ITEMS]
 
 
 def test_without_a_selection_it_is_not_offered(source_choices, available):
     available = dataclasses.replace(available, has_selection=False)
-    assert source_choices.protected(available, "") == [("", "no part"), *ITEMS]
+    assert source_choices.protected(available, "") == [("", "nothing more"), *ITEMS]
     assert source_choices.masks(available, "")[1] == ("rest", "the rest")
 
 

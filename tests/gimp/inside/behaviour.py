@@ -401,6 +401,60 @@ def check_arguments() -> None:
     }
 
 
+def saved(image: Any, name: str) -> str:
+    """Save an image in a format that the engine does not read; return the path."""
+    path = str(kit.TMP / name)
+    file = Gio.File.new_for_path(path)
+    assert Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, file, None)
+    return path
+
+
+def check_files_that_only_gimp_reads() -> None:
+    """A style and masks of any format are handed to the engine as GIMP shows them."""
+    style, gray = kit.new_image(), kit.new_image(Gimp.ImageBaseType.GRAY)
+    color = kit.add_layer(style, "Color", alpha=False)
+    mask = kit.add_layer(gray, "Mask", alpha=False)
+    image, layer = photo()
+    path = saved(gray, "mask.xcf")
+    regions = json.dumps([{"style": saved(style, "style.xcf"), "mask": path, "style_mask": path}])
+    kit.paint(image, layer, regions=regions, protect=path)
+    width, height = kit.CANVAS
+    shape, given = kit.recorded_array("style-1.npy")
+    assert shape == (height, width, 4)
+    grays = {}
+    for name in ("mask-1.npy", "style_mask-1.npy", "mask-protect.npy"):
+        assert kit.recorded_array(name)[0] == (height, width, 2), name
+        grays[name] = kit.recorded_array(name)[1]
+    for x, y in ((0, 9), (20, 20), (50, 30)):
+        at = (y + PLACE[1]) * width + x + PLACE[0]
+        for plane, value in enumerate(kit.pixel(color, x, y)[:3]):
+            kit.near(given[4 * at + plane], value, 0.005, "style")
+        for name, values in grays.items():
+            kit.near(values[2 * at], kit.pixel(mask, x, y, "Y' float")[0], 0.005, name)
+    bad = kit.TMP / "words.psd"
+    bad.write_text("no picture")
+    status, _, message = kit.call(image, [layer], style=Gio.File.new_for_path(str(bad)))
+    assert status == Gimp.PDBStatusType.CALLING_ERROR
+    assert message.startswith("“words.psd” is not a picture that GIMP can open."), message
+
+
+def check_a_painting_by_its_name() -> None:
+    image, layer = photo()
+    new = kit.paint(image, layer, regions=json.dumps([{"style": "hiroshige-prawn"}]))
+    assert kit.recorded_job()["regions"][0]["style"] == "hiroshige-prawn"
+    assert new.get_name().startswith("Horse-mackerel and Prawn ("), new.get_name()
+
+
+def check_a_look_for_scripts() -> None:
+    """It sets what the script leaves at its default, and nothing else."""
+    image, layer = photo()
+    kit.paint(image, layer, style=kit.style_file(), look="paper", strength=3.0, size=2000)
+    job = kit.recorded_job()
+    assert (job["method"], job["scales"], job["size"], job["strength"]) == ("joint", 1, 2000, 3.0)
+    kit.paint(image, layer, style=kit.style_file(), size=2000)
+    assert kit.recorded_job()["method"] == "auto"
+
+
 CHECKS = {
     name[len("check_") :].replace("_", " "): check
     for name, check in list(globals().items())

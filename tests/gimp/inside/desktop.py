@@ -73,10 +73,10 @@ def open_from_menu(desktop: Desktop) -> None:
 
 def fill_by_keyboard(desktop: Desktop, style: str, steps: str = "4000") -> None:
     """Choose a style and settings without the mouse."""
-    desktop.key("alt+t", "space")
+    desktop.key("alt+y", "space")
     desktop.widget(text="Choose a picture file…", menu=True)
     desktop.shot("dialog-styles")
-    desktop.key("End", "Return")
+    desktop.key("Home", "Down", "Return")
     desktop.type_path(style, CHOOSER)
     desktop.window(DIALOG)
     desktop.key("alt+i", "ctrl+a")

@@ -14,8 +14,8 @@ from screen import CHOOSER, DIALOG, MESSAGE, TMP, WATCH, Desktop, all_gone, engi
 
 HELP = "^Neural Style: help$"
 
-STYLE = {"tip": "The style picture.", "type": "ComboBoxText"}
-MASK = {"tip": "Where this style goes", "type": "ComboBoxText"}
+STYLE = {"tip": "A painting, a picture file, or a layer of any open image", "type": "SourceList"}
+MASK = {"tip": "Where this style goes", "type": "SourceList"}
 WEIGHT = {"tip": "How much this style counts against the other styles.", "type": "SpinButton"}
 STYLE_SIZE = {
     "tip": "Size of the strokes: 1 gives the style picture as many pixels as the content.",
@@ -144,11 +144,17 @@ def choose_file(desktop: Desktop, row: int, path: str) -> None:
     desktop.window(DIALOG)
 
 
+def beside(desktop: Desktop, label: str, kind: str) -> dict[str, Any]:
+    """Return the control beside a label, after turning the wheel until it is to be seen."""
+    desktop.click(text=label)
+    down = desktop.widget(text=label)["at"][1]
+    near = [each for each in desktop.widgets(type=kind) if abs(each["at"][1] - down) <= 4]
+    return near[0]
+
+
 def choose_beside(desktop: Desktop, label: str, first: str) -> None:
     """Choose the entry that begins so, in the list beside a label."""
-    down = desktop.widget(text=label)["at"][1]
-    lists = [each for each in desktop.widgets(type="ToggleButton") if each["at"][1] == down]
-    desktop.press(*lists[0]["at"])
+    desktop.press(*beside(desktop, label, "ToggleButton")["at"])
     wait(lambda: desktop.widgets(menu=True), "the list")
     (entry,) = {
         each["text"] for each in desktop.widgets(menu=True) if each["text"].startswith(first)
@@ -166,9 +172,7 @@ def turn(desktop: Desktop, row: int, wanted: dict[str, Any], up: int) -> None:
 
 def enter(desktop: Desktop, label: str, value: str) -> None:
     """Type a number beside its label."""
-    down = desktop.widget(text=label)["at"][1]
-    spins = [each for each in desktop.widgets(type="SpinButton") if each["at"][1] == down]
-    left, top, _, height = spins[0]["box"]
+    left, top, _, height = beside(desktop, label, "SpinButton")["box"]
     desktop.press(left + 20, top + height // 2, times=3)
     desktop.type(value)
     desktop.key("Tab")
@@ -176,9 +180,7 @@ def enter(desktop: Desktop, label: str, value: str) -> None:
 
 def number(desktop: Desktop, label: str) -> float:
     """Return the number beside a label."""
-    down = desktop.widget(text=label)["at"][1]
-    spins = [each for each in desktop.widgets(type="SpinButton") if each["at"][1] == down]
-    return float(spins[0]["value"])
+    return float(beside(desktop, label, "SpinButton")["value"])
 
 
 def cancel(desktop: Desktop, before: int) -> None:
@@ -216,23 +218,23 @@ def paint(desktop: Desktop, before: int) -> dict[str, Any]:
 def presets(desktop: Desktop) -> None:
     """GIMP's own: what was saved comes back, and so does what was there at first."""
     wait(lambda: words(desktop, MASK) == ["selection", "rest"], "the last used regions")
-    enter(desktop, "Strength (photo – style)", "5")
+    enter(desktop, "Strength", "5")
     desktop.click(text="Save Settings")
     desktop.click(0, **REMOVE)
     wait(lambda: words(desktop, MASK) == ["rest"], "the region's end")
-    enter(desktop, "Strength (photo – style)", "20")
+    enter(desktop, "Strength", "20")
     enter(desktop, "Iterations", "77")
     desktop.click(text="Load Saved Settings")
     wait(lambda: words(desktop, MASK) == ["selection", "rest"], "the saved regions")
     assert words(desktop, STYLE) == ["Oil", "Wood"]
     wait_for(desktop, WEIGHT, 1.3, 1.0)
-    assert number(desktop, "Strength (photo – style)") == 5.0
+    assert number(desktop, "Strength") == 5.0
     assert number(desktop, "Iterations") == 3.0
     desktop.click(text="Reset")
     desktop.click(text="Reset to Factory Defaults")
     wait_for(desktop, STYLE, "?")
     assert words(desktop, MASK) == ["selection"]
-    assert number(desktop, "Strength (photo – style)") == 1.0
+    assert number(desktop, "Strength") == 1.0
     assert number(desktop, "Iterations") == 150.0
     assert not desktop.widget(text="Paint")["able"]
     desktop.click(text="Reset")

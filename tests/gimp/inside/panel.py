@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,10 +19,13 @@ import initial_settings
 import kit
 import labels
 import painting_windows
+import pickers
 import progress_window
+import remembered
+import source_choices
 import thumbnails
 from dialog import Gdk, GimpUi, GLib, Gtk
-from gi.repository import Gimp
+from gi.repository import Atk, Gimp
 from kit import photo
 
 GimpUi.init("scumble")
@@ -29,8 +35,8 @@ KEPT = "channel"
 class Panel:
     """The dialog for an image with a selection and a channel."""
 
-    def __init__(self, **arguments_: Any) -> None:
-        self.image, self.layer = photo()
+    def __init__(self, size: tuple[int, int] = (0, 0), **arguments_: Any) -> None:
+        self.image, self.layer = photo() if size == (0, 0) else white(*size)
         self.image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 2, 30, 30)
         channel = Gimp.Selection.save(self.image)
         channel.set_name("Face")
@@ -40,7 +46,7 @@ class Panel:
             self.config.set_property(arguments.property_name(name), value)
         scene = canvas.available_sources(self.image, self.layer)
         initial_settings.start_from(self.config, scene, earlier_results.Target(self.layer))
-        self.small = thumbnails.Thumbnails(self.image, self.layer, dialog.SIDE)
+        self.small = thumbnails.Thumbnails(self.image, self.layer, painting_windows.SIDE)
         self.dialog = dialog.Dialog(procedure, self.config, scene, self.small)
         self.window = self.dialog._window
         self.window.show()
@@ -50,7 +56,8 @@ class Panel:
         return [each for each in inside(self.window) if isinstance(each, kind)]
 
     def unfold(self) -> None:
-        self.all(Gtk.Expander)[0].set_expanded(True)
+        for each in self.all(Gtk.Expander):
+            each.set_expanded(True)
         settle()
 
     def letters(self) -> dict[str, list[str]]:
@@ -62,9 +69,30 @@ class Panel:
                 found.setdefault(Gdk.keyval_name(key), []).append(label.get_label())
         return found
 
+    def advice(self) -> dict[int, dict]:
+        """Wait for the answer to the last question; return the estimates by size."""
+        settle()
+        self.dialog._sizes._estimates = {}
+        self.dialog._ask()
+        last = time.monotonic() + 90
+        while not self.dialog._sizes._estimates:
+            assert time.monotonic() < last, self.dialog._sizes._note.get_text()
+            settle(0.05)
+        return self.dialog._sizes._estimates
+
     def close(self) -> None:
         self.dialog.destroy()
         settle(0.0)
+
+
+def white(width: int, height: int) -> tuple[Any, Any]:
+    """Return an image with a white layer, however large, at once."""
+    image = Gimp.Image.new(width, height, Gimp.ImageBaseType.RGB)
+    kind = Gimp.ImageType.RGB_IMAGE
+    layer = Gimp.Layer.new(image, "White", width, height, kind, 100.0, Gimp.LayerMode.NORMAL)
+    layer.fill(Gimp.FillType.WHITE)
+    image.insert_layer(layer, None, 0)
+    return image, layer
 
 
 def inside(widget: Any) -> Iterator[Any]:
@@ -94,7 +122,7 @@ def check_access_keys() -> None:
     buttons = (labels.PAINT, labels.HELP, *labels.GIMPS)
     keys = {labels.access_key(each) for each in (*labels.MARKED.values(), *buttons)} - {""}
     assert set(opened) == keys, (set(opened), keys)
-    folded = [each for each in labels.options() if each.name not in labels.IN_FRONT]
+    folded = [*labels.more(), *labels.advanced()]
     own = {labels.access_key(labels.marked(each)) for each in folded} - {""}
     assert set(opened) - set(shown) == own, own
     panel.close()
@@ -110,7 +138,7 @@ def check_an_access_key_leads_to_its_option() -> None:
         return panel.window.get_focus()
 
     assert focus_after("iterations").get_value() == 150.0
-    assert focus_after("protect").get_ancestor(Gtk.ComboBoxText) is panel.dialog._protect._list
+    assert focus_after("protect").get_ancestor(Gtk.ComboBox) is panel.dialog._protect._list
     panel.close()
 
 
@@ -119,6 +147,7 @@ def check_choices_are_lists() -> None:
     panel = Panel()
     panel.unfold()
     choices = [each for each in labels.options() if each.metadata["choices"]]
+    choices = [each for each in choices if each.name != "look"]  # which is a list of ours
     assert len(panel.all(GimpUi.StringComboBox)) == len(choices)
     assert not panel.all(Gtk.RadioButton)
     for described in choices:
@@ -167,7 +196,7 @@ def drawing(panel: Panel) -> bytes:
     """Return the drawing of which style goes where."""
     width, height = panel.small.width, panel.small.height
     surface = cairo.ImageSurface(cairo.FORMAT_RGB24, width, height)
-    panel.dialog._view._draw(panel.dialog._view, cairo.Context(surface))
+    panel.dialog._view.draw_regions(cairo.Context(surface))
     surface.flush()
     return bytes(surface.get_data())
 
@@ -314,6 +343,214 @@ def check_f1() -> None:
     assert panel.window.event(event), "F1 is not taken"
     assert seen == [dialog.HELP], seen
     assert dialog.HELP_PAGE.is_file()
+    panel.close()
+
+
+def check_time_and_memory_beside_the_working_size() -> None:
+    """They follow every change, and the interface is never blocked."""
+    panel = Panel(style=kit.style_file())
+    (found,) = {size: each for size, each in panel.advice().items() if size == 0}.values()
+    assert (found["width"], found["height"]) == (kit.WIDTH, kit.HEIGHT)
+    note = panel.dialog._sizes._note
+    assert re.fullmatch(r"Painted at 64 × 48; .*(second|minute)s?, \d\.\d GB", note.get_text())
+    panel.config.set_property("iterations", 3000)
+    longer = panel.advice()[0]["seconds"]
+    assert 10 < longer / found["seconds"] < 21, (found, longer)
+    entries = [row[0] for row in panel.dialog._sizes._list]
+    assert entries[-1].startswith("Full size: 64 × 48, about "), entries
+    slowest = 0.0
+    panel.dialog._ask()
+    last = time.monotonic() + 2
+    while time.monotonic() < last:
+        began = time.thread_time()
+        Gtk.main_iteration_do(False)
+        slowest = max(slowest, time.thread_time() - began)
+    assert slowest < 0.2, slowest
+    panel.close()
+
+
+def check_a_size_that_does_not_fit_is_gray_and_the_largest_that_fits_is_offered() -> None:
+    panel = Panel((4000, 3000), style=kit.style_file(), memory=2.0)
+    sizes = panel.advice()
+    assert "problem" in sizes[0]
+    assert "problem" not in sizes[90_000]
+    rows = {row[1]: (row[0], row[2]) for row in panel.dialog._sizes._list}
+    text, able = rows["0"]
+    assert re.fullmatch(r"Full size: needs \d\.\d GB more memory", text), text
+    assert not able
+    assert rows["90000"][1]
+    (largest,) = [each for each in rows if rows[each][0].startswith("The largest that fits")]
+    assert 90_000 < int(largest) < 12_000_000
+    ok = panel.window.get_widget_for_response(Gtk.ResponseType.OK)
+    assert ok.is_sensitive()
+    panel.config.set_property("size", 0)
+    panel.advice()
+    assert not ok.is_sensitive()
+    assert "4000 x 3000 pixels needs" in panel.dialog._problem.get_text()
+    panel.config.set_property("size", int(largest))
+    panel.advice()
+    assert ok.is_sensitive()
+    note = panel.dialog._sizes._note.get_text()
+    assert re.search(r"enlarged \d(\.\d)? times; about", note), note
+    panel.close()
+
+
+def check_the_dialog_says_what_auto_stands_for() -> None:
+    panel = Panel(style=kit.style_file())
+    panel.advice()
+    assert "here: Cut out" in [each.get_text() for each in panel.all(Gtk.Label)]
+    panel.config.set_property("method", "stitch")
+    panel.advice()
+    assert "here: Cut out" not in [each.get_text() for each in panel.all(Gtk.Label)]
+    panel.close()
+
+
+def files_of_every_kind() -> list[str]:
+    """Return pictures in formats that the engine does not read itself."""
+    found = []
+    for ending in ("bmp", "gif", "psd", "xcf"):
+        image, _ = kit.photo()
+        path = kit.TMP / f"picture.{ending}"
+        file = dialog.Gio.File.new_for_path(str(path))
+        assert Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, file, None), ending
+        image.delete()
+        found.append(str(path))
+    return found
+
+
+def check_whatever_gimp_opens_is_a_style() -> None:
+    panel = Panel()
+    for path in files_of_every_kind():
+        panel.dialog._rows.add_file(path)
+        panel.config.set_property("regions", json.dumps([{"style": path}]))
+        settle(0.1)
+        assert panel.dialog._shown_regions[0].style.path == path
+        picture = panel.small.file(path)
+        assert (picture.width, picture.height) == kit.CANVAS, (path, picture)
+        assert panel.dialog._problem.get_text() == "", path
+    bad = kit.TMP / "words.psd"
+    bad.write_text("no picture")
+    said = ""
+    try:
+        panel.dialog._rows.add_file(str(bad))
+    except canvas.CanvasError as error:
+        said = str(error)
+    assert said.startswith("“words.psd” is not a picture that GIMP can open."), said
+    panel.close()
+
+
+def check_a_picture_that_is_cut_off_is_refused_when_it_is_chosen() -> None:
+    whole, cut = kit.picture(), kit.TMP / "cut.png"
+    cut.write_bytes(whole.read_bytes()[:-400])
+    panel = Panel()
+    panel.config.set_property("regions", json.dumps([{"style": str(cut)}]))
+    panel.advice()
+    assert "cut.png is damaged or cut off" in panel.dialog._problem.get_text()
+    assert not panel.window.get_widget_for_response(Gtk.ResponseType.OK).is_sensitive()
+    panel.close()
+
+
+def check_the_last_twelve_styles_are_offered_with_thumbnails() -> None:
+    """In every dialog and for every image; a file that is gone is not."""
+    remembered.file().unlink(missing_ok=True)
+    panel = Panel()
+    paths = []
+    for number in range(13):
+        path = kit.TMP / f"style-{number}.png"
+        path.write_bytes(kit.picture().read_bytes())
+        panel.dialog._rows.add_file(str(path))
+        paths.append(str(path))
+    panel.close()
+    os.unlink(paths[5])
+    again = Panel()
+    rows = again.dialog._rows._box.get_children()[0]._style.get_model()
+    offered = [row[1] for row in rows if os.path.isabs(row[1])]
+    assert offered == [each for each in reversed(paths[1:]) if each != paths[5]], offered
+    settle()
+    pictures = {row[1]: row[2] for row in rows}
+    assert all(pictures[path].get_width() == pickers.ICON for path in offered), pictures
+    names = [each.name for each in source_choices.catalog.PAINTINGS]
+    assert [each for each in pictures if each in names] == names
+    assert all(pictures[name] is not None for name in names)
+    again.close()
+    remembered.file().write_text("{ damaged")
+    Panel().close()
+
+
+def check_a_look_sets_the_other_options() -> None:
+    panel = Panel()
+    panel.config.set_property("strength", 7.0)
+    look = panel.dialog._look
+    look.set_active_id("paper")
+    settle(0.1)
+    assert panel.config.get_property("look") == "paper"
+    assert panel.config.get_property("method") == "joint"
+    assert panel.config.get_property("size") == 250_000
+    assert panel.config.get_property("strength") == 1.0
+    look.set_active_id("scumble")
+    settle(0.1)
+    assert panel.config.get_property("size") == dialog.job.AUTO_SIZE
+    panel.config.set_property("look", "paper")  # as saved settings do
+    settle(0.1)
+    assert look.get_active_id() == "paper"
+    assert panel.config.get_property("size") == dialog.job.AUTO_SIZE
+    panel.close()
+
+
+def controls(panel: Panel) -> list[Any]:
+    """Return everything that the Tab key can reach."""
+    kinds = (Gtk.Button, Gtk.ComboBox, Gtk.Entry, Gtk.Range, Gtk.Expander)
+    found = [each for each in panel.all() if isinstance(each, kinds) and each.get_mapped()]
+    return [each for each in found if each.get_can_focus() or isinstance(each, Gtk.ComboBox)]
+
+
+def accessible_name(widget: Any) -> str:
+    """Return the name that a screen reader says: the widget's own, or that of its label."""
+    accessible = widget.get_accessible()
+    if accessible.get_name():
+        return accessible.get_name()
+    relations = accessible.ref_relation_set()
+    for number in range(relations.get_n_relations()):
+        relation = relations.get_relation(number)
+        if relation.get_relation_type() == Atk.RelationType.LABELLED_BY:
+            return relation.get_target()[0].get_name() or ""
+    return ""
+
+
+def check_every_control_has_an_accessible_name() -> None:
+    panel = Panel(style=kit.style_file())
+    panel.unfold()
+    nameless = []
+    for each in controls(panel):
+        outer = each.get_ancestor(Gtk.FileChooserButton) or each.get_ancestor(Gtk.ComboBox) or each
+        if not accessible_name(each) and not accessible_name(outer):
+            nameless.append((type(each).__name__, each.get_tooltip_text()))
+    assert len(controls(panel)) > 40
+    assert not nameless, nameless
+    panel.close()
+
+
+def check_the_tab_key_goes_as_one_reads() -> None:
+    panel = Panel(style=kit.style_file())
+    panel.unfold()
+    column = panel.all(Gtk.Viewport)[0].get_child()
+    panel.dialog._rows._box.get_children()[0].focus_style()
+    places = []
+    while True:
+        focus = panel.window.get_focus()
+        if focus is None or not focus.is_ancestor(column):
+            break
+        box = focus.get_ancestor(Gtk.ComboBox) or focus
+        if isinstance(focus, Gtk.Expander):
+            box = focus.get_label_widget()
+        left, top = box.translate_coordinates(column, 0, 0)
+        places.append((top + box.get_allocated_height() // 2, left))
+        assert len(places) < 200, "the focus goes round"
+        panel.window.child_focus(Gtk.DirectionType.TAB_FORWARD)
+    assert len(places) > 30, places
+    for (y, x), (later_y, later_x) in zip(places, places[1:]):
+        below, beside = later_y > y + 10, abs(later_y - y) <= 10 and later_x > x
+        assert below or beside, ((y, x), (later_y, later_x))
     panel.close()
 
 

@@ -27,7 +27,7 @@ def main(version: str, photo: str, sky: str, ground: str) -> list[str]:
         desktop.widget(1, **STYLE)
         choose_file(desktop, 1, ground)
         choose_beside(desktop, "Working size", "Sketch")
-        enter(desktop, "Strength (photo – style)", "5")
+        enter(desktop, "Strength", "5")
         enter(desktop, "Iterations", "100")
         desktop.do("mousemove", "5", "950")
         desktop.shot("gimp-dialog", desktop.find(DIALOG))

@@ -54,6 +54,22 @@ def make(demo: str) -> None:
     make_refused()
 
 
+def make_small_screens(demo: str, side: int) -> None:
+    """Save a photograph, and a picture of upright lines one pixel wide."""
+    save(load(f"{demo}/photo.jpg", 300, 200, "Photo"), "photo")
+    image = Gimp.Image.new(side, side, Gimp.ImageBaseType.GRAY)
+    layer = Gimp.Layer.new(
+        image, "Lines", side, side, Gimp.ImageType.GRAY_IMAGE, 100.0, Gimp.LayerMode.NORMAL
+    )
+    image.insert_layer(layer, None, 0)
+    buffer = layer.get_buffer()
+    buffer.set(Gegl.Rectangle.new(0, 0, side, side), "Y' u8", bytes([0, 255]) * (side * side // 2))
+    buffer.flush()
+    file = Gio.File.new_for_path(str(kit.TMP / "lines.png"))
+    assert Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, file, None)
+    image.delete()
+
+
 def make_example(photo: str) -> None:
     """Save the photograph of the example with its sky selected, as docs/gimp.md says."""
     image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(photo))

@@ -41,22 +41,31 @@ Widget = dict[str, Any]
 class Desktop:
     """A screen of its own, with a window manager and GIMP."""
 
-    def __init__(self, version: str, *files: str, size: tuple[int, int] = (1270, 860)) -> None:
+    def __init__(
+        self,
+        version: str,
+        *files: str,
+        size: tuple[int, int] = (1270, 860),
+        extent: tuple[int, int] = (1280, 960),
+        scale: int = 1,
+    ) -> None:
+        """Open GIMP's window in a size on a screen of an extent, both in the screen's pixels."""
         os.environ["NO_AT_BRIDGE"] = "1"
+        os.environ["GDK_SCALE"] = str(scale)
         self._asked = 0
         self._started: list[subprocess.Popen] = []
         try:
-            self._open_screen(size)
+            self._open_screen(extent)
             self._open_gimp(version, files, size)
         except BaseException:
             self.close()
             raise
 
-    def _open_screen(self, size: tuple[int, int]) -> None:
+    def _open_screen(self, extent: tuple[int, int]) -> None:
         theirs, ours = os.pipe()[::-1]
         # Without -noreset it starts anew, and is deaf for a moment, when the first client leaves.
-        extent = f"{size[0] + 10}x{size[1] + 100}x24"
-        screen = ["Xvfb", "-noreset", "-displayfd", str(theirs), "-screen", "0", extent]
+        pixels = f"{extent[0]}x{extent[1]}x24"
+        screen = ["Xvfb", "-noreset", "-displayfd", str(theirs), "-screen", "0", pixels]
         self._start(screen, pass_fds=[theirs], stderr=subprocess.DEVNULL)
         os.environ["DISPLAY"] = ":" + os.read(ours, 10).decode().strip()
         wait(lambda: quietly("xdpyinfo") == 0, "the screen")
@@ -148,6 +157,12 @@ class Desktop:
         path = TMP / f"{name}.png"
         subprocess.run(["import", "-window", window, str(path)], check=True)
         return path.read_bytes()
+
+    def grays(self, left: int, top: int, width: int, height: int) -> list[int]:
+        """Return the brightness of a part of the screen, row by row, from 0 to 255."""
+        part = f"{width}x{height}+{left}+{top}"
+        command = ["import", "-window", "root", "-crop", part, "-depth", "8", "gray:-"]
+        return list(subprocess.run(command, check=True, capture_output=True).stdout)
 
     def box(self, window: str) -> tuple[int, int, int, int]:
         """Return where a window is and how large it is; zeros if it is gone."""

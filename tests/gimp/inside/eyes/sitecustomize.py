@@ -50,6 +50,7 @@ def look(
         right, bottom = min(clip[2], left + width), min(clip[3], top + height)
         clip = (max(clip[0], left), max(clip[1], top), right, bottom)
     x, y = left + width // 2, top + height // 2
+    scale = window.get_scale_factor()  # pixels of the screen per pixel of the widgets
     found.append(
         {
             "window": window.get_title() or "",
@@ -58,8 +59,8 @@ def look(
             "text": text_of(gtk, widget),
             "tip": widget.get_tooltip_text() or "",
             "value": value_of(gtk, widget),
-            "at": [x, y],
-            "box": [left, top, width, height],
+            "at": [scale * x, scale * y],
+            "box": [scale * each for each in (left, top, width, height)],
             "shown": clip[0] <= x < clip[2] and clip[1] <= y < clip[3],
             "able": widget.is_sensitive(),
             "focus": widget.is_focus() and window.is_active(),
@@ -82,7 +83,7 @@ def value_of(gtk: Any, widget: Any) -> Any:
         return round(widget.get_value(), 6)
     if isinstance(widget, gtk.Entry):
         return widget.get_text()
-    if isinstance(widget, gtk.ComboBoxText):
+    if isinstance(widget, gtk.ComboBox) and widget.get_id_column() >= 0:
         return widget.get_active_id()
     if isinstance(widget, gtk.ToggleButton):
         return widget.get_active()

@@ -1,0 +1,103 @@
+"""The adviser's process: what a run will take, asked while the dialog is open.
+
+No function here waits for the engine. Standard library only.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import queue
+import subprocess
+import threading
+import zlib
+from contextlib import suppress
+from typing import Any, Callable
+
+import engine_process
+
+GONE = "The engine gives no estimate. Paint says why."
+
+
+class Adviser:
+    """Asks the engine in a process of its own.
+
+    Parameters
+    ----------
+    location : engine_process.EngineLocation
+    on_answer : callable
+        Called with each answer, from another thread.
+    """
+
+    def __init__(
+        self,
+        location: engine_process.EngineLocation,
+        on_answer: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self._on_answer = on_answer
+        self._questions: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._asked = 0
+        command = [location.python, "-I", "-u", "-X", "utf8", "-m", "engine", "adviser"]
+        try:
+            self._process: Any = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=engine_process.clean_environment(location),
+                cwd=location.home,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # only Windows has it
+            )
+        except OSError:
+            self._process = None
+            on_answer({"problem": GONE})
+            return
+        self._writer = threading.Thread(target=self._write, daemon=True)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._writer.start()
+        self._reader.start()
+
+    def ask(self, question: dict[str, Any]) -> int:
+        """Ask a question and return its number, which the answer has."""
+        self._asked += 1
+        self._questions.put({**question, "number": self._asked})
+        return self._asked
+
+    def close(self) -> None:
+        """End the process."""
+        self._questions.put(None)
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._writer.join()
+            self._reader.join()
+            with suppress(OSError):
+                self._process.stdin.close()
+
+    def _write(self) -> None:
+        """Write the questions, the latest one only where several have come."""
+        while (question := self._questions.get()) is not None:
+            while not self._questions.empty():
+                later = self._questions.get()
+                if later is None:
+                    return
+                question = later
+            try:
+                self._process.stdin.write(json.dumps(question).encode("ascii") + b"\n")
+                self._process.stdin.flush()
+            except OSError:
+                return  # it has ended, which the other thread notices
+
+    def _read(self) -> None:
+        with self._process.stdout as lines:
+            for line in lines:
+                answer = json.loads(line)
+                if answer.get("type") == "advice":
+                    self._on_answer(answer)
+        self._on_answer({"problem": GONE})
+
+
+def packed(mask: bytes, width: int, height: int) -> dict[str, Any]:
+    """Return a mask, one byte per pixel, as the engine takes it."""
+    data = base64.b64encode(zlib.compress(mask, 1))
+    return {"size": [height, width], "data": data.decode("ascii")}
