@@ -14,6 +14,9 @@ from engine.pictures.picture import read_stored
 NOISE = (127.5, 50.0)
 """Mean and standard deviation of the Gaussian noise."""
 
+BARE = 0.02
+"""What masks may lack of 1, by rounding, and still cover a pixel."""
+
 
 def start_picture(
     job: Job,
@@ -21,6 +24,8 @@ def start_picture(
     regions: Sequence[LoadedRegion],
     masks: Sequence[np.ndarray],
     protect: np.ndarray | None = None,
+    *,
+    cut_out: bool = False,
 ) -> np.ndarray:
     """Return the picture that the job's `init` asks for.
 
@@ -34,6 +39,10 @@ def start_picture(
         The regions' masks at that size.
     protect : ndarray, shape (height, width), optional
         Where the content is protected, from 0 to 1: it keeps its own colors there.
+    cut_out : bool
+        Whether the masks cut out what is painted. The automatic start is then the content itself
+        if they leave a part of it bare: a step of colors along a mask stays to the end, as a fringe
+        (docs/spatial-control.md).
 
     Returns
     -------
@@ -52,7 +61,8 @@ def start_picture(
         height, width = content.shape[1:]
         given = read_stored(job.init_picture).resized((height, width))
         return to_gray(given) if job.colors == "luminance" else given
-    if job.init == "colors":
+    bare = cut_out and bool((sum(masks, np.zeros(content.shape[1:])) < 1 - BARE).any())
+    if job.init == "colors" or (job.init == "auto" and not bare):
         start = _in_style_colors(content, regions, masks)
         if protect is None:
             return start

@@ -19,7 +19,7 @@ from engine.paintings.catalog import NAMES
 
 PROPAGATIONS = ("receptive", "inside", "all", "resize", "squared")
 COLORS = ("style", "luminance", "match")
-INITS = ("colors", "content", "noise", "picture")
+INITS = ("auto", "colors", "content", "noise", "picture")
 OPTIMIZERS = ("auto", "lbfgs", "lbfgs32", "adam")
 POOLINGS = ("average", "max")
 STATISTICS = ("moments", "gram")
@@ -320,9 +320,10 @@ class Job:
         log=True,
     )
     init: str = setting(
-        "colors",
+        "auto",
         "The initial picture: the content in the colors of the styles, the content, noise, or a "
-        "picture.",
+        "picture; auto takes the content where masks cut out a part of it, else its colors are "
+        "changed.",
         kind="choice",
         choices=INITS,
         label="Start from",

@@ -318,7 +318,8 @@ class ScaleLoop:
         """Return what the first scale starts from."""
         size = content.shape[1], content.shape[2]
         protect = None if self._protect is None else self._protect.resized(size)
-        return start_picture(self._job, content, regions, masks, protect)
+        cut_out = self._method.paints_past_masks
+        return start_picture(self._job, content, regions, masks, protect, cut_out=cut_out)
 
     def _inputs(
         self,

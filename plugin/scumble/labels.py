@@ -109,6 +109,7 @@ CHOICES = {
         "match": "Mixed: each style first gets the photo's colors",
     },
     "init": {
+        "auto": "Automatic",
         "content": "The photo",
         "colors": "The photo in the colors of the styles",
         "noise": "Noise",

@@ -53,7 +53,7 @@ def job(*options, base=BASE):
 def test_every_option_is_a_field_and_every_field_an_option():
     commands: Any = next(each for each in build_parser()._actions if each.dest == "command")
     actions = [each for each in commands.choices["stylize"]._actions if each.dest != "help"]
-    dests = {each.dest for each in actions} - {"quiet", "json", "dry_run"}
+    dests = {each.dest for each in actions} - {"quiet", "json", "dry_run", "resume"}
     region_only = {each.name for each in dataclasses.fields(Region)} - {"style", "mask"}
     assert dests == set(JOB_FIELDS) | region_only
     assert {each.name for each in options(Region)} == region_only
