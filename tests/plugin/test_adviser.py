@@ -22,8 +22,11 @@ def test_an_engine_that_ends_is_said(plugin_folder, tmp_path):
     import adviser
     import engine_process
 
-    for python in (sys.executable, str(tmp_path / "missing")):
-        # Without Scumble in its path the one says nothing; the other does not start.
+    silent = tmp_path / "silent"
+    silent.write_text(f"#!{sys.executable}\n")
+    silent.chmod(0o755)
+    for python in (str(silent), str(tmp_path / "missing")):
+        # The one ends without a word; the other does not start.
         answers: list = []
         location = engine_process.EngineLocation(python, str(tmp_path), "0")
         asked = adviser.Adviser(location, answers.append)

@@ -12,7 +12,9 @@ from PIL import Image
 from engine.job import Job
 from engine.loss.make_terms import ScaleInputs, layers_of, style_terms
 from engine.loss.targets import Targets
-from engine.loss.terms import StyleTerm
+from engine.loss.terms import MomentsTerm, StyleTerm
+from engine.loss.tiles import StyleMoments
+from engine.masks.mask import Mask
 from engine.masks.propagation import propagate, steepen
 from engine.masks.regions import LoadedRegion
 from engine.methods import METHODS
@@ -42,13 +44,16 @@ def hard() -> np.ndarray:
 def painted(job: Job, method: str, masks: Sequence[np.ndarray]) -> list[tuple[str, np.ndarray]]:
     """Return the guidance of every term that the painting has, with its layer."""
     picture = np.zeros((3, 32, 32), np.float32)
-    regions = [LoadedRegion(str(n), picture, picture[0] + 1, mask, 1.0, 1.0)
-               for n, mask in enumerate(masks)]  # fmt: skip
+    regions = [
+        LoadedRegion(str(n), picture, picture[0] + 1, Mask(mask), 1.0, 1.0)
+        for n, mask in enumerate(masks)
+    ]
     _, layers = layers_of(job)
-    targets = Targets({}, [{layer: np.eye(2) for layer in layers} for _ in masks])
+    aims = {layer: StyleMoments(np.eye(2), np.zeros(2)) for layer in layers}
+    targets = Targets({}, [aims for _ in masks])
     notices: list[str] = []
     inputs = ScaleInputs(job, METHODS[method], SIZE, regions, list(masks), targets, notices.append)
-    terms = [term for term in style_terms(inputs) if isinstance(term, StyleTerm)]
+    terms = [term for term in style_terms(inputs) if isinstance(term, (StyleTerm, MomentsTerm))]
     found = []
     for term in terms:
         assert isinstance(term.guidance.values, np.ndarray)  # only large ones are compact

@@ -94,7 +94,7 @@ def test_a_hard_masks_table_has_the_figures_of_the_formulas(
     home: Path, wide: Path, kernels
 ) -> None:
     numbers = painted(home, wide, "--style", "waves.png", "hard.png", "--name", ODD,
-                      "--method", "pinned", "--smoothing", "5")  # fmt: skip
+                      "--method", "pinned", "--smoothing", "5", "--init", "content")  # fmt: skip
     content, result = file_array(wide / "content.png"), file_array(wide / "out.png")
     mask = read_mask(wide / "hard.png")
     found = metrics(numbers, 1)

@@ -186,13 +186,16 @@ def test_the_list_says_what_how_far_and_when(state: Path, runner: Runner, folder
     status, said = runner.run("resume")
     assert status == 0
     today = time.strftime("%Y-%m-%d")
-    for part in (state.name, "photo.png", "a.npy", "5 %", "at size 1 of 2", today):
+    share = json.loads((state / "state.json").read_text())["progress"]["share"]
+    assert 0 < share < 0.5
+    far = f"{100 * share:.0f} %"
+    for part in (state.name, "photo.png", "a.npy", far, "at size 1 of 2", today):
         assert part in said
     assert said.count("\n") == 1
     status, said = runner.run("resume", "--json")
     data = json.loads(said)
     assert data["name"] == state.name
-    assert (data["scale"], data["scales"], data["share"]) == (1, 2, pytest.approx(0.05))
+    assert (data["scale"], data["scales"], data["share"]) == (1, 2, share)
     assert (data["width"], data["height"], data["painting"]) == (WIDTH, HEIGHT, False)
     assert data["job"]["content"] == str(folder / "photo.png")
 
