@@ -251,6 +251,8 @@ def test_two_installers_and_an_uninstaller_at_once(made_up: MadeUp, tmp_path: Pa
         thread.join()
     assert [done.returncode for done in results] == [0, 0, 0], results
     # The last one of them decides: it is whole or gone.
+    left = sorted(home.iterdir()) if home.exists() else []
+    assert not home.exists() or (home / "scumble.json").exists(), (left, results)
     assert not home.exists() or record(home)["complete"] is True
 
 

@@ -186,8 +186,9 @@ def begin(installation: Installation) -> str:
     home = installation.home
     before = read_record(home)
     record = installation.record = {MADE: {}, **(before or {})}
+    # Of two runs at once, one makes the folder and the other one may write the first record.
+    record[CREATED_HOME] = installation.created_home or record.get(CREATED_HOME, False)
     if before is None:
-        record[CREATED_HOME] = installation.created_home
         if is_own_launcher(installation.launcher):  # its record was lost
             record[MADE][installation.launcher.relative_to(home).as_posix()] = ""
     elif MADE not in before:
