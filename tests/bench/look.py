@@ -78,7 +78,7 @@ def paint(
     if figures_file.exists():
         return
     full = planar(read_picture(pair.content).rgb)
-    content = np.round(resized(full, working_size(*full.shape[1:], area)))
+    content = np.round(resized(full, working_size(full.shape[1], full.shape[2], area)))
     styles = [style_of(pair, index) for index in range(len(pair.styles))]
     # Continued by reflection beyond its edge, and cropped after it was painted.
     margin = REFLECTED.get(name, 0)

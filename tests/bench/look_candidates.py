@@ -17,6 +17,7 @@ from engine.loss import make_terms, targets
 from engine.loss.definition import gram_loss, sum_of_squares
 from engine.loss.terms import MomentsTerm, SmoothingTerm
 from engine.scales import ScaleLoop
+from models.forms import Forms
 
 LAYERS = tuple(f"conv{block}_1" for block in range(1, 6))
 
@@ -108,17 +109,17 @@ def first_layer_replicates() -> Iterator[None]:
     forward, back = graphs._convolution, graphs._through_convolution
     pads = np.array([0, 0, 1, 1, 0, 0, 1, 1], np.int64)
 
-    def convolution(build: Any, value: str, conv: Any, size: Any, fast: bool) -> str:
+    def convolution(build: Any, value: str, conv: Any, size: Any, forms: Forms) -> str:
         if conv.name != "conv1_1":
-            return forward(build, value, conv, size, fast)
+            return forward(build, value, conv, size, forms)
         value = build.node("Pad", value, build.constant(pads), mode="edge")
         kernel = build.shared("conv1_1.forward", (conv.outputs, conv.inputs, 3, 3))
         bias = build.shared("conv1_1.bias", (conv.outputs,))
         return build.node("Conv", value, kernel, bias, kernel_shape=(3, 3), pads=(0, 0, 0, 0))
 
-    def through(build: Any, above: str, conv: Any, size: Any, fast: bool) -> str:
+    def through(build: Any, above: str, conv: Any, size: Any, forms: Forms) -> str:
         if conv.name != "conv1_1":
-            return back(build, above, conv, size, fast)
+            return back(build, above, conv, size, forms)
         kernel = build.shared("conv1_1.forward", (conv.outputs, conv.inputs, 3, 3))
         wide = build.node("ConvTranspose", above, kernel, kernel_shape=(3, 3), pads=(0, 0, 0, 0))
 
@@ -147,8 +148,8 @@ def blurred_start(sigma: float) -> Iterator[None]:
 
     original = scales.start_picture
 
-    def start(*args: Any) -> np.ndarray:
-        return ndimage.gaussian_filter(original(*args), (0, sigma, sigma))
+    def start(*args: Any, **kw: Any) -> np.ndarray:
+        return ndimage.gaussian_filter(original(*args, **kw), (0, sigma, sigma))
 
     with patch.object(scales, "start_picture", start):
         yield

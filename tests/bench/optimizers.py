@@ -24,6 +24,7 @@ from engine.loss.blocks import BlockedLosses
 from engine.loss.make_terms import ScaleInputs, layers_of
 from engine.loss.objective import OBJECTIVES, BlockEvaluator, Evaluation
 from engine.loss.targets import compute_targets
+from engine.masks.mask import Mask
 from engine.masks.regions import LoadedRegion
 from engine.methods import METHODS
 from engine.network import open_network
@@ -110,7 +111,9 @@ class Problem:
             self.masks = [mask, 1 - mask][: len(scene.styles)]
         styles = [planar(read_picture(style).rgb) for style in scene.styles]
         self.regions = [
-            LoadedRegion(f"style {number}", style, np.ones(style.shape[1:], np.float32), mask, 1, 1)
+            LoadedRegion(
+                f"style {number}", style, np.ones(style.shape[1:], np.float32), Mask(mask), 1, 1
+            )
             for number, (style, mask) in enumerate(zip(styles, self.masks), 1)
         ]
         self.job = Job(method=method, threads=threads)

@@ -22,11 +22,17 @@ class Process:
     """A real adviser."""
 
     def __init__(self, home: Path) -> None:
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self.process = subprocess.Popen(
-            command(("adviser",)), text=True, env=environment(home), **pipes
+            command(("adviser",)),
+            text=True,
+            env=environment(home),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
-        self.hello = json.loads(self.process.stdout.readline())
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.questions, self.answers = self.process.stdin, self.process.stdout
+        self.hello = json.loads(self.answers.readline())
         self.number = 0
 
     def ask(self, content: tuple[int, int] = CONTENT, masks: Any = (None,), **more: Any) -> None:
@@ -43,11 +49,11 @@ class Process:
             "files": [],
             **more,
         }
-        self.process.stdin.write(json.dumps(question) + "\n")
-        self.process.stdin.flush()
+        self.questions.write(json.dumps(question) + "\n")
+        self.questions.flush()
 
     def answer(self) -> dict[str, Any]:
-        return json.loads(self.process.stdout.readline())
+        return json.loads(self.answers.readline())
 
     def advice(self, **question: Any) -> dict[str, Any]:
         self.ask(**question)
@@ -59,15 +65,15 @@ def adviser(home: Path) -> Iterator[Process]:
     """An adviser, which leaves with status 0 when its input ends."""
     adviser = Process(home)
     yield adviser
-    adviser.process.stdin.close()
+    adviser.questions.close()
     assert adviser.process.wait(PATIENCE) == 0
-    adviser.process.stdout.close()
+    adviser.answers.close()
 
 
 def test_the_figures_are_those_of_the_command_line(adviser, home, tmp_path):
     make_pictures(tmp_path)
-    job = {"content": "content.png", "output": "out.png", "method": "joint"}
-    job["regions"] = [{"style": "waves.png"}]
+    regions = [{"style": "waves.png"}]
+    job = {"content": "content.png", "output": "out.png", "method": "joint", "regions": regions}
     (tmp_path / "job.json").write_text(json.dumps(job))
     done = scumble("estimate", "job.json", "--json", home=home, folder=tmp_path)
     told = json.loads(done.stdout)

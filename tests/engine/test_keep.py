@@ -129,9 +129,9 @@ def test_a_stopped_painting_is_kept_there_as_well(folder: Path) -> None:
 
 def test_a_mask_of_any_size_is_brought_to_the_contents(folder: Path) -> None:
     job = Job(content="c", regions=(Region("s"),), protect=str(folder / "face.png"))
-    mask = protect_mask(job, (96, 128))
-    assert mask is not None
-    mask = mask.whole()
+    kept = protect_mask(job, (96, 128))
+    assert kept is not None
+    mask = kept.whole()
     assert mask.shape == (96, 128)
     assert (mask.min(), mask.max()) == (0, 1)
     np.testing.assert_allclose(mask[16:80, :48], 1, atol=1e-3)

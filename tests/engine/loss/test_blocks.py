@@ -103,7 +103,7 @@ def test_a_layer_without_terms_has_no_gradient() -> None:
     A = np.zeros((8, 8), np.float32)
     out = {name: np.full(F.shape, np.nan, np.float32) for name in ("none", "zero", "middle")}
     features = dict.fromkeys(out, F)
-    terms = [
+    terms: list[LayerTerm] = [
         StyleTerm("zero", zero, A, 1.0, 0),
         StyleTerm("middle", zero, A, 1.0, 0),
         StyleTerm("middle", one_block, A, 1.0, 0),

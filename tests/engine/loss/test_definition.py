@@ -108,7 +108,7 @@ def test_the_loss_of_the_moments_is_the_looped_definition(random: np.random.Gene
     A, b = masked_gram(S, U), masked_mean(S, U)
     for i in range(channels):
         np.testing.assert_allclose(b[i], sum(S[i] * U) / U.sum(), rtol=1e-12)
-    m = [sum(F[i] * T) / T.sum() for i in range(channels)]
+    m = np.array([sum(F[i] * T) / T.sum() for i in range(channels)])
 
     def covariance(x: np.ndarray, means: np.ndarray, mask: np.ndarray, i: int, j: int) -> float:
         return sum((x[i] - means[i]) * (x[j] - means[j]) * mask) / mask.sum()

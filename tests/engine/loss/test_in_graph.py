@@ -208,7 +208,7 @@ def test_every_method_is_evaluated_as_in_numpy(
     """Bands, masks, region weights and smoothing, as a painting makes its objectives."""
     job = replace(scenes.BASE, method=method)
     regions = scenes.loaded(scenes.LOOSE)
-    masks = [region.mask for region in regions]
+    masks = [region.mask.whole() for region in regions]
     protect = scenes.BLOCK if protected else None
     targets = compute_targets(
         job, network, scenes.CONTENT, regions, lambda index: None, lambda text: None, protect

@@ -18,6 +18,7 @@ from engine.loss.targets import compute_targets
 from engine.loss.terms import CONTENT as CONTENT_PART
 from engine.loss.terms import SMOOTHING
 from engine.loss.terms import Part as LossPart
+from engine.masks.mask import Mask
 from engine.masks.regions import LoadedRegion
 from engine.methods import METHODS
 from engine.network import Network
@@ -48,7 +49,9 @@ def slope(low: float, high: float) -> np.ndarray:
 
 def loaded(parts: list[Part]) -> list[LoadedRegion]:
     return [
-        LoadedRegion(f"region {index}", each.style, each.style_mask, each.mask, each.weight, 1.0)
+        LoadedRegion(
+            f"region {index}", each.style, each.style_mask, Mask(each.mask), each.weight, 1.0
+        )
         for index, each in enumerate(parts)
     ]
 
@@ -92,7 +95,7 @@ def objectives() -> Iterator[Callable[..., list[Evaluate]]]:
             targets = compute_targets(
                 job, network, content, regions, lambda index: None, lambda text: None, protect
             )
-            masks = [region.mask for region in regions]
+            masks = [region.mask.whole() for region in regions]
             inputs = ScaleInputs(job, method, size, regions, masks, targets, lambda text: None)
             layers = tuple(dict.fromkeys(sum(layers_of(job), ())))
             differentiable = network.differentiable(*size, layers)

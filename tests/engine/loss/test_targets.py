@@ -16,6 +16,7 @@ from engine.loss.make_terms import ScaleInputs, layers_of, style_terms
 from engine.loss.targets import Targets, compute_targets
 from engine.loss.terms import MomentsTerm, StyleTerm, Term
 from engine.loss.tiles import StyleMoments
+from engine.masks.mask import Mask
 from engine.masks.propagation import propagate
 from engine.masks.regions import LoadedRegion
 from engine.methods import METHODS
@@ -65,7 +66,7 @@ def region(name: str, mask: np.ndarray, **more: object) -> LoadedRegion:
     random = np.random.default_rng(len(name))
     style = random.uniform(0, 255, (3, 40, 60)).astype(np.float32)
     given = {"style_mask": np.ones((40, 60), np.float32), "weight": 1.0, "style_size": 1.0, **more}
-    return LoadedRegion(name, style, mask=mask, **given)  # type: ignore[arg-type]
+    return LoadedRegion(name, style, mask=Mask(mask), **given)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +139,7 @@ def made_targets(regions: int) -> Targets:
 def terms_of(
     job: Job, targets: Targets, regions: list[LoadedRegion], on_notice: Callable[[str], None]
 ) -> list[StyleTerm]:
-    masks = [each.mask for each in regions]
+    masks = [each.mask.whole() for each in regions]
     job = replace(job, statistics="gram")
     inputs = ScaleInputs(job, METHODS[job.method], SIZE, regions, masks, targets, on_notice)
     terms: list[Term] = style_terms(inputs)
@@ -149,7 +150,7 @@ def terms_of(
 def test_moments_and_gram_terms_have_the_same_masks_and_targets(method: str) -> None:
     ramp = np.tile(np.linspace(0, 1, SIZE[1], dtype=np.float32), (SIZE[0], 1))
     regions = [region("one", ramp), region("other", 1 - ramp)]
-    masks = [each.mask for each in regions]
+    masks = [each.mask.whole() for each in regions]
     random = np.random.default_rng(1)
     targets = made_targets(2)
     for style in targets.styles:

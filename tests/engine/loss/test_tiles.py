@@ -28,6 +28,7 @@ from engine.loss.tiling import (
     spans,
     tile_lengths,
 )
+from engine.masks.mask import Mask
 from engine.masks.propagation import propagate
 from engine.masks.regions import LoadedRegion
 from engine.methods import METHODS
@@ -83,7 +84,14 @@ def scale_inputs(job: Job, network: Network, size: tuple[int, int], seed: int) -
         masks = [np.maximum(each, np.float32(0.2)) for each in masks]
     styles = [painted((70, 66), seed + 2 + index) for index in range(2)]
     regions = [
-        LoadedRegion(f"region {i}", style, np.ones(style.shape[1:], np.float32), each, 1.0 + i, 1.0)
+        LoadedRegion(
+            f"region {i}",
+            style,
+            np.ones(style.shape[1:], np.float32),
+            Mask(each),
+            weight=1.0 + i,
+            style_size=1.0,
+        )
         for i, (style, each) in enumerate(zip(styles, masks))
     ]
     protect = some_mask(size, seed + 5) if seed % 2 else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,7 +89,8 @@ def test_the_memory_option_counts_while_reading(tmp_path: Path) -> None:
 def test_a_style_is_read_as_large_as_it_can_be_of_use(tmp_path: Path, ending: str) -> None:
     gray = Image.linear_gradient("L").resize((5_200, 4_000)).convert("RGB")
     file = tmp_path / f"a.{ending}"
-    gray.save(file, **({"compress_level": 1} if ending == "png" else {"quality": 95}))
+    options: dict[str, Any] = {"compress_level": 1} if ending == "png" else {"quality": 95}
+    gray.save(file, **options)
     reading = ReadingMemory()
     style = read_style(Region(str(file)), STYLE_PIXELS, reading)
     height, width = style.mask.shape

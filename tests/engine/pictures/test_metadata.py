@@ -58,13 +58,12 @@ def with_thumbnail(block: bytes) -> bytes:
 
 def make(file: Path, orientation: int = 1) -> Path:
     block = with_thumbnail(exif(orientation).tobytes())
-    options = {"exif": block}
     image = Image.fromarray(PIXELS)
     if file.suffix == ".png":
         texts = PngImagePlugin.PngInfo()
         texts.add_itxt("XML:com.adobe.xmp", XMP.decode())
         texts.add_text("Author", "Ann")
-        image.save(file, pnginfo=texts, **options)
+        image.save(file, pnginfo=texts, exif=block)
     elif file.suffix == ".tif":
         tags = exif(orientation)
         tags[700], tags[33723] = XMP, IPTC
@@ -72,9 +71,9 @@ def make(file: Path, orientation: int = 1) -> Path:
     elif file.suffix == ".jpg":
         segment = iptc_segment(IPTC)
         extra = b"\xff\xed" + struct.pack(">H", len(segment) + 2) + segment
-        image.save(file, xmp=XMP, extra=extra, quality=95, **options)
+        image.save(file, xmp=XMP, extra=extra, quality=95, exif=block)
     else:
-        image.save(file, xmp=XMP, lossless=True, **options)
+        image.save(file, xmp=XMP, lossless=True, exif=block)
     return file
 
 

@@ -201,8 +201,8 @@ def test_a_profile_of_tables_goes_through_littlecms(tmp_path: Path) -> None:
     ramp, one = bytes(range(256)), 65536
     points = [(r, g, b) for r in (0, 255) for g in (0, 255) for b in (0, 255)]
     head = bytes([3, 3, 2, 0]) + struct.pack(">9i", one, 0, 0, 0, one, 0, 0, 0, one)
-    lab = [ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")]
-    to_lab = ImageCms.buildTransform(*lab, "RGB", "LAB")
+    srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    to_lab = ImageCms.buildTransform(srgb, lab, "RGB", "LAB")
     corners = Image.fromarray(np.array([[(g, r, b) for r, g, b in points]], np.uint8))
     lab_corners = np.asarray(to_lab.apply(corners)).copy()
     lab_corners[..., 1:] ^= 128

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
+import pytest
 
 import engine.network
 import engine.run
@@ -92,7 +93,7 @@ class Runner:
         os.dup2(descriptor, 2)
         sys.stdout = io.TextIOWrapper(io.FileIO(1, "wb", closefd=False), line_buffering=True)
         sys.stderr = sys.stdout
-        engine.network.Weights = lambda path: self._weights  # type: ignore[assignment, misc]
+        pytest.MonkeyPatch().setattr(engine.network, "Weights", lambda path: self._weights)
         keeper.SAVE_SECONDS = keeper.END_SECONDS = 0.0
         keeper.MOST_COST = 1e9
         seen = 0

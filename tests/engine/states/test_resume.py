@@ -89,8 +89,8 @@ def states(home: Path) -> list[Path]:
 
 def less_memory() -> None:
     """Make the machine a small and slow one."""
-    engine.run.memory_budget = lambda job: 1  # type: ignore[assignment]
-    engine.run.machine_speed = lambda *given: 1.0  # type: ignore[assignment]
+    engine.run.memory_budget = lambda job: 1
+    engine.run.machine_speed = lambda *given: 1.0
 
 
 @pytest.mark.parametrize("name", JOBS)
@@ -140,7 +140,7 @@ def kill_in_write() -> None:
         (Path("out") / ".scumble-0123.part").write_bytes(b"half")
         os.kill(os.getpid(), 9)
 
-    engine.cli.commands.output_files.write = write  # type: ignore[attr-defined]
+    engine.cli.commands.output_files.write = write  # type: ignore[assignment]
 
 
 def test_a_kill_while_the_result_is_written_costs_no_evaluation(
@@ -320,7 +320,7 @@ def test_a_full_disk_ends_no_painting(
     (full_disk.folder / OWN_MARK).touch()
 
     def without_limit() -> None:
-        store.make_room = lambda *given: True  # type: ignore[assignment]
+        store.make_room = lambda *given: True
         exec(full_disk.before)
 
     full_disk.fill()
