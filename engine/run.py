@@ -413,8 +413,10 @@ def stylize(
         cache=warm.moments if warm else None,
         keeper=keeper,
     )
+    clocks = speed.Clocks()
     pictures = loop.paint()
     painted = time.perf_counter()
+    undisturbed = clocks.undisturbed(network)
     tell(Progress("write", 0, 1))
     finisher = Finisher(
         content,
@@ -437,7 +439,8 @@ def stylize(
     beyond = finisher.uncut(pictures) if job.uncut else ()
     minimizing = sum(curve.seconds for curve in loop.curves)
     earlier = started - keeper.began if resumed and keeper is not None else 0.0
-    if not resumed and minimizing > speed.MIN_SECONDS and job.style_layers == Job.style_layers:
+    usual = undisturbed and not resumed and job.style_layers == Job.style_layers
+    if usual and minimizing > speed.MIN_SECONDS:
         speed.record(network, minimizing / loop.work)
     ended = time.perf_counter()
     return Result(

@@ -22,6 +22,7 @@ from engine.errors import PictureError
 from engine.files import write_file
 from engine.job import Job
 from engine.paths import home
+from engine.threads import usable_processors
 
 if TYPE_CHECKING:
     from engine.network import Network
@@ -37,6 +38,28 @@ TYPICAL = 8e-6
 
 NEW_SHARE = 0.5
 """The share of the newest measurement in the record."""
+
+
+BUSY_SHARE = 0.6
+"""The share of its threads' time that an undisturbed painting computes; usually it is more."""
+
+
+class Clocks:
+    """The time of the process and that of the world, from when this is made."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter(), time.process_time()
+
+    def undisturbed(self, network: Network) -> bool:
+        """Return whether the process had the processors for itself; always so for a card.
+
+        A painting beside other work says nothing about how fast the machine is.
+        """
+        if network.losses == "card":
+            return True
+        seconds = time.perf_counter() - self._began[0]
+        computed = time.process_time() - self._began[1]
+        return computed >= BUSY_SHARE * seconds * min(network.threads, usable_processors())
 
 
 def record_file() -> Path:

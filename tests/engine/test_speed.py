@@ -13,8 +13,8 @@ from engine import speed
 from engine.network import Network
 from models.kernels import Kernels
 
-HERE: Any = SimpleNamespace(device="cpu", threads=2)
-OTHER: Any = SimpleNamespace(device="cpu", threads=64)
+HERE: Any = SimpleNamespace(device="cpu", threads=2, losses="processor")
+OTHER: Any = SimpleNamespace(device="cpu", threads=64, losses="processor")
 
 
 @pytest.fixture(autouse=True)
@@ -69,3 +69,19 @@ def test_without_a_record_the_machine_is_measured_once(
     assert 1e-8 < first < 1e-2
     monkeypatch.setattr(speed, "measure", pytest.fail)
     assert speed.seconds_per_pixel(network) == first
+
+
+@pytest.mark.parametrize(("computed", "counts"), [(19.0, True), (13.0, True), (11.0, False)])
+def test_a_painting_beside_other_work_says_nothing_about_the_machine(
+    monkeypatch: pytest.MonkeyPatch, computed: float, counts: bool
+) -> None:
+    now = [0.0, 0.0]
+    monkeypatch.setattr(speed.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(speed.time, "process_time", lambda: now[1])
+    monkeypatch.setattr(speed, "usable_processors", lambda: 2)
+    clocks = speed.Clocks()
+    now[:] = [10.0, computed]  # of the 20 seconds that two threads have
+    assert clocks.undisturbed(HERE) == counts
+    assert clocks.undisturbed(OTHER) == counts, "64 threads have no more than two processors"
+    card: Any = SimpleNamespace(device="cuda", threads=2, losses="card")
+    assert clocks.undisturbed(card)
