@@ -41,6 +41,9 @@ PACKAGES = {
 }
 """The distributions the engine needs besides onnxruntime, and what they are imported as."""
 
+EXTRA_PACKAGES = ("distributed", "matplotlib")
+"""What only the extras of install.py bring; painting does not need it."""
+
 REPAIR = "run install.py again"
 
 
@@ -338,13 +341,22 @@ def _painting() -> Finding:
     try:
         for module in pkgutil.walk_packages(engine.__path__, "engine."):
             if not module.name.endswith("__main__"):
-                import_module(module.name)
+                _import_unless_extra(module.name)
         seconds = _paint_little()
     except Exception as error:
         failure = describe(error)
         problem = f"16x16 pixels cannot be painted: {failure.message} {REPAIR.capitalize()}."
         return Finding("painting", "failed", problem)
     return Finding("painting", f"16x16 pixels in {seconds:.1f} s")
+
+
+def _import_unless_extra(module: str) -> None:
+    """Import a module; one that needs a package of an extra that is not installed may fail."""
+    try:
+        import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRA_PACKAGES:
+            raise
 
 
 def _paint_little() -> float:

@@ -178,3 +178,9 @@ def test_painting_is_tried_and_a_failure_is_a_problem(model_home, tmp_path):
     assert done.returncode == 1
     (broken,) = [line for line in done.stdout.splitlines() if line.startswith("Broken: ")]
     assert "16x16 pixels cannot be painted" in broken
+
+
+def test_an_extra_that_is_not_installed_is_no_fault(model_home, tmp_path):
+    before = "import sys\nsys.modules['distributed'] = None\n"
+    done = doctor(home=model_home, folder=tmp_path, before=before, fresh=True)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout

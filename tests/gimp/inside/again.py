@@ -247,7 +247,7 @@ def check_going_on_starts_from_the_painting() -> None:
     assert not new.is_valid(), "the earlier result is replaced"
     assert image.get_layers() == [*delivery.layers, layer]
     values, _ = arguments.from_text(canvas.settings_of(delivery.layers[0]))
-    assert (values["init"], values["scales"], values["iterations"]) == ("content", 2, 77)
+    assert (values["init"], values["scales"], values["iterations"]) == ("auto", 2, 77)
     assert earlier_results.painted(delivery.layers[0]) == {"size": 1600, "steps": 3}
 
 

@@ -111,8 +111,10 @@ def check_not_a_picture() -> None:
     """What only the engine finds out comes with its words and the log."""
     image, layer = photo()
     path = kit.TMP / "words.jpg"
-    path.write_text("no picture")
     style = Gio.File.new_for_path(str(path))
+    path.write_text("no picture")
+    refused(image, [layer], CALLING, "“words.jpg” is not a picture that GIMP can open", style=style)
+    path.write_bytes(b"\xff\xd8\xff\xe0no picture")
     message = refused(image, [layer], EXECUTION, "words.jpg", style=style)
     assert_log(message)
 
