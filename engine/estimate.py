@@ -30,10 +30,10 @@ LIBRARIES_BYTES = 120_000_000
 """Python and the libraries alone, while the pictures are read."""
 
 STRIPS_BYTES = 160_000_000
-"""What is worked on at a time while the result is put together."""
+"""Memory of the strips in which the result is put together."""
 
 ENCODER_BYTES = 60_000_000
-"""What an encoder works on at a time."""
+"""Memory that an encoder works in."""
 
 WRITING_BYTES = {".png": 4, ".jpg": 4, ".jpeg": 4, ".webp": 9}
 """Per pixel of the result, by its extension: Pillow's copy, and what its encoder takes."""

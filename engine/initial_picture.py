@@ -15,7 +15,7 @@ NOISE = (127.5, 50.0)
 """Mean and standard deviation of the Gaussian noise."""
 
 BARE = 0.02
-"""What masks may lack of 1, by rounding, and still cover a pixel."""
+"""Most that the sum of masks may lack of 1, by rounding, where they cover a pixel."""
 
 
 def start_picture(

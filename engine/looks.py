@@ -37,8 +37,8 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 EARLIER: dict[str, Any] = {"statistics": "gram", "grain": 0.0}
-"""What results of version 0.1.0 were painted with, of the options that it did not have and whose
-defaults paint something else. The settings inside them hold the values of all others."""
+"""Values of options that version 0.1.0 did not have, as its results were painted: today's defaults
+paint something else. The settings inside those results hold the values of all other options."""
 
 
 def filled(given: dict[str, Any]) -> dict[str, Any]:

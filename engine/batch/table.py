@@ -30,7 +30,7 @@ STATUSES = {
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one picture. Fields without a value are None.
+    """The outcome of one picture. Fields without a value are None.
 
     Attributes
     ----------

@@ -42,7 +42,7 @@ PACKAGES = {
 """The distributions the engine needs besides onnxruntime, and what they are imported as."""
 
 EXTRA_PACKAGES = ("distributed", "matplotlib")
-"""What only the extras of install.py bring; painting does not need it."""
+"""Packages that only the extras of install.py bring; painting does not need them."""
 
 REPAIR = "run install.py again"
 

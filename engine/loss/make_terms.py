@@ -153,7 +153,7 @@ def layers_of(job: Job) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class StyleAim:
-    """What a region, or a band of it, aims at at one layer.
+    """The aim of a region, or of a band of it, at one layer.
 
     Attributes
     ----------

@@ -141,9 +141,8 @@ def evaluate(
     pooling : {'average', 'max'}
     """
     of_layers, of_picture = split_terms(terms)
-    tasks = [
-        _task(tile, tiling, layers, of_layers, picture, content, pooling) for tile in tiling.tiles
-    ]
+    given = tiling, layers, of_layers, picture, content, pooling
+    tasks = [tile_task(tile, *given) for tile in tiling.tiles]
     totals: list[Any] = [None] * len(of_layers)
     for sums in map_tiles(tile_sums, tasks):
         totals = [added(total, value) for total, value in zip(totals, sums)]
@@ -162,7 +161,7 @@ def evaluate(
     return with_picture_terms(picture, parts, gradient, of_picture)
 
 
-def _task(
+def tile_task(
     tile: Tile,
     tiling: Tiling,
     layers: tuple[str, ...],
@@ -171,6 +170,20 @@ def _task(
     content: np.ndarray | None,
     pooling: str,
 ) -> TileTask:
+    """Return all that the functions of a tile need, as a value that can be sent.
+
+    Parameters
+    ----------
+    tile : Tile
+    tiling : Tiling
+    layers : tuple of str
+    terms : sequence of LayerTerm
+        Of the whole picture.
+    picture : ndarray, shape (3, height, width)
+    content : ndarray, shape (3, height, width), or None
+        For content terms without a target.
+    pooling : {'average', 'max'}
+    """
     windows = {layer: tiling.window(tile, layer) for layer in layers}
     return TileTask(
         layers=layers,

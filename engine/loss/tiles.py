@@ -309,7 +309,7 @@ def content_features(
 
 
 class StyleMoments(NamedTuple):
-    """What a style picture aims at, at one layer.
+    """The moments of a style picture at one layer.
 
     Attributes
     ----------
