@@ -8,15 +8,8 @@ from pathlib import Path
 from typing import Any, Callable, TypeVar
 
 from engine.files import why_not_readable
-from engine.job import (
-    PATH_KINDS,
-    Job,
-    JobError,
-    Region,
-    check,
-    checked_fields,
-    with_new_names,
-)
+from engine.job import PATH_KINDS, Job, JobError, Region, with_new_names
+from engine.job_checks import check, checked_fields
 from engine.looks import filled
 from engine.messages import shown, shown_name
 

@@ -16,7 +16,8 @@ from engine.card_lbfgs import CardLbfgs
 from engine.errors import StateError
 from engine.estimate import FREE_SHARE, Card, Estimate, RunShape, estimate
 from engine.events import Device, MethodChosen, Notice, OnEvent, Preview, Progress
-from engine.job import AUTO_SIZE, Job, check
+from engine.job import AUTO_SIZE, Job
+from engine.job_checks import check
 from engine.masks.mask import Mask
 from engine.masks.regions import LoadedRegion, load_regions, protect_mask
 from engine.masks.softness import survey

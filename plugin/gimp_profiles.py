@@ -26,6 +26,8 @@ NEW, OLD = ".scumble-new", ".scumble-old"
 CARRIED = (
     "__init__.py",
     "durations.py",
+    "job.py",
+    "job_checks.py",
     "locks.py",
     "looks.py",
     "messages.py",
@@ -33,7 +35,7 @@ CARRIED = (
     "paintings/__init__.py",
     "paintings/catalog.py",
 )
-"""Modules of the engine that the plug-in has copies of; it and job.py import them."""
+"""Modules of the engine that the plug-in has copies of, in a folder of the same name."""
 
 SOURCE = Path(__file__).resolve().parent / NAME
 FLATPAK = "org.gimp.GIMP"
@@ -132,12 +134,12 @@ def install_everywhere(
         If a GIMP's folder cannot be written; the others have the plug-in all the same.
     """
     found = find_profiles(account, more)
-    job = checkout / "engine" / "job.py"
+    engine = checkout / "engine"
     source = checkout / "plugin" / NAME
     done, failed = [], []
     for profile in found:
         try:
-            done.append(install(profile, location, job, source))
+            done.append(install(profile, location, engine, source))
         except PluginError as error:
             failed.append(str(error))
     if failed:
@@ -225,7 +227,7 @@ def obstacles(account: Account, found: list[Profile]) -> list[str]:
     return sentences
 
 
-def install(profile: Profile, location: EngineLocation, job: Path, source: Path = SOURCE) -> str:
+def install(profile: Profile, location: EngineLocation, engine: Path, source: Path = SOURCE) -> str:
     """Copy the plug-in into a GIMP, through a folder beside it, and return a sentence on it.
 
     Parameters
@@ -234,8 +236,8 @@ def install(profile: Profile, location: EngineLocation, job: Path, source: Path 
         The GIMP.
     location : EngineLocation
         Where the engine is.
-    job : Path
-        The contract, job.py, of which the plug-in carries a copy, with the methods beside it.
+    engine : Path
+        The engine's folder. The plug-in carries copies of its `CARRIED` modules.
     source : Path
         The plug-in's folder.
 
@@ -257,12 +259,10 @@ def install(profile: Profile, location: EngineLocation, job: Path, source: Path 
         for file in sorted(source.glob("*.py")):
             shutil.copyfile(file, new / file.name)
         shutil.copytree(source / HELP, new / HELP)
-        shutil.copyfile(job, new / "job.py")
-        # Where they are in the engine, as they are imported.
         (new / "engine").mkdir()
         (new / "engine" / "paintings").mkdir()
         for name in CARRIED:
-            shutil.copyfile(job.parent / name, new / "engine" / name)
+            shutil.copyfile(engine / name, new / "engine" / name)
         (new / PLACE).write_text(location.text(), encoding="utf-8")
         # Without the run bit GIMP ignores it silently.
         (new / f"{NAME}.py").chmod(0o755)
@@ -335,8 +335,9 @@ def _is_ours(folder: Path) -> bool:
     """Return whether a folder is Scumble's plug-in, damaged or not."""
     if (folder / PLACE).is_file():
         return True
-    names = ("job.py", f"{NAME}.py")
-    return all((folder / name).is_file() for name in names)
+    jobs = ("engine/job.py", "job.py")  # the second is that of version 0.1.0
+    has_job = any((folder / name).is_file() for name in jobs)
+    return has_job and (folder / f"{NAME}.py").is_file()
 
 
 def _parents(account: Account) -> list[tuple[Path, str]]:

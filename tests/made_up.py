@@ -166,7 +166,7 @@ def make(folder: Path) -> MadeUp:
     shutil.copytree(CHECKOUT / "plugin", made_up.checkout / "plugin")
     shutil.copytree(CHECKOUT / "engine" / "setup", made_up.checkout / "engine" / "setup")
     (made_up.checkout / "engine" / "paintings").mkdir()
-    for name in ("paths.py", "job.py", "durations.py", "locks.py", *CARRIED):
+    for name in ("paths.py", *CARRIED):
         shutil.copy(CHECKOUT / "engine" / name, made_up.checkout / "engine" / name)
     # All of the project's own, but for the tests' packages: only one of them is made up.
     pyproject = (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")

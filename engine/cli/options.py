@@ -11,18 +11,8 @@ from typing import Any, NoReturn
 from engine import __version__
 from engine.cli.terminal import to_standard_error, to_standard_output
 from engine.gallery.request import ITERATIONS, NUMBERS, SIZE, GalleryRequest
-from engine.job import (
-    INITS,
-    REST,
-    RUN_FOLDER_PREFIX,
-    Job,
-    JobError,
-    Region,
-    check,
-    check_value,
-    layers_from_text,
-    options,
-)
+from engine.job import INITS, REST, RUN_FOLDER_PREFIX, Job, JobError, Region, options
+from engine.job_checks import check, check_value, layers_from_text
 from engine.looks import filled
 from engine.messages import one_line, shown
 from engine.paintings.catalog import near_names, style_file

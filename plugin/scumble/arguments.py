@@ -10,10 +10,10 @@ import json
 import os
 from typing import Any
 
-import job
 import labels
 from gi.repository import Gimp, Gio, GObject
 
+from engine import job, job_checks
 from engine.looks import LOOKS
 
 FILE_KINDS = ("picture", "file", "folder")
@@ -119,7 +119,7 @@ def read(config: Gimp.ProcedureConfig) -> dict[str, Any]:
         value = config.get_property(property_name(described.name))
         kind = described.metadata["kind"]
         if kind == "layers":
-            value = job.check_value(described, job.layers_from_text(value or ""))
+            value = job_checks.check_value(described, job_checks.layers_from_text(value or ""))
         elif kind in FILE_KINDS:
             value = path_of(value)
         elif value is None:  # GIMP returns None for an empty text
@@ -213,7 +213,7 @@ def from_text(text: str) -> tuple[dict[str, Any], str]:
     values = {}
     for name, value in job.with_new_names(job.Job, data["options"]).items():
         if name in described:
-            values[name] = job.check_value(described[name], value)
+            values[name] = job_checks.check_value(described[name], value)
     return values, json.dumps(data.get("regions", []))
 
 

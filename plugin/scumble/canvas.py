@@ -18,7 +18,8 @@ import kept_masks
 import npy
 import sources
 from gi.repository import Babl, GdkPixbuf, Gegl, Gimp, Gio, GLib
-from job import MIN_SIDE
+
+from engine.job import MIN_SIDE
 
 RGBA = "R'G'B'A float"
 PARASITE = "scumble-settings"

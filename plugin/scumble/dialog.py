@@ -10,10 +10,11 @@ import arguments
 import engine_process
 import gi
 import gimp_run
-import job
 import labels
 import picture_files
 import sources
+
+from engine import job, job_checks
 
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
@@ -327,5 +328,5 @@ class Dialog:
         options = arguments.read(self._config)
         regions = tuple(dataclasses.replace(each, style=each.style or "-") for each in chosen)
         wanted = job.Job(content="-", output="-", regions=regions, **options)
-        job.check(wanted)
+        job_checks.check(wanted)
         return wanted

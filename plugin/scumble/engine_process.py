@@ -19,8 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import job
-
+from engine import job
 from engine.locks import hold_run_folder
 from engine.messages import one_line
 

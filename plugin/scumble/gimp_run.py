@@ -13,7 +13,6 @@ import canvas
 import earlier_results
 import engine_process
 import interrupted_runs
-import job
 import kept_masks
 import labels
 import npy
@@ -23,6 +22,8 @@ import sources
 from gi.repository import Gimp
 from placing import Finished, cannot_place, hindrance
 from run_requests import Request
+
+from engine import job, job_checks
 
 HERE = Path(__file__).resolve().parent
 CONTENT = "content.npy"
@@ -148,7 +149,7 @@ class GimpRun:
         if request.goes_on:
             options.update(self._continuation())
         wanted = job.Job(content=CONTENT, output=RESULT, regions=tuple(made), **options)
-        job.check(wanted)
+        job_checks.check(wanted)
         engine_process.write_job(wanted, self.folder)
         masks = {
             key: kept_masks.compressed(self.folder / MASK.format(key), precision)

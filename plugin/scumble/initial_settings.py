@@ -14,9 +14,10 @@ from typing import Any
 import arguments
 import canvas
 import earlier_results
-import job
 import sources
 from gi.repository import Gimp
+
+from engine import job
 
 UNFINISHED = "scumble-unfinished"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-import job
+from engine import job
 
 GIMPS = ("_Load Saved Settings", "_Save Settings", "_Reset", "_Cancel")
 """The buttons that GIMP puts into every such dialog."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import arguments
-import job
 import labels
 from gi.repository import Gimp, Gtk
 
+from engine import job
 from engine.looks import LOOKS
 
 

@@ -6,10 +6,11 @@ import dataclasses
 from typing import Any
 
 import arguments
-import job
 import labels
 import pickers
 from gi.repository import Gimp, GimpUi, GObject, Gtk, Pango
+
+from engine import job
 
 
 class OptionRows(Gtk.Box):

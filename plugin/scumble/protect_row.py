@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import job
 import labels
 import pickers
 import source_choices
 import sources
 from gi.repository import Gimp, GObject, Gtk
+
+from engine import job
 
 
 class ProtectRow(Gtk.Box):

@@ -7,13 +7,14 @@ import os
 from typing import Any, Callable
 
 import cairo
-import job
 import labels
 import pickers
 import source_choices
 import sources
 import thumbnails
 from gi.repository import GimpUi, GLib, Gtk
+
+from engine import job
 
 THUMBNAIL = 72
 FIELDS = {each.name: each for each in dataclasses.fields(job.Region)}

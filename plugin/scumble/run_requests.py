@@ -9,9 +9,10 @@ import arguments
 import canvas
 import earlier_results
 import interrupted_runs
-import job
 import sources
 from gi.repository import Gimp
+
+from engine import job, job_checks
 
 MISTAKES = (canvas.CanvasError, sources.RegionError, job.JobError)
 """Errors in the request, as opposed to failures of the engine."""
@@ -139,7 +140,7 @@ def of_interrupted(
     origin = interrupted.origin
     regions = sources.regions_from_json(origin["regions"])
     options = {
-        each.name: job.check_value(each, origin["options"][each.name])
+        each.name: job_checks.check_value(each, origin["options"][each.name])
         for each in job.options()
         if each.name in origin["options"]
     }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import job
 import labels
 import pickers
 from gi.repository import Gimp, Gtk, Pango
+
+from engine import job
 
 SIZES = (
     (job.AUTO_SIZE, "As large as 5 minutes allow"),

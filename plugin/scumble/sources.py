@@ -26,8 +26,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-import job
-
+from engine import job, job_checks
 from engine.paintings import catalog
 
 ALL = ""
@@ -396,7 +395,7 @@ def _region(number: int, entry: Any) -> job.Region:
             raise RegionError(message)
     try:
         given = {
-            name: job.check_value(described[name], value, where + ".")
+            name: job_checks.check_value(described[name], value, where + ".")
             for name, value in job.with_new_names(job.Region, entry).items()
         }
     except job.JobError as error:

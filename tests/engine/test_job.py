@@ -24,10 +24,9 @@ from engine.job import (
     Job,
     JobError,
     Region,
-    check,
-    check_value,
     options,
 )
+from engine.job_checks import check, check_value
 from engine.jobfile import job_from_dict, load_job, paths_of, resolve_paths, with_paths
 from engine.masks.regions import region_name
 from engine.methods import METHODS

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from engine.cli.options import build_parser, job_from_options
-from engine.job import Job, JobError, check_value, options
+from engine.job import Job, JobError, options
+from engine.job_checks import check_value
 from engine.jobfile import job_from_dict, load_job
 from engine.looks import LOOKS
 from engine.methods import METHODS

@@ -1,4 +1,4 @@
-"""The plug-in's own modules, as they lie in a GIMP: beside a copy of the contract."""
+"""The plug-in's own modules, as they lie in a GIMP; those of the engine are the checkout's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MODULES = (
-    "job",
     "adviser",
     "engine_process",
     "interrupted_runs",
@@ -31,9 +30,8 @@ MODULES = (
 def plugin_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Make the plug-in's modules importable."""
     folder = tmp_path_factory.mktemp("plug-in")
-    for name in MODULES[1:]:
+    for name in MODULES:
         shutil.copy(CHECKOUT / "plugin" / "scumble" / f"{name}.py", folder)
-    shutil.copy(CHECKOUT / "engine" / "job.py", folder)  # its methods are imported from here
     sys.path.insert(0, str(folder))
     yield folder
     sys.path.remove(str(folder))

@@ -26,7 +26,7 @@ from plugin.gimp_profiles import (
 )
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-JOB = CHECKOUT / "engine" / "job.py"
+ENGINE = CHECKOUT / "engine"
 FOLDERS = {
     "linux": ".config/GIMP",
     "win32": "AppData/Roaming/GIMP",
@@ -121,17 +121,16 @@ def test_a_snap_is_refused_with_a_way_out(tmp_path):
 
 def test_the_copy_is_whole_and_can_be_started(tmp_path, profile):
     account = user(tmp_path, versions=[])
-    said = install(profile, place(account), JOB)
+    said = install(profile, place(account), ENGINE)
     assert said == f"GIMP 3.0: the plug-in is in {profile.plugin}"
     names = {path.name for path in profile.plugin.iterdir()}
     sources = {path.name for path in (CHECKOUT / "plugin" / "scumble").glob("*.py")}
-    assert names == sources | {"job.py", "engine", "engine.json", "help"}
-    assert (profile.plugin / "job.py").read_bytes() == JOB.read_bytes()
+    assert names == sources | {"engine", "engine.json", "help"}
     engine = profile.plugin / "engine"
     copied = {
         path.relative_to(engine).as_posix(): path.read_bytes() for path in engine.rglob("*.py")
     }
-    assert copied == {name: (JOB.parent / name).read_bytes() for name in CARRIED}
+    assert copied == {name: (ENGINE / name).read_bytes() for name in CARRIED}
     assert {path.suffix for path in engine.rglob("*")} <= {".py", ""}
     if os.name != "nt":
         assert os.access(profile.plugin / "scumble.py", os.X_OK)
@@ -144,7 +143,7 @@ def test_the_copy_is_whole_and_can_be_started(tmp_path, profile):
 
 def test_what_gimp_imports_is_there(tmp_path, profile):
     """Every module that one of ours imports is the standard library's, GIMP's or beside it."""
-    install(profile, place(user(tmp_path, versions=[])), JOB)
+    install(profile, place(user(tmp_path, versions=[])), ENGINE)
     beside = {path.stem for path in profile.plugin.glob("*.py")} | {"engine"}
     for path in profile.plugin.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -170,10 +169,10 @@ def test_windows_are_imported_only_when_they_are_shown():
 
 def test_a_new_version_replaces_the_old_one(tmp_path, profile):
     account = user(tmp_path, versions=[])
-    install(profile, place(account, "1.0"), JOB)
+    install(profile, place(account, "1.0"), ENGINE)
     (profile.plugin / "old_module.py").write_text("")
-    assert install(profile, place(account, "1.0"), JOB).endswith("was installed again")
-    assert install(profile, place(account, "2.0"), JOB).endswith("replaces version 1.0")
+    assert install(profile, place(account, "1.0"), ENGINE).endswith("was installed again")
+    assert install(profile, place(account, "2.0"), ENGINE).endswith("replaces version 1.0")
     assert not (profile.plugin / "old_module.py").exists()
     copy = read_copy(profile)
     assert copy is not None
@@ -184,7 +183,7 @@ def test_what_an_interrupted_run_left_is_cleared(tmp_path, profile):
     for name in (".scumble-new", ".scumble-old"):
         (profile.folder / name).mkdir()
         (profile.folder / name / "half.py").write_text("")
-    install(profile, place(user(tmp_path, versions=[])), JOB)
+    install(profile, place(user(tmp_path, versions=[])), ENGINE)
     assert [path.name for path in profile.folder.iterdir()] == ["plug-ins"]
 
 
@@ -192,7 +191,7 @@ def test_another_plugin_of_this_name_is_left(tmp_path, profile):
     profile.plugin.mkdir(parents=True)
     (profile.plugin / "mine.txt").write_text("mine")
     with pytest.raises(PluginError, match="is not Scumble's; move it away"):
-        install(profile, place(user(tmp_path, versions=[])), JOB)
+        install(profile, place(user(tmp_path, versions=[])), ENGINE)
     assert uninstall(profile) == ""
     assert (profile.plugin / "mine.txt").read_text() == "mine"
 
@@ -216,7 +215,7 @@ def test_uninstalling_removes_ours_only(tmp_path):
     other.mkdir()
     (second,) = [each for each in find_profiles(account) if each.name == "GIMP 3.2"]
     theirs = EngineLocation(ours.python, account.home / "their data", "1.0")
-    install(second, theirs, JOB)
+    install(second, theirs, ENGINE)
     said = remove_everywhere(ours.home, account)
     assert len(said) == 1
     assert said[0].startswith("GIMP 3.0: the plug-in was removed from ")
@@ -230,11 +229,11 @@ def test_the_survey_says_what_does_not_match(tmp_path):
     account = user(tmp_path, versions=["3.0", "3.2", "3.4", "3.6", "3.8"])
     ours = place(account, "2.0")
     profiles = find_profiles(account)
-    install(profiles[0], ours, JOB)
-    install(profiles[1], place(account, "1.0"), JOB)
-    install(profiles[2], ours, JOB)
+    install(profiles[0], ours, ENGINE)
+    install(profiles[1], place(account, "1.0"), ENGINE)
+    install(profiles[2], ours, ENGINE)
     (profiles[2].plugin / "engine.json").write_text("{")
-    install(profiles[3], EngineLocation(ours.python, tmp_path / "theirs", "1.0"), JOB)
+    install(profiles[3], EngineLocation(ours.python, tmp_path / "theirs", "1.0"), ENGINE)
     lines = survey(ours.home, "2.0", account)
     assert [fits for _, fits in lines] == [True, False, False, True, True]
     assert lines[0][0].startswith("GIMP 3.0: version 2.0, in ")

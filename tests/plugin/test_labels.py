@@ -90,8 +90,9 @@ def test_a_layers_name_says_what_auto_chose(labels):
 
 
 def test_the_help_page_names_what_the_dialog_has(labels):
-    import job
     import sources
+
+    from engine import job
 
     folder = CHECKOUT / "plugin" / "scumble" / "help" / "en"
     page = " ".join((folder / "index.html").read_text(encoding="utf-8").split())
@@ -112,7 +113,7 @@ def test_the_help_page_names_what_the_dialog_has(labels):
 
 
 def test_choices_are_explained_by_the_help(labels):
-    import job
+    from engine import job
 
     fields = job.Job.__dataclass_fields__
     assert labels.choice_label(fields["colors"], "style") == "The styles' colors"

@@ -143,7 +143,7 @@ def test_no_text_is_no_regions(sources):
 
 
 def test_json_there_and_back(sources):
-    import job
+    from engine import job
 
     given = (
         job.Region("layer:#3:Night", "mask:#2:Wave", weight=2.5, style_size=0.5, name="“sky”"),
@@ -171,7 +171,7 @@ def test_layers_that_scumble_made_are_not_offered(sources, available):
 def test_last_times_regions_follow_the_image(sources, available):
     import dataclasses
 
-    import job
+    from engine import job
 
     plain = dataclasses.replace(available, layers=available.layers[::2])
     whole = (job.Region("layer:Night", weight=3.0),)
@@ -262,7 +262,7 @@ def test_names_are_shown_in_one_line(sources, text, shown):
 
 
 def test_regions_are_written_in_ascii(sources):
-    import job
+    from engine import job
 
     given = (job.Region("/图片/波.png", "channel:ß", name="\udcfc 🎨"),)
     text = sources.regions_to_json(given)
@@ -295,7 +295,7 @@ def with_kept(sources, available):
 def test_a_result_is_taken_up_with_its_own_masks(sources, with_kept, spec, on_result, on_photo):
     import dataclasses
 
-    import job
+    from engine import job
 
     for selected, expected in ((False, on_result), (True, on_photo)):
         regions = (job.Region("/a.png", spec),)
@@ -309,7 +309,7 @@ def test_a_result_is_taken_up_with_its_own_masks(sources, with_kept, spec, on_re
 def test_without_a_selection_the_photograph_has_the_earlier_masks(sources, with_kept):
     import dataclasses
 
-    import job
+    from engine import job
 
     none = dataclasses.replace(with_kept, has_selection=False)
     regions = (job.Region("/a.png", "selection"), job.Region("/b.png", "outside"))
@@ -319,7 +319,7 @@ def test_without_a_selection_the_photograph_has_the_earlier_masks(sources, with_
 
 
 def test_a_kept_mask_is_found_only_where_it_is_kept(sources, available, with_kept):
-    import job
+    from engine import job
 
     found = sources.resolve((job.Region(__file__, "kept:2"),), with_kept)[0].mask
     assert (found.kind, found.item.number, found.item.name) == ("kept", 40, "2")
@@ -339,7 +339,7 @@ def test_a_kept_mask_is_found_only_where_it_is_kept(sources, available, with_kep
 def test_own_is_the_mask_of_the_painted_layer(sources, available):
     import dataclasses
 
-    import job
+    from engine import job
 
     region = (job.Region(__file__, "own"),)
     masked = dataclasses.replace(available.content, has_mask=True)

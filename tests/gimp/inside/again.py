@@ -12,7 +12,6 @@ import canvas
 import earlier_results
 import gimp_run
 import initial_settings
-import job
 import kept_masks
 import kit
 import placing
@@ -21,6 +20,8 @@ import run_requests
 import sources
 from gi.repository import Gimp, Gio
 from kit import HEIGHT, PLACE, WIDTH, names, photo
+
+from engine import job
 
 GIVING_BACK = """
 for run; do :; done

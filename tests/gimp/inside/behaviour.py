@@ -379,8 +379,9 @@ def check_gone() -> None:
 def check_arguments() -> None:
     """Every option of a job is an argument with the contract's help, range and default."""
     import arguments
-    import job
     import labels
+
+    from engine import job
 
     procedure = Gimp.get_pdb().lookup_procedure("plug-in-scumble")
     found = {each.name: each for each in procedure.get_arguments()}

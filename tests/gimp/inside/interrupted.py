@@ -14,13 +14,14 @@ import earlier_results
 import engine_process
 import gimp_run
 import interrupted_runs
-import job
 import kit
 import placing
 import refusals
 import result_layers
 import run_requests
 from gi.repository import Gegl, Gimp, Gio
+
+from engine import job
 
 SAVE_WITHIN = 60.0
 

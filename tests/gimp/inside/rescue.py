@@ -15,7 +15,6 @@ import earlier_results
 import engine_process
 import gimp_run
 import initial_settings
-import job
 import kit
 import placing
 import png
@@ -25,6 +24,8 @@ import run_requests
 import sources
 from gi.repository import Gimp, Gio
 from kit import names, photo
+
+from engine import job
 
 NAMES = ("ß", "é", "波", "🎨", "\"double\" and 'single'", "two\nlines", "x" * 200)
 
