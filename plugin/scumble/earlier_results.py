@@ -9,8 +9,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import canvas
+import image_items
 import kept_masks
+import parasites
 import sources
 from gi.repository import Gimp
 
@@ -38,7 +39,7 @@ class Target:
     def sources(self, image: Gimp.Image, others: tuple[int, ...] = ()) -> sources.Sources:
         """Return what the user can choose from; `others` are painted after this layer."""
         kept = kept_masks.carried(self.chosen)
-        return canvas.available_sources(image, self.content, kept, others)
+        return image_items.available_sources(image, self.content, kept, others)
 
 
 def target_of(image: Gimp.Image, layer: Gimp.Layer) -> Target:
@@ -76,7 +77,7 @@ def _about(result: Gimp.Layer) -> dict[str, Any]:
 
 def _settings(result: Gimp.Layer) -> dict[str, Any]:
     try:
-        found = json.loads(canvas.settings_of(result) or "{}")
+        found = json.loads(parasites.settings_of(result) or "{}")
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -12,11 +12,14 @@ import arguments
 import canvas
 import earlier_results
 import engine_process
+import image_items
 import interrupted_runs
 import kept_masks
 import labels
+import mask_pixels
 import npy
 import picture_files
+import rendering
 import result_layers
 import sources
 from gi.repository import Gimp
@@ -73,7 +76,7 @@ class GimpRun:
 
     Raises
     ------
-    sources.RegionError, canvas.CanvasError, job.JobError, engine_process.EngineError
+    sources.RegionError, canvas_error.CanvasError, job.JobError, engine_process.EngineError
         If the run cannot start; no files are left behind then.
     """
 
@@ -95,7 +98,7 @@ class GimpRun:
         self.folder = folder.path
         try:
             if interrupted is None:
-                canvas.check_size(request.content)
+                image_items.check_size(request.content)
                 self.exported = self._export(on_progress)
                 self._write_origin()
             else:
@@ -166,12 +169,12 @@ class GimpRun:
         if mask.kind == sources.FILE:
             return self._gray_file(mask.path, MASK.format(key))
         path = self.folder / MASK.format(key)
-        if not canvas.write_mask(request.image, request.content, mask, path):
+        if not mask_pixels.write_mask(request.image, request.content, mask, path):
             pixels = request.content.get_width() * request.content.get_height()
             if region:
                 raise sources.covers_nothing(region, mask, pixels, self._content_name)
             raise sources.protects_nothing(mask, pixels, self._content_name)
-        drawable, _, _ = canvas.mask_drawable(request.image, request.content, mask)
+        drawable, _, _ = mask_pixels.mask_drawable(request.image, request.content, mask)
         self._precisions[key] = kept_masks.precision_of(drawable)
         return path.name
 
@@ -179,7 +182,7 @@ class GimpRun:
         """Return the file of a picture: its own, or one that the engine reads."""
         if picture_files.engine_reads(path):
             return path
-        with canvas.opened_picture(path) as layer:
+        with rendering.opened_picture(path) as layer:
             canvas.write_pixels(layer, self.folder / name)
         return name
 
@@ -187,7 +190,7 @@ class GimpRun:
         """Return the file of a gray picture: its own, or one that the engine reads."""
         if picture_files.engine_reads(path):
             return path
-        with canvas.opened_picture(path) as layer:
+        with rendering.opened_picture(path) as layer:
             canvas.write_gray(layer, self.folder / name)
         return name
 
@@ -384,7 +387,7 @@ def paint_quietly(request: Request) -> Finished:
 
     Raises
     ------
-    sources.RegionError, canvas.CanvasError, job.JobError, engine_process.EngineError
+    sources.RegionError, canvas_error.CanvasError, job.JobError, engine_process.EngineError
         If it cannot be painted.
     """
     run = GimpRun(request)

@@ -12,8 +12,8 @@ import json
 from typing import Any
 
 import arguments
-import canvas
 import earlier_results
+import parasites
 import sources
 from gi.repository import Gimp
 
@@ -24,7 +24,9 @@ UNFINISHED = "scumble-unfinished"
 
 def keep(layer: Gimp.Layer, settings: str) -> None:
     """Keep the settings of a run that starts on a layer."""
-    Gimp.attach_parasite(canvas.text_parasite(UNFINISHED, json.dumps([layer.get_id(), settings])))
+    Gimp.attach_parasite(
+        parasites.text_parasite(UNFINISHED, json.dumps([layer.get_id(), settings]))
+    )
 
 
 def forget() -> None:
@@ -37,7 +39,7 @@ def unfinished(layer: Gimp.Layer) -> tuple[str, bool]:
     parasite = Gimp.get_parasite(UNFINISHED)
     if parasite is None:
         return "", False
-    number, settings = json.loads(canvas.parasite_text(parasite))
+    number, settings = json.loads(parasites.parasite_text(parasite))
     return settings, number == layer.get_id()
 
 
@@ -77,7 +79,7 @@ def start_from(
     config.set_property("mask", None)
     chosen = target.chosen if again else target.content
     left, on_this_layer = unfinished(chosen)
-    settings = left if on_this_layer else canvas.settings_of(target.chosen)
+    settings = left if on_this_layer else parasites.settings_of(target.chosen)
     carried = bool(settings) and not on_this_layer
     settings = settings or left
     if settings:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import Any, Callable
 
-import canvas
+import canvas_error
 import picture_files
 import remembered
 import source_choices
@@ -111,7 +111,7 @@ class SourceList(Gtk.ComboBox):
                 return ""
             try:
                 self._accept(path)
-            except canvas.CanvasError as error:
+            except canvas_error.CanvasError as error:
                 _refuse(window, str(error))
                 before = path
             else:

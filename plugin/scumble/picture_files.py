@@ -12,8 +12,9 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-import canvas
+import canvas_error
 import remembered
+import rendering
 from gi.repository import GdkPixbuf, Gio, GLib
 
 SIGNATURES = (
@@ -70,7 +71,7 @@ def engine_reads(path: str) -> bool:
 
     Raises
     ------
-    canvas.CanvasError
+    canvas_error.CanvasError
         If the file cannot be read.
     """
     try:
@@ -78,7 +79,7 @@ def engine_reads(path: str) -> bool:
             start = file.read(12)
     except OSError as error:
         message = f"{path} cannot be read: {error.strerror or error}. Choose another picture."
-        raise canvas.CanvasError(message) from error
+        raise canvas_error.CanvasError(message) from error
     return any(
         start.startswith(first) and start[8:].startswith(ninth) for first, ninth in SIGNATURES
     )
@@ -89,7 +90,7 @@ def look_at(path: str, side: int = THUMBNAIL_SIDE) -> Picture:
 
     Raises
     ------
-    canvas.CanvasError
+    canvas_error.CanvasError
         If neither the engine's formats nor GIMP can read it.
     """
     form, width, height = GdkPixbuf.Pixbuf.get_file_info(path)
@@ -104,8 +105,10 @@ def look_at(path: str, side: int = THUMBNAIL_SIDE) -> Picture:
             if (upright.get_width() > upright.get_height()) != (width > height):
                 width, height = height, width
             return Picture(path, width, height, upright)
-    with canvas.opened_picture(path) as layer:
-        return Picture(path, layer.get_width(), layer.get_height(), canvas.thumbnail(layer, side))
+    with rendering.opened_picture(path) as layer:
+        return Picture(
+            path, layer.get_width(), layer.get_height(), rendering.thumbnail(layer, side)
+        )
 
 
 def last_styles() -> list[Picture]:
@@ -140,6 +143,6 @@ def _remembered(about: Any) -> Picture | None:
         stream = Gio.MemoryInputStream.new_from_data(base64.b64decode(about["thumbnail"]), None)
         thumbnail = GdkPixbuf.Pixbuf.new_from_stream(stream, None)
         width, height = about["size"]
-    except (OSError, KeyError, TypeError, ValueError, GLib.Error, canvas.CanvasError):
+    except (OSError, KeyError, TypeError, ValueError, GLib.Error, canvas_error.CanvasError):
         return None
     return Picture(path, int(width), int(height), thumbnail)

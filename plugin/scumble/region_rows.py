@@ -132,7 +132,7 @@ class RegionRows(Gtk.Box):
 
         Raises
         ------
-        canvas.CanvasError
+        canvas_error.CanvasError
             If it cannot be read.
         """
         self._small.add_file(path)

@@ -17,10 +17,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import canvas
+import canvas_error
 import earlier_results
+import image_items
 import kept_masks
+import mask_pixels
 import npy
+import parasites
 import png
+import rendering
 from gi.repository import Gimp, Gio, GLib
 
 NAME_LENGTH = 100
@@ -147,7 +152,7 @@ class ImageFormat:
 
 def format_of(image: Gimp.Image) -> ImageFormat:
     """Return an image's format; layers for a palette are built in RGB and converted at the end."""
-    base = canvas.rgb_or_gray(image)
+    base = rendering.rgb_or_gray(image)
     return ImageFormat(base, image.get_precision(), image.get_color_profile())
 
 
@@ -351,7 +356,7 @@ def save_built_without_gimp(built: Gimp.Image, name: str) -> Path:
                     path.unlink(missing_ok=True)
                     continue
                 return path
-    except canvas.CanvasError as error:
+    except canvas_error.CanvasError as error:
         raise OSError(str(error)) from error
     message = "no folder takes the file"
     raise OSError(message)
@@ -377,7 +382,7 @@ class _Builder:
         self._replaces = self._masked = False
         if content is not None:
             alpha = content.has_alpha()
-            self._place = canvas.offsets(content)
+            self._place = image_items.offsets(content)
             self._replaces = canvas.is_translucent(content)
             self._masked = bool(content.get_mask() and content.get_apply_mask())
         gray = image.get_base_type() == Gimp.ImageBaseType.GRAY
@@ -405,7 +410,7 @@ class _Builder:
         if self._content is None:
             return
         if self._masked:
-            canvas.copy_mask(self._content, top)
+            mask_pixels.copy_mask(self._content, top)
         if self._replaces:
             top.set_mode(self._content.get_mode())
             top.set_opacity(self._content.get_opacity())
@@ -456,12 +461,12 @@ class _Builder:
         layer.set_composite_space(Gimp.LayerColorSpace.RGB_NON_LINEAR)
         self._insert(layer, parent, position)
         if part.mask:
-            canvas.write_mask_into(layer, part.mask)
+            mask_pixels.write_mask_into(layer, part.mask)
         return layer
 
     def _content_layer(self, name: str, parent: Gimp.Layer | None, position: int) -> Gimp.Layer:
         """Insert the content's own pixels, as they are now and without passing the engine."""
-        layer = canvas.insert_flat_copy(self._content, self._image, parent, position)
+        layer = rendering.insert_flat_copy(self._content, self._image, parent, position)
         layer.set_name(name)
         layer.set_offsets(*self._place)
         return layer
@@ -479,7 +484,7 @@ class _Builder:
 
     def _attach(self, layer: Gimp.Layer, settings: str) -> None:
         try:
-            canvas.attach_settings(layer, settings)
+            parasites.attach_settings(layer, settings)
         except Exception as error:  # the painting is worth more than its settings
             note = UNATTACHED.format(error)
             if note not in self.notes:

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import arguments
-import canvas
+import canvas_error
 import earlier_results
+import image_items
 import interrupted_runs
+import parasites
 import sources
 from gi.repository import Gimp
 
 from engine import job, job_checks
 
-MISTAKES = (canvas.CanvasError, sources.RegionError, job.JobError)
+MISTAKES = (canvas_error.CanvasError, sources.RegionError, job.JobError)
 """Errors in the request, as opposed to failures of the engine."""
 
 
@@ -60,10 +62,10 @@ def targets(
 
     Raises
     ------
-    canvas.CanvasError
+    canvas_error.CanvasError
         If something else than layers is selected.
     """
-    layers = canvas.layers_to_paint(image, drawables)
+    layers = image_items.layers_to_paint(image, drawables)
     if not again:
         return [earlier_results.Target(layer) for layer in layers]
     found = [earlier_results.target_of(image, layer) for layer in layers]
@@ -119,7 +121,7 @@ def for_more(requests: list[Request], layers: list[Gimp.Layer]) -> list[Request]
         if target is None or target.result != layer:
             continue  # undone, or a layer of a group
         options = next(each.options for each in requests if each.content == target.content)
-        _, text = arguments.from_text(canvas.settings_of(layer))
+        _, text = arguments.from_text(parasites.settings_of(layer))
         known = sources.regions_from_json(text)
         protect = str(options["protect"])
         regions, protect = sources.taken_up(known, protect, target.sources(image), selected=False)
@@ -167,4 +169,4 @@ def chosen_regions(
     available = target.sources(image)
     if not style:
         return sources.default_regions(available) if available.prepared else ()
-    return (job.Region(style=style, mask=canvas.mask_spec(image, mask)),)
+    return (job.Region(style=style, mask=image_items.mask_spec(image, mask)),)

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import cairo
 import canvas
+import canvas_error
 import engine_process
+import mask_pixels
 import picture_files
+import rendering
 import sources
 from gi.repository import Gdk, GdkPixbuf, Gimp, GLib
 
@@ -98,7 +101,7 @@ class Thumbnails:
         if known is None or not known.has_thumbnail_of(side):
             try:
                 self._files[path] = picture_files.look_at(path, max(side, FILE_SIDE))
-            except canvas.CanvasError:
+            except canvas_error.CanvasError:
                 return None
         return self._files[path]
 
@@ -107,7 +110,7 @@ class Thumbnails:
 
         Raises
         ------
-        canvas.CanvasError
+        canvas_error.CanvasError
             If it cannot be read.
         """
         self._files[path] = picture_files.look_at(path, FILE_SIDE)
@@ -139,8 +142,10 @@ class Thumbnails:
                 self._masks[source] = _gray_file(source.path, *size)
             else:
                 try:
-                    mask = canvas.small_mask(self._image, self._content, source, self.scale, size)
-                except canvas.CanvasError:  # said when the user presses Paint
+                    mask = mask_pixels.small_mask(
+                        self._image, self._content, source, self.scale, size
+                    )
+                except canvas_error.CanvasError:  # said when the user presses Paint
                     return None
                 self._masks[source] = mask
         return self._masks[source]
@@ -178,10 +183,10 @@ def surface(pixbuf: GdkPixbuf.Pixbuf, scale: int = 1) -> cairo.ImageSurface:
 def _gray_file(path: str, width: int, height: int) -> bytes | None:
     try:
         if not picture_files.engine_reads(path):
-            with canvas.opened_picture(path) as layer:
+            with rendering.opened_picture(path) as layer:
                 return canvas.small_gray(layer, (width, height))
         found = GdkPixbuf.Pixbuf.new_from_file_at_scale(path, width, height, False)
-    except (GLib.Error, canvas.CanvasError):
+    except (GLib.Error, canvas_error.CanvasError):
         return None
     pixels, stride, planes = found.get_pixels(), found.get_rowstride(), found.get_n_channels()
     # The green channel of a gray picture is its brightness.

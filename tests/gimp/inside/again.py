@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, Callable
 
 import arguments
-import canvas
+import canvas_error
 import earlier_results
 import gimp_run
 import initial_settings
 import kept_masks
 import kit
+import parasites
 import placing
 import refusals
 import run_requests
@@ -156,7 +157,7 @@ def check_a_mask_follows_its_layer() -> None:
     said = ""
     try:
         paint(request_of(image, target, config))
-    except canvas.CanvasError as error:
+    except canvas_error.CanvasError as error:
         said = str(error)
     assert "has another shape than when it was painted" in said, said
 
@@ -247,7 +248,7 @@ def check_going_on_starts_from_the_painting() -> None:
     assert kit.recorded_array("start.npy")[0] == (HEIGHT, WIDTH, 4)
     assert not new.is_valid(), "the earlier result is replaced"
     assert image.get_layers() == [*delivery.layers, layer]
-    values, _ = arguments.from_text(canvas.settings_of(delivery.layers[0]))
+    values, _ = arguments.from_text(parasites.settings_of(delivery.layers[0]))
     assert (values["init"], values["scales"], values["iterations"]) == ("auto", 2, 77)
     assert earlier_results.painted(delivery.layers[0]) == {"size": 1600, "steps": 3}
 

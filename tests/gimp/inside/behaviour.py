@@ -62,14 +62,14 @@ def check_pinned_keeps_the_rest() -> None:
 def check_parasite() -> None:
     """A result carries its settings, and they can be read again."""
     import arguments
-    import canvas
+    import parasites
 
     image, layer = photo()
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 2, 40, 30)
     regions = [kit.region(mask="selection", name="here"), kit.region(mask="rest", weight=2.0)]
     text = json.dumps(regions)
     new = kit.paint(image, layer, regions=text, strength=2.5, seed=4_000_000_000, smoothing=3.0)
-    carried = canvas.settings_of(new)
+    carried = parasites.settings_of(new)
     values, again = arguments.from_text(carried)
     assert values["strength"] == 2.5
     assert values["method"] == "auto"
@@ -85,12 +85,12 @@ def check_parasite() -> None:
     assert Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, file, None)
     opened = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, file)
     kept = opened.get_layer_by_name(new.get_name()).get_parasite("scumble-settings")
-    assert canvas.parasite_text(kept) == carried
+    assert parasites.parasite_text(kept) == carried
 
 
 def check_start_from_settings() -> None:
     """Run on a result, the dialog starts from what the result carries."""
-    import canvas
+    import image_items
     import initial_settings
     import sources
     from earlier_results import Target
@@ -98,7 +98,7 @@ def check_start_from_settings() -> None:
     image, layer = photo()
     new = kit.paint(image, layer, style=kit.style_file(), strength=7.0, method="banded")
     config = Gimp.get_pdb().lookup_procedure("plug-in-scumble").create_config()
-    scene = canvas.available_sources(image, new)
+    scene = image_items.available_sources(image, new)
     initial_settings.start_from(config, scene, Target(layer, new))
     assert config.get_property("strength") == 7.0
     assert config.get_property("method") == "banded"
@@ -108,7 +108,7 @@ def check_start_from_settings() -> None:
 def check_start_from_what_was_not_finished() -> None:
     """On its own layer it goes before all else, elsewhere it takes the place of last time's."""
     import arguments
-    import canvas
+    import image_items
     import initial_settings
     import sources
     from earlier_results import target_of
@@ -123,7 +123,7 @@ def check_start_from_what_was_not_finished() -> None:
         config = Gimp.get_pdb().lookup_procedure("plug-in-scumble").create_config()
         config.set_property("style", kit.style_file())
         scene_image = layer_.get_image()
-        scene = canvas.available_sources(scene_image, layer_)
+        scene = image_items.available_sources(scene_image, layer_)
         initial_settings.start_from(config, scene, target_of(scene_image, layer_))
         masks = [each.mask for each in sources.regions_from_json(config.get_property("regions"))]
         return config.get_property("strength"), masks
@@ -192,7 +192,7 @@ def check_mask_file() -> None:
 
 def check_protect() -> None:
     """What is kept is named by the words of masks, and the engine gets it as they are."""
-    import canvas
+    import parasites
 
     image, layer = photo()
     masked = kit.add_layer(image, "Masked", size=(50, 40), place=(5, 3))
@@ -220,7 +220,7 @@ def check_protect() -> None:
     assert kit.recorded_job()["protect"] == "mask-protect.npy"
     new = kit.paint(image, layer, protect=str(kit.picture()), **options)
     assert kit.recorded_job()["protect"] == str(kit.picture())
-    carried = json.loads(canvas.settings_of(new))
+    carried = json.loads(parasites.settings_of(new))
     assert carried["options"]["protect"] == str(kit.picture())
     kit.paint(image, layer, **options)
     assert kit.recorded_job()["protect"] == ""

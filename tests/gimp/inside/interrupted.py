@@ -9,12 +9,12 @@ import time
 from typing import Any, Callable
 
 import arguments
-import canvas
 import earlier_results
 import engine_process
 import gimp_run
 import interrupted_runs
 import kit
+import parasites
 import placing
 import refusals
 import result_layers
@@ -125,7 +125,7 @@ def check_an_interrupted_painting_ends_as_an_undisturbed_one() -> None:
     assert bytes_of(resumed) == wanted
     assert resumed.get_name().startswith("é + style ("), resumed.get_name()
     assert earlier_results.target_of(opened, resumed) == earlier_results.Target(again, resumed)
-    carried = json.loads(canvas.settings_of(resumed))
+    carried = json.loads(parasites.settings_of(resumed))
     assert carried["options"]["iterations"] == 4
     assert resumed.get_parasite("scumble-mask-1") is not None
     assert found(again) is None, "the state of a finished painting is deleted"

@@ -6,9 +6,9 @@ import json
 from array import array
 from typing import Any
 
-import canvas
 import gimp_run
 import kit
+import parasites
 import rescue
 from gi.repository import Gegl, Gimp
 from kit import HEIGHT, PLACE, WIDTH, names
@@ -253,7 +253,7 @@ def check_changes_during_a_run() -> None:
         assert why == expected, delivery.notes
         path = gimp_run.Path(saved)
         assert path.suffix == ".xcf"
-        assert canvas.settings_of(delivery.aside[0].get_layers()[0])
+        assert parasites.settings_of(delivery.aside[0].get_layers()[0])
         path.unlink()
 
 

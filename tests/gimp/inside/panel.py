@@ -12,9 +12,10 @@ from unittest.mock import patch
 
 import arguments
 import cairo
-import canvas
+import canvas_error
 import dialog
 import earlier_results
+import image_items
 import initial_settings
 import kit
 import labels
@@ -44,7 +45,7 @@ class Panel:
         self.config = procedure.create_config()
         for name, value in arguments_.items():
             self.config.set_property(arguments.property_name(name), value)
-        scene = canvas.available_sources(self.image, self.layer)
+        scene = image_items.available_sources(self.image, self.layer)
         initial_settings.start_from(self.config, scene, earlier_results.Target(self.layer))
         self.small = thumbnails.Thumbnails(self.image, self.layer, painting_windows.SIDE)
         self.dialog = dialog.Dialog(procedure, self.config, scene, self.small)
@@ -433,7 +434,7 @@ def check_whatever_gimp_opens_is_a_style() -> None:
     said = ""
     try:
         panel.dialog._rows.add_file(str(bad))
-    except canvas.CanvasError as error:
+    except canvas_error.CanvasError as error:
         said = str(error)
     assert said.startswith("“words.psd” is not a picture that GIMP can open."), said
     panel.close()

@@ -14,8 +14,10 @@ import canvas
 import earlier_results
 import engine_process
 import gimp_run
+import image_items
 import initial_settings
 import kit
+import parasites
 import placing
 import png
 import refusals
@@ -63,17 +65,17 @@ def check_names_with_any_letter() -> None:
         new = kit.paint(image, layer, regions=json.dumps(regions), protect=f"channel:{name}")
         assert names(image.get_layers()) == [new.get_name(), name], name
         assert "\n" not in new.get_name(), new.get_name()
-        _, carried = arguments.from_text(canvas.settings_of(new))
+        _, carried = arguments.from_text(parasites.settings_of(new))
         assert json.loads(carried) == regions, carried
         kept = kit.TMP / "names.xcf"
         file = Gio.File.new_for_path(str(kept))
         assert Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, file, None)
         opened = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, file)
         again = opened.get_layers()[0]
-        assert canvas.settings_of(again) == canvas.settings_of(new)
+        assert parasites.settings_of(again) == parasites.settings_of(new)
         config = Gimp.get_pdb().lookup_procedure("plug-in-scumble").create_config()
-        available = canvas.available_sources(image, new)
-        initial_settings.keep(new, canvas.settings_of(new))
+        available = image_items.available_sources(image, new)
+        initial_settings.keep(new, parasites.settings_of(new))
         initial_settings.start_from(config, available, earlier_results.Target(new))
         initial_settings.forget()
         found = sources.regions_from_json(config.get_property("regions"))
@@ -88,7 +90,7 @@ def check_a_file_name_that_is_no_text() -> None:
     image, layer = photo()
     new = kit.paint(image, layer, style=Gio.File.new_for_path(str(path)))
     assert new.get_name().startswith("Gr??e ("), new.get_name()
-    _, carried = arguments.from_text(canvas.settings_of(new))
+    _, carried = arguments.from_text(parasites.settings_of(new))
     assert json.loads(carried)[0]["style"] == str(path)
 
 
@@ -122,7 +124,7 @@ def refuse(*_: Any, **__: Any) -> Any:
 
 
 def check_settings_never_cost_a_painting() -> None:
-    for module, function in ((canvas, "attach_settings"), (arguments, "to_text")):
+    for module, function in ((parasites, "attach_settings"), (arguments, "to_text")):
         with finishing() as (run, done), patch.object(module, function, fail):
             delivery = finish(run, done)
         assert len(delivery.layers) == 1
