@@ -53,7 +53,7 @@ def is_translucent(layer: Gimp.Layer) -> bool:
     )
 
 
-def look_samples(layer: Gimp.Layer) -> list[bytes]:
+def sample_pixels(layer: Gimp.Layer) -> list[bytes]:
     """Return pixels on a grid over a layer, to compare the layer with itself later."""
     width, height = layer.get_width(), layer.get_height()
     places = [

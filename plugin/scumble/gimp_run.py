@@ -18,10 +18,12 @@ import kept_masks
 import labels
 import mask_pixels
 import npy
+import painting_files
 import picture_files
 import rendering
 import result_layers
 import sources
+from fingerprint import Fingerprint
 from gi.repository import Gimp
 from placing import Finished, cannot_place, hindrance
 from run_requests import Request
@@ -91,7 +93,7 @@ class GimpRun:
         # The image may be closed before the painting is finished.
         self._content_name = request.content.get_name()
         self._format = result_layers.format_of(request.image)
-        self._look = result_layers.Look.of(request.content)
+        self._fingerprint = Fingerprint.of(request.content)
         self._about_content = earlier_results.about_content(request.content)
         self._steps = 0
         folder = engine_process.RunFolder()
@@ -212,7 +214,7 @@ class GimpRun:
         request, exported = self.request, self.exported
         origin = {
             "name": self._content_name,
-            "look": self._look.digest(),
+            "look": self._fingerprint.digest(),
             "options": request.options,
             "regions": sources.regions_to_json(request.regions),
             "names": exported.names,
@@ -243,7 +245,7 @@ class GimpRun:
         if self.exported.out_of_gamut:
             notes.append(OUT_OF_GAMUT.format(self._content_name))
         painting = self._painting(done, notes)
-        finished = Finished(self.request, self._look, painting.name, notes)
+        finished = Finished(self.request, self._fingerprint, painting.name, notes)
         try:
             finished.reason = hindrance(finished)
             content = None if finished.reason else self.request.content
@@ -256,7 +258,7 @@ class GimpRun:
         except Exception as error:  # a finished painting is never lost, whatever went wrong
             finished.reason = cannot_place(error)
             try:
-                finished.saved = result_layers.save_without_gimp(painting)
+                finished.saved = painting_files.save_without_gimp(painting.picture, painting.name)
             except OSError as error_:
                 raise self._unsaved(error_) from error_
         return finished

@@ -97,6 +97,11 @@ def check_size(layer: Gimp.Layer) -> None:
         raise CanvasError(message)
 
 
+def is_there(image: Gimp.Image, layer: Gimp.Layer) -> bool:
+    """Return whether a layer is still in its image."""
+    return bool(image.is_valid() and layer.is_valid() and layer.get_image() == image)
+
+
 def mask_spec(image: Gimp.Image, drawable: Gimp.Drawable | None) -> str:
     """Return the text for a mask that was given as a drawable.
 

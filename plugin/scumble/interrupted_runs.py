@@ -56,14 +56,14 @@ class Interrupted:
         return time.strftime("on %Y-%m-%d at %H:%M", time.localtime(self.when))
 
 
-def find(location: engine_process.EngineLocation, look: str) -> Interrupted | None:
-    """Return the latest interrupted run on a layer of this look, if there is one.
+def find(location: engine_process.EngineLocation, fingerprint: str) -> Interrupted | None:
+    """Return the latest interrupted run on a layer with this fingerprint, if there is one.
 
     Parameters
     ----------
     location : EngineLocation
-    look : str
-        The digest of the layer's look.
+    fingerprint : str
+        The digest of the layer's fingerprint.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def find(location: engine_process.EngineLocation, look: str) -> Interrupted | No
         return None
     for line in _run(location, "--json").splitlines():
         state = json.loads(line)
-        if state["origin"].get("look") == look and not state["painting"]:
+        if state["origin"].get("look") == fingerprint and not state["painting"]:
             fields = Interrupted.__dataclass_fields__
             return Interrupted(**{name: state[name] for name in fields})
     return None

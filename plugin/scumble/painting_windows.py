@@ -15,11 +15,11 @@ import interrupted_runs
 import interrupted_window
 import placing
 import progress_window
-import result_layers
 import run_requests
 import sources
 import target_row
 import thumbnails
+from fingerprint import Fingerprint
 from gi.repository import Gimp, GimpUi
 
 SIDE = 420
@@ -43,8 +43,8 @@ def ask_and_paint(
     location = engine_process.read_location(gimp_run.HERE)  # before the user fills in the dialog
     first = targets[0]
     if len(targets) == 1:
-        look = result_layers.Look.of(first.content).digest()
-        interrupted = interrupted_runs.find(location, look)
+        digest = Fingerprint.of(first.content).digest()
+        interrupted = interrupted_runs.find(location, digest)
         if interrupted is not None:
             answer = interrupted_window.ask(interrupted, first.content.get_name())
             if answer == interrupted_window.Answer.CANCEL:

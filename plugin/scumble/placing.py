@@ -1,14 +1,28 @@
-"""Placing: finished paintings go into the image as one undo step, or else become files."""
+"""Placing: finished paintings go into the image as one undo step, or else become files.
+
+A painting is built in an image of its own and then copied into the user's image with a single
+insertion. Whatever fails before that leaves the user's image and its undo history untouched, and
+the image that was built can still be saved.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import canvas
+import earlier_results
+import painting_files
 import result_layers
+from fingerprint import Fingerprint
 from gi.repository import Gimp
+from image_items import is_there
 from run_requests import Request
+
+HIDDEN = "The layer “{}” is now hidden: the painting takes its place, with its mode and opacity."
 
 
 @dataclass
@@ -18,8 +32,8 @@ class Finished:
     Attributes
     ----------
     request : Request
-    look : result_layers.Look
-        The look of the content when the run started.
+    fingerprint : Fingerprint
+        Of the content when the run started.
     name : str
         The name of the new layer.
     notes : list of str
@@ -33,12 +47,67 @@ class Finished:
     """
 
     request: Request
-    look: result_layers.Look
+    fingerprint: Fingerprint
     name: str
     notes: list[str]
     built: Gimp.Image | None = None
     reason: str = ""
     saved: Path | None = None
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A built result and its place in the user's image.
+
+    Attributes
+    ----------
+    built : Gimp.Image
+        Holds the result as its only top layer.
+    name : str
+    image : Gimp.Image
+        The user's image.
+    content : Gimp.Layer
+        The layer that was painted.
+    replaced : Gimp.Layer or None
+        The earlier result whose place it takes.
+    hidden : tuple of Gimp.Layer
+        The layers that are hidden, because a translucent result would count twice with them.
+    """
+
+    built: Gimp.Image
+    name: str
+    image: Gimp.Image
+    content: Gimp.Layer
+    replaced: Gimp.Layer | None = None
+    hidden: tuple[Gimp.Layer, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        built: Gimp.Image,
+        name: str,
+        image: Gimp.Image,
+        content: Gimp.Layer,
+        replaced: Gimp.Layer | None = None,
+    ) -> Placement:
+        """Return the placement of a result above its content and above earlier results."""
+        if replaced is not None and not is_there(image, replaced):
+            replaced = None
+        hidden = ()
+        if canvas.is_translucent(content):
+            below = (content, *earlier_results.results_of(image, content))
+            hidden = tuple(each for each in below if each.get_visible() and each != replaced)
+        return cls(built, name, image, content, replaced, hidden)
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences for the user about layers that are hidden."""
+        return [HIDDEN.format(layer.get_name()) for layer in self.hidden]
+
+    @property
+    def steps(self) -> int:
+        """The number of changes in the image."""
+        return 1 + (self.replaced is not None) + len(self.hidden)
 
 
 @dataclass(frozen=True)
@@ -63,6 +132,51 @@ class Delivery:
     unsaved: str = ""
 
 
+@contextmanager
+def one_undo_step(image: Gimp.Image, placements: list[Placement]) -> Iterator[None]:
+    """Make one undo step of several changes; a single insertion is one without help."""
+    grouped = sum(each.steps for each in placements) > 1
+    if grouped:
+        image.undo_group_start()
+    try:
+        yield
+    finally:
+        if grouped:
+            image.undo_group_end()
+
+
+def place(placement: Placement) -> list[Gimp.Layer]:
+    """Copy the built layers into the image.
+
+    Returns
+    -------
+    list of Gimp.Layer
+        The new layer, or the new group followed by its layers from the top.
+
+    Raises
+    ------
+    result_layers.PlacingError
+        If GIMP refuses; the image is unchanged then.
+    """
+    image, content = placement.image, placement.content
+    (top,) = placement.built.get_layers()
+    copy = Gimp.Layer.new_from_drawable(top, image)
+    if copy is None:
+        raise result_layers.PlacingError(result_layers.refusal())
+    copy.set_name(placement.name)
+    below = placement.replaced
+    if below is None:
+        below = next(iter(earlier_results.results_of(image, content)), content)
+    if not image.insert_layer(copy, below.get_parent(), image.get_item_position(below)):
+        copy.delete()
+        raise result_layers.PlacingError(result_layers.refusal())
+    if placement.replaced is not None:
+        image.remove_layer(placement.replaced)
+    for layer in placement.hidden:
+        layer.set_visible(False)
+    return [copy, *(copy.get_children() if copy.is_group() else ())]
+
+
 def deliver(all_finished: list[Finished]) -> Delivery:
     """Put paintings of one image into it as one undo step; what cannot go there becomes a file."""
     notes = [note for finished in all_finished for note in finished.notes]
@@ -80,10 +194,10 @@ def deliver(all_finished: list[Finished]) -> Delivery:
         plans = []
         for finished in placeable:
             finished.reason = cannot_place(error)
-    with result_layers.one_undo_step(all_finished[0].request.image, plans):
+    with one_undo_step(all_finished[0].request.image, plans):
         for finished, plan in zip(placeable, plans):
             try:
-                layers += result_layers.place(plan)
+                layers += place(plan)
                 notes += plan.notes
             except Exception as error:
                 finished.reason = cannot_place(error)
@@ -109,25 +223,19 @@ def deliver(all_finished: list[Finished]) -> Delivery:
     return Delivery(layers, list(dict.fromkeys(notes)), tuple(aside), unsaved)
 
 
-def _plan(finished: Finished) -> result_layers.Placement:
+def _plan(finished: Finished) -> Placement:
     request = finished.request
     assert finished.built is not None
     replaced = request.result if request.replaces else None
-    return result_layers.Placement.of(
-        finished.built, finished.name, request.image, request.content, replaced
-    )
+    return Placement.of(finished.built, finished.name, request.image, request.content, replaced)
 
 
 def hindrance(finished: Finished) -> str:
     """Return why a painting cannot go into its image any more; empty if it can."""
     image, content = finished.request.image, finished.request.content
-    if not result_layers.is_there(image, content):
+    if not is_there(image, content):
         return "The layer is gone."
-    try:
-        finished.look.check(content)
-    except result_layers.PlacingError as error:
-        return str(error)
-    return ""
+    return finished.fingerprint.change(content)
 
 
 def cannot_place(error: Exception) -> str:
@@ -145,10 +253,10 @@ def _save(finished: Finished) -> Path:
     """
     assert finished.built is not None
     try:
-        return result_layers.save(finished.built, finished.name)
+        return painting_files.save(finished.built, finished.name)
     except Exception as error:
         print(f"GIMP cannot save the painting: {error}", file=sys.stderr)
-    return result_layers.save_built_without_gimp(finished.built, finished.name)
+    return painting_files.save_built_without_gimp(finished.built, finished.name)
 
 
 def _mode_notes(image: Gimp.Image) -> list[str]:

@@ -8,10 +8,10 @@ from typing import Any
 import desktop_notice
 import engine_process
 import gimp_run
+import image_items
 import labels
 import picture_view
 import placing
-import result_layers
 import run_requests
 from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk, Pango
 
@@ -289,7 +289,7 @@ class ProgressWindow(Gtk.Dialog):
     def _check_image(self) -> None:
         assert self._run is not None
         request = self._run.request
-        if not result_layers.is_there(request.image, request.content):
+        if not image_items.is_there(request.image, request.content):
             self.add_note("The layer is gone. The painting will be saved as a file.")
 
     def _show_detail(self, name: str, text: str) -> None:

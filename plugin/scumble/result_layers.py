@@ -1,41 +1,27 @@
-"""Result layers: a finished painting becomes layers in one undo step, or else a file.
+"""Result layers: a finished painting as layers, built in an image of their own.
 
-The layers are built in an image of their own and then copied into the user's image with a single
-insertion. Whatever fails before that leaves the user's image and its undo history untouched, and
-the image that was built can still be saved.
+Whatever fails here leaves the user's image and its undo history untouched.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import canvas
-import canvas_error
-import earlier_results
 import image_items
 import kept_masks
 import mask_pixels
 import npy
 import parasites
-import png
 import rendering
-from gi.repository import Gimp, Gio, GLib
+from gi.repository import Gimp
 
 NAME_LENGTH = 100
-FILE_NAME_BYTES = 120
 
 UNATTACHED = "The layer could not be given its settings, so the filter cannot start from them: {}."
 
 UNATTACHED_MASKS = "The layer could not be given its masks, to paint them again later: {}."
-
-HIDDEN = "The layer “{}” is now hidden: the painting takes its place, with its mode and opacity."
 
 
 class PlacingError(Exception):
@@ -87,61 +73,6 @@ class FinishedPainting:
 
 
 @dataclass(frozen=True)
-class Placement:
-    """A built result and its place in the user's image.
-
-    Attributes
-    ----------
-    built : Gimp.Image
-        Holds the result as its only top layer.
-    name : str
-    image : Gimp.Image
-        The user's image.
-    content : Gimp.Layer
-        The layer that was painted.
-    replaced : Gimp.Layer or None
-        The earlier result whose place it takes.
-    hidden : tuple of Gimp.Layer
-        The layers that are hidden, because a translucent result would count twice with them.
-    """
-
-    built: Gimp.Image
-    name: str
-    image: Gimp.Image
-    content: Gimp.Layer
-    replaced: Gimp.Layer | None = None
-    hidden: tuple[Gimp.Layer, ...] = ()
-
-    @classmethod
-    def of(
-        cls,
-        built: Gimp.Image,
-        name: str,
-        image: Gimp.Image,
-        content: Gimp.Layer,
-        replaced: Gimp.Layer | None = None,
-    ) -> Placement:
-        """Return the placement of a result above its content and above earlier results."""
-        if replaced is not None and not is_there(image, replaced):
-            replaced = None
-        hidden = ()
-        if canvas.is_translucent(content):
-            below = (content, *earlier_results.results_of(image, content))
-            hidden = tuple(each for each in below if each.get_visible() and each != replaced)
-        return cls(built, name, image, content, replaced, hidden)
-
-    @property
-    def notes(self) -> list[str]:
-        """Sentences for the user about layers that are hidden."""
-        return [HIDDEN.format(layer.get_name()) for layer in self.hidden]
-
-    @property
-    def steps(self) -> int:
-        """The number of changes in the image."""
-        return 1 + (self.replaced is not None) + len(self.hidden)
-
-
-@dataclass(frozen=True)
 class ImageFormat:
     """The color mode, precision and profile that the layers are built in."""
 
@@ -162,54 +93,6 @@ def layer_name(regions: list[str], blend: str, strength: float) -> str:
     if len(styles) > NAME_LENGTH:
         styles = styles[: NAME_LENGTH - 1] + "…"
     return f"{styles} ({blend}, strength {strength:g})"
-
-
-def is_there(image: Gimp.Image, content: Gimp.Layer) -> bool:
-    """Whether the content is still in its image."""
-    return bool(image.is_valid() and content.is_valid() and content.get_image() == image)
-
-
-@dataclass(frozen=True)
-class Look:
-    """The size, color mode and some pixels of a layer, to notice a change during a run."""
-
-    size: tuple[int, int]
-    base: Gimp.ImageBaseType
-    samples: tuple[bytes, ...]
-
-    def digest(self) -> str:
-        """Return a short text that is the same for the same look, also in another GIMP."""
-        size = "x".join(map(str, self.size))
-        return f"{size} {hashlib.sha256(b''.join(self.samples)).hexdigest()}"
-
-    @classmethod
-    def of(cls, layer: Gimp.Layer) -> Look:
-        """Return the look of a layer."""
-        size = layer.get_width(), layer.get_height()
-        base = layer.get_image().get_base_type()
-        return cls(size, base, tuple(canvas.look_samples(layer)))
-
-    def check(self, layer: Gimp.Layer) -> None:
-        """Check that a layer is still the one that was painted.
-
-        Raises
-        ------
-        PlacingError
-            If it has another size, or most of its pixels differ by more than 8 of 255 levels.
-            After a conversion to gray or to a palette the pixels are not compared.
-        """
-        name = layer.get_name()
-        if self.size != (layer.get_width(), layer.get_height()):
-            before = "{} × {}".format(*self.size)
-            message = f"The layer “{name}” is no longer {before} pixels, as when the run started."
-            raise PlacingError(message)
-        if self.base != layer.get_image().get_base_type():
-            return
-        pairs = zip(self.samples, canvas.look_samples(layer))
-        changed = sum(max(abs(a - b) for a, b in zip(*pair)) > 8 for pair in pairs)
-        if 2 * changed > len(self.samples):
-            message = f"The layer “{name}” was turned, flipped or repainted during the run."
-            raise PlacingError(message)
 
 
 def build(
@@ -248,118 +131,6 @@ def build(
         image.delete()
         raise
     return image, builder.notes
-
-
-@contextmanager
-def one_undo_step(image: Gimp.Image, placements: list[Placement]) -> Iterator[None]:
-    """Make one undo step of several changes; a single insertion is one without help."""
-    grouped = sum(each.steps for each in placements) > 1
-    if grouped:
-        image.undo_group_start()
-    try:
-        yield
-    finally:
-        if grouped:
-            image.undo_group_end()
-
-
-def place(placement: Placement) -> list[Gimp.Layer]:
-    """Copy the built layers into the image.
-
-    Returns
-    -------
-    list of Gimp.Layer
-        The new layer, or the new group followed by its layers from the top.
-
-    Raises
-    ------
-    PlacingError
-        If GIMP refuses; the image is unchanged then.
-    """
-    image, content = placement.image, placement.content
-    (top,) = placement.built.get_layers()
-    copy = Gimp.Layer.new_from_drawable(top, image)
-    if copy is None:
-        raise PlacingError(_refusal())
-    copy.set_name(placement.name)
-    below = placement.replaced
-    if below is None:
-        below = next(iter(earlier_results.results_of(image, content)), content)
-    if not image.insert_layer(copy, below.get_parent(), image.get_item_position(below)):
-        copy.delete()
-        raise PlacingError(_refusal())
-    if placement.replaced is not None:
-        image.remove_layer(placement.replaced)
-    for layer in placement.hidden:
-        layer.set_visible(False)
-    return [copy, *(copy.get_children() if copy.is_group() else ())]
-
-
-def save(built: Gimp.Image, name: str) -> Path:
-    """Save the built image as an XCF file in the user's pictures or home folder.
-
-    Raises
-    ------
-    OSError
-        If no file can be written.
-    """
-    built.resize_to_layers()
-    for path in _free_paths(name, "xcf"):
-        file = Gio.File.new_for_path(str(path))
-        if Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, built, file, None) and path.is_file():
-            built.set_file(file)
-            built.clean_all()
-            return path
-    message = _refusal()
-    raise OSError(message)
-
-
-def save_without_gimp(painting: FinishedPainting) -> Path:
-    """Save the picture as a PNG file, or else move it out of the run's folder as it is.
-
-    Raises
-    ------
-    OSError
-        If neither is possible.
-    """
-    for path in _free_paths(painting.name, "png"):
-        try:
-            png.write(painting.picture, path)
-        except (OSError, ValueError):
-            path.unlink(missing_ok=True)
-            continue
-        return path
-    # Renaming takes no room on a full disk.
-    run_folder = painting.picture.parent
-    kept = run_folder.with_name(f"scumble-painting-{os.getpid()}.npy")
-    painting.picture.replace(kept)
-    return kept
-
-
-def save_built_without_gimp(built: Gimp.Image, name: str) -> Path:
-    """Save a built image as a PNG file.
-
-    Raises
-    ------
-    OSError
-        If no file can be written.
-    """
-    shown = Gimp.Layer.new_from_visible(built, built, name)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            picture = Path(folder) / "picture.npy"
-            canvas.write_pixels(shown, picture)
-            for path in _free_paths(name, "png"):
-                try:
-                    png.write(picture, path)
-                except (OSError, ValueError):
-                    path.unlink(missing_ok=True)
-                    continue
-                return path
-    except canvas_error.CanvasError as error:
-        raise OSError(str(error)) from error
-    message = "no folder takes the file"
-    raise OSError(message)
 
 
 class _Builder:
@@ -480,7 +251,7 @@ class _Builder:
 
     def _insert(self, layer: Gimp.Layer, parent: Gimp.Layer | None, position: int) -> None:
         if not self._image.insert_layer(layer, parent, position):
-            raise PlacingError(_refusal())
+            raise PlacingError(refusal())
 
     def _attach(self, layer: Gimp.Layer, settings: str) -> None:
         try:
@@ -491,27 +262,6 @@ class _Builder:
                 self.notes.append(note)
 
 
-def _refusal() -> str:
+def refusal() -> str:
+    """Return GIMP's own words on what it has just refused."""
     return f"GIMP says: {Gimp.get_pdb().get_last_error()}"
-
-
-def _free_paths(name: str, extension: str) -> Iterator[Path]:
-    """Yield a path in each folder that may take the file, the user's pictures first."""
-    pictures = GLib.get_user_special_dir(GLib.UserDirectory.DIRECTORY_PICTURES)
-    folders = [Path(pictures)] if pictures else []
-    stem = f"{file_name(name)} {time.strftime('%Y-%m-%d %H.%M.%S')}"
-    for folder in (*folders, Path.home(), Path(GLib.get_tmp_dir())):
-        if folder.is_dir():
-            path = folder / f"{stem}.{extension}"
-            number = 2
-            while path.exists():
-                path = folder / f"{stem} {number}.{extension}"
-                number += 1
-            yield path
-
-
-def file_name(name: str) -> str:
-    """Return a layer's name as a file's name that every file system takes."""
-    kept = "".join(letter if letter.isalnum() or letter in " -_+.()," else "_" for letter in name)
-    cut = kept.encode("utf-8", "replace")[:FILE_NAME_BYTES].decode("utf-8", "ignore")
-    return cut.strip(" .") or "painting"

@@ -340,6 +340,7 @@ def check_python_gets_all_layers() -> None:
 def check_saved_aside() -> None:
     """A result whose image is gone becomes a file, with masks, settings and precision."""
     import npy
+    import painting_files
     import result_layers
 
     path = kit.TMP / "aside.npy"
@@ -349,7 +350,7 @@ def check_saved_aside() -> None:
     base, precision = Gimp.ImageBaseType.RGB, Gimp.Precision.U16_NON_LINEAR
     built, notes = result_layers.build(painting, result_layers.ImageFormat(base, precision, None))
     assert not notes, notes
-    file = result_layers.save(built, painting.name)
+    file = painting_files.save(built, painting.name)
     assert file.is_file()
     assert file.parent == Path.home(), file
     built.delete()
@@ -365,15 +366,15 @@ def check_saved_aside() -> None:
 
 def check_gone() -> None:
     """A deleted layer and a closed image are noticed before the result is put in."""
-    import result_layers
+    import image_items
 
     image, layer = photo()
-    assert result_layers.is_there(image, layer)
+    assert image_items.is_there(image, layer)
     image.remove_layer(layer)
-    assert not result_layers.is_there(image, layer)
+    assert not image_items.is_there(image, layer)
     image, layer = photo()
     image.delete()
-    assert not result_layers.is_there(image, layer)
+    assert not image_items.is_there(image, layer)
 
 
 def check_arguments() -> None:

@@ -17,8 +17,8 @@ import kit
 import parasites
 import placing
 import refusals
-import result_layers
 import run_requests
+from fingerprint import Fingerprint
 from gi.repository import Gegl, Gimp, Gio
 
 from engine import job
@@ -81,7 +81,7 @@ def leave_one(path: str) -> None:
 
 def found(layer: Any) -> Any:
     location = engine_process.read_location(gimp_run.HERE)
-    return interrupted_runs.find(location, result_layers.Look.of(layer).digest())
+    return interrupted_runs.find(location, Fingerprint.of(layer).digest())
 
 
 def finish(run: Any) -> Any:

@@ -71,14 +71,15 @@ def paint(image: Any, layer: Any, **arguments: Any) -> Any:
 
 def put(image: Any, layer: Any, path: Path) -> Any:
     """Put a picture of the engine's above a layer, as the plug-in does; return the new layer."""
+    import placing
     import result_layers
 
     painting = result_layers.FinishedPainting("Painted", "{}", path)
     built, notes = result_layers.build(painting, result_layers.format_of(image), layer)
     assert not notes, notes
-    plan = result_layers.Placement.of(built, "Painted", image, layer)
-    with result_layers.one_undo_step(image, [plan]):
-        layers = result_layers.place(plan)
+    plan = placing.Placement.of(built, "Painted", image, layer)
+    with placing.one_undo_step(image, [plan]):
+        layers = placing.place(plan)
     built.delete()
     return layers[0]
 

@@ -17,6 +17,7 @@ import gimp_run
 import image_items
 import initial_settings
 import kit
+import painting_files
 import parasites
 import placing
 import png
@@ -135,12 +136,12 @@ def check_settings_never_cost_a_painting() -> None:
 def check_whatever_fails_the_painting_is_saved() -> None:
     """By GIMP where it can, else without it; the image is as it was."""
     failures: tuple[tuple[str, tuple[tuple[Any, str, Any], ...]], ...] = (
-        (".xcf", ((result_layers, "place", fail),)),
-        (".xcf", ((result_layers, "is_there", lambda *_: False),)),
+        (".xcf", ((placing, "place", fail),)),
+        (".xcf", ((placing, "is_there", lambda *_: False),)),
         (".xcf", ((Gimp.Image, "insert_layer", insert_into_built_only),)),
         (".png", ((canvas, "write_into", fail),)),
-        (".png", ((result_layers, "place", fail), (Gimp, "file_save", lambda *_: False))),
-        (".png", ((result_layers, "format_of", fail), (result_layers, "save", refuse))),
+        (".png", ((placing, "place", fail), (Gimp, "file_save", lambda *_: False))),
+        (".png", ((result_layers, "format_of", fail), (painting_files, "save", refuse))),
         (".npy", ((canvas, "write_into", fail), (png, "write", refuse))),
     )
     for extension, patches in failures:
