@@ -33,9 +33,10 @@ CARRIED = (
     "messages.py",
     "methods.py",
     "paintings/__init__.py",
+    "paintings/catalog.csv",
     "paintings/catalog.py",
 )
-"""Modules of the engine that the plug-in has copies of, in a folder of the same name."""
+"""Files of the engine that the plug-in has copies of, in a folder of the same name."""
 
 SOURCE = Path(__file__).resolve().parent / NAME
 FLATPAK = "org.gimp.GIMP"
@@ -237,7 +238,7 @@ def install(profile: Profile, location: EngineLocation, engine: Path, source: Pa
     location : EngineLocation
         Where the engine is.
     engine : Path
-        The engine's folder. The plug-in carries copies of its `CARRIED` modules.
+        The engine's folder. The plug-in carries copies of its `CARRIED` files.
     source : Path
         The plug-in's folder.
 

@@ -1,17 +1,15 @@
 """The paintings that come along: their names, and what is known about each.
 
-Standard library only: the plug-in carries a copy of this file. The pictures lie beside the engine's
-own copy, as `NAME.jpg`; `SOURCES.md` says where they come from.
+Standard library only: the plug-in carries a copy of this file and of its table, `catalog.csv`. The
+pictures lie beside the engine's own copy, as `NAME.jpg`; `SOURCES.md` says where they come from.
 """
 
 from __future__ import annotations
 
+import csv
 import difflib
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-
-GCOMPRIS = "Debian package gcompris-qt-data 3.1"
-OPENCV = "Debian package opencv-doc 4.6.0"
 
 
 @dataclass(frozen=True)
@@ -34,79 +32,18 @@ class Painting:
     title: str
     year: str
     kind: str
-    source: str = GCOMPRIS
-
-
-PAINTINGS = (
-    Painting("arcimboldo-spring", "Giuseppe Arcimboldo", "Spring", "1573", "oil, flowers on black"),
-    Painting(
-        "bazille-ramparts", "Frédéric Bazille", "The Ramparts at Aigues-Mortes", "1867",
-        "oil, smooth and bright",
-    ),
-    Painting(
-        "bellini-pesaro", "Giovanni Bellini", "Pesaro Altarpiece (background)", "about 1475",
-        "oil on wood, smooth and dark",
-    ),
-    Painting(
-        "bruegel-harvesters", "Pieter Bruegel the Elder", "The Harvesters", "1565",
-        "oil on wood, fine",
-    ),
-    Painting(
-        "cassatt-summertime", "Mary Cassatt", "Summertime", "1894", "oil, broad loose strokes"
-    ),
-    Painting("durer-lion", "Albrecht Dürer", "Lion", "1494", "watercolor and gouache"),
-    Painting(
-        "hiroshige-prawn", "Utagawa Hiroshige", "Horse-mackerel and Prawn", "about 1840",
-        "woodcut, ink lines on light paper",
-    ),
-    Painting(
-        "hiroshige-snow", "Utagawa Hiroshige", "The Benzaiten Shrine at Inokashira in Snow",
-        "about 1843", "woodcut, brown and blue",
-    ),
-    Painting(
-        "hokusai-bridge", "Katsushika Hokusai", "Viewing Sunset over the Ryogoku Bridge",
-        "about 1830", "woodcut, blue and yellow",
-    ),
-    Painting(
-        "hokusai-ejiri", "Katsushika Hokusai", "Ejiri in Suruga Province", "about 1831",
-        "woodcut, pale green",
-    ),
-    Painting(
-        "hokusai-oiran", "Katsushika Hokusai", "Oiran and Kamuro", "about 1810",
-        "ink and color on silk",
-    ),
-    Painting(
-        "hokusai-poppies", "Katsushika Hokusai", "Poppies", "about 1833",
-        "woodcut, orange on gray",
-    ),
-    Painting(
-        "hokusai-wave", "Katsushika Hokusai", "The Great Wave off Kanagawa", "about 1831",
-        "woodcut, dark blue on buff",
-    ),
-    Painting(
-        "kandinsky-composition-8", "Wassily Kandinsky", "Composition VIII", "1923",
-        "abstract, circles and lines",
-    ),
-    Painting(
-        "renoir-galette", "Pierre-Auguste Renoir", "Bal du moulin de la Galette", "1876",
-        "oil, soft dabs",
-    ),
-    Painting(
-        "vangogh-auvers", "Vincent van Gogh", "Village Street in Auvers", "1890",
-        "oil, thick colored strokes",
-    ),
-    Painting(
-        "vangogh-starry-night", "Vincent van Gogh", "The Starry Night", "1889",
-        "oil, blue swirls", OPENCV,
-    ),
-)  # fmt: skip
-
-NAMES = tuple(each.name for each in PAINTINGS)
+    source: str
 
 
 def folder() -> Path:
     """Return the folder of the pictures."""
     return Path(__file__).resolve().parent
+
+
+with (folder() / "catalog.csv").open(encoding="utf-8", newline="") as _table:
+    PAINTINGS = tuple(Painting(**row) for row in csv.DictReader(_table))
+
+NAMES = tuple(each.name for each in PAINTINGS)
 
 
 def style_file(style: str) -> str:

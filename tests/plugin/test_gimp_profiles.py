@@ -128,10 +128,11 @@ def test_the_copy_is_whole_and_can_be_started(tmp_path, profile):
     assert names == sources | {"engine", "engine.json", "help"}
     engine = profile.plugin / "engine"
     copied = {
-        path.relative_to(engine).as_posix(): path.read_bytes() for path in engine.rglob("*.py")
+        path.relative_to(engine).as_posix(): path.read_bytes()
+        for path in engine.rglob("*")
+        if path.is_file()
     }
     assert copied == {name: (ENGINE / name).read_bytes() for name in CARRIED}
-    assert {path.suffix for path in engine.rglob("*")} <= {".py", ""}
     if os.name != "nt":
         assert os.access(profile.plugin / "scumble.py", os.X_OK)
     data = json.loads((profile.plugin / "engine.json").read_text(encoding="utf-8"))
