@@ -20,17 +20,14 @@ sys.dont_write_bytecode = True  # nothing is written outside the data folder
 
 import argparse
 import io
-import os
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent
 sys.path.insert(0, str(CHECKOUT))
 
-from engine.durations import duration
 from engine.job import DEVICES
 from engine.paths import cache_folder, home
 from engine.setup import installation, interpreter, smoke_test, weights
@@ -64,8 +61,6 @@ DEMO = CHECKOUT / "docs" / "demo"
 DEMO_OPTIONS = ["--size", "full", "--iterations", "70"]
 
 STOPPED = 130
-NO_TESTS = 5
-"""pytest's exit status when it has found none."""
 
 USAGE = """\
 install.py [options]             set Scumble up
@@ -251,40 +246,18 @@ def paint_demo(run, options):
 
 
 def run_tests(run, arguments):
-    """Run pytest over the tests, or over those that the arguments name; return its exit status.
-
-    All tests without GIMP run in parallel; those with it follow one by one, since they share a
-    screen and measure time. The time of each part is printed at the end.
-    """
+    """Run all tests, or those that the arguments name, with pytest; return the exit status."""
     tests = CHECKOUT / "tests"
     named = [CHECKOUT / argument.split("::")[0] for argument in arguments]
+    chosen = any(path == tests or tests in path.parents for path in named if path.exists())
     # Not in the checkout, which may be on a medium that cannot be written to.
     cache = "cache_dir={}".format(cache_folder(run.home) / "pytest")
-    command = [str(run.python), "-X", "utf8", "-m", "pytest", "-o", cache]
-    if any(path == tests or tests in path.parents for path in named if path.exists()):
-        return follow(command + arguments, installation.variables(run))
-    cores = os.cpu_count() or 1
-    parts = [
-        ("without GIMP", ["tests", "-n", str(cores), "--dist=worksteal", "--ignore=tests/gimp"]),
-        ("in GIMP", ["tests/gimp"]),
-    ]
-    if "--without-gimp" in arguments:
-        del parts[1]
+    command = [str(run.python), "-X", "utf8", "-m", "pytest" if chosen else "tests.run"]
     variables = installation.variables(run)
     # The engine's modules are compiled once for all processes, and not in the checkout.
     variables.pop("PYTHONDONTWRITEBYTECODE", None)
     variables["PYTHONPYCACHEPREFIX"] = str(cache_folder(run.home) / "compiled")
-    statuses, times = [], []
-    for name, part in parts:
-        began = time.monotonic()
-        status = follow(command + part + arguments, variables)
-        if status not in (0, 1, NO_TESTS):  # interrupted, or an error of pytest's own
-            return status
-        statuses.append(status)
-        times.append("{} {}".format(name, duration(time.monotonic() - began)))
-    print_line("Time of the tests: {}.".format(", ".join(times)))
-    # A choice such as -k may leave one part without tests, but not both.
-    return max(status for status in statuses if status != NO_TESTS or set(statuses) == {NO_TESTS})
+    return follow([*command, "-o", cache, *arguments], variables)
 
 
 def follow(command, variables):

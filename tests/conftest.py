@@ -34,13 +34,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--without-gimp", action="store_true", help="leave out the tests in a real GIMP"
     )
+    parser.addoption(
+        "--gimp", metavar="VERSION", help="leave out the tests in other GIMPs than this one (3.0)"
+    )
+    parser.addoption(
+        "--list-failed", metavar="FILE", help="write the names of the tests that failed into a file"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--without-gimp"):
-        left_out = [item for item in items if GIMP_TESTS in item.path.parents]
-        items[:] = [item for item in items if item not in left_out]
-        config.hook.pytest_deselected(items=left_out)
+    wanted = config.getoption("--gimp")
+
+    def is_left_out(item: pytest.Item) -> bool:
+        if GIMP_TESTS not in item.path.parents:
+            return False
+        call = getattr(item, "callspec", None)
+        version = call.params.get("gimp") if call else None
+        return config.getoption("--without-gimp") or wanted not in (None, version)
+
+    left_out = [item for item in items if is_left_out(item)]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
 
 
 def pytest_terminal_summary(
@@ -49,6 +63,11 @@ def pytest_terminal_summary(
     if config.getoption("--without-gimp"):
         words = "NOT TESTED: the plug-in in a real GIMP, which --without-gimp leaves out."
         terminalreporter.write_line(words, red=True, bold=True)
+    if config.getoption("--list-failed"):
+        reports = [*terminalreporter.getreports("failed"), *terminalreporter.getreports("error")]
+        names = dict.fromkeys(report.nodeid for report in reports)
+        list_ = Path(config.getoption("--list-failed"))
+        list_.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
 
 
 @pytest.fixture(scope="session", autouse=True)

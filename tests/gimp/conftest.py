@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.gimp.gimp_root import Gimp, NoGimpError, make_gimp, untested, versions
+from tests.gimp.gimp_root import Gimp, NoGimpError, alone, make_gimp, untested, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,10 +15,14 @@ def gimp(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gimp]:
     """Return a real GIMP with Scumble installed by the real install.py."""
-    try:
-        yield make_gimp(request.param, tmp_path_factory.mktemp(f"gimp-{request.param}"))
-    except NoGimpError as error:
-        pytest.fail(str(error), pytrace=False)
+    version = request.param
+    # Its home folder is the same in every run of the tests.
+    with alone(f"home-{version}"):
+        try:
+            gimp = make_gimp(version, tmp_path_factory.mktemp(f"gimp-{version}"))
+        except NoGimpError as error:
+            pytest.fail(str(error), pytrace=False)
+        yield gimp
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -7,9 +7,13 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.locks import try_lock
 from engine.setup.datafolder import tests_home
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -150,6 +154,16 @@ def weights_folder() -> Path:
     return Path(os.environ.get("SCUMBLE_HOME") or tests_home()) / "models"
 
 
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Hold a lock in the folder of the tests; another run of the tests waits for it."""
+    tests_home().mkdir(parents=True, exist_ok=True)
+    with (tests_home() / f"{name}.lock").open("a") as file:
+        while try_lock(file.fileno()) is False:
+            time.sleep(0.2)
+        yield
+
+
 def program(name: str, package: str) -> str:
     """Return a program of a Debian package, taken out of it where it is not installed.
 
@@ -163,19 +177,24 @@ def program(name: str, package: str) -> str:
         return found
     tools = tests_home() / "tools"
     path = tools / "usr" / "bin" / name
-    if not path.is_file():
-        _need("apt-get", "dpkg-deb")
-        tools.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                _quietly(["apt-get", "download", package], folder)
-            except NoGimpError:
-                # Fresh machines have no lists of packages yet.
-                _quietly(["apt-get", "update"], folder)
-                _quietly(["apt-get", "download", package], folder)
-            for archive in Path(folder).glob("*.deb"):
-                _quietly(["dpkg-deb", "-x", str(archive), str(tools)], folder)
+    with alone("tools"):
+        if not path.is_file():
+            _need("apt-get", "dpkg-deb")
+            tools.mkdir(parents=True, exist_ok=True)
+            _unpack(package, tools)
     return str(path)
+
+
+def _unpack(package: str, target: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            _quietly(["apt-get", "download", package], folder)
+        except NoGimpError:
+            # Fresh machines have no lists of packages yet.
+            _quietly(["apt-get", "update"], folder)
+            _quietly(["apt-get", "download", package], folder)
+        for archive in Path(folder).glob("*.deb"):
+            _quietly(["dpkg-deb", "-x", str(archive), str(target)], folder)
 
 
 def make_root(version: str) -> Path:
