@@ -167,13 +167,17 @@ def _open(path: Path, reading: ReadingMemory, enough: int) -> _Opened:
             # The further pictures of an MPO are copies by the camera, such as a smaller one.
             frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
             image.seek(0)
-            if not _in_planes(image):
+            whole = _holds_all_pixels(image)
+            if whole and not _in_planes(image):
                 image.load()
         except MemoryError:
             raise
         except Exception as error:  # as above: a damaged file may raise anything
             message = f"{shown_name(path)} is damaged or cut off: {_reason(error)}."
             raise PictureError(message) from error
+        if not whole:
+            message = f"{shown_name(path)} is damaged or cut off: some of its pixels are missing."
+            raise PictureError(message)
         orientation = 1
         try:
             orientation = int(image.getexif().get(0x0112, 1))
@@ -243,6 +247,19 @@ def _in_planes(image: ImageFile.ImageFile) -> bool:
     """Say whether a file has colors of 16 bits in planes, which Pillow reads wrongly."""
     tags = getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
     return tags.get(284, 1) == 2 and 16 in tags.get(258, ())
+
+
+def _holds_all_pixels(image: ImageFile.ImageFile) -> bool:
+    """Return whether the strips or tiles of a TIFF cover all of it.
+
+    Of an uncompressed one, Pillow leaves the rest black, without a word: hundreds of megapixels
+    from a file of a kilobyte with a damaged height.
+    """
+    if image.format != "TIFF":
+        return True
+    boxes = [tile[1] or (0, 0, *image.size) for tile in image.tile]
+    covered = sum((right - left) * (bottom - top) for left, top, right, bottom in boxes)
+    return covered >= image.size[0] * image.size[1]
 
 
 def _pillow_bytes(image: Image.Image) -> int:

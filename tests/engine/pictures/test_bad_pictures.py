@@ -76,6 +76,20 @@ def test_a_file_whose_pixels_are_whole_is_read_with_a_note(tmp_path):
     assert "Truncated" in picture.notes[0]
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_tiff_without_strips_for_all_of_its_rows_is_refused(tmp_path, mode):
+    Image.new(mode, (24, 24)).save(tmp_path / "whole.tif", compression="raw")
+    data = (tmp_path / "whole.tif").read_bytes()
+    assert read_stored(tmp_path / "whole.tif").numbers.shape[:2] == (24, 24)
+    height = struct.pack("<HHI", 257, 4, 1)  # tag, type and count of ImageLength
+    assert data.count(height) == 1
+    tall = data.replace(height + struct.pack("<I", 24), height + struct.pack("<I", 9_000_000))
+    assert tall != data
+    (tmp_path / "tall.tif").write_bytes(tall)
+    with pytest.raises(PictureError, match=r"tall\.tif is damaged or cut off: some of its pixels"):
+        read_picture(tmp_path / "tall.tif")
+
+
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(data=st.data(), ending=st.sampled_from([".png", ".jpg", ".tif", ".webp", ".npy"]))
 def test_damaged_files_give_a_picture_or_a_picture_error(tmp_path_factory, data, ending):
