@@ -1,20 +1,22 @@
 """Kills of the engine at every phase: reading, painting, writing, replacing an old result.
 
 A case starts the command line or a worker, and ends it by a signal: at a moment after one of its
-lines, or exactly at one of the changes that it makes to files.
+lines, or exactly at one of the changes that it makes to files. Some save their state at every
+chance, and half of those that leave one are resumed.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +25,19 @@ from PIL import Image
 
 from engine.job import RUN_FOLDER_PREFIX
 from engine.output_files import check_files, load
+from engine.paths import states_folder
 from engine.pictures.picture import read_picture
+from engine.states import store
 from tests.campaign.case import Case, check
 from tests.campaign.home import data_folder
-from tests.campaign.processes import PATIENCE, is_gone, preload, start
+from tests.campaign.processes import PATIENCE, SAVE_OFTEN, is_gone, preload, start
 from tests.engine.programs import HEIGHT, WIDTH, make_pictures
 
 FRESH = 0.1
 """The share of the runs that start Python anew."""
+
+SAVING = 0.4
+"""The share of the runs that save their state at every chance."""
 
 OLD = 7
 """The gray of the result that is there before."""
@@ -48,13 +55,11 @@ def see(event, arguments):
     if str(arguments[0]).startswith("/dev/"):
         return
     seen += 1
+    os.write(2, b"change: %s\\n" % event.encode())
     if seen == {number}:
         os.kill(os.getpid(), {signal})
 sys.addaudithook(see)
 """
-CHANGES = 9
-"""Changes to files that a run makes, and one more."""
-
 SLOW_DISK = """
 import os, time
 def slowly(change):
@@ -72,12 +77,27 @@ SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
 @dataclass
 class State:
-    """The folder that all cases work in, what belongs there, and the data folder."""
+    """What all cases work with.
+
+    Attributes
+    ----------
+    place : Path
+        The folder that they work in.
+    home : Path
+        The data folder.
+    inputs : frozenset of str
+        The names of the files that belong in `place`.
+    old : dict of str to bytes
+        The results that may be there before, by name.
+    changes : dict of bool to int
+        How often a whole run changes files, without and with states that are saved often.
+    """
 
     place: Path
     home: Path
     inputs: frozenset[str]
     old: dict[str, bytes]
+    changes: dict[bool, int] = field(default_factory=dict)
 
 
 @contextmanager
@@ -99,7 +119,33 @@ def prepared(folder: Path) -> Iterator[State]:
         old[name] = (place / name).read_bytes()
         (place / name).unlink()
     preload()
-    yield State(place, home, inputs, old)
+    state = State(place, home, inputs, old)
+    for saving in (False, True):
+        state.changes[saving] = _changes(state, saving=saving)
+    yield state
+
+
+def _changes(state: State, *, saving: bool) -> int:
+    """Return how often a whole run that replaces a result changes files."""
+    name = "out.png"
+    (state.place / name).write_bytes(state.old[name])
+    with (state.place.parent / "errors").open("w+b") as errors:
+        process = start(
+            (*_arguments(name), "--iterations", "2"), state.place, state.home, fresh=False,
+            before=SAVE_OFTEN * saving + AT_FILE_CHANGE.format(number=0, signal=0), stderr=errors,
+        )  # fmt: skip
+        said, status = _end(process)
+        errors.seek(0)
+        changes = re.findall(rb"^change: (.*)$", errors.read(), re.MULTILINE)
+    check(status == 0 and b'"done"' in said, f"unkilled, a run ends with status {status}")
+    check(b"os.rename" in changes, "a run replaces no result")
+    check(changes[-1] == b"os.rmdir", f"a run ends with {changes[-1]!r}, not without its state")
+    (state.place / name).unlink()
+    return len(changes)
+
+
+def _arguments(name: str) -> tuple[str, ...]:
+    return ("stylize", "content.png", name, "--style", "waves.png", "--json")
 
 
 def attempt(state: State, case: Case) -> str:
@@ -117,13 +163,14 @@ def _command(state: State, case: Case) -> str:
         (place / each).unlink(missing_ok=True)
     if had:
         (place / name).write_bytes(state.old[name])
-    arguments = ["stylize", "content.png", name, "--style", "waves.png", "--json"]
-    arguments += ["--iterations", chance.choice(("1", "1", "2", "50"))]
+    arguments = (*_arguments(name), "--iterations", chance.choice(("1", "1", "2", "50")))
+    saving = chance.random() < SAVING
     sent = chance.choice(SIGNALS)
     at_change = chance.random() < 0.5
     before = SLOW_DISK if chance.random() < 0.3 else ""
+    before += SAVE_OFTEN * saving
     if at_change:
-        number = chance.randrange(1, CHANGES + 1)
+        number = chance.randrange(1, state.changes[saving] + 2)
         before += AT_FILE_CHANGE.format(number=number, signal=int(sent))
         when = f"change {number}"
     else:
@@ -133,9 +180,7 @@ def _command(state: State, case: Case) -> str:
     case.keep("how.txt", f"{arguments}\n{sent!r} {when}\n{before}")
     with (place.parent / "errors").open("w+b") as errors:
         fresh = chance.random() < FRESH
-        process = start(
-            tuple(arguments), place, state.home, before=before, fresh=fresh, stderr=errors
-        )
+        process = start(arguments, place, state.home, before=before, fresh=fresh, stderr=errors)
         said = _kill(process, sent, None if at_change else (lines, delay))
         status = process.wait()
         errors.seek(0)
@@ -152,9 +197,15 @@ def _command(state: State, case: Case) -> str:
     new = _check_result(state, name, had=had, status=status)
     parts = _check_folder(state, name, killed=sent == signal.SIGKILL)
     _next_start(state, name)
+    resumed = _check_states(state, name, resume=chance.random() < 0.5)
     left = ", a part" if parts else ""
     result = "new" if new else ("old" if had else "none")
-    return f"command, {sent.name}, status {status}: {result}{left}"
+    return f"command, {sent.name}, status {status}: {result}{left}{resumed}"
+
+
+def _end(process: Any) -> tuple[bytes, int]:
+    """Let a run end; return what it printed and its exit status."""
+    return _kill(process, signal.SIGKILL, None), process.wait()
 
 
 def _kill(process: Any, sent: signal.Signals, when: tuple[int, float] | None) -> bytes:
@@ -214,6 +265,29 @@ def _next_start(state: State, name: str) -> None:
     check(not left, f"left after the next start: {left}")
 
 
+def _check_states(state: State, name: str, *, resume: bool) -> str:
+    """Check that the next run finds whole states only; resume or forget them, so none is left."""
+    store.sweep()
+    kept = [each.name for each in states_folder().iterdir() if each.is_dir()]
+    check(len(kept) <= 1, f"left among the states: {kept}")
+    for each in kept:
+        found = store.read(each)
+        check(found is not None, f"left among the states: {each}")
+        assert found is not None
+        check(not found.problem, found.problem)
+        if not resume:
+            check(store.forget(each), f"{each} cannot be forgotten")
+    if kept and resume:
+        process = start(("resume", "latest", "--json"), state.place, state.home, fresh=False)
+        said, status = _end(process)
+        check(status == 0, f"resuming ends with status {status}: {said[-500:]!r}")
+        check(_check_result(state, name, had=True, status=0), "resuming gives no result")
+        _check_folder(state, name, killed=False)
+    left = [each.name for each in states_folder().iterdir() if each.is_dir()]
+    check(not left, f"left among the states: {left}")
+    return (", resumed" if resume else ", a state") if kept else ""
+
+
 def _worker(state: State, case: Case) -> str:
     """Kill a worker, or what talks to it; the next one removes its folder."""
     chance, place = case.chance, state.place
@@ -267,6 +341,7 @@ def _worker(state: State, case: Case) -> str:
     shutil.rmtree(folder, ignore_errors=True)  # of a worker that was killed before it began
     strange = set(os.listdir(place)) - state.inputs - set(state.old)
     check(not strange, f"left beside the run folder: {strange}")
+    _check_states(state, "", resume=False)
     return f"worker, {way}, status {process.returncode}" + (", folder" if left else "")
 
 

@@ -19,7 +19,7 @@ from engine.job import RUN_FOLDER_PREFIX
 from engine.pictures.picture import read_picture
 from tests.campaign.case import Case, check, check_sentence
 from tests.campaign.home import data_folder
-from tests.campaign.processes import is_gone, preload, start
+from tests.campaign.processes import SAVE_OFTEN, is_gone, preload, start
 from tests.engine.programs import HEIGHT, WIDTH, make_pictures
 
 DISK = 1 << 20
@@ -92,9 +92,11 @@ def attempt(state: State, case: Case) -> str:
         model = next((state.home / "models").iterdir())
         (home / "models" / model.name).symlink_to(model.resolve())
     temporary = disk if chance.random() < 0.3 else state.place
-    case.keep("how.txt", f"{free} pages, {name}, worker {worker}, home {home}, in {temporary}")
+    saving = SAVE_OFTEN if chance.random() < 0.5 else ""
+    how = f"{free} pages, {name}, worker {worker}, home {home}, in {temporary}, {saving}"
+    case.keep("how.txt", how)
     if worker:
-        return f"{_worker(state, free, home)}, a worker"
+        return f"{_worker(state, free, home, saving)}, a worker"
     _fill(disk, free)
     arguments = ["stylize", "content.png", str(disk / name), "--style", "waves.png"]
     arguments += ["--iterations", "1"]
@@ -104,7 +106,7 @@ def attempt(state: State, case: Case) -> str:
     with (state.place.parent / "errors").open("w+b") as errors:
         process = start(
             tuple(arguments), state.place, home, fresh=False, stderr=errors,
-            before=f"import os, tempfile\ntempfile.tempdir = {str(temporary)!r}",
+            before=f"import os, tempfile\ntempfile.tempdir = {str(temporary)!r}\n{saving}",
         )  # fmt: skip
         process.stdin.close()  # type: ignore[union-attr]
         said = process.stdout.read().decode()  # type: ignore[union-attr]
@@ -130,6 +132,8 @@ def attempt(state: State, case: Case) -> str:
         check(last.startswith("scumble stylize: "), last)
         check_sentence(last.partition(": ")[2])
         check("Internal error" not in last, last)
+    if not status:
+        check(not list(home.glob("states/*/")), "a state is left")
     painted = "saved as" in words or new
     early = "cannot be written to" in words or "cannot be written:" in words
     check(status == 0 or painted or early or report, f"nothing is said: {words[-500:]}")
@@ -137,7 +141,7 @@ def attempt(state: State, case: Case) -> str:
     return f"{where}, status {status}" + (", with a report" if report else "")
 
 
-def _worker(state: State, free: int, home: Path) -> str:
+def _worker(state: State, free: int, home: Path, saving: str) -> str:
     """Let a worker paint in a run folder on the full disk."""
     folder = state.disk / f"{RUN_FOLDER_PREFIX}x"
     folder.mkdir()
@@ -146,7 +150,7 @@ def _worker(state: State, free: int, home: Path) -> str:
     job = {"content": "content.png", "regions": [{"style": "waves.png"}], "iterations": 2}
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     _fill(state.disk, free)
-    process = start(("worker", folder), state.place, home, fresh=False)
+    process = start(("worker", folder), state.place, home, fresh=False, before=saving)
     assert process.stdout is not None
     assert process.stdin is not None
     last = {}

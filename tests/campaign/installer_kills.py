@@ -17,10 +17,10 @@ from tests import made_up
 from tests.campaign.case import Case, check, check_sentence
 
 KILLS = 8
-"""Kills in one data folder before a run is left to complete."""
+"""Runs to kill in one data folder before one is left to complete; some end before their kill."""
 
-LONGEST = 8.0
-"""Seconds after its start at which install.py is killed at the latest."""
+LATEST = 1.05
+"""When install.py is killed at the latest: a part of the time that a whole run takes."""
 
 TEMPORARY = ".scumble."
 USERS = {"notes.txt": b"mine", "tmp/mine.txt": b"mine", "env-of-mine/x": b"mine"}
@@ -28,18 +28,28 @@ USERS = {"notes.txt": b"mine", "tmp/mine.txt": b"mine", "env-of-mine/x": b"mine"
 
 @dataclass
 class State:
-    """The made-up Scumble, and the folder that data folders are made in."""
+    """The made-up Scumble, the folder of data folders, and the seconds that whole runs take."""
 
     made_up: made_up.MadeUp
     folder: Path
+    installing: float
+    again: float
+    removing: float
 
 
 @contextmanager
 def prepared(folder: Path) -> Iterator[State]:
-    """Make the made-up Scumble."""
-    place = folder / "made-up"
+    """Make the made-up Scumble, and install it twice and remove it, by the clock."""
+    place, home = folder / "made-up", folder / "home"
     shutil.rmtree(place, ignore_errors=True)
-    yield State(made_up.make(place), folder)
+    made = made_up.make(place)
+    times = []
+    for more in ((), (), ("--uninstall",)):
+        began = time.monotonic()
+        done = made.install("--home", home, *more)
+        check(done.returncode == 0, f"unkilled: {done.stdout[-1500:]}{done.stderr[-1500:]}")
+        times.append(time.monotonic() - began)
+    yield State(made, folder, *times)
 
 
 def attempt(state: State, case: Case) -> str:
@@ -54,15 +64,20 @@ def attempt(state: State, case: Case) -> str:
             (home / name).parent.mkdir(parents=True, exist_ok=True)
             (home / name).write_bytes(data)
     story = []
+    hit, complete = 0, False
     for _ in range(KILLS):
         arguments = ["--home", str(home)]
-        if chance.random() < 0.15:
+        if chance.random() < (0.5 if complete else 0.15):
             arguments.append("--uninstall")
         sent = chance.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT))
-        delay = chance.uniform(0, LONGEST if "--uninstall" not in arguments else 0.4)
+        whole = state.again if complete else state.installing
+        whole = state.removing if "--uninstall" in arguments else whole
+        delay = chance.uniform(0, LATEST) * whole
         story.append(f"{arguments[2:]} {sent.name} after {delay:.3f} s")
         case.keep("how.txt", "\n".join(story))
-        _kill(state, arguments, sent, delay)
+        killed = _kill(state, arguments, sent, delay)
+        hit += killed
+        complete = not killed and "--uninstall" not in arguments
         for name, data in USERS.items() if mine else ():
             check((home / name).read_bytes() == data, f"{name} is lost after {story[-1]}")
     done = state.made_up.install("--home", home)
@@ -77,11 +92,11 @@ def attempt(state: State, case: Case) -> str:
     there = {str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()}
     check(there == (set(USERS) if mine else set()), f"after the removal there are {there}")
     shutil.rmtree(home, ignore_errors=True)
-    return f"{KILLS} kills, " + ("beside files of the user's" if mine else "in a folder of its own")
+    return f"{hit} kills, " + ("beside files of the user's" if mine else "in a folder of its own")
 
 
-def _kill(state: State, arguments: list[str], sent: signal.Signals, delay: float) -> None:
-    """Kill one run, and check that all that it started ends with it."""
+def _kill(state: State, arguments: list[str], sent: signal.Signals, delay: float) -> bool:
+    """Kill one run, and check that all it started ends too; return whether it ran until then."""
     mark = f"SCUMBLE_CAMPAIGN={time.monotonic_ns()}"
     name, _, value = mark.partition("=")
     process = subprocess.Popen(
@@ -94,6 +109,7 @@ def _kill(state: State, arguments: list[str], sent: signal.Signals, delay: float
     )
     with suppress(subprocess.TimeoutExpired):
         process.wait(delay)
+    ran = process.poll() is None
     if sent == signal.SIGINT:  # as a terminal does, to the whole group
         with suppress(ProcessLookupError):
             os.killpg(process.pid, sent)
@@ -114,6 +130,7 @@ def _kill(state: State, arguments: list[str], sent: signal.Signals, delay: float
     while _with_mark(mark):
         check(time.monotonic() < last, f"processes are left: {_with_mark(mark)}")
         time.sleep(0.02)
+    return ran
 
 
 def _with_mark(mark: str) -> list[str]:

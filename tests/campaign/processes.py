@@ -18,6 +18,12 @@ from engine.__main__ import _leave
 from tests.engine.programs import command, environment
 
 PATIENCE = 90.0
+SAVE_OFTEN = """
+from engine.states import keeper
+keeper.SAVE_SECONDS = keeper.END_SECONDS = 0.0
+keeper.MOST_COST = 1e9
+"""
+"""Code to run first, with which a painting saves its state at every chance."""
 
 
 class Forked:

@@ -18,14 +18,9 @@ from engine.states import store
 from tests.campaign.case import Case, check, check_failure, check_sentence
 from tests.campaign.home import data_folder
 from tests.campaign.mutations import TEXTS, mutated, value
-from tests.campaign.processes import is_gone, preload, start
+from tests.campaign.processes import SAVE_OFTEN, is_gone, preload, start
 from tests.engine.programs import HEIGHT, WIDTH, make_pictures
 
-OFTEN = """
-from engine.states import keeper
-keeper.SAVE_SECONDS = keeper.END_SECONDS = 0.0
-keeper.MOST_COST = 1e9
-"""
 REAL = 30
 """One in so many is really resumed."""
 
@@ -49,7 +44,7 @@ def prepared(folder: Path) -> Iterator[State]:
     preload()
     shutil.rmtree(states_folder(), ignore_errors=True)
     arguments = ("stylize", "content.png", "out.png", "--style", "waves.png", "--iterations", "200")
-    process = start((*arguments, "--json"), place, home, before=OFTEN, fresh=False)
+    process = start((*arguments, "--json"), place, home, before=SAVE_OFTEN, fresh=False)
     last = time.monotonic() + 60
     while not list(states_folder().glob(f"*/{store.STATE}")):
         check(time.monotonic() < last and process.poll() is None, "no state is saved")

@@ -14,15 +14,13 @@ import numpy as np
 from PIL import Image
 
 from engine.pictures.picture import Picture, write_picture
-from tests.engine.forked import CAN_FORK, ForkedProcess
+from tests.engine.forked import CAN_FORK, MODULE, ForkedProcess
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HEIGHT, WIDTH = 48, 64
 QUICK = ("--iterations", "2")
 PATIENCE = 120
 """Seconds after which a process that should have ended makes a test fail."""
-
-MAIN = "\nimport sys\nfrom engine.cli.commands import main\nsys.exit(main(sys.argv[1:]))\n"
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -32,7 +30,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 def command(arguments: tuple, before: str = "") -> list[str]:
     """Return the command line of the engine; `before` is code that is run first."""
-    start = ["-c", before + MAIN] if before else ["-m", "engine"]
+    start = ["-c", before + MODULE] if before else ["-m", "engine"]
     return [sys.executable, *start, *map(str, arguments)]
 
 
@@ -79,7 +77,7 @@ def started(
     }
     if fresh or not CAN_FORK:
         return subprocess.Popen(command(arguments, before), **given)
-    return ForkedProcess(list(map(str, arguments)), before and before + MAIN, **given)
+    return ForkedProcess(list(map(str, arguments)), before and before + MODULE, **given)
 
 
 def scumble(
