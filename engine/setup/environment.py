@@ -19,6 +19,7 @@ from engine.paths import cache_folder
 from engine.setup.datafolder import work_folder
 from engine.setup.errors import SetupError
 from engine.setup.pip_errors import explain_pip
+from engine.setup.subprocesses import output_of
 
 WANTED = (3, 11)
 """The oldest Python that current onnxruntime is built for; older ones get older packages."""
@@ -252,14 +253,7 @@ def installed_packages(python: Path) -> dict[str, str] | None:
         "if d.metadata['Name']}))"
     )
     try:
-        done = subprocess.run(
-            [str(python), "-I", "-X", "utf8", "-c", code],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=120,
-            check=True,
-        )
-        return json.loads(done.stdout)
+        return json.loads(output_of(python, code))
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
 
@@ -276,14 +270,7 @@ def damaged_packages(python: Path) -> dict[str, str]:
         If the environment's Python cannot be run.
     """
     try:
-        done = subprocess.run(
-            [str(python), "-I", "-X", "utf8", "-c", _COMPARE],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=600,
-            check=True,
-        )
-        return json.loads(done.stdout)
+        return json.loads(output_of(python, _COMPARE))
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         message = f"{python} cannot be run ({error})."
         raise SetupError(message) from error

@@ -2,7 +2,7 @@
 
 A small supervisor starts the command as a group of its own. The supervisor's standard input is a
 pipe from the installer: when it closes, the supervisor kills the whole group, pip's children
-included. Standard library only.
+included. Code for another Python watches such a pipe itself. Standard library only.
 """
 
 from __future__ import annotations
@@ -55,6 +55,36 @@ if not windows:
 sys.stdout.flush()
 os._exit(status if status >= 0 else 128 - status)
 """
+
+_WATCHING = r"""
+import os, threading
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
+"""
+LONGEST_SECONDS = 600.0
+"""The time that code may take which another Python runs."""
+
+
+def output_of(python: Path, code: str) -> bytes:
+    """Run code in another Python, which ends when this process ends, and return what it prints.
+
+    Raises
+    ------
+    OSError, subprocess.SubprocessError
+        If it cannot be run, fails, or takes more than `LONGEST_SECONDS`.
+    """
+    watched, held = os.pipe()
+    try:
+        done = subprocess.run(
+            [str(python), "-I", "-X", "utf8", "-c", _WATCHING + code],
+            stdin=watched,
+            capture_output=True,
+            timeout=LONGEST_SECONDS,
+            check=True,
+        )
+    finally:
+        os.close(watched)
+        os.close(held)
+    return done.stdout
 
 
 @contextmanager
