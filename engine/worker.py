@@ -2,7 +2,9 @@
 
 It writes JSON lines to standard output and reads commands from standard input: `stop` finishes with
 the best picture so far, `forget` removes the saved state in the end. When the input ends, it
-deletes the run folder and exits: so nothing is left behind if the plug-in dies.
+deletes the run folder and exits: so nothing is left behind if the plug-in dies. The saved state of
+a painting whose result lies in the run folder stays, since the plug-in may die before the result is
+in the image; the plug-in removes it afterwards.
 """
 
 from __future__ import annotations
@@ -175,7 +177,7 @@ class _Worker:
             job = dataclasses.replace(job, output=str(self._folder / OUTPUT))
         output_files.check_files(job)
         if job.report:
-            if self._folder in Path(job.report).absolute().parents:
+            if self._is_in_folder(job.report):
                 name = shown_name(Path(job.report).name)
                 message = f"report: {name} lies in the run folder; give an absolute path."
                 raise JobError(message)
@@ -212,8 +214,13 @@ class _Worker:
         settings = output_files.settings(job, result)
         area_name = self._name(areas) if areas else None
         self._say(self._lines.done, names, result, settings, mask_names, area_name)
-        keeper.discard()
+        if not self._is_in_folder(job.output):
+            keeper.discard()
         self._ended.set()
+
+    def _is_in_folder(self, path: str) -> bool:
+        """Return whether a path lies in the run folder, which the end of the run deletes."""
+        return self._folder in Path(path).absolute().parents
 
     def _origin(self) -> dict[str, Any]:
         """Return what is to be kept with the state for the program that started the run."""

@@ -165,12 +165,18 @@ class EngineProcess:
         Holds job.json and the files that it names.
     resumes : str
         The name of the state of an interrupted run, to go on with it in place of job.json.
+
+    Attributes
+    ----------
+    state : str
+        The name of the state that the engine keeps of this painting; empty if it has none.
     """
 
     def __init__(self, location: EngineLocation, folder: RunFolder, resumes: str = "") -> None:
         self._folder = folder
         self.run_folder = folder.path
         self._location = location
+        self.state = resumes
         self.log = new_log(location)
         self._started = time.monotonic()
         self._greeted = False
@@ -220,6 +226,8 @@ class EngineProcess:
         if event.get("type") == "hello" and version != self._location.version:
             what = f"The plug-in is of version {self._location.version}, the engine of {version}."
             raise self._failure(what, INSTALL_AGAIN)
+        if event.get("type") in ("saved", "resumable"):
+            self.state = str(event.get("name") or "")
         if event.get("type") == "error":
             what = str(event.get("message") or "The engine reports an error.")
             raise self._failure(what, str(event.get("hint") or ""), str(event.get("log") or ""))

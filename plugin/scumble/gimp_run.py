@@ -245,7 +245,14 @@ class GimpRun:
         if self.exported.out_of_gamut:
             notes.append(OUT_OF_GAMUT.format(self._content_name))
         painting = self._painting(done, notes)
-        finished = Finished(self.request, self._fingerprint, painting.name, notes)
+        finished = Finished(
+            self.request,
+            self._fingerprint,
+            painting.name,
+            notes,
+            self.location,
+            self.engine.state,
+        )
         try:
             finished.reason = hindrance(finished)
             content = None if finished.reason else self.request.content

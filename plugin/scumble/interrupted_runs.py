@@ -82,7 +82,7 @@ def find(location: engine_process.EngineLocation, fingerprint: str) -> Interrupt
 
 
 def forget(location: engine_process.EngineLocation, name: str) -> None:
-    """Drop the state of an interrupted run.
+    """Drop the state of an interrupted run, or of one whose painting has its place.
 
     Raises
     ------

@@ -147,6 +147,7 @@ def _paint_in(
         for each in finished:
             if each.built is not None:
                 each.built.delete()
+            each.forget_state()
         return None
     delivery = placing.deliver(finished)
     delivery.notes.extend(failures)

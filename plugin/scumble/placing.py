@@ -15,6 +15,8 @@ from pathlib import Path
 
 import canvas
 import earlier_results
+import engine_process
+import interrupted_runs
 import painting_files
 import result_layers
 from fingerprint import Fingerprint
@@ -38,6 +40,10 @@ class Finished:
         The name of the new layer.
     notes : list of str
         Sentences for the user.
+    location : engine_process.EngineLocation
+        The engine that painted it.
+    state : str
+        The name of the state that the engine keeps until the painting has its place; may be empty.
     built : Gimp.Image or None
         The image that holds the new layer; None if it could not be built.
     reason : str
@@ -50,9 +56,21 @@ class Finished:
     fingerprint: Fingerprint
     name: str
     notes: list[str]
+    location: engine_process.EngineLocation
+    state: str
     built: Gimp.Image | None = None
     reason: str = ""
     saved: Path | None = None
+
+    def forget_state(self) -> list[str]:
+        """Remove the state that the engine has kept; return a note if that fails."""
+        if not self.state:
+            return []
+        try:
+            interrupted_runs.forget(self.location, self.state)
+        except engine_process.EngineError as error:
+            return [f"The saved state of the painting “{self.name}” stays. {error}"]
+        return []
 
 
 @dataclass(frozen=True)
@@ -211,15 +229,18 @@ def deliver(all_finished: list[Finished]) -> Delivery:
         if not finished.reason:
             assert finished.built is not None
             finished.built.delete()
+            notes += finished.forget_state()
             continue
         if finished.built is not None:
             aside.append(finished.built)
         try:
             path = finished.saved or _save(finished)
-            notes.append(f"{finished.reason} The painting was saved as {path}")
         except OSError as error:
             unsaved = f"{finished.reason} The painting cannot be saved: {error}"
             notes.append(unsaved)
+            continue
+        notes.append(f"{finished.reason} The painting was saved as {path}")
+        notes += finished.forget_state()
     return Delivery(layers, list(dict.fromkeys(notes)), tuple(aside), unsaved)
 
 

@@ -105,6 +105,16 @@ def test_a_killed_run_of_the_plug_in_is_found_and_resumed_without_its_run_folder
     done = worker.wait_for("done")
     result = (third / done["files"][0]).read_bytes()
     assert worker.end() == 0
+
+    # The plug-in may have died before the painting was in its image.
+    fourth = tmp_path / f"{RUN_FOLDER_PREFIX}fourth"
+    fourth.mkdir()
+    worker = Worker(fourth, home, more=("--resume", saved["name"]))
+    workers.append(worker)
+    done = worker.wait_for("done")
+    assert (fourth / done["files"][0]).read_bytes() == result
+    worker.order(b"forget\n")
+    assert worker.end() == 0
     assert not list((home / "states").glob("Beach*"))
 
     assert runner.run("job", "job.json")[0] == 0

@@ -89,6 +89,7 @@ def finish(run: Any) -> Any:
         finished = run.build(gimp_run.follow(run))
     finally:
         run.engine.close()
+    assert found(run.request.content) is not None, "kept until the painting is in the image"
     return placing.deliver([finished])
 
 
