@@ -86,6 +86,8 @@ def _remove_unheld(held: Path, remove: Callable[[str], None], path: str) -> None
             os.close(descriptor)
         if unheld and os.name == "nt":  # where an open file cannot be removed
             remove(path)
+        elif unheld:  # network disks keep an open file under another name until it is closed
+            os.rmdir(path)
 
 
 def _remove_folder(path: str) -> None:

@@ -321,6 +321,8 @@ def remove(folder: Path, descriptor: int) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     if os.name != "nt":
         os.close(descriptor)
+        with suppress(OSError):  # where network disks keep an open file until it is closed
+            folder.rmdir()
 
 
 def sweep() -> None:

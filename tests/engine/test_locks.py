@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from engine.job import RUN_FOLDER_PREFIX
 from engine.leftovers import UNLOCKED_SECONDS, remove_parts, remove_run_folders
 from engine.locks import hold_run_folder, try_lock
 from engine.setup.datafolder import locked
+from engine.states import store
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows always has locks")
 
@@ -66,3 +69,48 @@ def test_files_are_written_and_only_old_leftovers_go(no_locks: None, tmp_path: P
     assert {each.name for each in tmp_path.iterdir()} == {
         "out.png", parts[0].name, run_folders[0].name
     }  # fmt: skip
+
+
+@pytest.fixture
+def network_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk on which a file that is removed has another name until nobody has it open."""
+    unlink, close = os.unlink, os.close
+
+    def rename_away(path: Any, *, dir_fd: int | None = None) -> None:
+        name = os.path.basename(path)
+        if name == ".nfs1":
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        if name == ".owner":
+            other = os.path.join(os.path.dirname(path), ".nfs1")
+            os.rename(path, other, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+        else:
+            unlink(path, dir_fd=dir_fd)
+
+    def close_and_remove(descriptor: int) -> None:
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        close(descriptor)
+        for each in tmp_path.rglob(".nfs1") if is_file else ():
+            unlink(each)
+
+    monkeypatch.setattr(os, "unlink", rename_away)
+    monkeypatch.setattr(os, "close", close_and_remove)
+
+
+def test_no_folder_stays_on_a_network_disk(
+    network_disk: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCUMBLE_HOME", str(tmp_path / "home"))
+    state = store.states_folder() / "photo-1"
+    state.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = store.hold(state)
+    assert descriptor is not None
+    assert state.is_dir()
+    store.remove(state, descriptor)
+    assert not state.exists()
+    run_folder = tmp_path / f"{RUN_FOLDER_PREFIX}1"
+    run_folder.mkdir()
+    held = hold_run_folder(run_folder)
+    assert held is not None
+    os.close(held)
+    remove_run_folders([tmp_path])
+    assert not run_folder.exists()
