@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +18,7 @@ from engine.jobfile import job_from_dict, paths_of, read_json, resolve_paths, wi
 from engine.leftovers import remove_parts, remove_run_folders
 from engine.messages import shown, shown_name
 from engine.output_files import INPUT_KINDS, PICTURE_EXTENSIONS, inputs, outputs
+from engine.same_files import Names, are_one
 
 DEFAULT_EXTENSION = ".png"
 
@@ -153,20 +152,21 @@ def _regions(given: Any, entry: Entry) -> Any:
 
 def _check_outputs(jobs: list[Job], entries: list[Entry], out: str) -> None:
     """Check that each file is written once, and that no input is."""
-    written: dict[str, str] = {}
-    read = {_same_name(path) for job in jobs for path in inputs(job)}
+    written, read = Names(), Names()
+    for path in dict.fromkeys(path for job in jobs for path in inputs(job)):
+        read.add(path, path)
     for job, entry in zip(jobs, entries):
         content = shown_name(job.content)
-        if _same_name(os.path.dirname(job.content)) == _same_name(out):
+        if are_one(os.path.dirname(job.content), out):
             message = (
                 f"{content} is in {shown_name(out)}, where the results go; name another folder "
                 "with --out, so that a later run does not take results for contents."
             )
             raise JobError(message)
         for file in map(str, outputs(job)):
-            name = _same_name(file)
-            if name in written:
-                other = shown_name(written[name])
+            earlier = written.find(file)
+            if earlier is not None:
+                other = shown_name(earlier)
                 remedy = "give the list a column 'output'" if entry.origin else (
                     "use placeholders in the job's output, such as {folder}-{name}.png"
                 )  # fmt: skip
@@ -176,16 +176,10 @@ def _check_outputs(jobs: list[Job], entries: list[Entry], out: str) -> None:
                         f"{content} is named twice, for one output, {shown_name(file)}; {remedy}."
                     )
                 raise JobError(message)
-            written[name] = job.content
-            if name in read:
+            written.add(file, job.content)
+            if read.find(file) is not None:
                 message = f"The output {shown_name(file)} is also read by the batch; name another."
                 raise JobError(message)
-
-
-def _same_name(path: str) -> str:
-    """Return what two names have in common that may be one file."""
-    real = os.path.normcase(os.path.realpath(path))
-    return unicodedata.normalize("NFC", real).casefold() if sys.platform == "darwin" else real
 
 
 def _problem(job: Job) -> str:

@@ -17,6 +17,7 @@ from engine.errors import Failure, describe
 from engine.job import Job, JobError
 from engine.loss_plot import check_plotting, loss_curves
 from engine.messages import shown_name
+from engine.same_files import are_one
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,7 @@ def check_report(job: Job) -> None:
             raise PictureError(message) from error
     _put_back(folder)
     for each in (*map(Path, output_files.inputs(job)), *output_files.outputs(job)):
-        if folder == Path(os.path.realpath(each)).parent:
+        if are_one(folder, Path(os.path.realpath(each)).parent):
             message = f"{each} lies in the report's folder {folder}; name another one."
             raise JobError(message)
     if os.path.lexists(folder) and not folder.is_dir():

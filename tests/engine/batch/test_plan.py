@@ -13,6 +13,7 @@ from engine.batch.patterns import filled
 from engine.batch.plan import Item, make_plan
 from engine.errors import PictureError
 from engine.job import JobError
+from engine.same_files import ignores_case
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +114,42 @@ def test_two_contents_of_one_name_are_refused() -> None:
     with pytest.raises(JobError, match="have one output") as caught:
         plan()
     assert "{folder}" in str(caught.value)
+
+
+@pytest.fixture
+def ignoring_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk on which a file has every name that differs in case only."""
+    lexists = os.path.lexists
+
+    def found(path: str) -> bool:
+        folder, name = os.path.split(path)
+        names = os.listdir(folder) if lexists(folder) else []
+        return any(each.casefold() == name.casefold() for each in names)
+
+    monkeypatch.setattr(os.path, "lexists", found)
+
+
+def test_names_that_differ_in_case_are_one_output_where_the_disk_ignores_it(
+    folder: Path, ignoring_case: None
+) -> None:
+    os.makedirs("more")
+    os.rename("walk/2.png", "more/A.png")
+    Path("walk/a.jpg").touch()
+    with pytest.raises(JobError, match="have one output"):
+        plan("walk/a.jpg", "more/A.png", regions=[{"style": "oil.jpg"}])
+    with pytest.raises(JobError, match="where the results go"):
+        plan("walk/a.jpg", out="WALK", regions=[{"style": "oil.jpg"}])
+    assert not [each for each in folder.rglob("*") if each.suffix == ".part"]
+
+
+def test_names_that_differ_in_case_are_two_outputs_elsewhere(folder: Path) -> None:
+    if ignores_case(folder / "x"):
+        pytest.skip("this disk ignores case")
+    os.makedirs("more")
+    os.rename("walk/2.png", "more/A.png")
+    os.rename("walk/1.jpg", "walk/a.jpg")
+    items = plan("walk/a.jpg", "more/A.png", regions=[{"style": "oil.jpg"}])
+    assert outputs(items) == ["out/a.png", "out/A.png"]
 
 
 def test_results_among_the_contents_are_refused() -> None:
