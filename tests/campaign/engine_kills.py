@@ -30,7 +30,15 @@ from engine.pictures.picture import read_picture
 from engine.states import store
 from tests.campaign.case import Case, check
 from tests.campaign.home import data_folder
-from tests.campaign.processes import PATIENCE, SAVE_OFTEN, is_gone, preload, start
+from tests.campaign.processes import (
+    PATIENCE,
+    SAVE_OFTEN,
+    SHALLOW,
+    SHALLOW_OPTIONS,
+    is_gone,
+    preload,
+    start,
+)
 from tests.engine.programs import HEIGHT, WIDTH, make_pictures
 
 FRESH = 0.1
@@ -145,7 +153,7 @@ def _changes(state: State, *, saving: bool) -> int:
 
 
 def _arguments(name: str) -> tuple[str, ...]:
-    return ("stylize", "content.png", name, "--style", "waves.png", "--json")
+    return ("stylize", "content.png", name, "--style", "waves.png", "--json", *SHALLOW_OPTIONS)
 
 
 def attempt(state: State, case: Case) -> str:
@@ -296,6 +304,7 @@ def _worker(state: State, case: Case) -> str:
     for name in ("content.png", "waves.png"):
         shutil.copy(place / name, folder)
     job = {"content": "content.png", "regions": [{"style": "waves.png"}], "iterations": 50}
+    job |= SHALLOW
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     way = chance.choice(("SIGKILL", "SIGTERM", "end of input", "reader gone"))
     lines, delay = chance.randrange(9), chance.uniform(0, 0.3)
