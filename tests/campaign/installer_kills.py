@@ -14,13 +14,16 @@ from pathlib import Path
 
 from engine.paths import OWN_MARK
 from tests import made_up
-from tests.campaign.case import Case, check, check_sentence
+from tests.campaign.case import Case, FaultError, check, check_sentence
 
 KILLS = 8
 """Runs to kill in one data folder before one is left to complete; some end before their kill."""
 
 LATEST = 1.05
 """When install.py is killed at the latest: a part of the time that a whole run takes."""
+
+PATIENCE = 60.0
+"""Seconds after its kill in which it must have ended, on a machine with much else to do."""
 
 TEMPORARY = ".scumble."
 USERS = {"notes.txt": b"mine", "tmp/mine.txt": b"mine", "env-of-mine/x": b"mine"}
@@ -101,7 +104,12 @@ def _kill(state: State, arguments: list[str], sent: signal.Signals, delay: float
     name, _, value = mark.partition("=")
     process = subprocess.Popen(
         state.made_up.command(*arguments),
-        env={**state.made_up.variables(), name: value, "PYTHONIOENCODING": "utf-8"},
+        env={
+            **state.made_up.variables(),
+            name: value,
+            "PYTHONIOENCODING": "utf-8",
+            "PYTHONFAULTHANDLER": "1",
+        },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -115,7 +123,13 @@ def _kill(state: State, arguments: list[str], sent: signal.Signals, delay: float
             os.killpg(process.pid, sent)
     else:
         process.send_signal(sent)
-    _, errors = process.communicate(timeout=60)
+    try:
+        _, errors = process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)  # it says where it waits
+        _, errors = process.communicate()
+        message = f"not ended {PATIENCE:.0f} s after {sent.name}: {errors.decode()[-3000:]}"
+        raise FaultError(message) from None
     words = errors.decode("utf-8", "backslashreplace")
     if sent == signal.SIGINT and delay < 0.3:
         pass  # Python itself has no handler yet while it starts
