@@ -20,9 +20,12 @@ from tests.campaign.case import Case, check
 from tests.gimp.gimp_root import Gimp, NoGimpError, make_gimp, versions
 
 VICTIMS = ("engine", "engine", "plug-in", "both")
-PATIENCE = 60.0
-SOON = 3.0
-"""Seconds after which nothing may be left of a run whose plug-in or engine lives."""
+PATIENCE = 240.0
+SOON = 20.0
+"""Seconds after which nothing may be left of a run whose plug-in or engine lives; it takes less
+than one, unless the machine has much else to do."""
+
+ITERATIONS = "100"
 
 INSIDE = """
 import sys; sys.path.insert(0, {inside!r})
@@ -84,7 +87,7 @@ def attempt(state: State, case: Case) -> str:
     case.keep("how.txt", f"{victim}, {sent.name} after {delay:.3f} s")
     (tmp / "answer").unlink(missing_ok=True)
     written = tmp / "request.part"
-    written.write_text("40")
+    written.write_text(ITERATIONS)
     written.rename(tmp / "request")
     _wait(lambda: _plug_ins(state) or (tmp / "answer").exists(), "no plug-in starts", PATIENCE)
     if victim in ("engine", "both"):
