@@ -22,8 +22,11 @@ KILLS = 8
 LATEST = 1.05
 """When install.py is killed at the latest: a part of the time that a whole run takes."""
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds after its kill in which it must have ended, on a machine with much else to do."""
+
+SOON = 20.0
+"""Seconds after its end in which all that it started must have ended, on such a machine."""
 
 TEMPORARY = ".scumble."
 USERS = {"notes.txt": b"mine", "tmp/mine.txt": b"mine", "env-of-mine/x": b"mine"}
@@ -140,7 +143,7 @@ def _kill(state: State, arguments: list[str], sent: signal.Signals, delay: float
         check_sentence(sentence)
         allowed = "is not installed" in sentence
         check(allowed, f"status 1: {sentence}")
-    last = time.monotonic() + 5
+    last = time.monotonic() + SOON
     while _with_mark(mark):
         check(time.monotonic() < last, f"processes are left: {_with_mark(mark)}")
         time.sleep(0.02)
