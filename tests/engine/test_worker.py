@@ -17,7 +17,14 @@ from engine.errors import CODES
 from engine.job import RUN_FOLDER_PREFIX
 from engine.jobfile import job_from_dict
 from engine.worker import PREVIEW_NAMES
-from tests.engine.programs import HEIGHT, PATIENCE, WIDTH, noise, scumble
+from tests.engine.programs import (
+    HEIGHT,
+    PATIENCE,
+    SHALLOW_JOB,
+    WIDTH,
+    noise,
+    scumble,
+)
 from tests.engine.worker_process import Worker
 
 FOREVER = 10_000
@@ -46,6 +53,7 @@ def start(run_folder, model_home):
                 "content": "content.npy",
                 "output": "result.npy",
                 "regions": [{"style": "style-1.npy", "mask": "mask-1.npy"}],
+                **SHALLOW_JOB,
                 **job,
             }
             (folder / "job.json").write_text(json.dumps(whole))

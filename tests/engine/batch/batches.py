@@ -13,7 +13,10 @@ import numpy as np
 
 from engine.cli.commands import main
 from engine.pictures.picture import Picture, write_picture
-from tests.engine.programs import noise
+from tests.engine.programs import (
+    SHALLOW_JOB,
+    noise,
+)
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 NAMES = ("straße", "é", "波", "4")
@@ -32,7 +35,14 @@ def make_batch(folder: Path, names: Sequence[str] = NAMES, **fields: Any) -> Pat
         write_picture(folder / "masks" / f"{name}.png", Picture(mask))
     write_picture(folder / "oil.png", Picture(noise(90, 50, 40).astype(np.float32)))
     regions = [{"style": "oil.png", "mask": "masks/{name}.png"}]
-    job = {"regions": regions, "iterations": 2, "device": "cpu", "threads": 1, **fields}
+    job = {
+        "regions": regions,
+        "iterations": 2,
+        "device": "cpu",
+        "threads": 1,
+        **SHALLOW_JOB,
+        **fields,
+    }
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     return folder
 

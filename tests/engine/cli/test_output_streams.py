@@ -14,6 +14,7 @@ from engine.pictures.picture import read_picture
 from tests.engine.programs import (
     PATIENCE,
     QUICK,
+    SHALLOW,
     check_sentence,
     command,
     environment,
@@ -43,7 +44,13 @@ def run(folder: Path, home: Path, *arguments: str, out: int, err: int) -> tuple[
 def test_painting_goes_on_when_the_reader_leaves(pictures: Path, model_home: Path) -> None:
     """As with `2>&1 | head -1`: one line is read of both streams together."""
     process = started(
-        *BASE, "--iterations", "5", home=model_home, folder=pictures, stderr=subprocess.STDOUT
+        *BASE,
+        *SHALLOW,
+        "--iterations",
+        "5",
+        home=model_home,
+        folder=pictures,
+        stderr=subprocess.STDOUT,
     )
     assert process.stdout is not None
     assert process.stdout.readline()
@@ -53,7 +60,9 @@ def test_painting_goes_on_when_the_reader_leaves(pictures: Path, model_home: Pat
 
 
 def test_painting_goes_on_when_the_reader_of_json_leaves(pictures: Path, model_home: Path) -> None:
-    process = started(*BASE, "--iterations", "5", "--json", home=model_home, folder=pictures)
+    process = started(
+        *BASE, *SHALLOW, "--iterations", "5", "--json", home=model_home, folder=pictures
+    )
     assert process.stdout is not None
     assert process.stderr is not None
     assert json.loads(process.stdout.readline())["type"] == "hello"
@@ -72,7 +81,7 @@ def test_a_terminal_that_is_closed_does_not_stop_a_run_that_ignores_it(
 
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        command((*BASE, "--iterations", "5")),
+        command((*BASE, *SHALLOW, "--iterations", "5")),
         cwd=pictures,
         env=environment(model_home),
         stdout=theirs,

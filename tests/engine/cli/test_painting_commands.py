@@ -19,6 +19,8 @@ from tests.engine.programs import (
     HEIGHT,
     PATIENCE,
     QUICK,
+    SHALLOW,
+    SHALLOW_JOB,
     WIDTH,
     alpha_of,
     check_sentence,
@@ -141,6 +143,7 @@ def test_a_job_file_and_each_styles_own_picture(pictures, model_home):
         "method": "stitch",
         "uncut": True,
         "iterations": 1,
+        **SHALLOW_JOB,
         "regions": [{"style": "../waves.png", "mask": "../ramp.png"},
                     {"style": "../oil.png", "mask": "rest"}],
     }  # fmt: skip
@@ -162,7 +165,7 @@ def test_a_job_file_and_each_styles_own_picture(pictures, model_home):
 
 
 def test_what_was_painted_before_it_was_cut_out(pictures, model_home):
-    asked = [*BASE, "ramp.png", "--iterations", "1", "--uncut"]
+    asked = [*BASE, "ramp.png", *SHALLOW, "--iterations", "1", "--uncut"]
     done = scumble(*asked, home=model_home, folder=pictures)
     assert done.returncode == 0, done.stderr
     assert sorted(each.name for each in pictures.glob("out*")) == ["out-1.png", "out.png"]
@@ -222,7 +225,9 @@ def wait_for_painting(process):
 
 
 def test_ctrl_c_keeps_the_best_picture(pictures, model_home):
-    process = started(*BASE, "--iterations", "10000", "--json", home=model_home, folder=pictures)
+    process = started(
+        *BASE, *SHALLOW, "--iterations", "10000", "--json", home=model_home, folder=pictures
+    )
     wait_for_painting(process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)

@@ -13,6 +13,7 @@ from engine.durations import duration
 from engine.events import Progress
 from tests.engine.programs import (
     PATIENCE,
+    SHALLOW,
     make_pictures,
     scumble,
     started,
@@ -77,7 +78,7 @@ def test_a_narrow_terminal(pictures, model_home):
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 30, 0, 0))
     process = started(
-        *(*BASE, "--iterations", "5"),
+        *(*BASE, *SHALLOW, "--iterations", "5"),
         home=model_home,
         folder=pictures,
         variables={"TERM": "xterm"},
@@ -107,7 +108,7 @@ def test_a_narrow_terminal(pictures, model_home):
 
 
 def test_plain_lines_are_few_when_piped(pictures, model_home):
-    done = scumble(*BASE, "--iterations", "30", home=model_home, folder=pictures)
+    done = scumble(*BASE, *SHALLOW, "--iterations", "30", home=model_home, folder=pictures)
     assert done.returncode == 0, done.stderr
     assert "\r" not in done.stderr
     painting = [each for each in done.stderr.splitlines() if each.startswith("painting")]

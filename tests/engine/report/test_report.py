@@ -16,7 +16,14 @@ from engine.metrics.region_style_loss import region_style_loss
 from engine.network import Network
 from engine.pictures.picture import read_mask, read_picture, read_settings
 from engine.sizes import planar
-from tests.engine.programs import check_sentence, make_pictures, noise, scumble
+from tests.engine.programs import (
+    SHALLOW,
+    SHALLOW_JOB,
+    check_sentence,
+    make_pictures,
+    noise,
+    scumble,
+)
 
 HEIGHT, WIDTH = 80, 144
 ODD = '<b> & "sky" 空'
@@ -79,7 +86,7 @@ def metrics(numbers: dict[str, Any], region: int | None) -> dict[str, float]:
 
 
 def painted(home: Path, folder: Path, *arguments: str) -> dict[str, Any]:
-    done = scumble("stylize", "content.png", "out.png", *arguments, "--iterations", "2",
+    done = scumble("stylize", "content.png", "out.png", *arguments, *SHALLOW, "--iterations", "2",
                    "--report", "report", home=home, folder=folder)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Note: The report is " in done.stderr
@@ -230,8 +237,9 @@ def test_nothing_else_is_written_and_the_copies_are_the_pictures(
     there = {each.name for each in pictures.iterdir()}
     kept = {each.name for each in home.iterdir()}
     done = scumble("stylize", "content.png", "out.png", "--style", "waves.png", "--size", "3000",
-                   "--iterations", "1", "--report", "a report", home=home, folder=pictures,
-                   fresh=True, **dict.fromkeys(names, str(elsewhere)))  # fmt: skip
+                   *SHALLOW, "--iterations", "1", "--report", "a report",
+                   home=home, folder=pictures, fresh=True,
+                   **dict.fromkeys(names, str(elsewhere)))  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert {each.name for each in pictures.iterdir()} == there | {"out.png", "a report"}
     assert {each.name for each in home.iterdir()} <= kept | {"cache"}
@@ -259,7 +267,13 @@ def test_a_job_file_may_ask_for_one_and_writes_it_anew(home: Path, pictures: Pat
     (pictures / "jobs").mkdir()
     regions = [{"style": "../waves.png", "mask": "../ramp.png"},
                {"style": "../oil.png", "mask": "rest"}]  # fmt: skip
-    job = {"content": "../content.png", "output": "out.npy", "iterations": 1, "report": "report"}
+    job = {
+        "content": "../content.png",
+        "output": "out.npy",
+        "iterations": 1,
+        "report": "report",
+        **SHALLOW_JOB,
+    }
     for count in (2, 1):
         text = json.dumps({**job, "regions": regions[:count]})
         (pictures / "jobs" / "job.json").write_text(text)
@@ -275,7 +289,7 @@ def test_a_job_file_may_ask_for_one_and_writes_it_anew(home: Path, pictures: Pat
 
 def refused(home: Path, folder: Path, *arguments: str) -> str:
     before = sorted(folder.rglob("*"))
-    done = scumble("stylize", "content.png", *arguments, "--iterations", "1", home=home,
+    done = scumble("stylize", "content.png", *arguments, *SHALLOW, "--iterations", "1", home=home,
                    folder=folder)  # fmt: skip
     assert done.returncode in (1, 2)
     check_sentence(done.stderr)
@@ -321,8 +335,9 @@ def test_a_report_that_fails_costs_no_picture(
 ) -> None:
     full_disk.fill()
     there = sorted(full_disk.folder.iterdir())
-    done = scumble("stylize", "content.png", "out.png", "--style", "waves.png", "--iterations", "1",
-                   "--report", full_disk.folder / "report", *(["--json"] if as_json else []),
+    done = scumble("stylize", "content.png", "out.png", "--style", "waves.png", *SHALLOW,
+                   "--iterations", "1", "--report", full_disk.folder / "report",
+                   *(["--json"] if as_json else []),
                    home=home, folder=pictures, before=full_disk.before)  # fmt: skip
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
@@ -352,8 +367,9 @@ def no_memory(*given):
     raise MemoryError
 guidance_maps.draw_sheet = no_memory
 """
-    done = scumble("stylize", "content.png", "out.png", "--style", "oil.png", "--iterations", "1",
-                   "--report", "report", home=home, folder=pictures, before=broken)  # fmt: skip
+    done = scumble("stylize", "content.png", "out.png", "--style", "oil.png", *SHALLOW,
+                   "--iterations", "1", "--report", "report",
+                   home=home, folder=pictures, before=broken)  # fmt: skip
     assert done.returncode == 1
     assert "not enough memory" in done.stderr.splitlines()[-1]
     assert before == {each.name: each.read_bytes() for each in (pictures / "report").iterdir()}

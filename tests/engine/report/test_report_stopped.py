@@ -17,6 +17,8 @@ from engine.job import RUN_FOLDER_PREFIX
 from engine.pictures.picture import read_picture
 from tests.engine.programs import (
     PATIENCE,
+    SHALLOW,
+    SHALLOW_JOB,
     check_sentence,
     make_pictures,
     noise,
@@ -54,7 +56,12 @@ def start(run_folder: Path, model_home: Path) -> Iterator[Any]:
     workers = []
 
     def start(report: Path, before: str = "", **more: Any) -> Worker:
-        job = {"content": "content.npy", "regions": [{"style": "style-1.npy"}], **more}
+        job = {
+            "content": "content.npy",
+            "regions": [{"style": "style-1.npy"}],
+            **SHALLOW_JOB,
+            **more,
+        }
         text = json.dumps({**job, "report": str(report)})
         (run_folder / "job.json").write_text(text)
         workers.append(Worker(run_folder, model_home, before))
@@ -85,7 +92,9 @@ def numbers_of(folder: Path) -> dict[str, Any]:
 
 
 def test_ctrl_c_once_reports_what_was_done(model_home: Path, pictures: Path) -> None:
-    process = started(*BASE, "--iterations", "10000", "--json", home=model_home, folder=pictures)
+    process = started(
+        *BASE, *SHALLOW, "--iterations", "10000", "--json", home=model_home, folder=pictures
+    )
     wait_for_painting(process, 2)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)
@@ -103,7 +112,7 @@ def test_a_stitched_run_that_is_stopped_in_its_first_picture(
     model_home: Path, pictures: Path
 ) -> None:
     process = started(*BASE, "ramp.png", "--style", "oil.png", "rest", "--method",
-                      "stitch", "--iterations", "10000", "--json",
+                      "stitch", *SHALLOW, "--iterations", "10000", "--json",
                       home=model_home, folder=pictures)  # fmt: skip
     wait_for_painting(process, 1)
     process.send_signal(signal.SIGINT)
@@ -117,7 +126,14 @@ def test_a_stitched_run_that_is_stopped_in_its_first_picture(
 
 def test_terminated_within_the_report(model_home: Path, pictures: Path) -> None:
     process = started(
-        *BASE, "--iterations", "1", "--quiet", home=model_home, folder=pictures, before=SLOW
+        *BASE,
+        *SHALLOW,
+        "--iterations",
+        "1",
+        "--quiet",
+        home=model_home,
+        folder=pictures,
+        before=SLOW,
     )
     wait_for(pictures / ".report.part" / "curves-1.png")
     process.send_signal(signal.SIGTERM)
@@ -131,19 +147,21 @@ def test_terminated_within_the_report(model_home: Path, pictures: Path) -> None:
 
 def test_killed_within_the_report(model_home: Path, pictures: Path) -> None:
     """The next run removes what was left, and nothing of anybody else's."""
-    process = started(*BASE, "--iterations", "1", home=model_home, folder=pictures, before=SLOW)
+    process = started(
+        *BASE, *SHALLOW, "--iterations", "1", home=model_home, folder=pictures, before=SLOW
+    )
     wait_for(pictures / ".report.part" / "curves-1.png")
     process.kill()
     process.communicate()
     assert not (pictures / "report").exists()
-    done = scumble(*BASE, "--iterations", "1", home=model_home, folder=pictures)
+    done = scumble(*BASE, *SHALLOW, "--iterations", "1", home=model_home, folder=pictures)
     assert done.returncode == 0, done.stderr
     assert numbers_of(pictures / "report")["files"]
     assert list(pictures.glob(".*")) == []
 
     (pictures / ".report.part").mkdir()
     (pictures / ".report.part" / "letter.txt").write_text("mine")
-    done = scumble(*BASE, "--iterations", "1", home=model_home, folder=pictures)
+    done = scumble(*BASE, *SHALLOW, "--iterations", "1", home=model_home, folder=pictures)
     assert done.returncode == 1
     assert "cannot be written" in done.stderr.splitlines()[-1]
     assert (pictures / ".report.part" / "letter.txt").read_text() == "mine"

@@ -19,6 +19,7 @@ from engine.paths import OWN_MARK
 from engine.states import store
 from models.reference_weights import Layer
 from tests.engine.made_files import png
+from tests.engine.programs import SHALLOW_JOB
 from tests.engine.states.killed import KILLED, Runner, random_picture
 
 HEIGHT, WIDTH = 48, 40
@@ -67,6 +68,7 @@ def write_job(folder: Path, name: str, **fields: Any) -> Path:
         "iterations": 4,
         "scales": 2,
         "threads": 1,
+        **SHALLOW_JOB,
         **fields,
     }
     file = folder / f"{name}.json"

@@ -14,7 +14,11 @@ import numpy as np
 import pytest
 
 from engine.job import RUN_FOLDER_PREFIX
-from tests.engine.programs import CHECKOUT, environment
+from tests.engine.programs import (
+    CHECKOUT,
+    SHALLOW_JOB,
+    environment,
+)
 from tests.engine.states.killed import Runner, random_picture
 from tests.engine.worker_process import Worker
 
@@ -29,8 +33,9 @@ JOB = {
     "output": "result.npy",
     "regions": [{"style": "style-1.npy", "mask": "mask-1.npy"}],
     "optimizer": "lbfgs32",
-    "iterations": 20,
+    "iterations": 60,
     "threads": 1,
+    **SHALLOW_JOB,
 }
 
 
@@ -64,6 +69,7 @@ def test_a_killed_run_of_the_plug_in_is_found_and_resumed_without_its_run_folder
     shutil.copytree(first, reference)
     worker = Worker(first, home, SAVE_ALWAYS)
     workers.append(worker)
+    worker.wait_for("progress", stage="paint", step=1)
     for _ in range(2):
         saved = worker.wait_for("saved")
     assert saved["name"].startswith("Beach-at-dusk-")
