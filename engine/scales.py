@@ -23,7 +23,7 @@ from engine.masks.regions import LoadedRegion
 from engine.methods import Method
 from engine.optimizers import Bounds, InterruptedEvaluation, Plateau, State, Trace
 from engine.pictures.compositing import composite
-from engine.sizes import interleaved, resized, resized_mask, working_size
+from engine.sizes import interleaved, next_start, resized, resized_mask, working_size
 
 if TYPE_CHECKING:
     import threading
@@ -300,7 +300,7 @@ class ScaleLoop:
     ) -> list[np.ndarray]:
         """Return the pictures that a scale starts from; in a resumed one some are finished."""
         size = (content.shape[1], content.shape[2])
-        pictures = [resized(picture, size) for picture in before]
+        pictures = [next_start(picture, size) for picture in before]
         if not pictures and self._method.picture_per_region:
             # Each is painted in one style, all over.
             whole = [np.ones(size, np.float32)]

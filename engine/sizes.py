@@ -13,6 +13,9 @@ from PIL import Image
 
 from engine.job import MIN_SIDE
 
+BINOMIAL = (0.25, 0.5, 0.25)
+"""A filter without response at a period of two pixels; a half at four, and 1 for a constant."""
+
 
 def working_size(height: int, width: int, area: float) -> tuple[int, int]:
     """Return a size of about `area` pixels with the same aspect; 0 or too large keeps the size."""
@@ -74,6 +77,40 @@ def resized_unclipped(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if picture.shape[1:] == tuple(size):
         return np.ascontiguousarray(picture, np.float32)
     return np.stack([resize(plane, size) for plane in picture])
+
+
+def next_start(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return what a finer scale starts from, given the finished picture of the scale before.
+
+    Waves of two pixels' period are taken out first. Most layers are blind to them, since the first
+    pooling takes means over two pixels, so they are a weave along the axes rather than strokes.
+    Enlarged, they would have four pixels' period, and the finer scale would keep them.
+
+    Parameters
+    ----------
+    picture : ndarray, shape (3, rows, columns)
+        0..255.
+    size : (int, int)
+        Height and width of the finer scale.
+
+    Returns
+    -------
+    ndarray, shape (3, height, width)
+        float32, 0..255. Where both scales have one size, the picture as it is.
+    """
+    if picture.shape[1:] == tuple(size):
+        return resized(picture, size)
+    return resized(np.stack([_without_weave(_without_weave(each).T).T for each in picture]), size)
+
+
+def _without_weave(plane: np.ndarray) -> np.ndarray:
+    """Take waves of two pixels' period along the columns out of (height, width)."""
+    rows = len(plane)
+    padded = np.pad(plane, ((1, 1), (0, 0)), mode="edge")
+    filtered = np.zeros_like(plane, np.float32)
+    for start, weight in enumerate(BINOMIAL):
+        filtered += np.float32(weight) * padded[start : start + rows]
+    return filtered
 
 
 def resized_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -23,7 +23,7 @@ from engine.optimizers import Lbfgs32
 from engine.pictures.strips import ArrayPlanes
 from engine.scales import ScaleLoop
 from engine.schedule import ScalePlan
-from engine.sizes import resized
+from engine.sizes import next_start
 from models.kernels import Kernels
 
 SMALL, LARGE = (48, 40), (96, 80)
@@ -110,7 +110,7 @@ def test_a_stop_waits_for_one_tile_and_returns_the_best_picture_at_the_last_size
     (coarse,) = loop(network, tiles, [], count=1).paint()
     before = tiles.count  # passes of the first scale
     assert coarse.shape[1:] == SMALL
-    coarse = resized(coarse, LARGE)
+    coarse = next_start(coarse, LARGE)
     tiles.count = 0
     events: list[Event] = []
     (fine,) = loop(network, tiles, events).paint()
