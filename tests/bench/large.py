@@ -1,0 +1,115 @@
+"""Large photographs painted at their own size, for docs/large.md: before and after, with figures.
+
+    PYTHON -m tests.bench.large FOLDER [--iterations N] [--memory GB] [--only N ...]
+
+PYTHON is the environment that `install.py test` has made. SCUMBLE_LARGE names the folder of the
+photographs (see `look_scenes`). Each photograph is painted at 250,000 pixels and enlarged, as it
+was before there were tiles, and at its own size. FOLDER gets the paintings, a sheet for each
+photograph (whole, and a piece at 1:1) and a table of figures. What is there already is not painted
+again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image, ImageDraw, ImageFont
+
+from engine.metrics.detail import detail
+from engine.metrics.grid import grid
+from engine.paintings.catalog import style_file
+from engine.pictures.picture import read_picture
+from engine.sizes import planar
+from tests.bench.look_scenes import LARGE
+
+WIDTH, HEIGHT, GAP, LINE = 560, 400, 8, 20
+"""Pixels of each picture in a sheet, and between them."""
+
+
+class Scene(NamedTuple):
+    """A photograph, a painting that comes along, and the corner of the piece shown at 1:1."""
+
+    name: str
+    content: str
+    style: str
+    corner: tuple[int, int]
+
+
+SCENES = (
+    Scene("dragonfly", "Dragonfly_by_Bolly.jpg", "vangogh-starry-night", (1900, 1300)),
+    Scene("mountains", "picosdeeuropa_by_Aitzol_Berasategi.jpg", "hiroshige-snow", (1300, 700)),
+    Scene("brook", "life_by_Aitzol_Berasategi.jpg", "renoir-galette", (1200, 700)),
+)
+SIZES = {"before": "250000", "after": "full"}
+
+
+def paint(scene: Scene, size: str, result: Path, more: list[str]) -> None:
+    """Paint a photograph by the command line, unless the result is there, and print the time."""
+    if result.exists():
+        return
+    began = time.perf_counter()
+    command = [sys.executable, "-m", "engine", "stylize", str(LARGE / scene.content), str(result)]
+    command += ["--style", scene.style, "--size", size, "--quiet", *more]
+    subprocess.run(command, check=True)
+    print(f"{result.name}: {(time.perf_counter() - began) / 60:.1f} minutes", flush=True)
+
+
+def figures(scene: Scene, result: Path) -> str:
+    """Return a row of the table: detail by octave and grid at each period."""
+    picture = planar(read_picture(result).rgb)
+    style = planar(read_picture(style_file(scene.style)).rgb)
+    octaves = " / ".join(f"{each:.2f}" for each in detail(picture, style))
+    periods = " / ".join(f"{each:.2f}" for each in grid(picture, style))
+    return f"| {result.stem} | {octaves} | {periods} |"
+
+
+def sheet(scene: Scene, results: dict[str, Path], file: Path) -> None:
+    """Write the photograph and both paintings, whole above and a piece at 1:1 below."""
+    files = {"photograph": LARGE / scene.content, **results}
+    whole = Image.new("RGB", ((WIDTH + GAP) * len(files), (HEIGHT + LINE + GAP) * 2), "white")
+    draw = ImageDraw.Draw(whole)
+    for column, (name, each) in enumerate(files.items()):
+        with Image.open(each) as opened:
+            picture = opened.convert("RGB")
+        left, top = column * (WIDTH + GAP), HEIGHT + LINE + GAP
+        x, y = scene.corner
+        small = picture.copy()
+        small.thumbnail((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
+        font = ImageFont.load_default(14)
+        draw.text((left, 0), f"{name}, {picture.width}x{picture.height}", "black", font)
+        whole.paste(small, (left, LINE))
+        draw.text((left, top), f"{name}, a piece at 1:1", "black", font)
+        whole.paste(picture.crop((x, y, x + WIDTH, y + HEIGHT)), (left, top + LINE))
+    whole.save(file, quality=82, optimize=True)
+
+
+def main() -> None:
+    """Paint, measure and write the sheets."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--iterations", type=int, default=150)
+    parser.add_argument("--memory", default="")
+    parser.add_argument("--only", type=int, nargs="*", default=range(len(SCENES)))
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    more = ["--iterations", str(given.iterations)]
+    more += ["--memory", given.memory] if given.memory else []
+    rows = []
+    for scene in [SCENES[number] for number in given.only]:
+        results = {}
+        for name, size in SIZES.items():
+            results[name] = given.folder / f"{scene.name}-{name}.png"
+            paint(scene, size, results[name], more)
+            rows.append(figures(scene, results[name]))
+            print(rows[-1], flush=True)
+        sheet(scene, results, given.folder / f"{scene.name}.jpg")
+    print("\n".join(("| painting | detail | grid |", "|---|---|---|", *rows)))
+
+
+if __name__ == "__main__":
+    main()
