@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from engine.translations import _
+
 
 def duration(seconds: float) -> str:
     """Return a duration in words: '8 s', '2 min 5 s', '3 h 20 min'."""
     whole = max(0, round(seconds))
     if whole < 60:
-        return f"{whole} s"
+        return _("{seconds} s").format(seconds=whole)
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+        return _("{minutes} min {seconds} s").format(minutes=whole // 60, seconds=whole % 60)
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    return _("{hours} h {minutes} min").format(hours=hours, minutes=minutes)

@@ -16,6 +16,7 @@ from engine.looks import LOOKS
 from engine.messages import UserError
 from engine.methods import METHODS
 from engine.paintings.catalog import NAMES
+from engine.translations import N_
 
 PROPAGATIONS = ("receptive", "inside", "all", "resize", "squared")
 COLORS = ("style", "luminance", "match")
@@ -161,7 +162,7 @@ class Region:
     )
     weight: float = setting(
         1.0,
-        "How much this style counts against the other styles.",
+        N_("How much this style counts against the other styles."),
         kind="number",
         low=0.001,
         high=1000.0,
@@ -170,7 +171,7 @@ class Region:
     )
     style_size: float = setting(
         1.0,
-        "Size of the strokes: 1 gives the style picture as many pixels as the content.",
+        N_("Size of the strokes: 1 gives the style picture as many pixels as the content."),
         kind="number",
         low=0.25,
         high=4.0,
@@ -194,11 +195,13 @@ class Job:
     )
     look: str = setting(
         "scumble",
-        "A set of values for the options that are not given: scumble, or paper for those of the "
-        "paper of 2017.",
+        N_(
+            "A set of values for the options that are not given: scumble, or paper for those of "
+            "the paper of 2017."
+        ),
         kind="choice",
         choices=tuple(LOOKS),
-        label="Look",
+        label=N_("Look"),
     )
     method: str = setting(
         "auto",
@@ -211,24 +214,29 @@ class Job:
     )
     propagation: str = setting(
         "auto",
-        "How a mask is carried to a layer: receptive (average over the receptive field), inside, "
-        "all, resize, squared (receptive, squared); auto: resize for cutout, else receptive.",
+        N_(
+            "How a mask is carried to a layer: receptive (average over the receptive field), "
+            "inside, all, resize, squared (receptive, squared); auto: resize for cutout, else "
+            "receptive."
+        ),
         kind="choice",
         choices=("auto", *PROPAGATIONS),
-        label="Propagation",
+        label=N_("Propagation"),
     )
     grow: int = setting(
         0,
-        "Grow (positive) or shrink (negative) the masks at each layer by this many positions; only "
-        "for the propagations inside and all.",
+        N_(
+            "Grow (positive) or shrink (negative) the masks at each layer by this many positions; "
+            "only for the propagations inside and all."
+        ),
         kind="number",
         low=-16,
         high=16,
         unit="positions",
-        label="Grow",
+        label=N_("Grow"),
     )
     bands: int = setting(
-        3, "Bands of the method banded.", kind="number", low=2, high=9, label="Bands"
+        3, N_("Bands of the method banded."), kind="number", low=2, high=9, label=N_("Bands")
     )
     strength: float = setting(
         1.0,
@@ -236,14 +244,14 @@ class Job:
         kind="number",
         low=0.01,
         high=100.0,
-        label="Strength",
+        label=N_("Strength"),
         log=True,
     )
     protect: str = setting(
         "",
         "A gray picture over the content, white where the content must stay, such as a face.",
         kind="mask",
-        label="Protect",
+        label=N_("Protect"),
     )
     protect_strength: float = setting(
         30.0,
@@ -257,104 +265,122 @@ class Job:
     )
     size: int = setting(
         AUTO_SIZE,
-        "The area to paint at; a larger content is reduced first, and the result is enlarged to "
-        "the content's size. 0 paints at full size; -1 at the largest size that takes about five "
-        "minutes on this machine.",
+        N_(
+            "The area to paint at; a larger content is reduced first, and the result is enlarged "
+            "to the content's size. 0 paints at full size; -1 at the largest size that takes about "
+            "five minutes on this machine."
+        ),
         kind="number",
         low=AUTO_SIZE,
         high=1_000_000_000,
         unit="pixels",
-        label="Working size",
+        label=N_("Working size"),
         named={"full": 0, "auto": AUTO_SIZE},
     )
     memory: float = setting(
         0.0,
-        "The most memory to use, in gigabytes; 0 takes what is free. A picture that does not fit "
-        "is painted in tiles, with the same result.",
+        N_(
+            "The most memory to use, in gigabytes; 0 takes what is free. A picture that does not "
+            "fit is painted in tiles, with the same result."
+        ),
         kind="number",
         low=0.0,
         high=100_000.0,
         unit="GB",
-        label="Memory",
+        label=N_("Memory"),
     )
     iterations: int = setting(
         150,
-        "Steps of the optimizer at the first scale; with automatic scales the finer ones take "
-        "fewer, with a fixed number of scales all take as many.",
+        N_(
+            "Steps of the optimizer at the first scale; with automatic scales the finer ones take "
+            "fewer, with a fixed number of scales all take as many."
+        ),
         kind="number",
         low=1,
         high=10_000,
         unit="steps",
-        label="Iterations",
+        label=N_("Iterations"),
     )
     scales: int = setting(
         0,
-        "Number of sizes to paint at, each half as wide as the next. 0 chooses: from a size that "
-        "the brush size sets up to the working size, each scale until it stops improving.",
+        N_(
+            "Number of sizes to paint at, each half as wide as the next. 0 chooses: from a size "
+            "that the brush size sets up to the working size, each scale until it stops improving."
+        ),
         kind="number",
         low=0,
         high=8,
-        label="Scales",
+        label=N_("Scales"),
         named={"auto": 0},
     )
     detail: float = setting(
         1.0,
-        "Fine texture against large forms of the styles: above 1 the shallow style layers count "
-        "more, below 1 the deep ones.",
+        N_(
+            "Fine texture against large forms of the styles: above 1 the shallow style layers "
+            "count more, below 1 the deep ones."
+        ),
         kind="number",
         low=0.25,
         high=4.0,
         unit="times",
-        label="Detail",
+        label=N_("Detail"),
         log=True,
     )
     brush_size: float = setting(
         1.0,
-        "Size of the strokes. The styles are made larger by it; with automatic scales the first "
-        "scale has 190,000 pixels at 1, a quarter of that at 2.",
+        N_(
+            "Size of the strokes. The styles are made larger by it; with automatic scales the "
+            "first scale has 190,000 pixels at 1, a quarter of that at 2."
+        ),
         kind="number",
         low=0.25,
         high=4.0,
         unit="times",
-        label="Brush size",
+        label=N_("Brush size"),
         log=True,
     )
     init: str = setting(
         "auto",
-        "The initial picture: the content in the colors of the styles, the content, noise, or a "
-        "picture; auto takes the content where masks cut out a part of it, else its colors are "
-        "changed.",
+        N_(
+            "The initial picture: the content in the colors of the styles, the content, noise, or "
+            "a picture; auto takes the content where masks cut out a part of it, else its colors "
+            "are changed."
+        ),
         kind="choice",
         choices=INITS,
-        label="Start from",
+        label=N_("Start from"),
     )
     init_picture: str = setting(
         "",
-        "The picture to start from.",
+        N_("The picture to start from."),
         kind="picture",
-        label="Start picture",
+        label=N_("Start picture"),
         needs=("init", "picture"),
     )
     colors: str = setting(
         "style",
-        "style: the styles' colors; luminance: the content's own colors, only lightness is "
-        "painted; match: each style is given the content's colors first.",
+        N_(
+            "style: the styles' colors; luminance: the content's own colors, only lightness is "
+            "painted; match: each style is given the content's colors first."
+        ),
         kind="choice",
         choices=COLORS,
-        label="Colors",
+        label=N_("Colors"),
     )
     optimizer: str = setting(
         "auto",
-        "lbfgs: L-BFGS-B, in float32 on a graphics card and where it would take too much memory, "
-        "or 2 GB of disk; lbfgs32: L-BFGS in float32; adam: Adam; auto: Adam for the method "
-        "gradient, else lbfgs.",
+        N_(
+            "lbfgs: L-BFGS-B, in float32 on a graphics card and where it would take too much "
+            "memory, or 2 GB of disk; lbfgs32: L-BFGS in float32; adam: Adam; auto: Adam for the "
+            "method gradient, else lbfgs."
+        ),
         kind="choice",
         choices=OPTIMIZERS,
-        label="Optimizer",
+        label=N_("Optimizer"),
     )
     learning_rate: float = setting(
         5.0,
-        "Adam's step.",
+        N_("Adam's step."),
         kind="number",
         low=0.01,
         high=100.0,
@@ -364,64 +390,70 @@ class Job:
     )
     lbfgs_memory: int = setting(
         10,
-        "Number of past steps that L-BFGS uses; each takes 48 bytes of memory per pixel, "
-        "or 24 in float32.",
+        N_(
+            "Number of past steps that L-BFGS uses; each takes 48 bytes of memory per pixel, or 24 "
+            "in float32."
+        ),
         kind="number",
         low=1,
         high=100,
-        label="L-BFGS memory",
+        label=N_("L-BFGS memory"),
     )
     pooling: str = setting(
         "average",
-        "The pooling of the network.",
+        N_("The pooling of the network."),
         kind="choice",
         choices=POOLINGS,
-        label="Pooling",
+        label=N_("Pooling"),
     )
     content_layers: LayerWeights = setting(
         (("conv3_2", 1.0),),
-        "Layers of the content loss, with weights.",
+        N_("Layers of the content loss, with weights."),
         kind="layers",
-        label="Content layers",
+        label=N_("Content layers"),
     )
     style_layers: LayerWeights = setting(
         tuple((f"conv{block}_1", 0.2) for block in range(1, 6)),
-        "Layers of the style loss, with weights.",
+        N_("Layers of the style loss, with weights."),
         kind="layers",
-        label="Style layers",
+        label=N_("Style layers"),
     )
     statistics: str = setting(
         "moments",
-        "What is held of the styles' features: moments (means and covariances), or gram (Gram "
-        "matrices, as in the paper).",
+        N_(
+            "What is held of the styles' features: moments (means and covariances), or gram (Gram "
+            "matrices, as in the paper)."
+        ),
         kind="choice",
         choices=STATISTICS,
-        label="Statistics",
+        label=N_("Statistics"),
     )
     grain: float = setting(
         1.0,
-        "How firmly the finest texture is held to the styles': the differences of pixels up to "
-        "four apart; 0 for not at all, as in the paper.",
+        N_(
+            "How firmly the finest texture is held to the styles': the differences of pixels up to "
+            "four apart; 0 for not at all, as in the paper."
+        ),
         kind="number",
         low=0.0,
         high=100.0,
-        label="Grain",
+        label=N_("Grain"),
     )
     smoothing: float = setting(
         0.0,
-        "Weight of the squared total variation, which smooths grain; 100 shows clearly.",
+        N_("Weight of the squared total variation, which smooths grain; 100 shows clearly."),
         kind="number",
         low=0.0,
         high=1e6,
-        label="Smoothing",
+        label=N_("Smoothing"),
     )
     seed: int = setting(
         0,
-        "Seed of the noise; the settings in every result name it.",
+        N_("Seed of the noise; the settings in every result name it."),
         kind="number",
         low=0,
         high=2**32 - 1,
-        label="Seed",
+        label=N_("Seed"),
     )
     uncut: bool = setting(
         False,
@@ -430,25 +462,27 @@ class Job:
     )
     report: str = setting(
         "",
-        "A folder for a report on the run: loss curves, guidance, coverage, metrics, times and "
-        "memory, to attach to a question.",
+        N_(
+            "A folder for a report on the run: loss curves, guidance, coverage, metrics, times and "
+            "memory, to attach to a question."
+        ),
         kind="folder",
         label="Report",
     )
     threads: int = setting(
         0,
-        "Processor threads; 0 takes one per core.",
+        N_("Processor threads; 0 takes one per core."),
         kind="number",
         low=0,
         high=1024,
-        label="Threads",
+        label=N_("Threads"),
     )
     device: str = setting(
         "auto",
-        "Where the network runs; auto takes a graphics card if one works.",
+        N_("Where the network runs; auto takes a graphics card if one works."),
         kind="choice",
         choices=DEVICES,
-        label="Device",
+        label=N_("Device"),
     )
 
     def to_dict(self) -> dict[str, Any]:

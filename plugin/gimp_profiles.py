@@ -35,6 +35,7 @@ CARRIED = (
     "paintings/__init__.py",
     "paintings/catalog.csv",
     "paintings/catalog.py",
+    "translations.py",
 )
 """Files of the engine that the plug-in has copies of, in a folder of the same name."""
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import os
+
+os.environ["LANGUAGE"] = "en"  # of the tests and of all that they start
+
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -16,7 +16,9 @@ from typing import Any, Callable
 
 import engine_process
 
-GONE = "The engine gives no estimate. Paint says why."
+from engine.translations import N_, _
+
+GONE = N_("The engine gives no estimate. Paint says why.")
 
 
 class Adviser:
@@ -50,7 +52,7 @@ class Adviser:
             )
         except OSError:
             self._process = None
-            on_answer({"problem": GONE})
+            on_answer({"problem": _(GONE)})
             return
         self._writer = threading.Thread(target=self._write, daemon=True)
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -94,7 +96,7 @@ class Adviser:
                 answer = json.loads(line)
                 if answer.get("type") == "advice":
                     self._on_answer(answer)
-        self._on_answer({"problem": GONE})
+        self._on_answer({"problem": _(GONE)})
 
 
 def packed(mask: bytes, width: int, height: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from gi.repository import Gimp, Gio, GObject
 
 from engine import job, job_checks
 from engine.looks import LOOKS
+from engine.translations import N_, _
 
 FILE_KINDS = ("picture", "file", "folder")
 """Kinds of options that are a file argument; a mask is a text, since it may be a channel."""
@@ -24,9 +25,8 @@ FLAGS = GObject.ParamFlags.READWRITE
 FILE = Gimp.FileChooserAction.ANY
 """With OPEN, GIMP refuses a missing file with the message 'success'."""
 
-REGIONS_HELP = (
-    "The regions as a JSON list of objects with "
-    f"{', '.join(each.name for each in dataclasses.fields(job.Region))}. "
+REGIONS_HELP = N_(
+    "The regions as a JSON list of objects with {fields}. "
     "style: the path of a picture, or layer:NAME. mask: the path of a gray picture, selection, "
     "outside, rest, channel:NAME, mask:NAME, alpha:NAME, gray:NAME or own (the layer's own mask); "
     "empty for the whole layer."
@@ -48,8 +48,8 @@ def declare(procedure: Gimp.Procedure) -> None:
     """Give the procedure its arguments and its return values."""
     procedure.add_file_argument(
         "style",
-        "Style",
-        "The style picture; for several styles use regions.",
+        _("Style"),
+        _("The style picture; for several styles use regions."),
         FILE,
         True,
         None,
@@ -57,26 +57,30 @@ def declare(procedure: Gimp.Procedure) -> None:
     )
     procedure.add_drawable_argument(
         "mask",
-        "Mask",
-        "Where the style goes: a channel, a layer mask, the selection, or a gray layer.",
+        _("Mask"),
+        _("Where the style goes: a channel, a layer mask, the selection, or a gray layer."),
         True,
         FLAGS,
     )
-    procedure.add_string_argument("regions", "Regions", REGIONS_HELP, "", FLAGS)
+    fields = ", ".join(each.name for each in dataclasses.fields(job.Region))
+    text = _(REGIONS_HELP).format(fields=fields)
+    procedure.add_string_argument("regions", _("Regions"), text, "", FLAGS)
     for described in labels.options():
         _declare(procedure, described)
     procedure.add_layer_return_value(
         "layer",
-        "Layer",
-        "The new layer, or the new group with one layer per style; none if the painting was saved "
-        "as a file.",
+        _("Layer"),
+        _(
+            "The new layer, or the new group with one layer per style; none if the painting was "
+            "saved as a file."
+        ),
         True,
         FLAGS,
     )
     procedure.add_core_object_array_return_value(
         "layers",
-        "Layers",
-        "The painted layers: the new layer, or the layers of the new group from the top.",
+        _("Layers"),
+        _("The painted layers: the new layer, or the layers of the new group from the top."),
         Gimp.Layer.__gtype__,
         FLAGS,
     )
@@ -207,7 +211,7 @@ def from_text(text: str) -> tuple[dict[str, Any], str]:
     """
     data = json.loads(text)
     if not isinstance(data, dict) or not isinstance(data.get("options"), dict):
-        message = "These are not Scumble's settings."
+        message = _("These are not Scumble's settings.")
         raise ValueError(message)
     described = {each.name: each for each in labels.options()}
     values = {}

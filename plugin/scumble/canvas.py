@@ -18,6 +18,8 @@ import rendering
 from canvas_error import CanvasError
 from gi.repository import Babl, Gegl, Gimp
 
+from engine.translations import _
+
 RGBA = "R'G'B'A float"
 STRIP_BYTES = 4 * 2**20
 
@@ -90,8 +92,8 @@ def write_pixels(
             file.write(data)
             on_progress((y + rows) / height)
     if not seen:
-        message = f"The layer “{layer.get_name()}” is completely transparent."
-        raise CanvasError(message)
+        message = _("The layer “{layer}” is completely transparent.")
+        raise CanvasError(message.format(layer=layer.get_name()))
     return beyond
 
 

@@ -15,6 +15,7 @@ import picture_files
 import sources
 
 from engine import job, job_checks
+from engine.translations import N_, _
 
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
@@ -31,8 +32,8 @@ import thumbnails  # noqa: E402
 import window_size  # noqa: E402
 from gi.repository import Gdk, Gimp, GimpUi, Gio, GLib, GObject, Gtk  # noqa: E402
 
-TITLE = "Neural Style"
-HELP = (
+TITLE = N_("Neural Style")
+HELP = N_(
     "Each row is a style and its region. A style is a picture file or a layer of any open image. A "
     "region is the whole layer, the selection with its feathering, everything outside the "
     "selection, a channel, a layer mask, the opacity of a layer, a gray picture, or the rest, "
@@ -68,8 +69,8 @@ class Dialog:
     ) -> None:
         self._above = above
         self._config, self._available, self._small = config, available, small
-        self._window = GimpUi.ProcedureDialog.new(procedure, config, TITLE)
-        self._window.set_ok_label(labels.PAINT)
+        self._window = GimpUi.ProcedureDialog.new(procedure, config, _(TITLE))
+        self._window.set_ok_label(_(labels.PAINT))
         self._put_help()
         self._window.connect("key-press-event", self._key_pressed)
         self._view = region_preview.RegionPreview(small)
@@ -110,7 +111,7 @@ class Dialog:
         theirs = self._window.get_widget_for_response(Gtk.ResponseType.HELP)
         if theirs is None:
             return  # GIMP is set to show no help buttons
-        ours = Gtk.Button.new_with_mnemonic(labels.HELP)
+        ours = Gtk.Button.new_with_mnemonic(_(labels.HELP))
         ours.connect("clicked", lambda _button: self._show_help())
         buttons = theirs.get_parent()
         buttons.pack_start(ours, False, False, 0)
@@ -131,12 +132,12 @@ class Dialog:
             transient_for=self._window,
             modal=True,
             message_type=Gtk.MessageType.INFO,
-            text="Paint the selected layer in the style of other pictures",
-            secondary_text=HELP,
-            title="Neural Style: help",
+            text=_("Paint the selected layer in the style of other pictures"),
+            secondary_text=_(HELP),
+            title=_("Neural Style: help"),
         )
-        shown.add_buttons("_Open the help page", Gtk.ResponseType.HELP)
-        shown.add_buttons("_Close", Gtk.ResponseType.CLOSE)
+        shown.add_buttons(_("_Open the help page"), Gtk.ResponseType.HELP)
+        shown.add_buttons(_("_Close"), Gtk.ResponseType.CLOSE)
         shown.set_default_response(Gtk.ResponseType.CLOSE)
         while shown.run() == Gtk.ResponseType.HELP:
             try:
@@ -197,7 +198,7 @@ class Dialog:
         rows.set_border_width(6)
         for described in fields:
             rows.add_option(described.name)
-        expander = Gtk.Expander.new_with_mnemonic(labels.MARKED[label])
+        expander = Gtk.Expander.new_with_mnemonic(labels.with_key(label))
         expander.add(rows)
         # Hidden while folded, else access keys lead to invisible options.
         rows.show_all()

@@ -22,6 +22,7 @@ from typing import Any
 from engine import job
 from engine.locks import hold_run_folder
 from engine.messages import one_line
+from engine.translations import N_, _, language
 
 LOCATION = "engine.json"
 """The file beside the plug-in that names the engine. The installer writes it."""
@@ -39,7 +40,7 @@ is locked."""
 FOREIGN = ("PYTHON", "LD_", "DYLD_", "GI_", "GTK_", "GDK_", "GIO_", "GEGL_", "BABL_", "GIMP3_")
 """Variables that AppImages and other bundles set for their own libraries."""
 
-INSTALL_AGAIN = "Run Scumble's install.py again, then repeat the filter."
+INSTALL_AGAIN = N_("Run Scumble's install.py again, then repeat the filter.")
 
 
 class EngineError(Exception):
@@ -96,11 +97,11 @@ def read_location(folder: Path) -> EngineLocation:
         data = json.loads(path.read_text(encoding="utf-8"))
         location = EngineLocation(str(data["python"]), str(data["home"]), str(data["version"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        message = f"Scumble's engine is not set up: {path} is missing or damaged. {INSTALL_AGAIN}"
-        raise EngineError(message) from error
+        message = _("Scumble's engine is not set up: {path} is missing or damaged. {remedy}")
+        raise EngineError(message.format(path=path, remedy=_(INSTALL_AGAIN))) from error
     if not Path(location.python).is_file():
-        message = f"Scumble's engine is missing: {location.python} does not exist. {INSTALL_AGAIN}"
-        raise EngineError(message)
+        message = _("Scumble's engine is missing: {path} does not exist. {remedy}")
+        raise EngineError(message.format(path=location.python, remedy=_(INSTALL_AGAIN)))
     return location
 
 
@@ -119,18 +120,18 @@ class RunFolder:
 
     def __init__(self) -> None:
         self._held: int | None = None
-        for _ in range(ATTEMPTS):
+        for _attempt in range(ATTEMPTS):
             try:
                 self.path = Path(tempfile.mkdtemp(prefix=job.RUN_FOLDER_PREFIX))
             except OSError as error:
-                message = f"Cannot make a temporary folder: {error}. Free some disk space."
-                raise EngineError(message) from error
+                message = _("Cannot make a temporary folder: {reason}. Free some disk space.")
+                raise EngineError(message.format(reason=error)) from error
             self._held = hold_run_folder(self.path)
             if self._held is not None:
                 return
             shutil.rmtree(self.path, ignore_errors=True)
-        message = f"Cannot write to {self.path.parent}. Free some disk space."
-        raise EngineError(message)
+        message = _("Cannot write to {folder}. Free some disk space.")
+        raise EngineError(message.format(folder=self.path.parent))
 
     def release(self) -> None:
         """Give up the lock: Windows deletes no open file."""
@@ -145,11 +146,12 @@ class RunFolder:
 
 
 def clean_environment(location: EngineLocation) -> dict[str, str]:
-    """Return the environment of this process without the variables of its host."""
+    """Return this process's environment without its host's variables, and its language."""
     kept = {
         name: value for name, value in os.environ.items() if not name.upper().startswith(FOREIGN)
     }
     kept["SCUMBLE_HOME"] = location.home
+    kept["LANGUAGE"] = language()
     return kept
 
 
@@ -199,8 +201,8 @@ class EngineProcess:
                     creationflags=flags,
                 )
         except OSError as error:
-            what = f"The engine cannot be started: {error}."
-            raise self._failure(what, INSTALL_AGAIN) from error
+            what = _("The engine cannot be started: {reason}.").format(reason=error)
+            raise self._failure(what, _(INSTALL_AGAIN)) from error
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -216,20 +218,22 @@ class EngineProcess:
             event = self._events.get(timeout=seconds) if seconds else self._events.get_nowait()
         except queue.Empty:
             if not self._greeted and time.monotonic() - self._started > HELLO_SECONDS:
-                what = f"The engine said nothing for {HELLO_SECONDS:.0f} seconds."
-                raise self._failure(what, INSTALL_AGAIN) from None
+                what = _("The engine said nothing for {count} seconds.")
+                what = what.format(count=round(HELLO_SECONDS))
+                raise self._failure(what, _(INSTALL_AGAIN)) from None
             return None
         if event is None:
             raise self._ended()
         self._greeted = True
         version = event.get("version", self._location.version)
         if event.get("type") == "hello" and version != self._location.version:
-            what = f"The plug-in is of version {self._location.version}, the engine of {version}."
-            raise self._failure(what, INSTALL_AGAIN)
+            what = _("The plug-in is of version {own}, the engine of {version}.")
+            what = what.format(own=self._location.version, version=version)
+            raise self._failure(what, _(INSTALL_AGAIN))
         if event.get("type") in ("saved", "resumable"):
             self.state = str(event.get("name") or "")
         if event.get("type") == "error":
-            what = str(event.get("message") or "The engine reports an error.")
+            what = str(event.get("message") or _("The engine reports an error."))
             raise self._failure(what, str(event.get("hint") or ""), str(event.get("log") or ""))
         return event
 
@@ -251,8 +255,8 @@ class EngineProcess:
         except (AttributeError, OSError, TypeError, ValueError):  # not what an engine says
             there = False
         if not there:
-            what = "The engine ended without a picture."
-            raise self._failure(what, INSTALL_AGAIN)
+            what = _("The engine ended without a picture.")
+            raise self._failure(what, _(INSTALL_AGAIN))
         return EngineResult(files, masks, areas, method, event, warnings)
 
     def stop(self) -> None:
@@ -304,19 +308,25 @@ class EngineProcess:
         code = self._process.wait()
         last = last_line(self.log)
         if not self._greeted:
-            what = f"The engine did not start (exit code {code}): {last}"
-            return self._failure(what, INSTALL_AGAIN)
+            what = _("The engine did not start (exit code {code}): {last}")
+            return self._failure(what.format(code=code, last=last), _(INSTALL_AGAIN))
         if code in (-9, 137):
-            what = "The engine was killed, probably because memory ran out."
-            return self._failure(what, "Choose a smaller working size, or close other programs.")
+            what = _("The engine was killed, probably because memory ran out.")
+            hint = _("Choose a smaller working size, or close other programs.")
+            return self._failure(what, hint)
         if code < 0:
-            what = f"The engine crashed (signal {-code})."
+            what = _("The engine crashed (signal {number}).").format(number=-code)
         else:
-            what = f"The engine ended unexpectedly (exit code {code}): {last}"
-        return self._failure(what, "Repeat the filter; if it happens again, report it.")
+            what = _("The engine ended unexpectedly (exit code {code}): {last}")
+            what = what.format(code=code, last=last)
+        return self._failure(what, _("Repeat the filter; if it happens again, report it."))
 
     def _failure(self, what: str, hint: str, log: str = "") -> EngineError:
-        parts = (one_line(what), one_line(hint), one_line(f"The log is {log or self.log}"))
+        parts = (
+            one_line(what),
+            one_line(hint),
+            one_line(_("The log is {log}").format(log=log or self.log)),
+        )
         return EngineError("\n".join(part for part in parts if part))
 
 
@@ -332,10 +342,8 @@ def new_log(location: EngineLocation) -> Path:
         for old in sorted(folder.glob("gimp-*.log"))[:-LOGS_KEPT]:
             old.unlink(missing_ok=True)
         return folder / name
-    message = (
-        f"Cannot write a log to {location.home} or {tempfile.gettempdir()}. Free some disk space."
-    )
-    raise EngineError(message)
+    message = _("Cannot write a log to {folder} or {other}. Free some disk space.")
+    raise EngineError(message.format(folder=location.home, other=tempfile.gettempdir()))
 
 
 def last_line(log: Path) -> str:
@@ -343,9 +351,9 @@ def last_line(log: Path) -> str:
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return "the log cannot be read."
+        return _("the log cannot be read.")
     spoken = [line.strip() for line in lines if line.strip()]
-    return spoken[-1] if spoken else "the log is empty."
+    return spoken[-1] if spoken else _("the log is empty.")
 
 
 def write_job(wanted: job.Job, run_folder: Path) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import canvas
 from gi.repository import Gimp
 
+from engine.translations import _
+
 
 @dataclass(frozen=True)
 class Fingerprint:
@@ -47,12 +49,16 @@ class Fingerprint:
         """
         name = layer.get_name()
         if self.size != (layer.get_width(), layer.get_height()):
-            before = "{} × {}".format(*self.size)
-            return f"The layer “{name}” is no longer {before} pixels, as when the run started."
+            message = _(
+                "The layer “{layer}” is no longer {width} × {height} pixels, as when the run "
+                "started."
+            )
+            return message.format(layer=name, width=self.size[0], height=self.size[1])
         if self.base != layer.get_image().get_base_type():
             return ""
         pairs = zip(self.samples, canvas.sample_pixels(layer))
         changed = sum(max(abs(a - b) for a, b in zip(*pair)) > 8 for pair in pairs)
         if 2 * changed > len(self.samples):
-            return f"The layer “{name}” was turned, flipped or repainted during the run."
+            message = _("The layer “{layer}” was turned, flipped or repainted during the run.")
+            return message.format(layer=name)
         return ""

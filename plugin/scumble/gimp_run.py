@@ -29,15 +29,16 @@ from placing import Finished, cannot_place, hindrance
 from run_requests import Request
 
 from engine import job, job_checks
+from engine.translations import N_, _
 
 HERE = Path(__file__).resolve().parent
 CONTENT = "content.npy"
 RESULT = "result.npy"
 MASK = "mask-{}.npy"
 START = "start.npy"
-OUT_OF_GAMUT = (
-    "Some colors of the layer “{}” lie outside sRGB, in which Scumble paints. The painting has the "
-    "nearest colors of sRGB."
+OUT_OF_GAMUT = N_(
+    "Some colors of the layer “{layer}” lie outside sRGB, in which Scumble paints. The painting "
+    "has the nearest colors of sRGB."
 )
 
 
@@ -109,10 +110,10 @@ class GimpRun:
             self.engine = engine_process.EngineProcess(self.location, folder, name)
         except OSError as error:
             folder.remove()
-            message = (
-                f"Cannot write the pixels for the engine to {self.folder.parent}: "
-                f"{error.strerror or error}. Free some disk space, then repeat the filter."
-            )
+            message = _(
+                "Cannot write the pixels for the engine to {folder}: {reason}. Free some disk "
+                "space, then repeat the filter."
+            ).format(folder=self.folder.parent, reason=error.strerror or error)
             raise engine_process.EngineError(message) from error
         except BaseException:
             folder.remove()
@@ -243,7 +244,7 @@ class GimpRun:
         """
         notes = list(done.warnings)
         if self.exported.out_of_gamut:
-            notes.append(OUT_OF_GAMUT.format(self._content_name))
+            notes.append(_(OUT_OF_GAMUT).format(layer=self._content_name))
         painting = self._painting(done, notes)
         finished = Finished(
             self.request,
@@ -271,8 +272,8 @@ class GimpRun:
         return finished
 
     def _unsaved(self, error: OSError) -> engine_process.EngineError:
-        message = f"The painting cannot be saved: {error}\nThe log is {self.engine.log}"
-        return engine_process.EngineError(message)
+        message = _("The painting cannot be saved: {reason}\nThe log is {log}")
+        return engine_process.EngineError(message.format(reason=error, log=self.engine.log))
 
     def _painting(
         self, done: engine_process.EngineResult, notes: list[str]
@@ -281,11 +282,12 @@ class GimpRun:
         try:
             npy.shape_of(done.files[0])
         except (OSError, ValueError) as error:
-            message = f"The engine's picture is damaged: {error}\nThe log is {self.engine.log}"
+            message = _("The engine's picture is damaged: {reason}\nThe log is {log}")
+            message = message.format(reason=error, log=self.engine.log)
             raise engine_process.EngineError(message) from error
         options = self.request.options
         parts: tuple[result_layers.MaskedPicture, ...] = ()
-        name, settings = "Painting", ""
+        name, settings = _("The painting"), ""
         try:
             blend = labels.blend(options["method"], done.method or options["method"])
             name = result_layers.layer_name(self.exported.names, blend, options["strength"])
@@ -300,7 +302,8 @@ class GimpRun:
             if self.exported.uncut:
                 parts = self._parts(done)
         except Exception as error:  # the painting itself is there
-            notes.append(f"The painting is a plain layer, without masks or settings: {error}")
+            note = _("The painting is a plain layer, without masks or settings: {reason}")
+            notes.append(note.format(reason=error))
         picture, areas, masks = done.files[0], done.areas, self.exported.masks
         return result_layers.FinishedPainting(name, settings, picture, areas, parts, masks)
 
@@ -325,9 +328,11 @@ class GimpRun:
         if len(pictures) == 1:  # a painting made in one piece serves all styles
             pictures = pictures * len(names)
         if not len(pictures) == len(done.masks) == len(names):
-            counts = f"{len(pictures)} pictures and {len(done.masks)} masks"
-            message = f"the engine returned {counts} for {len(names)} styles"
-            raise ValueError(message)
+            message = _(
+                "for {styles} styles the engine returned {pictures} pictures, {masks} masks"
+            )
+            counts = {"styles": len(names), "pictures": len(pictures), "masks": len(done.masks)}
+            raise ValueError(message.format(**counts))
         for path in (*pictures, *filter(None, done.masks)):
             npy.shape_of(path)
         return tuple(
@@ -379,7 +384,8 @@ def paint_each(
         except Exception as error:  # those that are finished are never lost, whatever happens
             first = first or error
             reason = str(error) or type(error).__name__
-            failures.append(f"The layer “{name}” was not painted: {reason}")
+            failure = _("The layer “{layer}” was not painted: {reason}")
+            failures.append(failure.format(layer=name, reason=reason))
             continue
         if made is None:
             break
@@ -408,7 +414,7 @@ def paint_quietly(request: Request) -> Finished:
 
 def follow(run: GimpRun) -> engine_process.EngineResult:
     """Wait for the engine without windows, and show its progress in GIMP's status bar."""
-    Gimp.progress_init("Neural style")
+    Gimp.progress_init(_("Neural style"))
     while True:
         event = run.engine.next_event(0.5)
         if event is None:

@@ -10,6 +10,7 @@ from canvas_error import CanvasError
 from gi.repository import Gimp
 
 from engine.job import MIN_SIDE
+from engine.translations import _
 
 
 def available_sources(
@@ -65,16 +66,15 @@ def layers_to_paint(image: Gimp.Image | None, drawables: list[Gimp.Drawable]) ->
         If no layer is selected, or anything else. One layer that is too small is refused, too.
     """
     if image is None or not drawables:
-        message = "Select the layer to paint first."
+        message = _("Select the layer to paint first.")
         raise CanvasError(message)
     for drawable in drawables:
         if isinstance(drawable, Gimp.LayerMask):
-            message = "A layer mask is selected. Click the layer itself to paint it."
+            message = _("A layer mask is selected. Click the layer itself to paint it.")
             raise CanvasError(message)
         if not isinstance(drawable, Gimp.Layer):
-            name = drawable.get_name()
-            message = f"“{name}” is a channel and cannot be painted. Select a layer."
-            raise CanvasError(message)
+            message = _("“{name}” is a channel and cannot be painted. Select a layer.")
+            raise CanvasError(message.format(name=drawable.get_name()))
     if len(drawables) == 1:
         check_size(drawables[0])
     return list(drawables)
@@ -90,11 +90,11 @@ def check_size(layer: Gimp.Layer) -> None:
     """
     width, height = layer.get_width(), layer.get_height()
     if min(width, height) < MIN_SIDE:
-        message = (
-            f"The layer “{layer.get_name()}” is {width}x{height} pixels; "
-            f"at least {MIN_SIDE}x{MIN_SIDE} are needed."
+        message = _(
+            "The layer “{layer}” is {width}x{height} pixels; at least {least}x{least} are needed."
         )
-        raise CanvasError(message)
+        about = {"width": width, "height": height, "least": MIN_SIDE}
+        raise CanvasError(message.format(layer=layer.get_name(), **about))
 
 
 def is_there(image: Gimp.Image, layer: Gimp.Layer) -> bool:
@@ -115,10 +115,8 @@ def mask_spec(image: Gimp.Image, drawable: Gimp.Drawable | None) -> str:
     if isinstance(drawable, Gimp.Selection):
         return sources.SELECTION
     if drawable.get_image().get_id() != image.get_id():
-        message = (
-            f"The mask “{drawable.get_name()}” belongs to another image. Give a mask of this image."
-        )
-        raise CanvasError(message)
+        message = _("The mask “{name}” belongs to another image. Give a mask of this image.")
+        raise CanvasError(message.format(name=drawable.get_name()))
     if isinstance(drawable, Gimp.LayerMask):
         layer = Gimp.Layer.from_mask(drawable)
         return sources.reference(sources.MASK, item_of(layer))

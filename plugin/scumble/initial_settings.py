@@ -18,6 +18,7 @@ import sources
 from gi.repository import Gimp
 
 from engine import job
+from engine.translations import _
 
 UNFINISHED = "scumble-unfinished"
 
@@ -86,7 +87,7 @@ def start_from(
         try:
             values, regions = arguments.from_text(settings)
         except (ValueError, job.JobError):
-            Gimp.message("The settings that this layer carries cannot be read.")
+            Gimp.message(_("The settings that this layer carries cannot be read."))
             carried = False
         else:
             arguments.write(config, values)
@@ -118,7 +119,7 @@ def _take_up(
     try:
         known = sources.regions_from_json(regions)
     except sources.RegionError:
-        Gimp.message("The regions that this layer carries cannot be read.")
+        Gimp.message(_("The regions that this layer carries cannot be read."))
         return
     protect = config.get_property("protect") or ""
     known, protect = sources.taken_up(known, protect, available, selected=selected)

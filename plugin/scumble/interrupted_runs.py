@@ -11,6 +11,8 @@ from typing import Any
 
 import engine_process
 
+from engine.translations import _
+
 ORIGIN = "origin.json"
 """The file beside job.json whose contents the engine keeps with the state of a run."""
 
@@ -52,8 +54,10 @@ class Interrupted:
         """When it was saved, in plain words."""
         passed = max(time.time() - self.when, 0.0)
         if passed < 3600:
-            return f"{max(round(passed / 60), 1)} min ago"
-        return time.strftime("on %Y-%m-%d at %H:%M", time.localtime(self.when))
+            return _("{minutes} min ago").format(minutes=max(round(passed / 60), 1))
+        when = time.localtime(self.when)
+        date, clock = time.strftime("%Y-%m-%d", when), time.strftime("%H:%M", when)
+        return _("on {date} at {time}").format(date=date, time=clock)
 
 
 def find(location: engine_process.EngineLocation, fingerprint: str) -> Interrupted | None:
@@ -107,9 +111,12 @@ def _run(location: engine_process.EngineLocation, *arguments: str) -> str:
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        message = f"The engine cannot list interrupted paintings: {error}."
-        raise engine_process.EngineError(message) from error
+        raise _unlisted(str(error)) from error
     if done.returncode:
-        message = f"The engine cannot list interrupted paintings: {done.stderr.strip()}"
-        raise engine_process.EngineError(message)
+        raise _unlisted(done.stderr.strip())
     return done.stdout
+
+
+def _unlisted(reason: str) -> engine_process.EngineError:
+    message = _("The engine cannot list interrupted paintings: {reason}")
+    return engine_process.EngineError(message.format(reason=reason))

@@ -8,8 +8,9 @@ import interrupted_runs
 from gi.repository import GimpUi, Gtk
 
 from engine.durations import duration
+from engine.translations import N_, _
 
-TITLE = "An interrupted painting · Neural Style"
+TITLE = N_("An interrupted painting · Neural Style")
 
 
 class Answer(Enum):
@@ -24,20 +25,26 @@ class Answer(Enum):
 def ask(interrupted: interrupted_runs.Interrupted, layer: str) -> Answer:
     """Ask what to do with an interrupted painting of a layer."""
     styles = " + ".join(interrupted.origin["names"])
-    spent = duration(interrupted.seconds)
     window = Gtk.MessageDialog(
         message_type=Gtk.MessageType.QUESTION,
-        text=f"The painting of “{layer}” was interrupted",
-        secondary_text=f"{styles}: {100 * interrupted.share:.0f} % is done, after {spent} of "
-        f"painting. It was saved {interrupted.age}. It can go on from there.",
-        title=TITLE,
+        text=_("The painting of “{layer}” was interrupted").format(layer=layer),
+        secondary_text=_(
+            "{styles}: {percent} % is done, after {time} of painting. It was saved {when}. It can "
+            "go on from there."
+        ).format(
+            styles=styles,
+            percent=round(100 * interrupted.share),
+            time=duration(interrupted.seconds),
+            when=interrupted.age,
+        ),
+        title=_(TITLE),
     )
     window.set_role("scumble-interrupted")
     GimpUi.window_set_transient(window)
     window.add_buttons(
-        *("_Discard it", Answer.DISCARD.value),
-        *("_New painting", Answer.ANEW.value),
-        *("_Go on with it", Answer.RESUME.value),
+        *(_("_Discard it"), Answer.DISCARD.value),
+        *(_("_New painting"), Answer.ANEW.value),
+        *(_("_Go on with it"), Answer.RESUME.value),
     )
     window.set_default_response(Answer.RESUME.value)
     response = window.run()

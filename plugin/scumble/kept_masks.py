@@ -16,6 +16,8 @@ import npy
 import sources
 from gi.repository import Babl, Gegl, Gimp
 
+from engine.translations import _
+
 PREFIX = "scumble-mask-"
 KINDS = (sources.SELECTION, sources.OUTSIDE, sources.KEPT, *sources.ITEM_KINDS)
 """The kinds of masks that are in an image, and may be gone later."""
@@ -88,7 +90,7 @@ def attach(layer: Gimp.Layer, masks: dict[str, bytes]) -> None:
         signed = memoryview(data).cast("b").tolist()
         parasite = Gimp.Parasite.new(PREFIX + key, Gimp.PARASITE_PERSISTENT, signed)
         if not layer.attach_parasite(parasite):
-            message = "GIMP refused the masks"
+            message = _("GIMP refused the masks")
             raise ValueError(message)
 
 
@@ -114,15 +116,15 @@ class KeptMask:
         size = content.get_width(), content.get_height()
         try:
             data = bytes(value & 255 for value in parasite.get_data())
-            head, _, squeezed = data.partition(b"\n")
+            head, _line, squeezed = data.partition(b"\n")
             words = head.decode("ascii").split()
             width, height, precision = int(words[0]), int(words[1]), words[2]
             pixels = zlib.decompress(squeezed)
             if len(pixels) != width * height * FORMATS[precision]:
                 raise ValueError
         except (ValueError, KeyError, IndexError, AttributeError, zlib.error) as error:
-            message = f"The mask that the layer “{result.get_name()}” carries is damaged."
-            raise ValueError(message) from error
+            message = _("The mask that the layer “{layer}” carries is damaged.")
+            raise ValueError(message.format(layer=result.get_name())) from error
         buffer = Gegl.Buffer.new(f"Y {precision}", 0, 0, width, height)
         buffer.set(Gegl.Rectangle.new(0, 0, width, height), f"Y {precision}", pixels)
         if (width, height) != size:
@@ -146,11 +148,11 @@ class KeptMask:
         """Return the mask of a layer that was scaled with its aspect ratio."""
         scale = new[0] / old[0]
         if abs(old[1] * scale - new[1]) > 1 + scale:
-            message = (
-                f"The layer “{name}” has another shape than when it was painted. Choose the masks "
+            message = _(
+                "The layer “{layer}” has another shape than when it was painted. Choose the masks "
                 "of the regions anew."
             )
-            raise ValueError(message)
+            raise ValueError(message.format(layer=name))
         area = Gegl.Rectangle.new(0, 0, *new)
         data = buffer.get(area, scale, "Y float", Gegl.AbyssPolicy.CLAMP)
         scaled = Gegl.Buffer.new("Y float", 0, 0, *new)

@@ -11,6 +11,7 @@ import pickers
 from gi.repository import Gimp, GimpUi, GObject, Gtk, Pango
 
 from engine import job
+from engine.translations import _
 
 
 class OptionRows(Gtk.Box):
@@ -82,7 +83,7 @@ class OptionRows(Gtk.Box):
         for field, note in self._chosen.items():
             text = chosen.get(field, "")
             auto = self._config.get_property(arguments.property_name(field)) == "auto"
-            note.set_text(f"here: {text}" if text and auto else "")
+            note.set_text(_("here: {choice}").format(choice=text) if text and auto else "")
             note.set_visible(bool(note.get_text()))
 
     def _note(self, field: str) -> Gtk.Label | None:
@@ -118,7 +119,7 @@ class OptionRows(Gtk.Box):
             for part in (widget.get_range(), widget.get_spin_button()):
                 part.get_accessible().set_name(labels.label(described))
             if described.name in labels.ENDS:
-                widget.attach(_ends(*labels.ENDS[described.name]), 1, 1, 1, 1)
+                widget.attach(_ends(*map(_, labels.ENDS[described.name])), 1, 1, 1, 1)
         elif isinstance(described.default, int):
             widget = GimpUi.prop_spin_button_new(config, name, 1, 10, 0)
             widget.set_halign(Gtk.Align.START)
@@ -142,10 +143,12 @@ class OptionRows(Gtk.Box):
         name = arguments.property_name(described.name)
         folder = described.metadata["kind"] == "folder"
         act = Gtk.FileChooserAction.SELECT_FOLDER if folder else Gtk.FileChooserAction.OPEN
-        title = "Choose a folder" if folder else "Choose a picture"
+        title = _("Choose a folder") if folder else _("Choose a picture")
         button = Gtk.FileChooserButton(title=title, action=act, width_chars=16)
         button.set_tooltip_text(labels.help_of(described))
-        button.connect("file-set", lambda _: self._config.set_property(name, button.get_file()))
+        button.connect(
+            "file-set", lambda *_args: self._config.set_property(name, button.get_file())
+        )
 
         def show(config: Gimp.ProcedureConfig, _changed: Any = None) -> None:
             file = config.get_property(name)

@@ -14,6 +14,8 @@ import png
 import result_layers
 from gi.repository import Gimp, Gio, GLib
 
+from engine.translations import _
+
 FILE_NAME_BYTES = 120
 
 
@@ -75,7 +77,7 @@ def save_built_without_gimp(built: Gimp.Image, name: str) -> Path:
     except canvas_error.CanvasError as error:
         raise OSError(str(error)) from error
     if saved is None:
-        message = "no folder takes the file"
+        message = _("no folder takes the file")
         raise OSError(message)
     return saved
 
@@ -111,4 +113,4 @@ def _file_name(name: str) -> str:
     """Return a layer's name as a file's name that every file system takes."""
     kept = "".join(letter if letter.isalnum() or letter in " -_+.()," else "_" for letter in name)
     cut = kept.encode("utf-8", "replace")[:FILE_NAME_BYTES].decode("utf-8", "ignore")
-    return cut.strip(" .") or "painting"
+    return cut.strip(" .") or _("painting")

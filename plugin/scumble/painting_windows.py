@@ -22,6 +22,8 @@ import thumbnails
 from fingerprint import Fingerprint
 from gi.repository import Gimp, GimpUi
 
+from engine.translations import _
+
 SIDE = 420
 """The longest side of the photograph in the dialog, in pixels."""
 
@@ -104,7 +106,7 @@ def _paint(
         while window.wait_for_more():
             requests = run_requests.for_more(requests, layers)
             if not requests:
-                window.add_note("The painting is no longer in the image, so it cannot go on.")
+                window.add_note(_("The painting is no longer in the image, so it cannot go on."))
                 continue
             try:
                 delivery = _paint_in(window, requests)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from gi.repository import Gimp
 
+from engine.translations import _
+
 PARASITE = "scumble-settings"
 
 
@@ -23,7 +25,7 @@ def attach_settings(layer: Gimp.Layer, settings: str) -> None:
     """
     parasite = text_parasite(PARASITE, settings, Gimp.PARASITE_PERSISTENT)
     if not layer.attach_parasite(parasite):
-        message = "GIMP refused them"
+        message = _("GIMP refused them")
         raise ValueError(message)
 
 

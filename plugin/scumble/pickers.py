@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from typing import Any, Callable
 
 import canvas_error
+import labels
 import picture_files
 import remembered
 import source_choices
 from gi.repository import GdkPixbuf, GLib, Gtk, Pango
+
+from engine.translations import _
 
 EMPTY = "?"
 """Stands for the empty text, which a list does not take."""
@@ -131,8 +134,8 @@ def _refuse(parent: Gtk.Window, text: str) -> None:
     said = Gtk.MessageDialog(
         transient_for=parent, modal=True, message_type=Gtk.MessageType.ERROR, text=text
     )
-    said.add_buttons("_OK", Gtk.ResponseType.OK)
-    said.set_title("Neural Style: this picture")
+    said.add_buttons(_("_OK"), Gtk.ResponseType.OK)
+    said.set_title(_("Neural Style: this picture"))
     said.run()
     said.destroy()
 
@@ -141,7 +144,7 @@ def label_of(text: str, widget: Gtk.Widget) -> Gtk.Label:
     """Return a label whose access key leads to a widget."""
     label = Gtk.Label.new_with_mnemonic(text)
     label.set_mnemonic_widget(widget)
-    widget.get_accessible().set_name(text.replace("_", ""))
+    widget.get_accessible().set_name(labels.without_key(text))
     label.set_xalign(0.0)
     return label
 
@@ -151,9 +154,14 @@ def show_share(label: Gtk.Label, share: float | None) -> None:
     if share is None:
         label.set_text("")
     elif share == 0.0:
-        label.set_markup("<b>0 %</b>")
+        label.set_markup(f"<b>{percent(0)}</b>")
     else:
-        label.set_text(f"{100 * share:.0f} %" if share >= 0.01 else "< 1 %")
+        label.set_text(percent(round(100 * share)) if share >= 0.01 else f"< {percent(1)}")
+
+
+def percent(number: int) -> str:
+    """Return a share of 100 in words."""
+    return _("{number} %").format(number=number)
 
 
 def choose_picture(parent: Gtk.Window, title: str, before: str) -> str:
@@ -161,14 +169,14 @@ def choose_picture(parent: Gtk.Window, title: str, before: str) -> str:
     chooser = Gtk.FileChooserDialog(
         title=title, transient_for=parent, modal=True, action=Gtk.FileChooserAction.OPEN
     )
-    chooser.add_buttons("_Cancel", Gtk.ResponseType.CANCEL, "_Open", Gtk.ResponseType.OK)
+    chooser.add_buttons(_("_Cancel"), Gtk.ResponseType.CANCEL, _("_Open"), Gtk.ResponseType.OK)
     chooser.set_default_response(Gtk.ResponseType.OK)
     pictures, every = Gtk.FileFilter(), Gtk.FileFilter()
-    pictures.set_name("Pictures")
+    pictures.set_name(_("Pictures"))
     for ending in ENDINGS:
         pictures.add_pattern(f"*.{ending}")
         pictures.add_pattern(f"*.{ending.upper()}")
-    every.set_name("All files")
+    every.set_name(_("All files"))
     every.add_pattern("*")
     chooser.add_filter(pictures)
     chooser.add_filter(every)

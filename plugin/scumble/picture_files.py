@@ -17,6 +17,8 @@ import remembered
 import rendering
 from gi.repository import GdkPixbuf, Gio, GLib
 
+from engine.translations import _
+
 SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", b""),
     (b"\xff\xd8\xff", b""),
@@ -78,7 +80,8 @@ def engine_reads(path: str) -> bool:
         with open(path, "rb") as file:
             start = file.read(12)
     except OSError as error:
-        message = f"{path} cannot be read: {error.strerror or error}. Choose another picture."
+        message = _("{path} cannot be read: {reason}. Choose another picture.")
+        message = message.format(path=path, reason=error.strerror or error)
         raise canvas_error.CanvasError(message) from error
     return any(
         start.startswith(first) and start[8:].startswith(ninth) for first, ninth in SIGNATURES

@@ -7,6 +7,8 @@ from typing import Any, Callable
 import canvas
 from gi.repository import Gdk, GdkPixbuf, Gimp, GLib, Gtk
 
+from engine.translations import N_, _
+
 SIDE = 420
 """The longest side at first, in pixels of the screen."""
 
@@ -16,7 +18,7 @@ LARGEST = 1024
 DRAG = 4
 """Pixels of the screen that the mouse moves until it drags."""
 
-TIP = "Press to see the photo, double-click for 1:1, drag to move"
+TIP = N_("Press to see the photo, double-click for 1:1, drag to move")
 
 
 class PictureView(Gtk.DrawingArea):
@@ -55,9 +57,9 @@ class PictureView(Gtk.DrawingArea):
         self.connect("button-press-event", self._press)
         self.connect("button-release-event", self._release)
         self.connect("motion-notify-event", self._move)
-        self.set_tooltip_text(TIP)
+        self.set_tooltip_text(_(TIP))
         self.set_can_focus(True)
-        self.get_accessible().set_name("The picture")
+        self.get_accessible().set_name(_("The picture"))
         width, height = SIDE, SIDE * 3 // 4
         if content is not None:
             longest = max(self._full)

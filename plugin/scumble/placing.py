@@ -24,7 +24,11 @@ from gi.repository import Gimp
 from image_items import is_there
 from run_requests import Request
 
-HIDDEN = "The layer “{}” is now hidden: the painting takes its place, with its mode and opacity."
+from engine.translations import N_, _
+
+HIDDEN = N_(
+    "The layer “{layer}” is now hidden: the painting takes its place, with its mode and opacity."
+)
 
 
 @dataclass
@@ -120,7 +124,7 @@ class Placement:
     @property
     def notes(self) -> list[str]:
         """Sentences for the user about layers that are hidden."""
-        return [HIDDEN.format(layer.get_name()) for layer in self.hidden]
+        return [_(HIDDEN).format(layer=layer.get_name()) for layer in self.hidden]
 
     @property
     def steps(self) -> int:
@@ -236,10 +240,12 @@ def deliver(all_finished: list[Finished]) -> Delivery:
         try:
             path = finished.saved or _save(finished)
         except OSError as error:
-            unsaved = f"{finished.reason} The painting cannot be saved: {error}"
+            unsaved = _("{reason} The painting cannot be saved: {error}")
+            unsaved = unsaved.format(reason=finished.reason, error=error)
             notes.append(unsaved)
             continue
-        notes.append(f"{finished.reason} The painting was saved as {path}")
+        note = _("{reason} The painting was saved as {path}")
+        notes.append(note.format(reason=finished.reason, path=path))
         notes += finished.forget_state()
     return Delivery(layers, list(dict.fromkeys(notes)), tuple(aside), unsaved)
 
@@ -255,13 +261,14 @@ def hindrance(finished: Finished) -> str:
     """Return why a painting cannot go into its image any more; empty if it can."""
     image, content = finished.request.image, finished.request.content
     if not is_there(image, content):
-        return "The layer is gone."
+        return _("The layer is gone.")
     return finished.fingerprint.change(content)
 
 
 def cannot_place(error: Exception) -> str:
     """Return the reason for a painting that an error keeps out of its image."""
-    return f"The painting cannot be put into the image ({str(error) or type(error).__name__})."
+    message = _("The painting cannot be put into the image ({reason}).")
+    return message.format(reason=str(error) or type(error).__name__)
 
 
 def _save(finished: Finished) -> Path:
@@ -282,10 +289,18 @@ def _save(finished: Finished) -> Path:
 
 def _mode_notes(image: Gimp.Image) -> list[str]:
     """Return a sentence on the colors that the image's mode does not keep."""
-    lost = {
-        Gimp.ImageBaseType.INDEXED: "has a palette, so the painting has only its colors",
-        Gimp.ImageBaseType.GRAY: "is gray, so the painting is gray",
-    }.get(image.get_base_type())
-    if not lost:
-        return []
-    return [f"This image {lost}. Convert it to RGB (Image > Mode) before painting."]
+    if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
+        return [
+            _(
+                "This image has a palette, so the painting has only its colors. Convert it to RGB "
+                "(Image > Mode) before painting."
+            )
+        ]
+    if image.get_base_type() == Gimp.ImageBaseType.GRAY:
+        return [
+            _(
+                "This image is gray, so the painting is gray. Convert it to RGB (Image > Mode) "
+                "before painting."
+            )
+        ]
+    return []

@@ -10,26 +10,28 @@ import engine_process
 import gimp_run
 import image_items
 import labels
+import pickers
 import picture_view
 import placing
 import run_requests
 from gi.repository import GdkPixbuf, Gimp, GimpUi, GLib, GObject, Gtk, Pango
 
 from engine.durations import duration
+from engine.translations import N_, _, ngettext, number_text
 
 POLL_MS = 60
 IMAGE_CHECK_SECONDS = 1.0
 
-TITLE = "Neural Style"
+TITLE = N_("Neural Style")
 ASK_SECONDS = 30.0
 """After this much painting, Esc, the window's close button and Cancel ask first."""
 
 STAGES = {
-    "model": "Loading the network",
-    "content": "Analyzing the photo",
-    "style": "Analyzing the styles",
-    "paint": "Painting",
-    "write": "Writing the result",
+    "model": N_("Loading the network"),
+    "content": N_("Analyzing the photo"),
+    "style": N_("Analyzing the styles"),
+    "paint": N_("Painting"),
+    "write": N_("Writing the result"),
 }
 
 STOP, MORE = Gtk.ResponseType.OK, Gtk.ResponseType.APPLY
@@ -55,7 +57,7 @@ class ProgressWindow(Gtk.Dialog):
     """
 
     def __init__(self, content: Gimp.Layer | None, image_name: str) -> None:
-        super().__init__(title=f"{image_name} · {TITLE}")
+        super().__init__(title=_with_title(image_name))
         self.set_role("scumble-progress")
         GimpUi.window_set_transient(self)
         self._image_name = image_name
@@ -84,20 +86,20 @@ class ProgressWindow(Gtk.Dialog):
         box = self.get_content_area()
         box.set_border_width(12)
         box.set_spacing(8)
-        self._zoom = Gtk.ToggleButton.new_with_mnemonic("_1:1")
-        self._zoom.set_tooltip_text("Show the pixels of the layer one to one")
-        self._before = Gtk.ToggleButton.new_with_mnemonic("_Before")
-        self._before.set_tooltip_text("Show the photo in place of the painting")
+        self._zoom = Gtk.ToggleButton.new_with_mnemonic(_("_1:1"))
+        self._zoom.set_tooltip_text(_("Show the pixels of the layer one to one"))
+        self._before = Gtk.ToggleButton.new_with_mnemonic(_("_Before"))
+        self._before.set_tooltip_text(_("Show the photo in place of the painting"))
         self._view = picture_view.PictureView(content, self._zoom.set_active)
         self._zoom.connect("toggled", lambda button: self._view.zoom(button.get_active()))
         self._before.connect("toggled", lambda button: self._view.show_before(button.get_active()))
-        self._bar = Gtk.ProgressBar(show_text=True, text="Reading the layer")
+        self._bar = Gtk.ProgressBar(show_text=True, text=_("Reading the layer"))
         self._figures = Gtk.Label(xalign=0.0)
         self._figures.set_selectable(False)
         self._layer = Gtk.Label(xalign=0.0, ellipsize=Pango.EllipsizeMode.END, no_show_all=True)
         self._details = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=50, no_show_all=True)
         self._details.get_style_context().add_class("dim-label")
-        details = Gtk.Expander.new_with_mnemonic("_Details")
+        details = Gtk.Expander.new_with_mnemonic(_("_Details"))
         details.add(self._details)
         # Hidden while folded, else a screen reader reads it.
         sync = GObject.BindingFlags.SYNC_CREATE
@@ -110,13 +112,13 @@ class ProgressWindow(Gtk.Dialog):
         box.pack_start(self._view, True, True, 0)
         for widget in (self._layer, self._bar, looks, details, self._note):
             box.pack_start(widget, False, False, 0)
-        self._cancel = self.add_button("_Cancel", CANCEL)
-        self._cancel.set_tooltip_text("Stop without a result; the image does not change")
-        self._stop = self.add_button("_Stop and keep", STOP)
-        self._stop.set_tooltip_text("Stop now and keep the best picture so far")
-        self._more = self.add_button("_More", MORE)
-        self._more.set_tooltip_text("Go on from here for as many steps again")
-        self._close = self.add_button("_Close", CLOSE)
+        self._cancel = self.add_button(_("_Cancel"), CANCEL)
+        self._cancel.set_tooltip_text(_("Stop without a result; the image does not change"))
+        self._stop = self.add_button(_("_Stop and keep"), STOP)
+        self._stop.set_tooltip_text(_("Stop now and keep the best picture so far"))
+        self._more = self.add_button(_("_More"), MORE)
+        self._more.set_tooltip_text(_("Go on from here for as many steps again"))
+        self._close = self.add_button(_("_Close"), CLOSE)
         self.set_default_size(-1, self._view.natural_size[1] + 200)
         self._view.grab_focus()  # so that Return and Space press no button by accident
 
@@ -135,20 +137,22 @@ class ProgressWindow(Gtk.Dialog):
         self._painting_since = 0.0
         self._show_buttons()
         self._view.grab_focus()
-        Gimp.progress_init("Neural style")
+        Gimp.progress_init(_("Neural style"))
 
     def next_layer(self, request: run_requests.Request) -> None:
         """Show that the next layer of the queue is painted."""
         self._number += 1
         if len(self._queue) > 1:
             there = request.content.is_valid()
-            name = request.content.get_name() if there else "gone"
-            self._layer.set_text(f"Layer {self._number} of {len(self._queue)}: {name}")
+            text = _("Layer {number} of {count}: {name}")
+            name = request.content.get_name() if there else _("gone")
+            text = text.format(number=self._number, count=len(self._queue), name=name)
+            self._layer.set_text(text)
             self._layer.show()
             if there:
                 self._view.set_content(request.content)
         self._stop.set_sensitive(False)
-        self._bar.set_text("Reading the layer")
+        self._bar.set_text(_("Reading the layer"))
         self._figures.set_text("")
         self._shown_details.clear()
         self._pump()
@@ -167,7 +171,7 @@ class ProgressWindow(Gtk.Dialog):
             If the engine fails.
         """
         self._run, self._result, self._error = run, None, None
-        self._bar.set_text("Starting the engine")
+        self._bar.set_text(_("Starting the engine"))
         source = GLib.timeout_add(POLL_MS, self._poll)
         self._loop.run()
         GLib.source_remove(source)
@@ -175,7 +179,7 @@ class ProgressWindow(Gtk.Dialog):
         if self._error is not None:
             raise self._error
         if self._result is not None:
-            self._bar.set_text("Putting the result into the image")
+            self._bar.set_text(_("Putting the result into the image"))
             self._stop.set_sensitive(False)
             self._pump()
         return self._result
@@ -184,22 +188,22 @@ class ProgressWindow(Gtk.Dialog):
         """Show the result, and say that it is done where the user may be elsewhere."""
         self._layers = delivery.layers
         if delivery.layers:
-            text = "Done: the painting is a new layer"
+            text = _("Done: the painting is a new layer")
         else:
-            text = "Done: the painting is a file"
+            text = _("Done: the painting is a file")
         self._show_end(text, self._time_taken())
         if not self.is_active():
             self.set_urgency_hint(True)
-            desktop_notice.show("The painting is done", self._image_name)
+            desktop_notice.show(_("The painting is done"), self._image_name)
 
     def show_failure(self, message: str) -> None:
         """Show why the painting could not go on; the earlier one is in the image."""
-        self._show_end("The painting could not go on", "")
+        self._show_end(_("The painting could not go on"), "")
         self.add_note(message)
 
     def show_unchanged(self) -> None:
         """Show that further painting was cancelled; the earlier one is in the image."""
-        self._show_end("Cancelled: the painting is as it was", "")
+        self._show_end(_("Cancelled: the painting is as it was"), "")
 
     def _show_end(self, text: str, figures: str) -> None:
         self._done = True
@@ -209,13 +213,13 @@ class ProgressWindow(Gtk.Dialog):
         self._bar.set_fraction(1.0)
         self._bar.set_text(text)
         self._figures.set_text(figures)
-        self.set_title(f"Done · {self._image_name} · {TITLE}")
+        self.set_title(_with_title(_("Done"), self._image_name))
         self._show_buttons()
         self._pump()
 
     def _time_taken(self) -> str:
         seconds = self._painted_seconds()
-        return f"Painted in {duration(seconds)}" if seconds else ""
+        return _("Painted in {time}").format(time=duration(seconds)) if seconds else ""
 
     def wait_for_more(self) -> bool:
         """Wait until the user closes the window, or wants more steps."""
@@ -253,12 +257,16 @@ class ProgressWindow(Gtk.Dialog):
                 return  # the next preview follows
             self._view.set_painting(picture)
         elif kind == "device":
-            threads = event.get("threads")
-            self._show_detail("device", f"{event.get('device')}, {threads} threads")
+            threads = int(event.get("threads") or 1)
+            text = ngettext("{device}, {count} thread", "{device}, {count} threads", threads)
+            device = labels.chosen("device", str(event.get("device")))
+            self._show_detail("device", text.format(device=device, count=threads))
         elif kind == "estimate":
-            size = f"{event.get('width')} × {event.get('height')} pixels"
-            self._show_detail("size", f"Painted at {size}")
-            self._figures.set_text(f"About {duration(float(event.get('seconds') or 0.0))} in all")
+            text = _("Painted at {width} × {height} pixels")
+            text = text.format(width=event.get("width"), height=event.get("height"))
+            self._show_detail("size", text)
+            whole = duration(float(event.get("seconds") or 0.0))
+            self._figures.set_text(_("About {time} in all").format(time=whole))
         elif kind == "method":
             asked = self._run.request.options["method"]
             self._show_detail("blend", labels.blend(asked, str(event.get("method"))))
@@ -273,24 +281,25 @@ class ProgressWindow(Gtk.Dialog):
         share = (max(self._number - 1, 0) + gimp_run.fraction(event)) / layers
         Gimp.progress_update(share)
         self._bar.set_fraction(share)
-        self.set_title(f"{100 * share:.0f} % · {self._image_name} · {TITLE}")
+        self.set_title(_with_title(pickers.percent(round(100 * share)), self._image_name))
         stage = str(event.get("stage"))
         if self.ends and stage == "paint":
             return
         self._stop.set_sensitive(stage == "paint" and not self.ends)
-        self._bar.set_text(STAGES.get(stage, stage))
+        self._bar.set_text(_(STAGES.get(stage, stage)))
         if stage != "paint":
             return
         self._painting_since = self._painting_since or time.monotonic()
         self._figures.set_text(figures_of(event))
         if event.get("loss") is not None:
-            self._show_detail("loss", f"Loss {event['loss']:.4g}")
+            loss = number_text(event["loss"], ".4g")
+            self._show_detail("loss", _("Loss {number}").format(number=loss))
 
     def _check_image(self) -> None:
         assert self._run is not None
         request = self._run.request
         if not image_items.is_there(request.image, request.content):
-            self.add_note("The layer is gone. The painting will be saved as a file.")
+            self.add_note(_("The layer is gone. The painting will be saved as a file."))
 
     def _show_detail(self, name: str, text: str) -> None:
         self._shown_details[name] = text
@@ -321,7 +330,7 @@ class ProgressWindow(Gtk.Dialog):
         if self._run is not None and not self.ends:
             self.ends = True
             self._stop.set_sensitive(False)
-            self._bar.set_text("Stopping: the best picture so far is kept")
+            self._bar.set_text(_("Stopping: the best picture so far is kept"))
             self._run.engine.stop()
 
     def _discard(self) -> None:
@@ -337,14 +346,14 @@ class ProgressWindow(Gtk.Dialog):
             transient_for=self,
             modal=True,
             message_type=Gtk.MessageType.QUESTION,
-            text=f"Discard {duration(self._painted_seconds())} of painting?",
-            secondary_text="Without an answer the painting continues.",
-            title=f"Discard the painting? · {TITLE}",
+            text=_("Discard {time} of painting?").format(time=duration(self._painted_seconds())),
+            secondary_text=_("Without an answer the painting continues."),
+            title=_with_title(_("Discard the painting?")),
         )
         self._question.add_buttons(
-            *("_Discard", Gtk.ResponseType.REJECT),
-            *("_Keep the picture so far", Gtk.ResponseType.ACCEPT),
-            *("C_ontinue painting", Gtk.ResponseType.CANCEL),
+            *(_("_Discard"), Gtk.ResponseType.REJECT),
+            *(_("_Keep the picture so far"), Gtk.ResponseType.ACCEPT),
+            *(_("C_ontinue painting"), Gtk.ResponseType.CANCEL),
         )
         self._question.set_default_response(Gtk.ResponseType.CANCEL)
         self._question.connect("response", self._on_answer)
@@ -368,14 +377,20 @@ class ProgressWindow(Gtk.Dialog):
             Gtk.main_iteration()
 
 
+def _with_title(*parts: str) -> str:
+    """Return the title of a window, whose last part is the filter's name."""
+    return " · ".join((*parts, _(TITLE)))
+
+
 def figures_of(event: dict[str, Any]) -> str:
     """Return size, step, tile and time left of a progress message, in plain words."""
     parts = []
     if (event.get("scales") or 1) > 1:
-        parts.append(f"Size {event.get('scale')} of {event.get('scales')}")
-    parts.append(f"Step {event.get('step')} of {event.get('steps')}")
+        parts.append(_("Size {scale} of {scales}"))
+    parts.append(_("Step {step} of {steps}"))
     if event.get("tiles"):
-        parts.append(f"Tile {event.get('tile')} of {event['tiles']}")
+        parts.append(_("Tile {tile} of {tiles}"))
+    parts = [part.format(**event) for part in parts]
     if event.get("seconds_left") is not None:
-        parts.append(f"{duration(event['seconds_left'])} left")
+        parts.append(_("{time} left").format(time=duration(event["seconds_left"])))
     return "  ·  ".join(parts)

@@ -9,6 +9,7 @@ import sources
 from gi.repository import Gimp, GObject, Gtk
 
 from engine import job
+from engine.translations import _
 
 
 class ProtectRow(Gtk.Box):
@@ -28,19 +29,22 @@ class ProtectRow(Gtk.Box):
         fields = job.Job.__dataclass_fields__
         now = self._spec()
         self._list = pickers.SourceList(
-            source_choices.protected(available, now), now, "Choose a gray picture", self._on_choice
+            source_choices.protected(available, now),
+            now,
+            _("Choose a gray picture"),
+            self._on_choice,
         )
         self._list.set_tooltip_text(
-            "A part of the regions that must stay like the photo, such as a face"
+            _("A part of the regions that must stay like the photo, such as a face")
         )
         about = fields["protect_strength"].metadata
         self._firmly = Gtk.SpinButton.new_with_range(about["low"], about["high"], 1)
-        self._firmly.set_tooltip_text(about["text"])
+        self._firmly.set_tooltip_text(labels.help_of(fields["protect_strength"]))
         both = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
         config.bind_property("protect-strength", self._firmly, "value", both)
         self._how = pickers.label_of(labels.marked(fields["protect_strength"]), self._firmly)
         self._share = Gtk.Label(xalign=1.0, width_chars=5)
-        self._share.set_tooltip_text("Protected share of the layer")
+        self._share.set_tooltip_text(_("Protected share of the layer"))
         self.label = pickers.label_of(labels.marked(fields["protect"]), self._list)
         self.pack_start(self.label, False, False, 0)
         self.pack_start(self._list, True, True, 0)

@@ -9,6 +9,8 @@ import sources
 import thumbnails
 from gi.repository import Gtk
 
+from engine.translations import _
+
 STYLE_SIDE = 200
 LEAST = 260
 """Pixels; the least width of the drawing."""
@@ -29,8 +31,8 @@ class RegionPreview(Gtk.DrawingArea):
         """The regions' masks, one byte per pixel of the thumbnails; None where it is not known."""
         self._protected: bytes | None = None
         self.set_size_request(LEAST, LEAST * 2 // 3)
-        self.set_tooltip_text("Where each style goes; the protected part is hatched")
-        self.get_accessible().set_name("Where each style goes")
+        self.set_tooltip_text(_("Where each style goes; the protected part is hatched"))
+        self.get_accessible().set_name(_("Where each style goes"))
         self.connect("draw", self._draw)
 
     def show_regions(

@@ -15,6 +15,7 @@ import thumbnails
 from gi.repository import GimpUi, GLib, Gtk
 
 from engine import job
+from engine.translations import _
 
 THUMBNAIL = 72
 FIELDS = {each.name: each for each in dataclasses.fields(job.Region)}
@@ -45,8 +46,8 @@ class RegionRows(Gtk.Box):
         self._files = list(small.last_styles)
         self._box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=14)
         self.pack_start(self._box, False, False, 0)
-        self._add = Gtk.Button.new_with_mnemonic(labels.MARKED[labels.ADD])
-        self._add.set_tooltip_text("Add a style with a region of its own")
+        self._add = Gtk.Button.new_with_mnemonic(labels.with_key(labels.ADD))
+        self._add.set_tooltip_text(_("Add a style with a region of its own"))
         self._add.set_halign(Gtk.Align.START)
         self._add.connect("clicked", lambda _button: self._append())
         self.pack_start(self._add, False, False, 0)
@@ -166,20 +167,20 @@ class _Row(Gtk.Grid):
         self._style = pickers.SourceList(
             rows.style_choices(region.style),
             region.style,
-            "Choose a style",
+            _("Choose a style"),
             self._on_style,
             rows.icon,
             rows.add_file,
         )
-        self._style.set_tooltip_text("A painting, a picture file, or a layer of any open image")
+        self._style.set_tooltip_text(_("A painting, a picture file, or a layer of any open image"))
         self._style.set_hexpand(True)
         offered = rows.mask_choices(region.mask)
         self._mask = pickers.SourceList(
-            offered, region.mask, "Choose a gray picture", self._on_mask
+            offered, region.mask, _("Choose a gray picture"), self._on_mask
         )
-        self._mask.set_tooltip_text("Where this style goes")
+        self._mask.set_tooltip_text(_("Where this style goes"))
         self._coverage = Gtk.Label(xalign=1.0, width_chars=5)
-        self._coverage.set_tooltip_text("Share of the layer that this region covers")
+        self._coverage.set_tooltip_text(_("Share of the layer that this region covers"))
         # In the order of reading, which the Tab key follows.
         self.attach(badge, 0, 0, 1, 3)
         self.attach(self._image, 1, 0, 1, 3)
@@ -193,7 +194,7 @@ class _Row(Gtk.Grid):
         self._show_picture()
 
     def _label(self, field: str, widget: Gtk.Widget) -> Gtk.Label:
-        return pickers.label_of(labels.MARKED[labels.REGION[field]], widget)
+        return pickers.label_of(labels.with_key(labels.REGION[field]), widget)
 
     def focus_style(self) -> None:
         """Take the keyboard."""
@@ -215,7 +216,7 @@ class _Row(Gtk.Grid):
                 page_increment=1,
             )
             spin = Gtk.SpinButton(adjustment=adjustment, digits=2, width_chars=5)
-            spin.set_tooltip_text(about["text"])
+            spin.set_tooltip_text(_(about["text"]))
             spin.connect("value-changed", self._on_number, name)
             box.pack_start(self._label(name, spin), False, False, 0)
             box.pack_start(spin, False, False, 0)
@@ -224,16 +225,21 @@ class _Row(Gtk.Grid):
     def _buttons(self, count: int) -> Gtk.Box:
         box = Gtk.Box(spacing=0, halign=Gtk.Align.END)
         for icon, text, able, act in (
-            (GimpUi.ICON_GO_UP, "Up", self._number > 0, lambda: self._rows.move(self._number, -1)),
+            (
+                GimpUi.ICON_GO_UP,
+                _("Up"),
+                self._number > 0,
+                lambda: self._rows.move(self._number, -1),
+            ),
             (
                 GimpUi.ICON_GO_DOWN,
-                "Down",
+                _("Down"),
                 self._number < count - 1,
                 lambda: self._rows.move(self._number, 1),
             ),
             (
                 GimpUi.ICON_LIST_REMOVE,
-                "Remove this style",
+                _("Remove this style"),
                 count > 1,
                 lambda: self._rows.remove_at(self._number),
             ),

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from canvas_error import CanvasError
 from gi.repository import GdkPixbuf, Gimp, Gio, GLib
 
+from engine.translations import _
+
 
 @contextmanager
 def rendered(layer: Gimp.Drawable) -> Iterator[Gimp.Drawable]:
@@ -38,8 +40,8 @@ def opened_picture(path: str) -> Iterator[Gimp.Layer]:
         image = None
     if image is None:
         name = os.path.basename(path)
-        message = f"“{name}” is not a picture that GIMP can open. Choose another picture."
-        raise CanvasError(message)
+        message = _("“{name}” is not a picture that GIMP can open. Choose another picture.")
+        raise CanvasError(message.format(name=name))
     try:
         image.undo_disable()
         layer = Gimp.Layer.new_from_visible(image, image, os.path.basename(path))
@@ -108,8 +110,8 @@ def _insert_copy(
 ) -> Gimp.Layer:
     copy = Gimp.Layer.new_from_drawable(layer, image)
     if copy is None:
-        message = f"GIMP cannot copy the layer “{layer.get_name()}”."
-        raise CanvasError(message)
+        message = _("GIMP cannot copy the layer “{layer}”.")
+        raise CanvasError(message.format(layer=layer.get_name()))
     copy.set_lock_content(False)
     copy.set_lock_alpha(False)
     copy.set_mode(Gimp.LayerMode.NORMAL)

@@ -17,11 +17,17 @@ import parasites
 import rendering
 from gi.repository import Gimp
 
+from engine.translations import N_, _, number_text
+
 NAME_LENGTH = 100
 
-UNATTACHED = "The layer could not be given its settings, so the filter cannot start from them: {}."
+UNATTACHED = N_(
+    "The layer could not be given its settings, so the filter cannot start from them: {reason}."
+)
 
-UNATTACHED_MASKS = "The layer could not be given its masks, to paint them again later: {}."
+UNATTACHED_MASKS = N_(
+    "The layer could not be given its masks, to paint them again later: {reason}."
+)
 
 
 class PlacingError(Exception):
@@ -92,7 +98,8 @@ def layer_name(regions: list[str], blend: str, strength: float) -> str:
     styles = " + ".join(regions)
     if len(styles) > NAME_LENGTH:
         styles = styles[: NAME_LENGTH - 1] + "…"
-    return f"{styles} ({blend}, strength {strength:g})"
+    name = _("{styles} ({blend}, strength {strength})")
+    return name.format(styles=styles, blend=blend, strength=number_text(strength, "g"))
 
 
 def build(
@@ -177,7 +184,7 @@ class _Builder:
         try:
             kept_masks.attach(top, painting.masks)
         except Exception as error:  # the painting is worth more than its masks
-            self.notes.append(UNATTACHED_MASKS.format(error))
+            self.notes.append(_(UNATTACHED_MASKS).format(reason=error))
         if self._content is None:
             return
         if self._masked:
@@ -257,11 +264,11 @@ class _Builder:
         try:
             parasites.attach_settings(layer, settings)
         except Exception as error:  # the painting is worth more than its settings
-            note = UNATTACHED.format(error)
+            note = _(UNATTACHED).format(reason=error)
             if note not in self.notes:
                 self.notes.append(note)
 
 
 def refusal() -> str:
     """Return GIMP's own words on what it has just refused."""
-    return f"GIMP says: {Gimp.get_pdb().get_last_error()}"
+    return _("GIMP says: {text}").format(text=Gimp.get_pdb().get_last_error())

@@ -15,6 +15,7 @@ import sources
 from gi.repository import Gimp
 
 from engine import job, job_checks
+from engine.translations import _
 
 MISTAKES = (canvas_error.CanvasError, sources.RegionError, job.JobError)
 """Errors in the request, as opposed to failures of the engine."""
@@ -121,7 +122,7 @@ def for_more(requests: list[Request], layers: list[Gimp.Layer]) -> list[Request]
         if target is None or target.result != layer:
             continue  # undone, or a layer of a group
         options = next(each.options for each in requests if each.content == target.content)
-        _, text = arguments.from_text(parasites.settings_of(layer))
+        _options, text = arguments.from_text(parasites.settings_of(layer))
         known = sources.regions_from_json(text)
         protect = str(options["protect"])
         regions, protect = sources.taken_up(known, protect, target.sources(image), selected=False)
@@ -162,7 +163,7 @@ def chosen_regions(
     style, mask = arguments.simple_style(config)
     given = sources.regions_from_json(config.get_property("regions"))
     if style and given:
-        message = "Both style and regions are given. Give one of them."
+        message = _("Both style and regions are given. Give one of them.")
         raise sources.RegionError(message)
     if given:
         return given

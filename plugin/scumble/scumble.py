@@ -16,6 +16,13 @@ import gi
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 
+from gi.repository import Gegl, Gimp, Gio, GLib, GObject  # noqa: E402
+
+from engine import translations  # noqa: E402
+
+# Before any sentence is made. GIMP's own choice of a language is in the environment.
+translations.use(GLib.get_language_names())
+
 import arguments  # noqa: E402
 import canvas  # noqa: E402
 import earlier_results  # noqa: E402
@@ -24,11 +31,11 @@ import gimp_run  # noqa: E402
 import placing  # noqa: E402
 import run_requests  # noqa: E402
 import sources  # noqa: E402
-from gi.repository import Gegl, Gimp, Gio, GLib, GObject  # noqa: E402
+
+from engine.translations import N_, _  # noqa: E402
 
 PROCEDURE = "plug-in-scumble"
-TITLE = "Neural Style"
-ABOUT = (
+ABOUT = N_(
     "Paints the selected layer in the style of one or more pictures, each in its own region. The "
     "selection, a channel, a layer mask or the opacity of a layer marks a region. The result is a "
     "new layer above the painted one or, on request, a group of layers with masks. With the run "
@@ -66,10 +73,11 @@ def paint(
     except engine_process.EngineError as error:
         return failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, str(error))
     except MemoryError:
-        message = "Memory ran out. Choose a smaller working size, or close other programs."
+        message = _("Memory ran out. Choose a smaller working size, or close other programs.")
         return failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, message)
     except Exception:
-        message = f"Internal error; please report it:\n{traceback.format_exc()}"
+        message = _("Internal error; please report it:\n{details}")
+        message = message.format(details=traceback.format_exc())
         return failed(procedure, Gimp.PDBStatusType.EXECUTION_ERROR, message)
     if run_mode != Gimp.RunMode.NONINTERACTIVE and not image.is_valid():
         # After a success GIMP stores the settings in the image, and complains if it is closed.
@@ -136,7 +144,7 @@ class Scumble(Gimp.PlugIn):
         return [PROCEDURE]
 
     def do_set_i18n(self, name: str) -> bool:
-        """Return that there is no catalog of translations."""
+        """Return that GIMP has to bind no catalog: Python's gettext reads those of the engine."""
         return False
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
@@ -146,9 +154,10 @@ class Scumble(Gimp.PlugIn):
         procedure.set_image_types("*")
         mask = Gimp.ProcedureSensitivityMask
         procedure.set_sensitivity_mask(mask.DRAWABLE | mask.DRAWABLES | mask.NO_DRAWABLES)
-        procedure.set_menu_label("_Neural Style...")
+        procedure.set_menu_label(_("_Neural Style..."))
         procedure.add_menu_path("<Image>/Filters/Artistic")
-        procedure.set_documentation("Paint in the style of other pictures, by regions", ABOUT, name)
+        blurb = _("Paint in the style of other pictures, by regions")
+        procedure.set_documentation(blurb, _(ABOUT), name)
         procedure.set_attribution("The Scumble authors", "The Scumble authors", "2026")
         arguments.declare(procedure)
         return procedure

@@ -9,14 +9,15 @@ import pickers
 from gi.repository import Gimp, Gtk, Pango
 
 from engine import job
+from engine.translations import N_, _, number_text
 
 SIZES = (
-    (job.AUTO_SIZE, "As large as 5 minutes allow"),
-    (90_000, "Sketch"),
-    (250_000, "Standard"),
-    (600_000, "Fine"),
-    (1_500_000, "Very fine"),
-    (0, "Full size"),
+    (job.AUTO_SIZE, N_("As large as 5 minutes allow")),
+    (90_000, N_("Sketch")),
+    (250_000, N_("Standard")),
+    (600_000, N_("Fine")),
+    (1_500_000, N_("Very fine")),
+    (0, N_("Full size")),
 )
 
 TEXT, NUMBER, FITS = range(3)
@@ -48,7 +49,7 @@ class SizeRow(Gtk.Box):
         self._combo.add_attribute(text, "text", TEXT)
         self._combo.add_attribute(text, "sensitive", FITS)
         self._combo.connect("changed", self._on_choice)
-        self._combo.set_tooltip_text(job.Job.__dataclass_fields__["size"].metadata["text"])
+        self._combo.set_tooltip_text(_(job.Job.__dataclass_fields__["size"].metadata["text"]))
         self._note = pickers.dim_label()
         self.pack_start(self._combo, False, False, 0)
         self.pack_start(self._note, False, False, 0)
@@ -67,7 +68,7 @@ class SizeRow(Gtk.Box):
     def sizes(self) -> list[int]:
         """Return the sizes on offer, without the largest that fits."""
         area = self._full[0] * self._full[1]
-        offered = [size for size, _ in SIZES if size <= 0 or size < area]
+        offered = [size for size, _name in SIZES if size <= 0 or size < area]
         now = self._size()
         return offered if now in offered else [*offered, now]
 
@@ -91,12 +92,12 @@ class SizeRow(Gtk.Box):
         self._note.set_text(self._about())
 
     def _offered(self) -> list[tuple[int, str]]:
-        names = dict(SIZES)
-        names[self._largest] = names.get(self._largest, "The largest that fits")
+        names = {size: _(name) for size, name in SIZES}
+        names[self._largest] = names.get(self._largest, _("The largest that fits"))
         sizes = self.sizes()
         if self._largest not in sizes:
             sizes.insert(sizes.index(0), self._largest)
-        return [(size, names.get(size, "Last used")) for size in sizes]
+        return [(size, names.get(size, _("Last used"))) for size in sizes]
 
     def _entry(self, size: int, name: str) -> str:
         estimate = self._estimates.get(size)
@@ -104,25 +105,36 @@ class SizeRow(Gtk.Box):
             if size == job.AUTO_SIZE:
                 return name
             width, height = _sides(size or self._full[0] * self._full[1], self._full)
-            return f"{name}: {width} × {height}"
+            return _("{size}: {width} × {height}").format(size=name, width=width, height=height)
         if "problem" in estimate:
-            return f"{name}: needs {labels.gigabytes(estimate['missing'])} more memory"
-        took = labels.about_time(estimate["seconds"])
-        return f"{name}: {estimate['width']} × {estimate['height']}, {took}"
+            missing = labels.gigabytes(estimate["missing"])
+            return _("{size}: needs {memory} more memory").format(size=name, memory=missing)
+        return _("{size}: {width} × {height}, {time}").format(
+            size=name,
+            width=estimate["width"],
+            height=estimate["height"],
+            time=labels.about_time(estimate["seconds"]),
+        )
 
     def _about(self) -> str:
         """Return a sentence on the chosen size."""
         estimate = self._estimates.get(self._size())
         if estimate is None:
-            return self._problem or "Estimating time and memory…"
+            return self._problem or _("Estimating time and memory…")
         if "problem" in estimate:
             return str(estimate["problem"])
-        width, height = estimate["width"], estimate["height"]
-        times = self._full[0] / width
-        enlarged = f", enlarged {times:.2g} times" if times > 1.01 else ""
-        took = labels.about_time(estimate["seconds"])
-        memory = labels.gigabytes(estimate["bytes"])
-        return f"Painted at {width} × {height}{enlarged}; {took}, {memory}"
+        times = self._full[0] / estimate["width"]
+        if times > 1.01:
+            text = _("Painted at {width} × {height}, enlarged {times} times; {time}, {memory}")
+        else:
+            text = _("Painted at {width} × {height}; {time}, {memory}")
+        return text.format(
+            width=estimate["width"],
+            height=estimate["height"],
+            times=number_text(times, ".2g"),
+            time=labels.about_time(estimate["seconds"]),
+            memory=labels.gigabytes(estimate["bytes"]),
+        )
 
     def _size(self) -> int:
         size = int(self._config.get_property("size"))

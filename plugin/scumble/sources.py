@@ -28,6 +28,7 @@ from urllib.request import url2pathname
 
 from engine import job, job_checks
 from engine.paintings import catalog
+from engine.translations import N_, _, number_text
 
 ALL = ""
 NOTHING = ""
@@ -122,24 +123,24 @@ class Source:
     def description(self) -> str:
         """Its name in messages."""
         plain = {
-            ALL: "the whole layer",
-            SELECTION: "the selection",
-            OUTSIDE: "everything outside the selection",
-            REST: "the rest",
+            ALL: _("the whole layer"),
+            SELECTION: _("the selection"),
+            OUTSIDE: _("everything outside the selection"),
+            REST: _("the rest"),
         }
         if self.kind in plain:
             return plain[self.kind]
         if self.item is None:
             return os.path.basename(self.path)
         forms = {
-            LAYER: "the layer “{}”",
-            CHANNEL: "the channel “{}”",
-            MASK: "the mask of the layer “{}”",
-            ALPHA: "the opacity of the layer “{}”",
-            GRAY: "the brightness of “{}”",
-            KEPT: "the mask of the earlier result",
+            LAYER: _("the layer “{name}”"),
+            CHANNEL: _("the channel “{name}”"),
+            MASK: _("the mask of the layer “{name}”"),
+            ALPHA: _("the opacity of the layer “{name}”"),
+            GRAY: _("the brightness of “{name}”"),
+            KEPT: _("the mask of the earlier result"),
         }
-        return forms[self.kind].format(self.item.name)
+        return forms[self.kind].format(name=self.item.name)
 
     @property
     def reference(self) -> str:
@@ -277,10 +278,11 @@ def regions_from_json(text: str | None) -> tuple[job.Region, ...]:
     try:
         data = json.loads(text)
     except ValueError as error:
-        message = f"regions: this is not JSON: {error}."
+        message = _("regions: this is not JSON: {error}.").format(error=error)
         raise RegionError(message) from error
     if not isinstance(data, list):
-        message = f"regions: a list of objects is needed, not {text.strip()[:40]}."
+        message = _("regions: a list of objects is needed, not {text}.")
+        message = message.format(text=text.strip()[:40])
         raise RegionError(message)
     return tuple(_region(number, entry) for number, entry in enumerate(data, 1))
 
@@ -304,18 +306,19 @@ def resolve(regions: tuple[job.Region, ...], available: Sources) -> tuple[Resolv
         If there are no regions or too many, or if a source does not exist.
     """
     if not regions:
-        message = (
+        message = _(
             "No style was given. Give a picture as 'style', or 'regions', or add a layer mask to a "
             "layer of this image."
         )
         raise RegionError(message)
     if len(regions) > job.MAX_REGIONS:
-        message = f"{len(regions)} regions are given; up to {job.MAX_REGIONS} are possible."
+        message = _("{count} regions are given; up to {most} are possible.")
+        message = message.format(count=len(regions), most=job.MAX_REGIONS)
         raise RegionError(message)
     made = tuple(_resolve(number, region, available) for number, region in enumerate(regions, 1))
     rests = [number for number, each in enumerate(made, 1) if each.mask.kind == REST]
     if len(rests) == len(made) > 1:
-        message = "Every region goes on the rest. Give one of them a mask."
+        message = _("Every region goes on the rest. Give one of them a mask.")
         raise RegionError(message)
     return made
 
@@ -331,12 +334,12 @@ def resolve_protected(spec: str, available: Sources) -> Source | None:
     if spec == NOTHING:
         return None
     if spec == REST:
-        message = (
+        message = _(
             "Protect: “rest” is not possible. Choose the selection, a channel, a layer mask or a "
             "gray picture."
         )
         raise RegionError(message)
-    return _mask("Protect", spec, available)
+    return _mask(_("Protect"), spec, available)
 
 
 def still_protected(spec: str, available: Sources) -> str:
@@ -367,31 +370,40 @@ def local_path(text: str) -> str:
 
 def covers_nothing(name: str, mask: Source, pixels: int, layer: str) -> RegionError:
     """Return the error for a region whose mask is zero everywhere on the layer."""
-    message = (
-        f"The region “{name}” covers 0 of the {pixels:,} pixels of the layer “{layer}”, because "
-        f"{mask.description} is empty there. Choose another mask, or remove the region."
+    message = _(
+        "The region “{region}” covers 0 of the {pixels} pixels of the layer “{layer}”, because "
+        "{mask} is empty there. Choose another mask, or remove the region."
     )
-    return RegionError(message)
+    return RegionError(
+        message.format(
+            region=name, pixels=number_text(pixels, ","), layer=layer, mask=mask.description
+        )
+    )
 
 
 def protects_nothing(mask: Source, pixels: int, layer: str) -> RegionError:
     """Return the error for a protecting mask that is zero everywhere on the layer."""
-    message = (
-        f"Protect covers 0 of the {pixels:,} pixels of the layer “{layer}”, because "
-        f"{mask.description} is empty there. Choose another mask, or protect nothing."
+    message = _(
+        "Protect covers 0 of the {pixels} pixels of the layer “{layer}”, because {mask} is empty "
+        "there. Choose another mask, or protect nothing."
     )
-    return RegionError(message)
+    return RegionError(
+        message.format(pixels=number_text(pixels, ","), layer=layer, mask=mask.description)
+    )
 
 
 def _region(number: int, entry: Any) -> job.Region:
     where = f"regions[{number}]"
     described = {each.name: each for each in dataclasses.fields(job.Region)}
     if not isinstance(entry, dict):
-        message = f"{where}: an object with fields such as 'style' is needed, not {entry!r}."
+        message = _("{where}: an object with fields such as 'style' is needed, not {entry}.")
+        message = message.format(where=where, entry=repr(entry))
         raise RegionError(message)
     for name in entry:
         if name not in described and name not in job.OLD_NAMES["Region"]:
-            message = f"{where}: {name!r} is unknown; a region has {', '.join(described)}."
+            message = _("{where}: {name} is unknown; a region has {fields}.").format(
+                where=where, name=repr(name), fields=", ".join(described)
+            )
             raise RegionError(message)
     try:
         given = {
@@ -404,19 +416,18 @@ def _region(number: int, entry: Any) -> job.Region:
 
 
 def _resolve(number: int, region: job.Region, available: Sources) -> ResolvedRegion:
-    where = f"Region {number}"
+    where = _("Region {number}").format(number=number)
     if not region.style:
-        message = f"{where} has no style yet. Choose a picture file or a layer."
+        message = _("{where} has no style yet. Choose a picture file or a layer.")
+        message = message.format(where=where)
         raise RegionError(message)
-    kind, _, which = region.style.partition(":")
+    kind, _colon, which = region.style.partition(":")
     if region.style in catalog.NAMES:
         style = Source(PAINTING, None, region.style)
     elif kind == LAYER:
-        style = Source(
-            LAYER, _find(where, "layer", which, (*available.layers, *available.elsewhere))
-        )
+        style = Source(LAYER, _find(where, LAYER, which, (*available.layers, *available.elsewhere)))
     else:
-        style = _file(where, "style", region.style)
+        style = _file(where, NO_STYLE, region.style)
     return ResolvedRegion(region, style, _mask(where, region.mask, available))
 
 
@@ -425,46 +436,65 @@ def _mask(where: str, text: str, available: Sources) -> Source:
         return Source(text)
     if text in (SELECTION, OUTSIDE):
         if not available.has_selection:
-            message = f"{where} uses the selection, but nothing is selected in this image."
-            raise RegionError(message)
+            message = _("{where} uses the selection, but nothing is selected in this image.")
+            raise RegionError(message.format(where=where))
         return Source(text)
     if text == OWN:
         if not available.content.has_mask:
-            message = f"{where}: the layer “{available.content.name}” has no layer mask of its own."
-            raise RegionError(message)
+            message = _("{where}: the layer “{layer}” has no layer mask of its own.")
+            raise RegionError(message.format(where=where, layer=available.content.name))
         return Source(MASK, available.content)
-    kind, _, which = text.partition(":")
+    kind, _colon, which = text.partition(":")
     if kind == KEPT:
         found = [item for item in available.kept if item.name == which]
         if not found:
-            message = f"{where} uses a mask that this layer does not carry. Choose another mask."
-            raise RegionError(message)
+            message = _("{where} uses a mask that this layer does not carry. Choose another mask.")
+            raise RegionError(message.format(where=where))
         return Source(KEPT, found[0])
     kind = OLD_KINDS.get(kind, kind)
     if kind == CHANNEL:
-        return Source(CHANNEL, _find(where, "channel", which, available.channels))
+        return Source(CHANNEL, _find(where, CHANNEL, which, available.channels))
     if kind not in ITEM_KINDS:
-        return _file(where, "mask", text)
-    layer = _find(where, "layer", which, available.layers)
+        return _file(where, NO_MASK, text)
+    layer = _find(where, LAYER, which, available.layers)
     if kind == MASK and not layer.has_mask:
-        message = f"{where}: the layer “{layer.name}” has no layer mask."
-        raise RegionError(message)
+        message = _("{where}: the layer “{layer}” has no layer mask.")
+        raise RegionError(message.format(where=where, layer=layer.name))
     if kind == ALPHA and not layer.has_alpha:
-        message = f"{where}: the layer “{layer.name}” has no alpha channel."
-        raise RegionError(message)
+        message = _("{where}: the layer “{layer}” has no alpha channel.")
+        raise RegionError(message.format(where=where, layer=layer.name))
     return Source(kind, layer)
 
 
-def _file(where: str, what: str, text: str) -> Source:
+NO_STYLE = N_("{where}: the style {path} does not exist. Choose another picture.")
+NO_MASK = N_("{where}: the mask {path} does not exist. Choose another picture.")
+
+
+def _file(where: str, missing: str, text: str) -> Source:
     path = local_path(text)
     if not os.path.isfile(path):
-        message = f"{where}: the {what} {path} does not exist. Choose another picture."
-        raise RegionError(message)
+        raise RegionError(_(missing).format(where=where, path=path))
     return Source(FILE, None, path)
 
 
-def _find(where: str, what: str, which: str, items: tuple[Item, ...]) -> Item:
-    """Return the item that `#12`, `NAME` or `#12:NAME` stands for."""
+MISSING = {
+    LAYER: (
+        N_("{where}: there is no layer number {number} here."),
+        N_("{where}: there is no layer called “{name}” here."),
+        N_("{where}: {count} layers are called “{name}”. Rename one of them."),
+    ),
+    CHANNEL: (
+        N_("{where}: there is no channel number {number} here."),
+        N_("{where}: there is no channel called “{name}” here."),
+        N_("{where}: {count} channels are called “{name}”. Rename one of them."),
+    ),
+}
+"""What is said of a number that is not there, of a name that is not there, and of a name twice."""
+
+
+def _find(where: str, kind: str, which: str, items: tuple[Item, ...]) -> Item:
+    """Return the layer or the channel that `#12`, `NAME` or `#12:NAME` stands for."""
+    no_number, no_name, several = MISSING[kind]
     name = which
     if which.startswith("#"):
         number, colon, name = which[1:].partition(":")
@@ -472,14 +502,11 @@ def _find(where: str, what: str, which: str, items: tuple[Item, ...]) -> Item:
         if same and (not colon or same[0].name == name):
             return same[0]
         if not colon:
-            message = f"{where}: there is no {what} number {number} here."
-            raise RegionError(message)
+            raise RegionError(_(no_number).format(where=where, number=number))
     named = [item for item in items if item.name == name and not item.image]
     named = named or [item for item in items if item.name == name]
     if not named:
-        message = f"{where}: there is no {what} called “{name}” here."
-        raise RegionError(message)
+        raise RegionError(_(no_name).format(where=where, name=name))
     if len(named) > 1:
-        message = f"{where}: {len(named)} {what}s are called “{name}”. Rename one of them."
-        raise RegionError(message)
+        raise RegionError(_(several).format(where=where, count=len(named), name=name))
     return named[0]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import earlier_results
 from gi.repository import Gtk, Pango
 
+from engine.translations import _, ngettext
+
 LISTED = 3
 """Names of layers in the row; the others are counted."""
 
@@ -46,18 +48,22 @@ class TargetRow(Gtk.Box):
     def _add_choice(self, target: earlier_results.Target) -> None:
         assert target.result is not None
         photo, result = target.content.get_name(), target.result.get_name()
-        self._add_label(f"“{photo}” was painted before")
-        self._goes_on = Gtk.RadioButton.new_with_label(None, "Go on from the earlier painting")
+        self._add_label(_("“{layer}” was painted before").format(layer=photo))
+        self._goes_on = Gtk.RadioButton.new_with_label(None, _("Go on from the earlier painting"))
         self._goes_on.set_tooltip_text(
-            f"Start from “{result}” and take as many steps as its last size took, with these "
-            "settings. The content stays the photo."
+            _(
+                "Start from “{result}” and take as many steps as its last size took, with these "
+                "settings. The content stays the photo."
+            ).format(result=result)
         )
-        anew = Gtk.RadioButton.new_with_label_from_widget(self._goes_on, "Paint it anew")
-        anew.set_tooltip_text(f"Start from “{photo}”")
+        anew = Gtk.RadioButton.new_with_label_from_widget(self._goes_on, _("Paint it anew"))
+        anew.set_tooltip_text(_("Start from “{layer}”").format(layer=photo))
         anew.set_active(True)
-        self._replaces = Gtk.CheckButton.new_with_label("Replace the earlier painting")
+        self._replaces = Gtk.CheckButton.new_with_label(_("Replace the earlier painting"))
         self._replaces.set_tooltip_text(
-            f"The new layer takes the place of “{result}”; one Ctrl+Z brings it back"
+            _("The new layer takes the place of “{result}”; one Ctrl+Z brings it back").format(
+                result=result
+            )
         )
         box = Gtk.Box(spacing=12)
         for widget in (anew, self._goes_on):
@@ -67,6 +73,12 @@ class TargetRow(Gtk.Box):
 
 
 def _listed(names: list[str]) -> str:
+    """Return the number of layers, which are several, and the names of the first ones."""
     shown = ", ".join(names[:LISTED])
     more = len(names) - LISTED
-    return f"{len(names)} layers: {shown}" + (f" and {more} more" if more > 0 else "")
+    if more <= 0:
+        return _("{count} layers: {names}").format(count=len(names), names=shown)
+    text = ngettext(
+        "{count} layers: {names} and {more} more", "{count} layers: {names} and {more} more", more
+    )
+    return text.format(count=len(names), names=shown, more=more)

@@ -121,7 +121,7 @@ def check_access_keys() -> None:
     opened = panel.letters()
     assert all(len(each) == 1 for each in opened.values()), opened
     buttons = (labels.PAINT, labels.HELP, *labels.GIMPS)
-    keys = {labels.access_key(each) for each in (*labels.MARKED.values(), *buttons)} - {""}
+    keys = {labels.access_key(each) for each in (*labels.all_marked().values(), *buttons)} - {""}
     assert set(opened) == keys, (set(opened), keys)
     folded = [*labels.more(), *labels.advanced()]
     own = {labels.access_key(labels.marked(each)) for each in folded} - {""}
