@@ -39,6 +39,9 @@ CARRIED = (
 )
 """Files of the engine that the plug-in has copies of, in a folder of the same name."""
 
+CATALOGS = "locale"
+"""The engine's folder with the catalogs of translations, which the plug-in has copies of, too."""
+
 SOURCE = Path(__file__).resolve().parent / NAME
 FLATPAK = "org.gimp.GIMP"
 """Name of GIMP in Flatpak; others begin with it, such as org.gimp.GIMP.Nightly."""
@@ -265,6 +268,8 @@ def install(profile: Profile, location: EngineLocation, engine: Path, source: Pa
         (new / "engine" / "paintings").mkdir()
         for name in CARRIED:
             shutil.copyfile(engine / name, new / "engine" / name)
+        uncompiled = shutil.ignore_patterns("*.po")
+        shutil.copytree(engine / CATALOGS, new / "engine" / CATALOGS, ignore=uncompiled)
         (new / PLACE).write_text(location.text(), encoding="utf-8")
         # Without the run bit GIMP ignores it silently.
         (new / f"{NAME}.py").chmod(0o755)

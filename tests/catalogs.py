@@ -25,7 +25,26 @@ COMMENT = "Translators:"
 
 
 class PlainCatalog(Catalog):
-    """A catalog whose head has only what gettext needs, so that it changes with the texts alone."""
+    """A catalog whose head has only what gettext needs, so that it changes with the texts alone.
+
+    The plural forms are those of its file: for French and Spanish, Babel would ask for a form of
+    millions.
+    """
+
+    def __init__(self, known: Catalog) -> None:
+        super().__init__(locale=known.locale, charset="utf-8", fuzzy=False)
+        self.header_comment = ""
+        self._known = known
+
+    @property
+    def num_plurals(self) -> int:
+        """The number of plural forms."""
+        return self._known.num_plurals
+
+    @property
+    def plural_forms(self) -> str:
+        """The number of plural forms, and which number takes which."""
+        return self._known.plural_forms
 
     @property
     def mime_headers(self) -> list[tuple[str, str]]:
@@ -71,9 +90,8 @@ def read(language: str) -> Catalog:
 
 def update(language: str, found: Catalog) -> list[str]:
     """Bring the files of a language up to date; return the texts without a translation."""
-    catalog = PlainCatalog(locale=language, charset="utf-8", fuzzy=False)
-    catalog.header_comment = ""
     known = read(language)
+    catalog = PlainCatalog(known)
     for message in found:
         if message.id:
             old = known.get(message.id)

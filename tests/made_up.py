@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from engine.setup.weights import PACKAGE_SHA256
-from plugin.gimp_profiles import CARRIED
+from plugin.gimp_profiles import CARRIED, CATALOGS
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -170,6 +170,7 @@ def make(folder: Path) -> MadeUp:
     (made_up.checkout / "engine" / "paintings").mkdir()
     for name in ("paths.py", *CARRIED):
         shutil.copy(CHECKOUT / "engine" / name, made_up.checkout / "engine" / name)
+    shutil.copytree(CHECKOUT / "engine" / CATALOGS, made_up.checkout / "engine" / CATALOGS)
     # All of the project's own, but for the tests' packages: only one of them is made up.
     pyproject = (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
     pyproject = pyproject.split("[dependency-groups]")[0] + TEST_GROUP

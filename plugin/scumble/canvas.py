@@ -187,8 +187,8 @@ def write_areas_into(
     shape = _picture_shape(layer, path)
     form, pixel = (RGBA if shape[2] == 4 else "R'G'B' float"), 4 * shape[2]
     if npy.shape_of(areas)[1:] != (4,):
-        message = f"{areas.name} does not hold rectangles."
-        raise ValueError(message)
+        message = _("{name} does not hold rectangles.")
+        raise ValueError(message.format(name=areas.name))
     with areas.open("rb") as file:
         npy.read_header(file)
         numbers = array("f", file.read())
@@ -215,8 +215,8 @@ def _picture_shape(layer: Gimp.Layer, path: Path) -> tuple[int, ...]:
     shape = npy.shape_of(path)
     width, height = layer.get_width(), layer.get_height()
     if shape[:2] != (height, width) or len(shape) != 3:
-        message = f"The engine's picture has the shape {shape}; the layer is {width}x{height}."
-        raise ValueError(message)
+        message = _("The engine's picture has the shape {shape}; the layer is {width}x{height}.")
+        raise ValueError(message.format(shape=shape, width=width, height=height))
     return shape
 
 

@@ -74,7 +74,7 @@ def start_from(
         Whether the user has chosen the result itself, so that its own masks are used, and not the
         present selection.
     """
-    style, _ = arguments.simple_style(config)
+    style, _mask = arguments.simple_style(config)
     regions = config.get_property("regions")
     config.set_property("style", None)
     config.set_property("mask", None)

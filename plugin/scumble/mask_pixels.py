@@ -16,6 +16,8 @@ import sources
 from canvas_error import CanvasError
 from gi.repository import Babl, Gegl, Gimp
 
+from engine.translations import _
+
 INVERSE = bytes(range(255, -1, -1))
 
 
@@ -123,11 +125,11 @@ def write_mask_into(layer: Gimp.Layer, path: Path) -> None:
     shape = npy.shape_of(path)
     width, height = layer.get_width(), layer.get_height()
     if shape != (height, width):
-        message = f"The engine's mask has the shape {shape}; the layer is {width}x{height}."
-        raise ValueError(message)
+        message = _("The engine's mask has the shape {shape}; the layer is {width}x{height}.")
+        raise ValueError(message.format(shape=shape, width=width, height=height))
     with path.open("rb") as file:
         npy.read_header(file)
-        strips = (file.read(4 * width * rows) for _, rows in canvas.strips(width, height, 4))
+        strips = (file.read(4 * width * rows) for _y, rows in canvas.strips(width, height, 4))
         _add_mask(layer, strips)
 
 

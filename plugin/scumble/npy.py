@@ -7,6 +7,8 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
+from engine.translations import _
+
 MAGIC = b"\x93NUMPY\x01\x00"
 
 
@@ -27,14 +29,14 @@ def read_header(file: BinaryIO) -> tuple[int, ...]:
     """
     start = file.read(8)
     if start[:6] != MAGIC[:6] or len(start) < 8:
-        message = "This is not a .npy file."
+        message = _("This is not a .npy file.")
         raise ValueError(message)
     wide = start[6] > 1
     length = struct.unpack("<I" if wide else "<H", file.read(4 if wide else 2))[0]
     about = ast.literal_eval(file.read(length).decode("latin-1").strip())
     if about.get("descr") != "<f4" or about.get("fortran_order"):
-        message = f"The .npy file holds {about}, not float32 in C order."
-        raise ValueError(message)
+        message = _("The .npy file holds {contents}, not float32 in C order.")
+        raise ValueError(message.format(contents=about))
     return tuple(about["shape"])
 
 
@@ -53,6 +55,6 @@ def shape_of(path: Path) -> tuple[int, ...]:
             needed *= side
         there = path.stat().st_size - file.tell()
     if there != needed:
-        message = f"{path.name} holds {there} bytes of pixels instead of {needed}."
-        raise ValueError(message)
+        message = _("{name} holds {there} bytes of pixels instead of {needed}.")
+        raise ValueError(message.format(name=path.name, there=there, needed=needed))
     return shape

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.translations import LANGUAGES
 from plugin.gimp_profiles import (
     CARRIED,
     Account,
@@ -132,7 +133,8 @@ def test_the_copy_is_whole_and_can_be_started(tmp_path, profile):
         for path in engine.rglob("*")
         if path.is_file()
     }
-    assert copied == {name: (ENGINE / name).read_bytes() for name in CARRIED}
+    catalogs = [f"locale/{language}/LC_MESSAGES/scumble.mo" for language in LANGUAGES]
+    assert copied == {name: (ENGINE / name).read_bytes() for name in (*CARRIED, *catalogs)}
     if os.name != "nt":
         assert os.access(profile.plugin / "scumble.py", os.X_OK)
     data = json.loads((profile.plugin / "engine.json").read_text(encoding="utf-8"))
