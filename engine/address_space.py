@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine.translations import _
+
 try:
     import resource
 except ImportError:  # Windows has no such limits
@@ -39,7 +41,8 @@ def why_too_little() -> str:
     there = limit()
     if there is None or there >= LEAST:
         return ""
-    return (
-        f"This process may have {there / 1e6:.0f} MB of address space, and Scumble needs at least "
-        f"{LEAST / 1e6:.0f} MB; raise the limit (ulimit -v)."
+    text = _(
+        "This process may have {there} MB of address space, and Scumble needs at least {least} MB; "
+        "raise the limit (ulimit -v)."
     )
+    return text.format(there=round(there / 1e6), least=round(LEAST / 1e6))

@@ -25,6 +25,7 @@ from engine.errors import DeviceMemoryError, is_out_of_memory
 from engine.job import DEVICES
 from engine.memory import memory
 from engine.threads import usable_processors
+from engine.translations import _, number_text
 from models.forms import USUAL_FORMS, Forms
 from models.graphs import speed_graph, trial_graph
 
@@ -164,15 +165,19 @@ def choose_device(asked: str) -> tuple[str, str]:
     for name in wanted:
         if not is_available(ENTRIES[name]):
             if asked == name:
-                return "cpu", f"This onnxruntime cannot use {name}, so the processor is used."
+                text = _("This onnxruntime cannot use {device}, so the processor is used.")
+                return "cpu", text.format(device=name)
             continue
         reason = try_device(name)
         if not reason and asked == "auto" and ENTRIES[name].imitated:
             reason = _slower_than_processor(name)
         if not reason:
-            return name, f"{'; '.join(failures)}, so {name} is used." if failures else ""
-        failures.append(f"{name} does not work here ({reason})")
-    return "cpu", f"{'; '.join(failures)}, so the processor is used." if failures else ""
+            text = _("{failures}, so {device} is used.")
+            return name, text.format(failures="; ".join(failures), device=name) if failures else ""
+        failure = _("{device} does not work here ({reason})")
+        failures.append(failure.format(device=name, reason=reason))
+    text = _("{failures}, so the processor is used.")
+    return "cpu", text.format(failures="; ".join(failures)) if failures else ""
 
 
 def is_available(entry: DeviceEntry) -> bool:
@@ -223,7 +228,8 @@ def _slower_than_processor(name: str) -> str:
         seconds.append(time.perf_counter() - began)
     if seconds[1] < seconds[0]:
         return ""
-    return f"it is {seconds[1] / seconds[0]:.0f} times slower than the processor"
+    text = _("it is {times} times slower than the processor")
+    return text.format(times=round(seconds[1] / seconds[0]))
 
 
 def try_device(name: str) -> str:
@@ -236,7 +242,7 @@ def try_device(name: str) -> str:
     except Exception as error:  # every provider raises its own kinds
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         return f"{missing}; {reason}" if missing else reason
-    return "" if found[0, 0, 8, 8] == 27 else "its results are wrong"
+    return "" if found[0, 0, 8, 8] == 27 else _("its results are wrong")
 
 
 def _load_libraries() -> str:
@@ -355,8 +361,12 @@ def memory_errors(device: str) -> Iterator[None]:
         if entry.host_memory or not is_out_of_memory(str(error)):
             raise
         free = entry.free_memory()
-        rest = f": {free / 1e9:.1f} GB are free" if free else ""
-        message = f"The graphics card has not enough memory for a picture of this size{rest}."
+        message = _("The graphics card has not enough memory for a picture of this size.")
+        if free:
+            message = _(
+                "The graphics card has not enough memory for a picture of this size: {gigabytes} "
+                "GB are free."
+            ).format(gigabytes=number_text(free / 1e9, ".1f"))
         raise DeviceMemoryError(message) from error
 
 

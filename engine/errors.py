@@ -19,6 +19,7 @@ from engine import __version__
 from engine.job import JobError
 from engine.messages import UserError, one_line, printable
 from engine.paths import home
+from engine.translations import _
 from models.errors import WeightsError
 
 CODES = ("job", "picture", "weights", "memory", "disk", "state", "cluster", "internal")
@@ -79,18 +80,21 @@ def describe(error: BaseException) -> Failure:
         return Failure("memory", text)
     if isinstance(error, MemoryError) or is_out_of_memory(text):
         on_card = isinstance(error, DeviceMemoryError)
-        message = text if on_card else "There is not enough memory for a picture of this size."
-        hint = "Choose a smaller working size (--size)"
-        return Failure("memory", message, f"{hint} or --device cpu." if on_card else f"{hint}.")
+        message = text if on_card else _("There is not enough memory for a picture of this size.")
+        hint = _("Choose a smaller working size (--size).")
+        if on_card:
+            hint = _("Choose a smaller working size (--size) or --device cpu.")
+        return Failure("memory", message, hint)
     if isinstance(error, FloatingPointError):
-        hint = "Try a smaller strength, or weights nearer to the defaults."
-        return Failure("job", f"The optimization diverged: {text}.", hint)
+        hint = _("Try a smaller strength, or weights nearer to the defaults.")
+        message = _("The optimization diverged: {reason}.").format(reason=text)
+        return Failure("job", message, hint)
     cause = error if isinstance(error, OSError) else error.__cause__
     if isinstance(cause, OSError) and cause.errno in _FULL_DISK:
-        message = (
-            text if isinstance(error, (UserError, WeightsError)) else f"The disk is full: {text}."
-        )
-        return Failure("disk", message, "Make room on the disk, or write somewhere else.")
+        message = text
+        if not isinstance(error, (UserError, WeightsError)):
+            message = _("The disk is full: {reason}.").format(reason=text)
+        return Failure("disk", message, _("Make room on the disk, or write somewhere else."))
     if isinstance(error, PictureError):
         return Failure("picture", text)
     if isinstance(error, StateError):
@@ -101,11 +105,13 @@ def describe(error: BaseException) -> Failure:
         return Failure("weights", text if text.endswith(".") else text + ".")
     log = record(error)
     if isinstance(error, ImportError):
-        message = f"A package that Scumble needs is missing or damaged: {_first_line(str(error))}."
-        hint = "Run install.py again, which reinstalls it."
+        message = _("A package that Scumble needs is missing or damaged: {reason}.")
+        message = message.format(reason=_first_line(str(error)))
+        hint = _("Run install.py again, which reinstalls it.")
         return Failure("internal", message, hint, str(log or ""))
-    message = f"Internal error ({type(error).__name__}: {_first_line(str(error))})."
-    return Failure("internal", message, "Please report it with the log.", str(log or ""))
+    message = _("Internal error ({kind}: {reason}).")
+    message = message.format(kind=type(error).__name__, reason=_first_line(str(error)))
+    return Failure("internal", message, _("Please report it with the log."), str(log or ""))
 
 
 def log_file() -> Path:

@@ -18,6 +18,7 @@ from engine.loss.make_terms import layers_of
 from engine.loss.tiling import FORWARD_SHARE, Plan, Tiling, choose_plan, tile_bytes
 from engine.optimizers import MakeSearch, Optimizer, choose_optimizer, record_bytes
 from engine.schedule import ScalePlan, plan_scales
+from engine.translations import _, number_text
 from models.vgg16 import CHANNELS, receptive_field
 
 if TYPE_CHECKING:
@@ -335,12 +336,18 @@ def _resources(
     working += plan.pixels * optimizer.bytes_per_pixel
     if working + least > room:
         height, width = plan.size
-        remedy = "choose a smaller size" + (" or raise --memory" if job.memory else "")
         missing = working + least - room
-        message = (
-            f"Painting {width} x {height} pixels needs {max(missing / 1e9, 0.1):.1f} GB more "
-            f"memory than is available; {remedy}."
+        message = _(
+            "Painting {width} x {height} pixels needs {gigabytes} GB more memory than is "
+            "available; choose a smaller size."
         )
+        if job.memory:
+            message = _(
+                "Painting {width} x {height} pixels needs {gigabytes} GB more memory than is "
+                "available; choose a smaller size or raise --memory."
+            )
+        gigabytes = number_text(max(missing / 1e9, 0.1), ".1f")
+        message = message.format(width=width, height=height, gigabytes=gigabytes)
         raise DoesNotFitError(message, missing)
     if card is not None and plan.pixels * CARD_BYTES <= card.free:
         whole = Plan(Tiling.of(plan.size, layers, (1, 1)), 0, 0)

@@ -18,6 +18,7 @@ from typing import IO, Callable
 from engine.errors import PictureError
 from engine.locks import try_lock
 from engine.messages import shown_name
+from engine.translations import _
 from engine.windows_names import why_no_name, why_too_long
 
 PART_PREFIX, PART_SUFFIX = ".scumble-", ".part"
@@ -50,15 +51,17 @@ def why_not_readable(path: str | Path) -> str:
     try:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
-        return f"There is no file {shown_name(path)}."
+        return _("There is no file {name}.").format(name=shown_name(path))
     except OSError as error:
-        return f"{shown_name(path)} cannot be read: {error.strerror or error}."
+        message = _("{name} cannot be read: {reason}.")
+        return message.format(name=shown_name(path), reason=error.strerror or error)
     except ValueError:
-        return f"The name {shown_name(path)} holds a null character."
+        return _("The name {name} holds a null character.").format(name=shown_name(path))
     if stat.S_ISDIR(mode):
-        return f"{shown_name(path)} is a folder, not a file."
+        return _("{name} is a folder, not a file.").format(name=shown_name(path))
     if not stat.S_ISREG(mode):
-        return f"{shown_name(path)} is not a regular file but a pipe, a socket or a device."
+        message = _("{name} is not a regular file but a pipe, a socket or a device.")
+        return message.format(name=shown_name(path))
     return ""
 
 
@@ -70,19 +73,22 @@ def why_not_writable(path: str | Path) -> str:
     target = os.path.realpath(path)
     name = shown_name(path)
     if os.path.islink(target):
-        return f"{name} is a link to itself; name another file."
+        return _("{name} is a link to itself; name another file.").format(name=name)
     try:
         mode = os.stat(target).st_mode
     except (FileNotFoundError, NotADirectoryError):
         return why_no_name(path)  # nothing is there yet, or the folder says it better
     except OSError as error:  # the name is too long
-        return f"{name} cannot be written: {error.strerror or error}."
+        return _("{name} cannot be written: {reason}.").format(
+            name=name, reason=error.strerror or error
+        )
     if stat.S_ISDIR(mode):
-        return f"{name} is a folder; name a file to write."
+        return _("{name} is a folder; name a file to write.").format(name=name)
     if not stat.S_ISREG(mode):
-        return f"{name} cannot be written: it is a pipe, a socket or a device."
+        message = _("{name} cannot be written: it is a pipe, a socket or a device.")
+        return message.format(name=name)
     if not os.access(target, os.W_OK):
-        return f"{name} cannot be written: it is write-protected."
+        return _("{name} cannot be written: it is write-protected.").format(name=name)
     return ""
 
 
@@ -146,7 +152,8 @@ def write_file(
             part.unlink()
         if not isinstance(error, OSError):
             raise
-        message = f"{shown_name(path)} cannot be written: {error.strerror or error}."
+        message = _("{name} cannot be written: {reason}.")
+        message = message.format(name=shown_name(path), reason=error.strerror or error)
         message += why_too_long(target.parent / _part_name())
         raise PictureError(message) from error
     return tuple(notes)
@@ -176,8 +183,10 @@ def _keep_attributes(path: str | Path, descriptor: int, before: os.stat_result) 
             try:
                 os.fchown(descriptor, before.st_uid, before.st_gid)
             except OSError:
-                notes.append(f"{shown_name(path)} belongs to you now; it had another owner.")
+                note = _("{name} belongs to you now; it had another owner.")
+                notes.append(note.format(name=shown_name(path)))
         os.fchmod(descriptor, stat.S_IMODE(before.st_mode) & 0o777)
     if before.st_nlink > 1:
-        notes.append(f"{shown_name(path)} had other names (hard links); they keep the old file.")
+        note = _("{name} had other names (hard links); they keep the old file.")
+        notes.append(note.format(name=shown_name(path)))
     return notes

@@ -175,7 +175,7 @@ class Region:
         kind="number",
         low=0.25,
         high=4.0,
-        unit="times",
+        unit=N_("times"),
         label="Style size",
         log=True,
     )
@@ -232,7 +232,7 @@ class Job:
         kind="number",
         low=-16,
         high=16,
-        unit="positions",
+        unit=N_("positions"),
         label=N_("Grow"),
     )
     bands: int = setting(
@@ -259,7 +259,7 @@ class Job:
         kind="number",
         low=1.0,
         high=1000.0,
-        unit="times",
+        unit=N_("times"),
         label="Protection",
         log=True,
     )
@@ -273,7 +273,7 @@ class Job:
         kind="number",
         low=AUTO_SIZE,
         high=1_000_000_000,
-        unit="pixels",
+        unit=N_("pixels"),
         label=N_("Working size"),
         named={"full": 0, "auto": AUTO_SIZE},
     )
@@ -286,7 +286,7 @@ class Job:
         kind="number",
         low=0.0,
         high=100_000.0,
-        unit="GB",
+        unit=N_("GB"),
         label=N_("Memory"),
     )
     iterations: int = setting(
@@ -298,7 +298,7 @@ class Job:
         kind="number",
         low=1,
         high=10_000,
-        unit="steps",
+        unit=N_("steps"),
         label=N_("Iterations"),
     )
     scales: int = setting(
@@ -322,7 +322,7 @@ class Job:
         kind="number",
         low=0.25,
         high=4.0,
-        unit="times",
+        unit=N_("times"),
         label=N_("Detail"),
         log=True,
     )
@@ -335,7 +335,7 @@ class Job:
         kind="number",
         low=0.25,
         high=4.0,
-        unit="times",
+        unit=N_("times"),
         label=N_("Brush size"),
         log=True,
     )
@@ -384,7 +384,7 @@ class Job:
         kind="number",
         low=0.01,
         high=100.0,
-        unit="of 255",
+        unit=N_("of 255"),
         label="Adam's step",
         log=True,
     )

@@ -12,6 +12,7 @@ from typing import Any
 from engine.job import LAYERS, MAX_REGIONS, MIN_SIDE, Job, JobError, LayerWeights, Region
 from engine.messages import shown, shown_name
 from engine.methods import METHODS
+from engine.translations import _, number_text
 
 
 def check(job: Job) -> None:
@@ -27,42 +28,42 @@ def check(job: Job) -> None:
     for number, region in enumerate(job.regions, 1):
         checked_fields(Region, vars(region), f"regions[{number}].")
         if not region.style:
-            message = f"regions[{number}].style is empty; name the style picture."
-            raise JobError(message)
+            message = _("regions[{number}].style is empty; name the style picture.")
+            raise JobError(message.format(number=number))
     if not job.content:
-        message = "content is empty; name the picture to paint."
+        message = _("content is empty; name the picture to paint.")
         raise JobError(message)
     if not 1 <= len(job.regions) <= MAX_REGIONS:
-        message = f"regions: {len(job.regions)} styles given; 1 to {MAX_REGIONS} are allowed."
-        raise JobError(message)
+        message = _("regions: {count} styles given; 1 to {most} are allowed.")
+        raise JobError(message.format(count=len(job.regions), most=MAX_REGIONS))
     if 0 < job.size < MIN_SIDE**2:
-        message = f"size: {job.size} is too small; allowed are 0 (full) or {MIN_SIDE**2} and more."
-        raise JobError(message)
+        message = _("size: {size} is too small; allowed are 0 (full) or {least} and more.")
+        raise JobError(message.format(size=job.size, least=MIN_SIDE**2))
     weights = (*job.content_layers, *job.style_layers)
-    if not any(weight for _, weight in weights):
-        message = "style_layers and content_layers: every weight is 0; give one layer a weight."
+    if not any(weight for _layer, weight in weights):
+        message = _("style_layers and content_layers: every weight is 0; give one layer a weight.")
         raise JobError(message)
     if job.init == "picture" and not job.init_picture:
-        message = "init_picture is empty; init 'picture' needs the picture to start from."
+        message = _("init_picture is empty; init 'picture' needs the picture to start from.")
         raise JobError(message)
     method = METHODS.get(job.method)  # auto takes whatever goes with the rest
     if method and job.optimizer not in ("auto", *method.optimizers):
-        message = (
-            f"optimizer: {job.optimizer!r} cannot be used with the method {job.method!r}, whose "
-            "gradient is no function's gradient; allowed are "
-            f"{' and '.join(repr(each) for each in (*method.optimizers, 'auto'))}."
+        message = _(
+            "optimizer: {optimizer} cannot be used with the method {method}, whose gradient is no "
+            "function's gradient; allowed: {allowed}."
         )
-        raise JobError(message)
+        allowed = ", ".join(map(repr, (*method.optimizers, "auto")))
+        raise JobError(
+            message.format(optimizer=repr(job.optimizer), method=repr(job.method), allowed=allowed)
+        )
     if job.grow and job.propagation not in ("inside", "all"):
-        message = (
-            f"grow: {job.grow} needs the propagation 'inside' or 'all', not {job.propagation!r}."
-        )
-        raise JobError(message)
+        message = _("grow: {grow} needs the propagation 'inside' or 'all', not {propagation}.")
+        raise JobError(message.format(grow=job.grow, propagation=repr(job.propagation)))
     if job.uncut and method and not method.paints_past_masks:
         fitting = [f"{each.name!r}" for each in METHODS.values() if each.paints_past_masks]
         fitting = ["'auto'", *fitting]
-        message = f"uncut: allowed with the methods {', '.join(fitting)}, not with {job.method!r}."
-        raise JobError(message)
+        message = _("uncut: allowed with the methods {methods}, not with {method}.")
+        raise JobError(message.format(methods=", ".join(fitting), method=repr(job.method)))
 
 
 def check_value(described: dataclasses.Field, value: Any, where: str = "") -> Any:
@@ -90,20 +91,23 @@ def check_value(described: dataclasses.Field, value: Any, where: str = "") -> An
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = _as_float(value)
     if type(value) is not kind:
-        kinds = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
-        message = f"{name}: {shown(value)} is not {kinds[kind]}."
-        raise JobError(message)
+        message = {
+            str: _("{name}: {value} is not a text."),
+            bool: _("{name}: {value} is not true or false."),
+            int: _("{name}: {value} is not a whole number."),
+            float: _("{name}: {value} is not a number."),
+        }[kind]
+        raise JobError(message.format(name=name, value=shown(value)))
     about = described.metadata
     if about["choices"] and value not in about["choices"]:
-        message = f"{name}: {shown(value)} is not one of {', '.join(about['choices'])}."
-        raise JobError(message)
+        message = _("{name}: {value} is not one of {choices}.")
+        choices = ", ".join(about["choices"])
+        raise JobError(message.format(name=name, value=shown(value), choices=choices))
     if about["low"] is not None and not about["low"] <= value <= about["high"]:
-        unit = f" {about['unit']}" if about["unit"] else ""
-        message = (
-            f"{name}: {shown(given)} is out of range; "
-            f"allowed are {about['low']:g} to {about['high']:g}{unit}."
-        )
-        raise JobError(message)
+        unit = f" {_(about['unit'])}" if about["unit"] else ""
+        message = _("{name}: {value} is out of range; allowed are {low} to {high}{unit}.")
+        limits = {each: number_text(about[each], "g") for each in ("low", "high")}
+        raise JobError(message.format(name=name, value=shown(given), unit=unit, **limits))
     return value
 
 
@@ -113,8 +117,8 @@ def checked_fields(kind: type, given: dict[str, Any], where: str) -> dict[str, A
     for name in given:
         if name not in described:
             allowed = ", ".join(described)
-            message = f"{where}{shown_name(name)} is not a field of a job; allowed are {allowed}."
-            raise JobError(message)
+            message = _("{name} is not a field of a job; allowed are {fields}.")
+            raise JobError(message.format(name=where + shown_name(name), fields=allowed))
     return {name: check_value(described[name], value, where) for name, value in given.items()}
 
 
@@ -125,21 +129,22 @@ def _checked_layers(name: str, value: Any) -> LayerWeights:
     layers = []
     for entry in value if isinstance(value, (list, tuple)) else [value]:
         if not isinstance(entry, (list, tuple)) or len(entry) != 2:
-            message = f"{name}: {shown(entry)} is not a layer with a weight."
-            raise JobError(message)
+            message = _("{name}: {value} is not a layer with a weight.")
+            raise JobError(message.format(name=name, value=shown(entry)))
         layer, weight = entry
         if layer not in LAYERS:
-            message = f"{name}: {shown(layer)} is not one of {', '.join(LAYERS)}."
-            raise JobError(message)
+            message = _("{name}: {value} is not one of {choices}.")
+            choices = ", ".join(LAYERS)
+            raise JobError(message.format(name=name, value=shown(layer), choices=choices))
         number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
         if not number or not math.isfinite(_as_float(weight)) or weight < 0:
-            message = f"{name}: the weight {shown(weight)} of {layer} is not a number from 0 up."
-            raise JobError(message)
+            message = _("{name}: the weight {weight} of {layer} is not a number from 0 up.")
+            raise JobError(message.format(name=name, weight=shown(weight), layer=layer))
         layers.append((layer, float(weight)))
-    names = [layer for layer, _ in layers]
+    names = [layer for layer, _weight in layers]
     if len(set(names)) < len(names):
-        message = f"{name}: {', '.join(names)} names a layer twice."
-        raise JobError(message)
+        message = _("{name}: {layers} names a layer twice.")
+        raise JobError(message.format(name=name, layers=", ".join(names)))
     return tuple(layers)
 
 
@@ -154,10 +159,10 @@ def _as_float(value: float) -> float:
 def layers_from_text(text: str) -> list[tuple[str, Any]]:
     """Read 'conv3_2' or 'conv3_2=1,conv4_2=0.5'; layers without weights share 1 equally."""
     entries = [each.strip().partition("=") for each in text.split(",")]
-    if not any(equals for _, equals, _ in entries):
-        return [(layer, 1.0 / len(entries)) for layer, _, _ in entries]
+    if not any(equals for _layer, equals, _weight in entries):
+        return [(layer, 1.0 / len(entries)) for layer, _equals, _weight in entries]
     layers: list[tuple[str, Any]] = []
-    for layer, _, weight in entries:
+    for layer, _equals, weight in entries:
         try:
             layers.append((layer, float(weight)))
         except ValueError:

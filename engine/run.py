@@ -35,6 +35,7 @@ from engine.scales import Curve, ScaleLoop
 from engine.schedule import COARSEST_AREA, plan_scales
 from engine.sizes import interleaved, planar, working_size
 from engine.threads import single_threaded_blas, thread_notice
+from engine.translations import _, number_text
 from engine.warm import Warm
 from models.forms import KINDS
 from models.kernels import Kernels
@@ -203,8 +204,7 @@ def prepare(
     warm = warm or Warm()
     warm.begin(job)
     on_event(Progress("model", 0, 1))
-    remedy = "make it smaller" + (" or raise --memory" if job.memory else "")
-    reading = ReadingMemory(memory_budget(job) - resident(), remedy)
+    reading = ReadingMemory(memory_budget(job) - resident(), limited=bool(job.memory))
     content = read_stored(job.content, reading=reading)
     reading.keep(content.nbytes)
     height, width = content.size
@@ -216,7 +216,7 @@ def prepare(
     protect = protect_mask(job, (height, width), reading)
     read = time.perf_counter()
     if conditions is None and tuning.outdated():
-        text = "This processor or this onnxruntime is new: measuring what is quickest on it."
+        text = _("This processor or this onnxruntime is new: measuring what is quickest on it.")
         on_event(Notice(text))
         tuning_trials.measure(Kernels(Weights(model_file())))
     network = warm.network(job) if conditions is None else _open_network(job, conditions)
@@ -247,22 +247,22 @@ def prepare(
     estimated = plan(replace(job, size=area), method, shape, network, conditions)
     short = estimated.bytes - memory_budget(job)
     if resumed and short > 0:
-        on_event(
-            Notice(
-                f"The painting was planned for {short / 1e9:.1f} GB more memory than is free now; "
-                "close other programs if it is slow."
-            )
+        text = _(
+            "The painting was planned for {gigabytes} GB more memory than is free now; close other "
+            "programs if it is slow."
         )
+        on_event(Notice(text.format(gigabytes=number_text(short / 1e9, ".1f"))))
     job = replace(job, method=method.name, size=estimated.area)
     on_event(MethodChosen(method.name))
     on_event(estimated.event)
     if estimated.size != (height, width):
-        on_event(
-            Notice(
-                f"The picture of {width} x {height} pixels is painted at "
-                f"{estimated.size[1]} x {estimated.size[0]} and then enlarged."
-            )
+        text = _(
+            "The picture of {width} x {height} pixels is painted at {columns} x {rows} and then "
+            "enlarged."
         )
+        rows, columns = estimated.size
+        text = text.format(width=width, height=height, columns=columns, rows=rows)
+        on_event(Notice(text))
     for notice in _small_styles(regions, math.prod(estimated.size)):
         on_event(Notice(notice))
     return Prepared(
@@ -287,11 +287,11 @@ def _open_network(job: Job, conditions: Conditions) -> Network:
         tuning.Tuning(forms, conditions.threads, spin),
     )
     if (network.device, network.losses) != (conditions.device, conditions.losses):
-        message = (
-            f"The painting began on {conditions.device}, which does not work now; it cannot be "
-            "resumed on another device."
+        message = _(
+            "The painting began on {device}, which does not work now; it cannot be resumed on "
+            "another device."
         )
-        raise StateError(message)
+        raise StateError(message.format(device=conditions.device))
     return network
 
 
@@ -430,13 +430,11 @@ def stylize(
     )
     picture, clipped = finisher.result(method.composite, pictures)
     if clipped > 0:
-        share = f"{max(100 * clipped, 0.01):.2g} %"
-        tell(
-            Notice(
-                f"The colors of {share} of the painted pixels lie beyond sRGB, in which Scumble "
-                "paints, or beyond the content's color profile; they were clipped."
-            )
+        text = _(
+            "The colors of {percent} % of the painted pixels lie beyond sRGB, in which Scumble "
+            "paints, or beyond the content's color profile; they were clipped."
         )
+        tell(Notice(text.format(percent=number_text(max(100 * clipped, 0.01), ".2g"))))
     beyond = finisher.uncut(pictures) if job.uncut else ()
     minimizing = sum(curve.seconds for curve in loop.curves)
     earlier = started - keeper.began if resumed and keeper is not None else 0.0
@@ -510,8 +508,11 @@ def _small_styles(regions: list[LoadedRegion], area: int) -> list[str]:
         pixels = math.prod(region.style.shape[1:])
         wanted = area * region.style_size**2
         if pixels < 0.8 * wanted and area > 2 * COARSEST_AREA:
-            notices.append(
-                f"Region {region.name}: the style picture has {pixels / 1e6:.2g} megapixels, and "
-                f"the painting {area / 1e6:.2g}; a larger scan would give finer strokes."
+            text = _(
+                "Region {region}: the style picture has {megapixels} megapixels, and the painting "
+                "{painted}; a larger scan would give finer strokes."
             )
+            sizes = [number_text(each / 1e6, ".2g") for each in (pixels, area)]
+            text = text.format(region=region.name, megapixels=sizes[0], painted=sizes[1])
+            notices.append(text)
     return notices

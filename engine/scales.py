@@ -24,6 +24,7 @@ from engine.methods import Method
 from engine.optimizers import Bounds, InterruptedEvaluation, Plateau, State, Trace
 from engine.pictures.compositing import composite
 from engine.sizes import interleaved, next_start, resized, resized_mask, working_size
+from engine.translations import _
 
 if TYPE_CHECKING:
     import threading
@@ -432,10 +433,11 @@ class ScaleLoop:
                 resume=state if optimizer.resumes else None,
             )
         if record is not None and record.differs:
-            self._notice(
+            text = _(
                 "The libraries or the processor are not those of the interrupted run, so scale "
-                f"{scale.number} was painted again from its start."
+                "{scale} was painted again from its start."
             )
+            self._notice(text.format(scale=scale.number))
         if trace.stopped and state is not None:
             kept = state.numbers["trace"]["losses"]
             if len(trace.losses) < len(kept):  # stopped in the middle of a replay

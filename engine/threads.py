@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from engine.translations import ngettext
+
 MOST_PER_PROCESSOR = 4
 """Threads for each processor; beyond that a run takes longer and longer."""
 
@@ -97,11 +99,12 @@ def thread_notice(asked: int) -> str:
     if used >= asked:
         return ""
     usable = usable_processors()
-    processors = "1 processor" if usable == 1 else f"{usable} processors"
-    return (
-        f"{asked} threads are too many for {processors}; {used} are used, "
-        f"{MOST_PER_PROCESSOR} for each."
+    text = ngettext(
+        "{asked} threads are too many for {count} processor; {used} are used, {each} for each.",
+        "{asked} threads are too many for {count} processors; {used} are used, {each} for each.",
+        usable,
     )
+    return text.format(asked=asked, count=usable, used=used, each=MOST_PER_PROCESSOR)
 
 
 def usable_processors() -> int:

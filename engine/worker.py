@@ -34,6 +34,7 @@ from engine.messages import shown, shown_name
 from engine.protocol import Lines
 from engine.report.folder import check_report, remove_partial, try_report
 from engine.states import store
+from engine.translations import _
 
 if TYPE_CHECKING:
     import numpy as np
@@ -179,8 +180,8 @@ class _Worker:
         if job.report:
             if self._is_in_folder(job.report):
                 name = shown_name(Path(job.report).name)
-                message = f"report: {name} lies in the run folder; give an absolute path."
-                raise JobError(message)
+                message = _("report: {name} lies in the run folder; give an absolute path.")
+                raise JobError(message.format(name=name))
             check_report(job)
         from engine.run import stylize
         from engine.states.keeper import Keeper
@@ -201,7 +202,7 @@ class _Worker:
             areas = output_files.write_areas(job, result)
             masks = output_files.write_masks(job, result) if job.uncut else ()
         except (OSError, ValueError) as error:  # the painting is written; it must not be lost
-            notices += (f"The masks cannot be written: {error}",)
+            notices += (_("The masks cannot be written: {reason}").format(reason=error),)
         if job.report:
             notices += self._written_report(job, result, files, time.perf_counter() - began)
         self._report(Progress("write", 1, 1))
@@ -266,7 +267,8 @@ class _Worker:
         except PictureError as error:  # a full disk, or on Windows a reader of the earlier one
             if not self._preview_failed:
                 self._preview_failed = True
-                self._report(Notice(f"A preview cannot be written: {error}"))
+                text = _("A preview cannot be written: {reason}").format(reason=error)
+                self._report(Notice(text))
             return
         self._previews += 1
         height, width = picture.shape[:2]

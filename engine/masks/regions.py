@@ -15,6 +15,7 @@ from engine.paintings.catalog import style_file
 from engine.pictures.picture import read_stored, read_stored_mask
 from engine.pictures.reading_memory import ReadingMemory
 from engine.sizes import stroke_size
+from engine.translations import _
 
 STYLE_PIXELS = 4_000_000
 """A style picture or a mask of fewer pixels is read whole, whatever the size of the content."""
@@ -153,11 +154,11 @@ def load_regions(
         reading.keep(style.rgb.nbytes + style.mask.nbytes)
         notes += style.notes
         if not style.mask.any():
-            message = (
-                f"Region {name}: its style mask leaves 0 of {style.mask.size} pixels of "
-                f"{region.style}; paint it white where to take the style from."
+            message = _(
+                "Region {region}: its style mask leaves 0 of {pixels} pixels of {style}; paint it "
+                "white where to take the style from."
             )
-            raise JobError(message)
+            raise JobError(message.format(region=name, pixels=style.mask.size, style=region.style))
         regions.append(
             LoadedRegion(name, style.rgb, style.mask, mask, region.weight, region.style_size)
         )
@@ -197,12 +198,16 @@ def region_masks(
         mask = given.get(index, rest if region.mask == REST else everywhere)
         if not mask.any():
             name = region_name(job, index)
-            why = "the other masks leave nothing" if region.mask == REST else "its mask is black"
-            message = (
-                f"Region {name} covers 0 of {math.prod(size)} pixels: {why}; "
-                "paint its mask white where the style should go."
+            message = _(
+                "Region {region} covers 0 of {pixels} pixels: its mask is black; paint its mask "
+                "white where the style should go."
             )
-            raise JobError(message)
+            if region.mask == REST:
+                message = _(
+                    "Region {region} covers 0 of {pixels} pixels: the other masks leave nothing; "
+                    "paint its mask white where the style should go."
+                )
+            raise JobError(message.format(region=name, pixels=math.prod(size)))
         masks.append(mask)
     return masks
 
@@ -225,11 +230,11 @@ def protect_mask(
     mask = _fitted(job.protect, size, reading)
     reading.keep(mask.nbytes)
     if not mask.any():
-        message = (
-            f"protect: {job.protect} covers 0 of {math.prod(size)} pixels, since it is black; "
-            "paint it white where the content must stay."
+        message = _(
+            "protect: {mask} covers 0 of {pixels} pixels, since it is black; paint it white where "
+            "the content must stay."
         )
-        raise JobError(message)
+        raise JobError(message.format(mask=job.protect, pixels=math.prod(size)))
     return mask
 
 

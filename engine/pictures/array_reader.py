@@ -14,6 +14,7 @@ from engine.files import why_not_readable
 from engine.messages import shown, shown_name
 from engine.pictures.reading_memory import ReadingMemory
 from engine.pictures.stored import StoredPicture
+from engine.translations import _, number_text
 
 
 def read_array(path: Path, reading: ReadingMemory) -> StoredPicture:
@@ -48,14 +49,15 @@ def read_array(path: Path, reading: ReadingMemory) -> StoredPicture:
     except (PictureError, MemoryError):
         raise
     except OSError as error:
-        message = f"{name} cannot be read: {error.strerror or error}."
+        message = _("{name} cannot be read: {reason}.")
+        message = message.format(name=name, reason=error.strerror or error)
         raise PictureError(message) from error
     except Exception as error:  # numpy parses the header as Python, and so raises anything
-        message = f"{name} is not a .npy file, or it is damaged."
+        message = _("{name} is not a .npy file, or it is damaged.").format(name=name)
         raise PictureError(message) from error
     if len(flat) < math.prod(shape):
-        message = f"{name} is damaged or cut off: its header promises {math.prod(shape)} values."
-        raise PictureError(message)
+        message = _("{name} is damaged or cut off: its header promises {count} values.")
+        raise PictureError(message.format(name=name, count=math.prod(shape)))
     array = flat.reshape(shape, order="F" if fortran else "C")
     array = array[..., None] if array.ndim == 2 else array
     color, alpha = (array[..., :-1], array[..., -1]) if shape[2:] in ((2,), (4,)) else (array, None)
@@ -64,12 +66,13 @@ def read_array(path: Path, reading: ReadingMemory) -> StoredPicture:
         opacity = None if alpha is None else alpha.astype(native)
         return StoredPicture(color.astype(native), opacity)
     if not np.isfinite(array).all():
-        message = f"{name} holds values that are not numbers (NaN or infinite)."
-        raise PictureError(message)
+        message = _("{name} holds values that are not numbers (NaN or infinite).")
+        raise PictureError(message.format(name=name))
     notes = []
     low, high = float(array.min()), float(array.max())
     if low < 0.0 or high > 1.0:
-        notes.append(f"its values from {low:g} to {high:g} were cut to 0 to 1.")
+        note = _("its values from {low} to {high} were cut to 0 to 1.")
+        notes.append(note.format(low=number_text(low, "g"), high=number_text(high, "g")))
         array = np.clip(array, 0.0, 1.0)
         color, alpha = (array[..., :-1], array[..., -1]) if alpha is not None else (array, None)
     opacity = None if alpha is None else np.ascontiguousarray(alpha, np.float32)
@@ -100,14 +103,10 @@ def _check_array(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
     """Refuse arrays that are no pictures."""
     name = shown_name(path)
     if len(shape) not in (2, 3) or min(shape) < 1 or (len(shape) == 3 and shape[2] > 4):
-        message = (
-            f"{name} has the shape {shown(shape)}; allowed are (height, width) and "
-            "(height, width, 1 to 4)."
+        message = _(
+            "{name} has the shape {shape}; allowed are (height, width) and (height, width, 1 to 4)."
         )
-        raise PictureError(message)
+        raise PictureError(message.format(name=name, shape=shown(shape)))
     if (dtype.kind, dtype.itemsize) not in (("u", 1), ("u", 2), ("f", 4)):
-        message = (
-            f"{name} holds {shown_name(str(dtype))} values; allowed are uint8, uint16 and float32 "
-            "(0 to 1)."
-        )
-        raise PictureError(message)
+        message = _("{name} holds {kind} values; allowed are uint8, uint16 and float32 (0 to 1).")
+        raise PictureError(message.format(name=name, kind=shown_name(str(dtype))))

@@ -30,6 +30,7 @@ from engine.pictures.profiles import (
 from engine.pictures.reading_memory import ReadingMemory
 from engine.pictures.stored import StoredPicture, in_srgb, in_type
 from engine.pictures.strips import strips
+from engine.translations import _
 
 _PLUGINS = {
     "PNG": "Png", "JPEG": "Jpeg", "TIFF": "Tiff", "WEBP": "WebP", "AVIF": "Avif", "BMP": "Bmp",
@@ -109,16 +110,19 @@ def identify(path: Path) -> ImageFile.ImageFile:
     try:
         return Image.open(path, formats=FORMATS)
     except UnidentifiedImageError as error:
-        message = f"{shown_name(path)} is not a picture that Scumble reads ({FORMAT_NAMES})."
+        message = _("{name} is not a picture that Scumble reads ({formats}).")
+        message = message.format(name=shown_name(path), formats=FORMAT_NAMES)
         raise PictureError(message) from error
     except MemoryError:
         raise
     except OSError as error:
-        message = f"{shown_name(path)} cannot be read: {error.strerror or _reason(error)}."
+        message = _("{name} cannot be read: {reason}.")
+        message = message.format(name=shown_name(path), reason=error.strerror or _reason(error))
         raise PictureError(message) from error
     except Exception as error:
         # On damaged files Pillow's readers raise anything: SyntaxError, KeyError, ...
-        message = f"{shown_name(path)} is not a picture that can be read: {_reason(error)}."
+        message = _("{name} is not a picture that can be read: {reason}.")
+        message = message.format(name=shown_name(path), reason=_reason(error))
         raise PictureError(message) from error
 
 
@@ -173,7 +177,8 @@ def _open(path: Path, reading: ReadingMemory, enough: int) -> _Opened:
         except MemoryError:
             raise
         except Exception as error:  # as above: a damaged file may raise anything
-            message = f"{shown_name(path)} is damaged or cut off: {_reason(error)}."
+            message = _("{name} is damaged or cut off: {reason}.")
+            message = message.format(name=shown_name(path), reason=_reason(error))
             raise PictureError(message) from error
         if not whole:
             message = f"{shown_name(path)} is damaged or cut off: some of its pixels are missing."
@@ -184,13 +189,14 @@ def _open(path: Path, reading: ReadingMemory, enough: int) -> _Opened:
         except MemoryError:
             raise
         except Exception:  # a broken EXIF block must not cost the picture
-            notes.append("its EXIF block cannot be read; it is taken as it lies.")
+            notes.append(_("its EXIF block cannot be read; it is taken as it lies."))
     if image.mode in ("I", "F") and ";16" not in raw and not (image.mode == "I" and
                                                               image.format == "PPM"):  # fmt: skip
-        message = f"{shown_name(path)} has 32 bits per value; save it with 8 or 16."
-        raise PictureError(message)
+        message = _("{name} has 32 bits per value; save it with 8 or 16.")
+        raise PictureError(message.format(name=shown_name(path)))
     if frames > 1:
-        notes.append(f"it holds {frames} pictures; the first is used.")
+        note = _("it holds {count} pictures; the first is used.")
+        notes.append(note.format(count=frames))
     return _Opened(image, raw, orientation, notes, drafted)
 
 
@@ -208,7 +214,7 @@ def _stored(path: Path, opened: _Opened, *, managed: bool) -> StoredPicture:
     if image.mode in ("CMYK", "LAB"):
         lost.append(f"{'CMYK' if image.mode == 'CMYK' else 'Lab'} colors come back as RGB.")
         if image.mode == "CMYK" and not icc:
-            notes.append("its CMYK colors have no profile; they are approximate.")
+            notes.append(_("its CMYK colors have no profile; they are approximate."))
     elif managed:
         try:
             space = space_of(icc)
@@ -216,7 +222,7 @@ def _stored(path: Path, opened: _Opened, *, managed: bool) -> StoredPicture:
             one_way = True
             lost.append("color profile is for reading only; the result is in sRGB.")
         except ProfileError:
-            notes.append("its color profile cannot be used; it is taken as sRGB.")
+            notes.append(_("its color profile cannot be used; it is taken as sRGB."))
     numbers, opacity = _numbers(path, opened, icc)
     numbers = _upright(numbers, opened.orientation)
     if opacity is not None:

@@ -23,6 +23,7 @@ from engine.pictures.metadata import IMAGE_HISTORY, SETTINGS_TEXT
 from engine.pictures.reading_memory import ReadingMemory
 from engine.pictures.stored import StoredPicture, fractions
 from engine.pictures.strips import strips
+from engine.translations import _
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".npy")
 
@@ -88,11 +89,12 @@ def read_stored(
     stored = decode(path, reading=reading, enough=enough)
     height, width = stored.size
     if min(height, width) < min_side:
-        message = (
-            f"{shown_name(path)} is {width}x{height} pixels; "
-            f"a picture needs at least {min_side}x{min_side} to be painted."
+        message = _(
+            "{name} is {width}x{height} pixels; a picture needs at least {least}x{least} to be "
+            "painted."
         )
-        raise PictureError(message)
+        about = {"width": width, "height": height, "least": min_side}
+        raise PictureError(message.format(name=shown_name(path), **about))
     return stored
 
 

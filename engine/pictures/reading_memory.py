@@ -7,6 +7,7 @@ from pathlib import Path
 from engine.errors import PictureError
 from engine.memory import memory
 from engine.messages import shown_name
+from engine.translations import _, number_text
 
 ALWAYS_READ = 64_000_000
 """Bytes that a picture may take whatever there is: less than the libraries take themselves."""
@@ -19,8 +20,8 @@ class ReadingMemory:
     ----------
     room : int, optional
         Bytes that all of them may take; by default what is free.
-    remedy : str
-        What can be done about a picture that does not fit.
+    limited : bool
+        Whether the user has set a limit, which could be raised.
 
     Attributes
     ----------
@@ -30,9 +31,9 @@ class ReadingMemory:
         The most bytes that were taken at a time.
     """
 
-    def __init__(self, room: int | None = None, remedy: str = "make it smaller") -> None:
+    def __init__(self, room: int | None = None, *, limited: bool = False) -> None:
         self._room = room
-        self._remedy = remedy
+        self._limited = limited
         self.held = 0
         self.most = 0
 
@@ -51,10 +52,23 @@ class ReadingMemory:
         needed = int(width * height * bytes_per_pixel)
         free = memory().free if self._room is None else self._room - self.held
         if needed > max(free, ALWAYS_READ):
-            message = (
-                f"{shown_name(path)} has {width}x{height} pixels; reading it takes about "
-                f"{needed / 1e9:.1f} GB of memory and {max(free, 0) / 1e9:.1f} GB are available; "
-                f"{self._remedy}."
+            message = _(
+                "{name} has {width}x{height} pixels; reading it takes about {needed} GB of memory "
+                "and {free} GB are available; make it smaller."
             )
-            raise PictureError(message)
+            if self._limited:
+                message = _(
+                    "{name} has {width}x{height} pixels; reading it takes about {needed} GB of "
+                    "memory and {free} GB are available; make it smaller or raise --memory."
+                )
+            sizes = [number_text(each / 1e9, ".1f") for each in (needed, max(free, 0))]
+            raise PictureError(
+                message.format(
+                    name=shown_name(path),
+                    width=width,
+                    height=height,
+                    needed=sizes[0],
+                    free=sizes[1],
+                )
+            )
         self.most = max(self.most, self.held + needed)

@@ -32,6 +32,7 @@ from engine.messages import shown_name
 from engine.paths import states_folder
 from engine.states import store
 from engine.states.record import Record
+from engine.translations import _, number_text
 
 if TYPE_CHECKING:
     from engine.loss.objective import Objective
@@ -287,11 +288,11 @@ class Keeper:
                 return found
         except (OSError, ValueError, KeyError, TypeError):
             pass  # the same sentence for all kinds of damage
-        message = (
-            f"{self.name} cannot be resumed: a file of its state is missing or damaged; start the "
+        message = _(
+            "{name} cannot be resumed: a file of its state is missing or damaged; start the "
             "painting anew."
         )
-        raise StateError(message)
+        raise StateError(message.format(name=self.name))
 
     def discard(self) -> None:
         """Remove the state, from any thread: the painting is finished, or nobody wants it."""
@@ -324,10 +325,11 @@ class Keeper:
             self._on_problem(error)
             return
         if self._descriptor is None and self.resumed:
-            message = f"{self.name} is being painted by another process."
-            raise StateError(message)
+            message = _("{name} is being painted by another process.")
+            raise StateError(message.format(name=self.name))
         if self._descriptor is None:
-            self._say("Another process is painting the same job, so no state of this run is saved.")
+            text = _("Another process is painting the same job, so no state of this run is saved.")
+            self._say(text)
 
     def _absolute(self, job: Job) -> Job:
         """Return the job with absolute paths, without results in the run folder."""
@@ -450,16 +452,19 @@ class Keeper:
         if self._closed:
             return
         reason = error.strerror or str(error)
-        self._say(
-            f"The state of this painting cannot be saved: {reason}. The painting continues without "
+        text = _(
+            "The state of this painting cannot be saved: {reason}. The painting continues without "
             "it."
         )
+        self._say(text.format(reason=reason))
 
     def _say_no_room(self, needed: int) -> None:
-        self._say(
-            f"The state of this painting takes {needed / 1e9:.1f} GB, for which there is no room "
-            f"in {shown_name(states_folder())}, so it is not saved."
+        text = _(
+            "The state of this painting takes {gigabytes} GB, for which there is no room in "
+            "{folder}, so it is not saved."
         )
+        gigabytes, folder = number_text(needed / 1e9, ".1f"), shown_name(states_folder())
+        self._say(text.format(gigabytes=gigabytes, folder=folder))
 
     def _say(self, text: str) -> None:
         """Say something once."""
