@@ -124,7 +124,7 @@ def test_french_marks_stand_behind_a_space_that_does_not_break() -> None:
         text
         for message in catalogs.read("fr")
         for text in _forms(message.string)
-        if message.id and re.search(r" [:;?!»%]|« |\w[;?!]|'\w", text.replace("'style'", ""))
+        if message.id and re.search(r" [:;?!»%]|« |\w[;?!]|'\w", re.sub(r"'\w+'", "", text))
     ]
     assert wrong == []
 
