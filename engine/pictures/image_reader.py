@@ -181,8 +181,8 @@ def _open(path: Path, reading: ReadingMemory, enough: int) -> _Opened:
             message = message.format(name=shown_name(path), reason=_reason(error))
             raise PictureError(message) from error
         if not whole:
-            message = f"{shown_name(path)} is damaged or cut off: some of its pixels are missing."
-            raise PictureError(message)
+            message = _("{name} is damaged or cut off: some of its pixels are missing.")
+            raise PictureError(message.format(name=shown_name(path)))
         orientation = 1
         try:
             orientation = int(image.getexif().get(0x0112, 1))

@@ -73,7 +73,8 @@ class Finished:
         try:
             interrupted_runs.forget(self.location, self.state)
         except engine_process.EngineError as error:
-            return [f"The saved state of the painting “{self.name}” stays. {error}"]
+            note = _("The saved state of the painting “{name}” stays. {reason}")
+            return [note.format(name=self.name, reason=error)]
         return []
 
 
