@@ -108,7 +108,7 @@ def trial(network: Network) -> Callable[[], float]:
     for layer in style_layers:
         channels, positions = features[layer].shape
         guidance = LayerGuidance.of(np.ones(positions, np.float32))
-        terms.append(StyleTerm(layer, guidance, np.eye(channels, dtype=np.float32), 1.0, 0))
+        terms.append(StyleTerm(layer, guidance, 1.0, 0, np.eye(channels, dtype=np.float32)))
 
     def seconds() -> float:
         with BlockedLosses(network.threads) as losses:

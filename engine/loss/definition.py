@@ -64,11 +64,7 @@ def masked_gram(F: np.ndarray, T: np.ndarray) -> np.ndarray:
     ValueError
         If the mask is 0 everywhere.
     """
-    total = float(T.sum(dtype=np.float64))
-    if total <= 0:
-        message = f"the mask covers 0 of {T.size} positions"
-        raise ValueError(message)
-    return (F * T) @ F.T / total
+    return (F * T) @ F.T / _sum_of_mask(T, "positions")
 
 
 def style_loss(F: np.ndarray, T: np.ndarray, A: np.ndarray) -> tuple[float, np.ndarray]:
@@ -110,11 +106,22 @@ def masked_mean(F: np.ndarray, T: np.ndarray) -> np.ndarray:
     ValueError
         If the mask is 0 everywhere.
     """
+    return F @ T / _sum_of_mask(T, "positions")
+
+
+def _sum_of_mask(T: np.ndarray, unit: str) -> float:
+    """Return the sum of a mask over its positions or pairs, which a mean is divided by.
+
+    Raises
+    ------
+    ValueError
+        If the mask is 0 everywhere.
+    """
     total = float(T.sum(dtype=np.float64))
     if total <= 0:
-        message = f"the mask covers 0 of {T.size} positions"
+        message = f"the mask covers 0 of {T.size} {unit}"
         raise ValueError(message)
-    return F @ T / total
+    return total
 
 
 def moments_loss(
@@ -195,10 +202,7 @@ def variogram(X: np.ndarray, T: np.ndarray, lag: tuple[int, int]) -> np.ndarray:
     """
     here, there = pairs(T.shape[0], T.shape[1], lag)
     weights = np.sqrt(T[here] * T[there]).ravel()
-    total = float(weights.sum(dtype=np.float64))
-    if total <= 0:
-        message = f"the mask covers 0 of {weights.size} pairs"
-        raise ValueError(message)
+    total = _sum_of_mask(weights, "pairs")
     e = (X[(slice(None), *here)] - X[(slice(None), *there)]).reshape(len(X), -1)
     return (e * weights) @ e.T / total
 

@@ -16,6 +16,7 @@ from engine.loss.terms import (
     LayerGuidance,
     MomentsTerm,
     SmoothingTerm,
+    StyleMoments,
     StyleTerm,
     Term,
 )
@@ -88,8 +89,7 @@ def smoothing_terms(inputs: ScaleInputs) -> list[Term]:
 def style_terms(inputs: ScaleInputs) -> list[Term]:
     """Return the style terms of every region and layer, as the job's method makes them."""
     make = STATISTICS_TERMS[inputs.job.statistics]
-    terms = [make(aim) for aim in STYLE_TERMS[inputs.method.style_terms](inputs)]
-    return [*terms, *_grain_terms(inputs)]
+    return [*STYLE_TERMS[inputs.method.style_terms](inputs, make), *_grain_terms(inputs)]
 
 
 def _grain_terms(inputs: ScaleInputs) -> list[Term]:
@@ -151,40 +151,28 @@ def layers_of(job: Job) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return contents, styles
 
 
-@dataclass(frozen=True)
-class StyleAim:
-    """The aim of a region, or of a band of it, at one layer.
-
-    Attributes
-    ----------
-    layer : str
-    guidance : LayerGuidance
-    gram : ndarray, shape (N, N)
-    mean : ndarray, shape (N,)
-    weight : float
-        The region's weight times the layer's weight.
-    region : int
-    """
-
-    layer: str
-    guidance: LayerGuidance
-    gram: np.ndarray
-    mean: np.ndarray
-    weight: float
-    region: int
+MakeStyleTerm = Callable[[str, LayerGuidance, float, int, StyleMoments], Term]
+"""From a layer, the guidance there, the weight, the region's index and the moments to reach."""
 
 
-STATISTICS_TERMS: dict[str, Callable[[StyleAim], Term]] = {
-    "moments": lambda aim: MomentsTerm(
-        aim.layer, aim.guidance, aim.gram, aim.mean, aim.weight, aim.region
-    ),
-    "gram": lambda aim: StyleTerm(aim.layer, aim.guidance, aim.gram, aim.weight, aim.region),
-}
-"""The term of an aim, by the statistics of the features that are held; names of the option."""
+def _gram_term(
+    layer: str, guidance: LayerGuidance, weight: float, region: int, style: StyleMoments
+) -> Term:
+    return StyleTerm(layer, guidance, weight, region, style.gram)
 
 
-def _whole_picture_terms(inputs: ScaleInputs) -> list[StyleAim]:
-    """Return every style's aims without a mask (equations 2 to 5 of the paper)."""
+def _moments_term(
+    layer: str, guidance: LayerGuidance, weight: float, region: int, style: StyleMoments
+) -> Term:
+    return MomentsTerm(layer, guidance, weight, region, style.gram, style.mean)
+
+
+STATISTICS_TERMS: dict[str, MakeStyleTerm] = {"moments": _moments_term, "gram": _gram_term}
+"""The kind of style term, by the statistics of the features that are held; names of the option."""
+
+
+def _whole_picture_terms(inputs: ScaleInputs, make: MakeStyleTerm) -> list[Term]:
+    """Return every style's terms without a mask (equations 2 to 5 of the paper)."""
     layers = style_weights(inputs.job)
     everywhere = {
         layer: _weakened(
@@ -195,28 +183,28 @@ def _whole_picture_terms(inputs: ScaleInputs) -> list[StyleAim]:
         for layer, _ in layers
     }
     return [
-        StyleAim(layer, everywhere[layer], *style[layer], region.weight * layer_weight, index)
+        make(layer, everywhere[layer], region.weight * layer_weight, index, style[layer])
         for index, (region, style) in enumerate(zip(inputs.regions, inputs.targets.styles))
         for layer, layer_weight in layers
         if layer in style
     ]
 
 
-def _masked_terms(inputs: ScaleInputs) -> list[StyleAim]:
-    """Return one aim for every region and layer."""
-    aims = []
+def _masked_terms(inputs: ScaleInputs, make: MakeStyleTerm) -> list[Term]:
+    """Return one term for every region and layer."""
+    terms = []
     for layer, layer_weight, guidance, present in _covered_layers(inputs):
         for index in present:
             carried = _weakened(LayerGuidance.of(guidance[index]), inputs.targets, layer)
             weight = inputs.regions[index].weight * layer_weight
             moments = inputs.targets.styles[index][layer]
-            aims.append(StyleAim(layer, carried, *moments, weight, index))
-    return aims
+            terms.append(make(layer, carried, weight, index, moments))
+    return terms
 
 
-def _banded_terms(inputs: ScaleInputs) -> list[StyleAim]:
-    """Return an aim for every band: the mixture of the styles at its center."""
-    aims: list[StyleAim] = []
+def _banded_terms(inputs: ScaleInputs, make: MakeStyleTerm) -> list[Term]:
+    """Return a term for every band, which aims at the mixture of the styles at its center."""
+    terms = []
     for layer, layer_weight, guidance, present in _covered_layers(inputs):
         if not present:
             continue
@@ -230,16 +218,18 @@ def _banded_terms(inputs: ScaleInputs) -> list[StyleAim]:
                 for index, weight in zip(present, weights)
                 if weight
             ]
-            gram = np.asarray(sum(part * moments.gram for part, moments in parts))
-            mean = np.asarray(sum(part * moments.mean for part, moments in parts))
+            mixture = StyleMoments(
+                np.asarray(sum(part * moments.gram for part, moments in parts)),
+                np.asarray(sum(part * moments.mean for part, moments in parts)),
+            )
             region = present[int(np.argmax(weights))]
             weight = float(weights.sum()) * layer_weight
             carried = _weakened(LayerGuidance.of(values), inputs.targets, layer)
-            aims.append(StyleAim(layer, carried, gram, mean, weight, region))
-    return aims
+            terms.append(make(layer, carried, weight, region, mixture))
+    return terms
 
 
-STYLE_TERMS: dict[str, Callable[[ScaleInputs], list[StyleAim]]] = {
+STYLE_TERMS: dict[str, Callable[[ScaleInputs, MakeStyleTerm], list[Term]]] = {
     "whole": _whole_picture_terms,
     "masked": _masked_terms,
     "banded": _banded_terms,

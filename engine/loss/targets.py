@@ -13,7 +13,8 @@ from engine.job import Job
 from engine.loss.definition import protect_factors
 from engine.loss.grain import variograms
 from engine.loss.make_terms import MIN_COVERED_POSITIONS, PIXELS, layers_of, weighted_layers
-from engine.loss.tiles import StyleMoments, content_features, style_moments
+from engine.loss.terms import StyleMoments
+from engine.loss.tiles import content_features, style_moments
 from engine.loss.tiling import Tiling, choose_feature_tiling
 from engine.masks.propagation import propagate
 from engine.masks.regions import LoadedRegion

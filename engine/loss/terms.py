@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol, Union
+from typing import Any, NamedTuple, Protocol, TypeVar, Union
 
 import numpy as np
 
@@ -104,6 +104,21 @@ class LayerGuidance:
         return replace(self, values=self.values[where])
 
 
+class StyleMoments(NamedTuple):
+    """The moments of a style picture at one layer.
+
+    Attributes
+    ----------
+    gram : ndarray, shape (N, N)
+        The masked Gram matrix in mean form, as `definition.masked_gram` gives it.
+    mean : ndarray, shape (N,)
+        The masked mean of the features, as `definition.masked_mean` gives it.
+    """
+
+    gram: np.ndarray
+    mean: np.ndarray
+
+
 class LayerTerm(Protocol):
     """A term that is a function of sums over one layer's positions.
 
@@ -180,16 +195,14 @@ Term = Union[LayerTerm, PictureTerm]
 
 
 @dataclass(frozen=True)
-class StyleTerm:
-    """One masked Gram loss at one layer (equation 7 of the paper).
+class RegionTerm:
+    """The fields and methods that the style terms of a region at one layer share.
 
     Attributes
     ----------
     layer : str
     guidance : LayerGuidance
         It is not 0 everywhere.
-    target : ndarray, shape (N, N)
-        The Gram matrix to reach.
     weight : float
         The region's weight times the layer's weight.
     region : int
@@ -198,7 +211,6 @@ class StyleTerm:
 
     layer: str
     guidance: LayerGuidance
-    target: np.ndarray
     weight: float
     region: int
 
@@ -207,16 +219,48 @@ class StyleTerm:
         """The part of the loss that it counts for."""
         return Part("style", self.region)
 
+    def piece(self: AnyRegionTerm, where: Where) -> AnyRegionTerm:
+        """Return the term at some of its positions."""
+        return replace(self, guidance=self.guidance.piece(where))
+
+    def add_gradient(
+        self, F: np.ndarray, where: slice, slope: np.ndarray, out: np.ndarray, written: bool
+    ) -> bool:
+        """Add ``(D F + d) diag(T) / M``; the slope holds D and, where there is one, d behind it."""
+        values = self.guidance.values[where]
+        if not values.any():
+            return written
+        scaled = values / np.float32(self.guidance.positions)
+        channels = len(slope)
+        D, d = np.ascontiguousarray(slope[:, :channels]), slope[:, channels:]
+        product = np.matmul(D, F, out=None if written else out)
+        if d.size:
+            product += d
+        product *= scaled
+        if written:
+            out += product
+        return True
+
+
+AnyRegionTerm = TypeVar("AnyRegionTerm", bound=RegionTerm)
+
+
+@dataclass(frozen=True)
+class StyleTerm(RegionTerm):
+    """One masked Gram loss at one layer (equation 7 of the paper).
+
+    Attributes
+    ----------
+    target : ndarray, shape (N, N)
+        The Gram matrix to reach.
+    """
+
+    target: np.ndarray
+
     def sums(self, F: np.ndarray, where: slice) -> np.ndarray | None:
         """Return ``F diag(T) F'``, shape (N, N)."""
         values = self.guidance.values[where]
-        if not values.any():
-            return None
-        if not (values == 1).all():
-            # The square root makes it the product of a matrix with its own transpose, which numpy
-            # hands to BLAS's syrk: half the multiplications.
-            F = F * np.sqrt(values)
-        return F @ F.T
+        return _guided_gram(F, values) if values.any() else None
 
     def loss(self, sums: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the weighted loss and the weighted matrix D of `definition.gram_loss`.
@@ -228,68 +272,28 @@ class StyleTerm:
         D *= self.weight
         return self.weight * value, D.astype(self.target.dtype)
 
-    def add_gradient(
-        self, F: np.ndarray, where: slice, slope: np.ndarray, out: np.ndarray, written: bool
-    ) -> bool:
-        """Add ``D F diag(T) / M``."""
-        values = self.guidance.values[where]
-        if not values.any():
-            return written
-        scaled = values / np.float32(self.guidance.positions)
-        if written:
-            product = slope @ F
-            product *= scaled
-            out += product
-        else:
-            np.matmul(slope, F, out=out)
-            out *= scaled
-        return True
-
-    def piece(self, where: Where) -> StyleTerm:
-        """Return the term at some of its positions."""
-        return replace(self, guidance=self.guidance.piece(where))
-
 
 @dataclass(frozen=True)
-class MomentsTerm:
+class MomentsTerm(RegionTerm):
     """The loss of a region's covariances and means at one layer (`definition.moments_loss`).
 
     Attributes
     ----------
-    layer : str
-    guidance : LayerGuidance
-        It is not 0 everywhere.
     gram : ndarray, shape (N, N)
         The Gram matrix of the style.
     mean : ndarray, shape (N,)
         The means of the style's features.
-    weight : float
-        The region's weight times the layer's weight.
-    region : int
-        The index of its region.
     """
 
-    layer: str
-    guidance: LayerGuidance
     gram: np.ndarray
     mean: np.ndarray
-    weight: float
-    region: int
-
-    @property
-    def part(self) -> Part:
-        """The part of the loss that it counts for."""
-        return Part("style", self.region)
 
     def sums(self, F: np.ndarray, where: slice) -> np.ndarray | None:
         """Return ``F diag(T) F'`` and, in a last column, ``F T``; shape (N, N + 1)."""
         values = self.guidance.values[where]
         if not values.any():
             return None
-        total = F @ values
-        if not (values == 1).all():
-            F = F * np.sqrt(values)
-        return np.concatenate([F @ F.T, total[:, None]], axis=1)
+        return np.concatenate([_guided_gram(F, values), (F @ values)[:, None]], axis=1)
 
     def loss(self, sums: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the weighted loss, and the weighted D and d of `moments_loss` in one array.
@@ -302,25 +306,16 @@ class MomentsTerm:
         slope = np.concatenate([D, d[:, None]], axis=1) * self.weight
         return self.weight * value, slope.astype(self.gram.dtype)
 
-    def add_gradient(
-        self, F: np.ndarray, where: slice, slope: np.ndarray, out: np.ndarray, written: bool
-    ) -> bool:
-        """Add ``(D F + d) diag(T) / M``."""
-        values = self.guidance.values[where]
-        if not values.any():
-            return written
-        scaled = values / np.float32(self.guidance.positions)
-        D, d = np.ascontiguousarray(slope[:, :-1]), slope[:, -1:]
-        product = np.matmul(D, F, out=None if written else out)
-        product += d
-        product *= scaled
-        if written:
-            out += product
-        return True
 
-    def piece(self, where: Where) -> MomentsTerm:
-        """Return the term at some of its positions."""
-        return replace(self, guidance=self.guidance.piece(where))
+def _guided_gram(F: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return ``F diag(T) F'``.
+
+    With the square root of T it is the product of a matrix with its own transpose, which numpy
+    hands to BLAS's syrk: half the multiplications.
+    """
+    if not (values == 1).all():
+        F = F * np.sqrt(values)
+    return F @ F.T
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 
@@ -29,7 +29,14 @@ from engine.loss.objective import (
     split_terms,
     with_picture_terms,
 )
-from engine.loss.terms import ContentTerm, LayerGuidance, LayerTerm, MomentsTerm, Part
+from engine.loss.terms import (
+    ContentTerm,
+    LayerGuidance,
+    LayerTerm,
+    MomentsTerm,
+    Part,
+    StyleMoments,
+)
 from engine.loss.tiling import Plan, Tile, Tiling, Window
 from models.vgg16 import layer_size
 
@@ -308,21 +315,6 @@ def content_features(
     return whole
 
 
-class StyleMoments(NamedTuple):
-    """The moments of a style picture at one layer.
-
-    Attributes
-    ----------
-    gram : ndarray, shape (N, N)
-        The masked Gram matrix in mean form, as `definition.masked_gram` gives it.
-    mean : ndarray, shape (N,)
-        The masked mean of the features, as `definition.masked_mean` gives it.
-    """
-
-    gram: np.ndarray
-    mean: np.ndarray
-
-
 def style_moments(
     network: Network,
     tiling: Tiling,
@@ -360,7 +352,7 @@ def style_moments(
     extract = network.extractor(*tiling.tile, layers)
     nothing = np.empty(0)
     terms = [
-        MomentsTerm(layer, LayerGuidance.of(guidance[layer]), nothing, nothing, 1.0, 0)
+        MomentsTerm(layer, LayerGuidance.of(guidance[layer]), 1.0, 0, nothing, nothing)
         for layer in layers
     ]
     totals: list[Any] = [None] * len(terms)

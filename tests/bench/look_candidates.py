@@ -15,7 +15,7 @@ from engine import scales
 from engine.looks import LOOKS
 from engine.loss import make_terms, targets
 from engine.loss.definition import gram_loss, sum_of_squares
-from engine.loss.terms import MomentsTerm, SmoothingTerm
+from engine.loss.terms import LayerGuidance, MomentsTerm, SmoothingTerm, StyleMoments
 from engine.scales import ScaleLoop
 from models.forms import Forms
 
@@ -94,9 +94,10 @@ class MeansTerm(MomentsTerm):
 def means(share: float = 1.0) -> Iterator[None]:
     """Hold means besides Gram matrices."""
 
-    def term(aim: Any) -> MeansTerm:
-        about = (aim.layer, aim.guidance, aim.gram, aim.mean, aim.weight, aim.region)
-        return MeansTerm(*about, share)
+    def term(
+        layer: str, guidance: LayerGuidance, weight: float, region: int, style: StyleMoments
+    ) -> MeansTerm:
+        return MeansTerm(layer, guidance, weight, region, style.gram, style.mean, share)
 
     with patch.dict(make_terms.STATISTICS_TERMS, {"gram": term}):
         yield

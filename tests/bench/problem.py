@@ -52,7 +52,7 @@ def loss_terms(network: Network, side: int, regions: str) -> list[Term]:
         if regions == "banded":
             parts = [band for band, _ in mask_bands([part.ravel() for part in parts], Job().bands)]
         terms += [
-            StyleTerm(layer, LayerGuidance.of(part), grams[layer], STYLE_WEIGHT, index)
+            StyleTerm(layer, LayerGuidance.of(part), STYLE_WEIGHT, index, grams[layer])
             for index, part in enumerate(parts)
         ]
     return terms

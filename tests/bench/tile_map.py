@@ -37,7 +37,7 @@ def make_task(side: int) -> tuple[TileTask, list[Any]]:
     for layer in styles:
         guidance = LayerGuidance.of(np.ones(np.prod(layer_size(layer, *size)), np.float32))
         target = np.eye(CHANNELS[layer], dtype=np.float32)
-        terms.append(StyleTerm(layer, guidance, target, 0.2, 0))
+        terms.append(StyleTerm(layer, guidance, 0.2, 0, target))
     for layer in contents:
         terms.append(ContentTerm(layer, None, 0.05, int(np.prod(layer_size(layer, *size)))))
     slopes = [None if isinstance(term, ContentTerm) else term.target / 1e6 for term in terms]

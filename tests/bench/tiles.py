@@ -62,9 +62,9 @@ def evaluate(size: tuple[int, int], budget: float, lazy: bool, sample: int) -> d
             StyleTerm(
                 layer,
                 LayerGuidance.of(guidance[layer]),
-                np.ones((CHANNELS[layer], CHANNELS[layer]), np.float32),
                 STYLE_WEIGHT,
                 index,
+                np.ones((CHANNELS[layer], CHANNELS[layer]), np.float32),
             )
             for layer in STYLE_LAYERS
         ]

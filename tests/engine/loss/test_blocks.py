@@ -67,14 +67,14 @@ def test_blocks_add_up_to_the_definition(
     losses = []
     for mask in masks:
         A = masked_gram(random.normal(size=F.shape), np.ones(positions)).astype(np.float32)
-        terms.append(StyleTerm("layer", mask, A, 1.7, 0))
+        terms.append(StyleTerm("layer", mask, 1.7, 0, A))
         value, gradient = style_loss(exact, np.asarray(mask.values), A.astype(np.float64))
         losses.append(1.7 * value)
         expected += 1.7 * gradient
         S = random.normal(size=F.shape) + 0.5
         A, b = masked_gram(S, np.ones(positions)), S.mean(axis=1)
         single = A.astype(np.float32), b.astype(np.float32)
-        terms.append(MomentsTerm("layer", mask, *single, 0.6, 0))
+        terms.append(MomentsTerm("layer", mask, 0.6, 0, *single))
         T = np.asarray(mask.values, np.float64)
         value, D, d = moments_loss(masked_gram(exact, T), masked_mean(exact, T), A, b, mask.area)
         losses.append(0.6 * value)
@@ -104,10 +104,10 @@ def test_a_layer_without_terms_has_no_gradient() -> None:
     out = {name: np.full(F.shape, np.nan, np.float32) for name in ("none", "zero", "middle")}
     features = dict.fromkeys(out, F)
     terms: list[LayerTerm] = [
-        StyleTerm("zero", zero, A, 1.0, 0),
-        StyleTerm("middle", zero, A, 1.0, 0),
-        StyleTerm("middle", one_block, A, 1.0, 0),
-        MomentsTerm("zero", zero, A, A[0], 1.0, 0),
+        StyleTerm("zero", zero, 1.0, 0, A),
+        StyleTerm("middle", zero, 1.0, 0, A),
+        StyleTerm("middle", one_block, 1.0, 0, A),
+        MomentsTerm("zero", zero, 1.0, 0, A, A[0]),
     ]
     slopes = [*[np.eye(8, dtype=np.float32)] * 3, np.ones((8, 9), np.float32)]
     with BlockedLosses(2) as blocked:
@@ -123,7 +123,7 @@ def test_the_number_of_threads_changes_no_bit() -> None:
     random = np.random.default_rng(1)
     F = random.normal(size=(8, 20 * BLOCK + 5)).astype(np.float32)
     mask = LayerGuidance.of(make_mask(random, F.shape[1], "soft"))
-    term = StyleTerm("a", mask, np.zeros((8, 8), np.float32), 1.0, 0)
+    term = StyleTerm("a", mask, 1.0, 0, np.zeros((8, 8), np.float32))
     found = []
     for threads in (1, 2, 7, 7):
         with BlockedLosses(threads) as blocked:
@@ -150,7 +150,7 @@ def test_sums_of_many_blocks_keep_their_digits() -> None:
     # 2,500 equal blocks: each float32 addition to the total would lose some of its last digits.
     F = np.full((1, 20_000 * BLOCK), 0.1, np.float32)
     guidance = LayerGuidance.of(np.ones(F.shape[1]))
-    term = StyleTerm("a", guidance, np.zeros((1, 1), np.float32), 1.0, 0)
+    term = StyleTerm("a", guidance, 1.0, 0, np.zeros((1, 1), np.float32))
     with BlockedLosses(2) as blocked:
         (total,) = blocked.sums({"a": F}, [term])
     block = slice(8 * BLOCK)

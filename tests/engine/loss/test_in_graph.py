@@ -72,7 +72,7 @@ def features(network: Network) -> dict[str, np.ndarray]:
 def style(features: dict[str, np.ndarray], layer: str, seed: int, weight: float) -> StyleTerm:
     own = values(layer, seed)
     target = masked_gram(features[layer], own)
-    return StyleTerm(layer, LayerGuidance.of(values(layer, seed + 1)), target, weight, seed % 3)
+    return StyleTerm(layer, LayerGuidance.of(values(layer, seed + 1)), weight, seed % 3, target)
 
 
 def content(features: dict[str, np.ndarray], layer: str, *, protected: bool) -> ContentTerm:
@@ -95,7 +95,7 @@ def test_every_kind_of_term_is_the_definition(
         style(features, "conv2_2", 5, 1.0),
         style(features, "conv2_2", 7, 0.25),
         StyleTerm(
-            "conv4_1", LayerGuidance.of(whole), masked_gram(features["conv4_1"], whole), 1.5, 0
+            "conv4_1", LayerGuidance.of(whole), 1.5, 0, masked_gram(features["conv4_1"], whole)
         ),
     ]
     # As the guidance of large pictures is kept.
@@ -112,7 +112,7 @@ def test_every_kind_of_term_is_the_definition(
         everywhere = np.ones(F.shape[1])
         gram, mean = masked_gram(F, everywhere), masked_mean(F, everywhere)
         single = gram.astype(np.float32), mean.astype(np.float32)
-        return MomentsTerm(layer, guidance, *single, 0.4, region)
+        return MomentsTerm(layer, guidance, 0.4, region, *single)
 
     of_moments = [moments(styles[n].layer, styles[n].guidance, n % 3) for n in (1, 2, 4)]
     # Alone at its layer, without a guidance.

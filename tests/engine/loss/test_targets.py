@@ -14,8 +14,7 @@ from engine.job import Job
 from engine.loss.definition import masked_gram
 from engine.loss.make_terms import ScaleInputs, layers_of, style_terms
 from engine.loss.targets import Targets, compute_targets
-from engine.loss.terms import MomentsTerm, StyleTerm, Term
-from engine.loss.tiles import StyleMoments
+from engine.loss.terms import MomentsTerm, StyleMoments, StyleTerm, Term
 from engine.masks.mask import Mask
 from engine.masks.propagation import propagate
 from engine.masks.regions import LoadedRegion

@@ -12,8 +12,7 @@ from PIL import Image
 from engine.job import Job
 from engine.loss.make_terms import ScaleInputs, layers_of, style_terms
 from engine.loss.targets import Targets
-from engine.loss.terms import MomentsTerm, StyleTerm
-from engine.loss.tiles import StyleMoments
+from engine.loss.terms import MomentsTerm, StyleMoments, StyleTerm
 from engine.masks.mask import Mask
 from engine.masks.propagation import propagate, steepen
 from engine.masks.regions import LoadedRegion
