@@ -202,17 +202,15 @@ def _paint_on(
     each: tuple[int, float],
 ) -> None:
     """Paint on a cluster."""
+    from engine.batch.cluster_painter import ClusterPainter
     from engine.warm import Warm
 
-    cluster = cluster_module()
-    link = cluster.dashboard_link(client)
+    link = cluster_module().dashboard_link(client)
     if link:
         listener.say(f"Dashboard: {link}")
         listener.send("dashboard", address=link)
     jobs = [item.job for item in work.items_to_paint]
-    painter = cluster.ClusterPainter(
-        client, options.out, jobs, listener.warning, options.scheduler or ""
-    )
+    painter = ClusterPainter(client, options.out, jobs, listener.warning, options.scheduler or "")
     work.run(painter, each, Warm(), stop)
 
 

@@ -22,6 +22,7 @@ pytest.importorskip("distributed")
 from distributed import Client, LocalCluster
 
 from engine.batch import cluster, run
+from engine.batch.worker import Fitness
 from engine.job import Job, Region
 from engine.loss.blocks import BlockedLosses
 from engine.loss.make_terms import ScaleInputs, all_terms
@@ -200,8 +201,8 @@ def test_a_worker_that_cannot_paint_is_named_before_anything_is_painted(
 
 
 def test_a_worker_with_another_onnxruntime_says_so() -> None:
-    own = cluster.Fitness("1.0", "1.32.0", "3.11.7")
-    theirs = cluster.Fitness("1.0", "1.30.0", "3.11.7")
+    own = Fitness("1.0", "1.32.0", "3.11.7")
+    theirs = Fitness("1.0", "1.30.0", "3.11.7")
     assert "has onnxruntime 1.30.0, and this is onnxruntime 1.32.0" in theirs.why_not("w", own)
     assert own.why_not("w", own) == ""
 
