@@ -16,7 +16,8 @@ from engine.events import Estimated
 from engine.job import AUTO_SIZE, Job, JobError
 from engine.loss.make_terms import layers_of
 from engine.loss.tiling import FORWARD_SHARE, Plan, Tiling, choose_plan, tile_bytes
-from engine.optimizers import MakeSearch, Optimizer, choose_optimizer, record_bytes
+from engine.optimizer_choice import choose_optimizer, record_bytes
+from engine.optimizers import MakeSearch, Optimizer
 from engine.schedule import ScalePlan, plan_scales
 from engine.translations import _, number_text
 from models.vgg16 import CHANNELS, receptive_field

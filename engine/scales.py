@@ -21,9 +21,10 @@ from engine.loss.terms import Part
 from engine.loss.tiles import evaluator_maker
 from engine.masks.regions import LoadedRegion
 from engine.methods import Method
-from engine.optimizers import Bounds, InterruptedEvaluation, Plateau, State, Trace
+from engine.optimizers import Bounds, InterruptedEvaluation
 from engine.pictures.compositing import composite
 from engine.sizes import interleaved, next_start, resized, resized_mask, working_size
+from engine.trace import Plateau, State, Trace
 from engine.translations import _
 
 if TYPE_CHECKING:

@@ -17,19 +17,10 @@ from engine.job import Job
 from engine.loss.objective import Evaluation
 from engine.loss.terms import Part
 from engine.methods import METHODS
-from engine.optimizers import (
-    Adam,
-    Evaluate,
-    InterruptedEvaluation,
-    Lbfgs32,
-    LbfgsB,
-    Optimizer,
-    Plateau,
-    State,
-    Trace,
-    choose_optimizer,
-)
+from engine.optimizer_choice import choose_optimizer
+from engine.optimizers import Adam, Evaluate, InterruptedEvaluation, Lbfgs32, LbfgsB, Optimizer
 from engine.projected_lbfgs import ProjectedLbfgs
+from engine.trace import Plateau, State, Trace
 
 SHAPE = (3, 4, 5)
 Optimize = Callable[..., Trace]

@@ -14,9 +14,10 @@ from PIL import Image
 
 from engine.events import Device, Event, Notice, Preview, Progress
 from engine.job import METHODS, REST, Job, JobError, Region
-from engine.optimizers import LbfgsB, Trace
+from engine.optimizers import LbfgsB
 from engine.pictures.picture import read_picture
 from engine.run import Result, stylize
+from engine.trace import Trace
 
 SIZE = (45, 62)
 STEPS = 3

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from engine.loss.objective import Evaluation
 from engine.loss.terms import Part
-from engine.optimizers import LbfgsB, Plateau, Trace
+from engine.optimizers import LbfgsB
 from engine.states.record import Record
+from engine.trace import Plateau, Trace
 
 SHAPE = (3, 4, 5)
 
