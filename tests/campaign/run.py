@@ -130,6 +130,8 @@ def _child(
 def _work(request: dict[str, Any]) -> None:
     """Work on cases and say how each ended, on the descriptor that was standard output."""
     name = request["name"]
+    # The processes that are tried must not inherit that a shell's jobs in the background ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     answers = os.dup(1)
     with open(os.devnull, "wb") as nowhere:  # what the code under test prints is no answer
         os.dup2(nowhere.fileno(), 1)
