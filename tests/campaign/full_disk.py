@@ -79,6 +79,8 @@ def attempt(state: State, case: Case) -> str:
     chance, disk = case.chance, state.disk
     for each in disk.iterdir():
         shutil.rmtree(each) if each.is_dir() else each.unlink()
+    # A result that had to be saved elsewhere leaves its state.
+    shutil.rmtree(state.home / "states", ignore_errors=True)
     # All sizes in turn for one kind of run, then for the next.
     free = case.number % PAGES
     worker = case.number // PAGES % 4 == 3
