@@ -7,13 +7,15 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from engine.job import Job, Region
 from engine.memory import resident
 from tests.campaign.case import Case, check
 from tests.campaign.home import data_folder
+from tests.campaign.processes import SHALLOW
 from tests.engine.programs import make_pictures
 
 WARM = 30
@@ -66,6 +68,11 @@ def attempt(state: State, case: Case) -> str:
         method=chance.choice(("auto", "cutout", "joint", "stitch")),
         seed=chance.randrange(1000),
     )
+    if chance.random() < 0.8:
+        layers: dict[str, Any] = {
+            field: tuple(weights.items()) for field, weights in SHALLOW.items()
+        }
+        job = replace(job, **layers)
     output_files.check_files(job)
     result = stylize(job, lambda event: None, threading.Event())
     output_files.write(job, result)
