@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     import threading
 
     from engine.network import Network
+    from engine.warm import Warm
 
 NUMBERS_FILE = "metrics.json"
 PAGE = "gallery.html"
@@ -124,7 +125,7 @@ def paint_gallery(
             "here": figure.here,
             "panels": entries,
         }
-    network = _network(request)
+    network, warm = _network(request), _warm_start()
     painted = kept = 0
 
     def write() -> Path:
@@ -141,7 +142,7 @@ def paint_gallery(
             break
         else:
             say(f"Figure {task.figure}, {task.variant.caption} (picture {place} of {len(tasks)})")
-            if not _paint(task, once, stop, network):
+            if not _paint(task, once, stop, network, warm()):
                 break
             painted += 1
         if with_curves:
@@ -190,6 +191,7 @@ def _paint(
     report: Callable[[Event], None],
     stop: threading.Event,
     network: Callable[[], Network],
+    warm: Warm,
 ) -> bool:
     """Paint a picture, measure it and write its record; return whether it was finished."""
     from engine.run import stylize
@@ -202,7 +204,7 @@ def _paint(
         message = f"{task.output.parent} cannot be written to: {error.strerror or error}."
         raise PictureError(message) from error
     output_files.check_files(task.job)
-    result = stylize(task.job, report, stop, previews=False)
+    result = stylize(task.job, report, stop, previews=False, warm=warm)
     if result.stopped:
         return False
     output_files.write(task.job, result)
@@ -289,6 +291,18 @@ def _network(request: GalleryRequest) -> Callable[[], Network]:
         return open_network(Job(device=request.device, threads=request.threads))
 
     return network
+
+
+def _warm_start() -> Callable[[], Warm]:
+    """Return what makes the warm start of the paintings when it is first asked for."""
+
+    @lru_cache(maxsize=1)
+    def warm() -> Warm:
+        from engine.warm import Warm
+
+        return Warm()
+
+    return warm
 
 
 def _read_numbers(folder: Path) -> dict[str, Any]:
