@@ -12,6 +12,7 @@ from PIL import Image
 
 from engine import run
 from engine.estimate import AUTO_SECONDS, SMALLEST_AUTO, Estimate, RunShape, estimate
+from engine.events import Estimated
 from engine.job import AUTO_SIZE, Job, JobError, Region
 from engine.memory import Memory
 from engine.methods import METHODS
@@ -100,7 +101,7 @@ def test_tiles_paint_what_the_whole_picture_does(
 ) -> None:
     monkeypatch.setattr("engine.estimate.SMALLEST_TILE", 64 * 64)  # so that a small picture has two
     random = np.random.default_rng(5)
-    for name, size in (("content", (101, 901)), ("style", (80, 96))):
+    for name, size in (("content", (101, 401)), ("style", (80, 96))):
         pixels = random.integers(0, 255, (40, 60, 3), np.uint8).repeat(16, 0).repeat(16, 1)
         Image.fromarray(pixels[: size[0], : size[1]]).save(tmp_path / f"{name}.png")
     job = Job(
@@ -111,15 +112,20 @@ def test_tiles_paint_what_the_whole_picture_does(
         lbfgs_memory=3,
         scales=1,
         iterations=2,
+        # Deeper layers need wider margins, which would be most of what the tiles compute.
+        style_layers=(("conv1_1", 0.3), ("conv2_1", 0.3), ("conv3_1", 0.4)),
+        content_layers=(("conv3_2", 1.0),),
         device="cpu",
     )
-    whole = run.stylize(job, lambda event: None, threading.Event())
-    tiles: list[int] = []
+    estimates: list[Estimated] = []
 
     def listen(event: object) -> None:
-        tiles.append(getattr(event, "tiles", 0))
+        if isinstance(event, Estimated):
+            estimates.append(event)
 
-    tiled = run.stylize(replace(job, memory=0.5), listen, threading.Event())
-    assert max(tiles) > 1
+    whole = run.stylize(job, listen, threading.Event())
+    little = 0.82 * estimates[0].bytes / GB
+    tiled = run.stylize(replace(job, memory=little), listen, threading.Event())
+    assert [each.tiles > 1 for each in estimates] == [False, True]
     assert tiled.loss == pytest.approx(whole.loss, rel=1e-3)
     assert np.abs(tiled.picture.rgb - whole.picture.rgb).mean() < 0.5
