@@ -20,7 +20,6 @@ sys.dont_write_bytecode = True  # nothing is written outside the data folder
 
 import argparse
 import io
-import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -40,6 +39,8 @@ from engine.setup.datafolder import (
 )
 from engine.setup.errors import SetupError
 from engine.setup.machine import MachineError
+from engine.setup.progress import STOPPED, JsonLines, Lines, stop_at_end_of_input
+from plugin import extension
 from plugin import install_steps as plugin
 
 STEPS = (
@@ -57,15 +58,17 @@ STEPS = (
 
 DEMO = CHECKOUT / "docs" / "demo"
 
+FOLDERS = {"demo": DEMO, "test": CHECKOUT / "tests"}
+"""What a command needs beside the program, and an extension of GIMP has not."""
+
 # Chosen so that two cores paint it in one to two minutes.
 DEMO_OPTIONS = ["--size", "full", "--iterations", "70"]
-
-STOPPED = 130
 
 USAGE = """\
 install.py [options]             set Scumble up
        install.py demo [options]        set it up and paint the demonstration
        install.py test [options] [...]  run the tests; further arguments go to pytest
+       install.py --gex FILE            write the extension for GIMP 3
        install.py --uninstall           remove it again"""
 
 
@@ -76,10 +79,17 @@ def main(arguments):
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace", line_buffering=True)
+    lines = JsonLines() if options.json else Lines()
+    if options.json:
+        stop_at_end_of_input()
     try:
+        if options.gex is not None:
+            return write_extension(options.gex, lines)
+        if command and not FOLDERS[command].is_dir():
+            raise SetupError("'{}' needs a checkout of Scumble.".format(command))  # noqa: EM103
         if options.uninstall:
-            plugin.uninstall(data_folder(options, command), options.gimp_dir, print_line)
-            print_line(uninstall(data_folder(options, command), print_line))
+            plugin.uninstall(data_folder(options, command), options.gimp_dir, lines.say)
+            lines.say(uninstall(data_folder(options, command), lines.say))
             return 0
         run = installation.Installation(
             home=data_folder(options, command),
@@ -93,15 +103,17 @@ def main(arguments):
             self_contained=self_contained(options, command),
             gimp_folders=tuple(options.gimp_dir),
         )
-        set_up(run)
+        set_up(run, lines)
         if command == "demo":
             return paint_demo(run, options)
         if command == "test":
             return run_tests(run, for_pytest)
     except (SetupError, MachineError) as error:
-        return failed(str(error))
+        lines.fail(str(error))
+        return 1
     except OSError as error:
-        return failed(explain_os_error(error))
+        lines.fail(explain_os_error(error))
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped. The same command continues from here.\n")
         return STOPPED
@@ -159,6 +171,18 @@ def read_options(arguments, command):
         help="copy Python into the data folder, so that the engine also starts inside a sandbox; "
         "implied by a GIMP from Flatpak; later runs keep it",
     )
+    parser.add_argument(
+        "--gex",
+        metavar="FILE",
+        help="only write the plug-in, with this installer, into a file that GIMP 3 unpacks when it "
+        "is opened there",
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print JSON lines, and stop when the standard input ends; for a program that starts "
+        "this",
+    )
     if command == "demo":
         parser.add_argument("--out", metavar="FILE", help="where the demonstration is painted")
     parser.add_argument("--uninstall", action="store_true", help="remove what install.py made")
@@ -193,39 +217,28 @@ def weights_file(options):
     return path
 
 
-def set_up(run):
+def write_extension(name, lines):
+    """Write the extension for GIMP, and return the exit status."""
+    path = Path(name).expanduser().absolute()
+    if path.suffix != extension.SUFFIX:
+        raise SetupError("--gex: GIMP opens only files that end in .gex, unlike {}.".format(path))  # noqa: EM103
+    if path.is_dir():
+        raise SetupError("--gex: {} is a folder; name a file.".format(path))  # noqa: EM103
+    extension.write_extension(path, CHECKOUT)
+    lines.say("The extension is in {}; open it with GIMP 3.".format(path))
+    return 0
+
+
+def set_up(run, lines):
     """Take every step, and print a line about each."""
     check_free(run.home, for_tests=run.for_tests)
-    progress = ProgressLine()
-    with locked(run.home, print_line) as (run.lock, run.created_home):
+    run.show = lines.show
+    with locked(run.home, lines.say) as (run.lock, run.created_home):
         # Once more, since another run may have been at work here.
         check_free(run.home, for_tests=run.for_tests)
-        for name, step in STEPS:
-            progress.step = name
-            run.show = progress.show
-            done = step(run)
-            progress.clear()
-            print_line(name.ljust(9) + " " + done)
-
-
-class ProgressLine:
-    """Progress within a step: on a terminal one line that changes, elsewhere nothing.
-
-    Three methods do; a library would have to be there before the packages are.
-    """
-
-    step = ""
-
-    def show(self, text):
-        """Show a line until the next one."""
-        if sys.stdout.isatty():
-            width = shutil.get_terminal_size().columns - 1
-            sys.stdout.write("\r" + (self.step.ljust(10) + text)[:width].ljust(width) + "\r")
-            sys.stdout.flush()
-
-    def clear(self):
-        """Remove the line."""
-        self.show("")
+        for number, (name, step) in enumerate(STEPS, 1):
+            lines.begin(name, number, len(STEPS))
+            lines.finish(step(run))
 
 
 def paint_demo(run, options):
@@ -253,11 +266,12 @@ def run_tests(run, arguments):
     # Not in the checkout, which may be on a medium that cannot be written to.
     cache = "cache_dir={}".format(cache_folder(run.home) / "pytest")
     command = [str(run.python), "-X", "utf8", "-m", "pytest" if chosen else "tests.run"]
+    command += ["-o", cache]
     variables = installation.variables(run)
     # The engine's modules are compiled once for all processes, and not in the checkout.
     variables.pop("PYTHONDONTWRITEBYTECODE", None)
     variables["PYTHONPYCACHEPREFIX"] = str(cache_folder(run.home) / "compiled")
-    return follow([*command, "-o", cache, *arguments], variables)
+    return follow(command + arguments, variables)
 
 
 def follow(command, variables):
@@ -274,13 +288,6 @@ def follow(command, variables):
 def print_line(text):
     """Print a line."""
     sys.stdout.write(text + "\n")
-
-
-def failed(sentence):
-    """Print why it did not work, and return the exit status for that."""
-    sys.stdout.flush()
-    sys.stderr.write("install.py: " + sentence + "\n")
-    return 1
 
 
 if __name__ == "__main__":

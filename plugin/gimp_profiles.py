@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,7 @@ NAME = "scumble"
 PLACE = "engine.json"
 HELP = "help"
 """The folder with the pages that GIMP's help system shows."""
+ICONS = "icons"
 NEW, OLD = ".scumble-new", ".scumble-old"
 """Folders beside plug-ins, where GIMP does not search: the copy while it is made or removed."""
 
@@ -32,6 +33,7 @@ CARRIED = (
     "looks.py",
     "messages.py",
     "methods.py",
+    "paths.py",
     "paintings/__init__.py",
     "paintings/catalog.csv",
     "paintings/catalog.py",
@@ -129,9 +131,26 @@ class InstalledPlugin:
 
 
 def install_everywhere(
-    location: EngineLocation, checkout: Path, account: Account, more: Iterable[Path] = ()
+    location: EngineLocation,
+    checkout: Path,
+    account: Account,
+    more: Iterable[Path] = (),
+    besides: Collection[Profile] = (),
 ) -> list[str]:
     """Install the plug-in into every GIMP of the user; return a sentence for each.
+
+    Parameters
+    ----------
+    location : EngineLocation
+        Where the engine is.
+    checkout : Path
+        The folder with install.py, engine/ and plugin/.
+    account : Account
+        Whose GIMPs.
+    more : iterable of Path
+        Folders that the user names.
+    besides : collection of Profile
+        GIMPs that have the plug-in in another way.
 
     Raises
     ------
@@ -142,7 +161,7 @@ def install_everywhere(
     engine = checkout / "engine"
     source = checkout / "plugin" / NAME
     done, failed = [], []
-    for profile in found:
+    for profile in (each for each in found if each not in besides):
         try:
             done.append(install(profile, location, engine, source))
         except PluginError as error:
@@ -165,12 +184,21 @@ def remove_everywhere(home: Path, account: Account, more: Iterable[Path] = ()) -
 
 
 def survey(
-    home: Path, version: str, account: Account, more: Iterable[Path] = ()
+    home: Path,
+    version: str,
+    account: Account,
+    more: Iterable[Path] = (),
+    besides: Collection[Profile] = (),
 ) -> list[tuple[str, bool]]:
-    """Return a line for every GIMP, and whether its plug-in is missing or fits this engine."""
+    """Return a line for every GIMP, and whether its plug-in is missing or fits this engine.
+
+    A GIMP in `besides` has a line only if the plug-in is there.
+    """
     lines = []
     for profile in find_profiles(account, more):
         copy = read_copy(profile)
+        if copy is None and profile in besides:
+            continue
         if copy is None:
             lines.append((f"{profile.name}: no plug-in in {profile.folder}", True))
         else:
@@ -263,7 +291,8 @@ def install(profile: Profile, location: EngineLocation, engine: Path, source: Pa
         new.mkdir()
         for file in sorted(source.glob("*.py")):
             shutil.copyfile(file, new / file.name)
-        shutil.copytree(source / HELP, new / HELP)
+        for folder in (HELP, ICONS):
+            shutil.copytree(source / folder, new / folder)
         (new / "engine").mkdir()
         (new / "engine" / "paintings").mkdir()
         for name in CARRIED:
@@ -329,10 +358,13 @@ def uninstall(profile: Profile, home: Path | None = None) -> str:
 
 def read_copy(profile: Profile) -> InstalledPlugin | None:
     """Return the plug-in in a GIMP; None if there is none."""
-    if not _is_ours(profile.plugin):
-        return None
+    return read_place(profile, profile.plugin) if _is_ours(profile.plugin) else None
+
+
+def read_place(profile: Profile, folder: Path) -> InstalledPlugin:
+    """Return what the file that names the engine says, for the plug-in in a folder of a GIMP."""
     try:
-        data = json.loads((profile.plugin / PLACE).read_text(encoding="utf-8"))
+        data = json.loads((folder / PLACE).read_text(encoding="utf-8"))
         return InstalledPlugin(profile, str(data["version"]), str(data["home"]))
     except (OSError, ValueError, KeyError, TypeError):
         return InstalledPlugin(profile, "", "")

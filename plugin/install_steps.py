@@ -19,6 +19,14 @@ from plugin.gimp_profiles import (
     remove_everywhere,
     survey,
 )
+from plugin.installed_extension import (
+    find_extensions,
+    forget,
+    is_extension,
+    survey_extensions,
+    tell,
+    update,
+)
 
 SEPARATOR = "\n" + 10 * " "
 """Between sentences of one step."""
@@ -45,11 +53,16 @@ def install(installation: Installation) -> str:
     folders = [folder for folder in folders if folder.is_dir()]
     note(installation, **{RECORDED: [str(folder) for folder in folders]})
     location = EngineLocation(installation.python, installation.home, engine.__version__)
+    account, checkout = Account(), installation.checkout
+    extensions = [each for each in find_extensions(account, folders) if each.in_use]
+    extended = [each.profile for each in extensions]
     try:
-        done = install_everywhere(location, installation.checkout, Account(), folders)
+        done = [update(extension, location, checkout) for extension in extensions]
+        done += install_everywhere(location, checkout, account, folders, extended)
+        if is_extension(checkout):
+            tell(checkout, location)  # wherever it lies
     except PluginError as error:
         raise SetupError(str(error)) from error
-    account = Account()
     for name in flatpak.applications(account):
         done.append(flatpak.try_engine(installation, name, account.home))
     return SEPARATOR.join(done)
@@ -59,9 +72,13 @@ def uninstall(home: Path, named: list[str], log: Callable[[str], None]) -> None:
     """Remove the plug-in of a data folder from every GIMP; log a sentence on each."""
     record = read_record(home) or {}
     folders = [*map(Path, record.get(RECORDED, [])), *_folders(named)]
+    account = Account()
     try:
-        for sentence in remove_everywhere(home, Account(), folders):
+        for sentence in remove_everywhere(home, account, folders):
             log(sentence)
+        for extension in find_extensions(account, folders):
+            if sentence := forget(extension, home):
+                log(sentence)
     except PluginError as error:
         raise SetupError(str(error)) from error
 
@@ -69,8 +86,12 @@ def uninstall(home: Path, named: list[str], log: Callable[[str], None]) -> None:
 def gimps(home: Path) -> list[tuple[str, bool]]:
     """Return a line for every GIMP, and whether its plug-in goes with this engine."""
     record = read_record(home) or {}
-    folders = map(Path, record.get(RECORDED, []))
-    return survey(home, engine.__version__, Account(), folders) or [("no GIMP 3 found", True)]
+    folders = [Path(each) for each in record.get(RECORDED, [])]
+    account = Account()
+    extensions = survey_extensions(home, engine.__version__, account, folders)
+    extended = [each.profile for each in find_extensions(account, folders)]
+    lines = survey(home, engine.__version__, account, folders, extended) + extensions
+    return lines or [("no GIMP 3 found", True)]
 
 
 def _folders(named: Iterable[str]) -> list[Path]:

@@ -403,26 +403,20 @@ def remove_leftovers(home: Path) -> None:
 
 def replace_file(path: Path, text: str, mode: int = 0o644) -> None:
     """Write a small text file in one step, in UTF-8, with the line ends as they are."""
+    replace_bytes(path, text.encode("utf-8", "surrogateescape"), mode)
+
+
+def replace_bytes(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write a file in one step, in place of one that is there."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
         with os.fdopen(os.open(temporary, flags, mode), "wb") as file:
-            file.write(text.encode("utf-8", "surrogateescape"))
+            file.write(content)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def program_files(folder: Path) -> dict[str, bytes]:
-    """Return a package's files by their path in it, without caches and hidden files."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        hidden = any(part.startswith((".", "__pycache__")) for part in parts)
-        if path.is_file() and not hidden and path.suffix != ".pyc":
-            found["/".join(parts)] = path.read_bytes()
-    return found
 
 
 def explain_os_error(error: OSError) -> str:

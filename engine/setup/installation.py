@@ -27,7 +27,6 @@ from engine.setup.datafolder import (
     claim_file,
     claim_folder,
     file_sum,
-    program_files,
     read_record,
     remove,
     remove_leftovers,
@@ -53,6 +52,7 @@ from engine.setup.machine import (
     choose_onnxruntime,
 )
 from engine.setup.pip_errors import explain_pip
+from engine.setup.program import read_program, write_program
 from engine.setup.requirements import (
     CLUSTER,
     ENGINE,
@@ -62,9 +62,6 @@ from engine.setup.requirements import (
     read_requirements,
 )
 from engine.setup.subprocesses import supervised
-
-PROGRAM = ("engine", "models", "plugin")
-"""The packages that are copied into the data folder."""
 
 ASKED = "asked for"
 """The reason for an environment on its own that is not given up when it cannot be had."""
@@ -282,24 +279,20 @@ def _install_packages(installation: Installation) -> str:
 
 
 def install_engine(installation: Installation) -> str:
-    """Copy the engine and the network's description, and let the environment find them."""
+    """Copy Scumble, and let the environment find it; the copy can install itself again."""
     home = installation.home
     if installation.for_tests:
         _point_at(installation, str(installation.checkout))
         return f"The engine is run from {installation.checkout}."
     app, fresh, old = home / "app", installation.work / "app", installation.work / "app-before"
-    sources = {name: installation.checkout / name for name in PROGRAM}
-    if all(program_files(source) == program_files(app / name) for name, source in sources.items()):
+    program = read_program(installation.checkout)
+    if program == read_program(app):
         # Relative to the environment's packages, so that no letter of the path can go wrong.
         _point_at(installation, None)
         return f"The engine in {app} is there already."
     for left in (fresh, old):
         remove(left)
-    for name, source in sources.items():
-        for path, content in program_files(source).items():
-            target = fresh / name / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+    write_program(program, fresh)
     replaced = is_own_folder(app)
     if replaced:
         os.replace(app, old)

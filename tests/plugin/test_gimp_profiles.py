@@ -126,7 +126,7 @@ def test_the_copy_is_whole_and_can_be_started(tmp_path, profile):
     assert said == f"GIMP 3.0: the plug-in is in {profile.plugin}"
     names = {path.name for path in profile.plugin.iterdir()}
     sources = {path.name for path in (CHECKOUT / "plugin" / "scumble").glob("*.py")}
-    assert names == sources | {"engine", "engine.json", "help"}
+    assert names == sources | {"engine", "engine.json", "help", "icons"}
     engine = profile.plugin / "engine"
     copied = {
         path.relative_to(engine).as_posix(): path.read_bytes()
