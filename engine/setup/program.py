@@ -13,6 +13,9 @@ BESIDE = (INSTALLER, "pyproject.toml", "LICENSE")
 """The files beside the packages. With them a copy can install itself."""
 
 
+LEFT_OUT = (".pyc", ".po")
+
+
 def read_program(folder: Path) -> dict[str, bytes]:
     """Return the files of a checkout, or of a copy, that install and run Scumble.
 
@@ -43,11 +46,14 @@ def write_program(files: dict[str, bytes], folder: Path) -> None:
 
 
 def _package_files(folder: Path) -> dict[str, bytes]:
-    """Return a package's files by their path in it, without caches and hidden files."""
+    """Return a package's files by their path in it.
+
+    Caches, hidden files and the sources of compiled translations are left out.
+    """
     found = {}
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
         hidden = any(part.startswith((".", "__pycache__")) for part in parts)
-        if path.is_file() and not hidden and path.suffix != ".pyc":
+        if path.is_file() and not hidden and path.suffix not in LEFT_OUT:
             found["/".join(parts)] = path.read_bytes()
     return found

@@ -88,6 +88,8 @@ def stop_at_end_of_input() -> None:
 
     A program that started it stops it so, and also stops it by ending.
     """
+    # A program in the background of a shell passes on that Ctrl-C is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_watch, daemon=True).start()
 
 

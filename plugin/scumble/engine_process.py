@@ -40,11 +40,28 @@ is locked."""
 FOREIGN = ("PYTHON", "LD_", "DYLD_", "GI_", "GTK_", "GDK_", "GIO_", "GEGL_", "BABL_", "GIMP3_")
 """Variables that AppImages and other bundles set for their own libraries."""
 
+WHOLE = "install.py"
+"""The file beside which the plug-in lies in a folder of its own, where all of Scumble is there."""
+
 INSTALL_AGAIN = N_("Run Scumble's install.py again, then repeat the filter.")
 
 
 class EngineError(Exception):
     """A failure of the engine; the message says what happened, what to do, and names the log."""
+
+
+class NotSetUpError(EngineError):
+    """An engine that is not set up, or no longer; the message says how to set it up.
+
+    Attributes
+    ----------
+    home : Path or None
+        Its data folder, where that is known.
+    """
+
+    def __init__(self, message: str, home: Path | None = None) -> None:
+        super().__init__(message)
+        self.home = home
 
 
 @dataclass(frozen=True)
@@ -84,24 +101,34 @@ class EngineResult:
     warnings: list[str] = field(default_factory=list)
 
 
+def location_file(folder: Path) -> Path:
+    """Return the file that names the engine, for the plug-in in a folder.
+
+    It lies beside the plug-in's modules. In an extension of GIMP it lies beside install.py.
+    """
+    whole = folder.parents[1]
+    return (whole if (whole / WHOLE).is_file() else folder) / LOCATION
+
+
 def read_location(folder: Path) -> EngineLocation:
-    """Read the file beside the plug-in that names the engine.
+    """Read the file that names the engine, for the plug-in in a folder.
 
     Raises
     ------
-    EngineError
+    NotSetUpError
         If the file or the engine is missing.
     """
-    path = folder / LOCATION
+    path = location_file(folder)
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         location = EngineLocation(str(data["python"]), str(data["home"]), str(data["version"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         message = _("Scumble's engine is not set up: {path} is missing or damaged. {remedy}")
-        raise EngineError(message.format(path=path, remedy=_(INSTALL_AGAIN))) from error
+        raise NotSetUpError(message.format(path=path, remedy=_(INSTALL_AGAIN))) from error
     if not Path(location.python).is_file():
         message = _("Scumble's engine is missing: {path} does not exist. {remedy}")
-        raise EngineError(message.format(path=location.python, remedy=_(INSTALL_AGAIN)))
+        message = message.format(path=location.python, remedy=_(INSTALL_AGAIN))
+        raise NotSetUpError(message, Path(location.home))
     return location
 
 
@@ -147,12 +174,14 @@ class RunFolder:
 
 def clean_environment(location: EngineLocation) -> dict[str, str]:
     """Return this process's environment without its host's variables, and its language."""
-    kept = {
+    return {**without_host(), "SCUMBLE_HOME": location.home, "LANGUAGE": language()}
+
+
+def without_host() -> dict[str, str]:
+    """Return this process's environment without its host's variables."""
+    return {
         name: value for name, value in os.environ.items() if not name.upper().startswith(FOREIGN)
     }
-    kept["SCUMBLE_HOME"] = location.home
-    kept["LANGUAGE"] = language()
-    return kept
 
 
 class EngineProcess:

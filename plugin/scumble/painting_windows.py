@@ -10,12 +10,14 @@ import dialog
 import earlier_results
 import engine_process
 import gimp_run
+import icons
 import initial_settings
 import interrupted_runs
 import interrupted_window
 import placing
 import progress_window
 import run_requests
+import setup_window
 import sources
 import target_row
 import thumbnails
@@ -41,8 +43,10 @@ def ask_and_paint(
     list of Gimp.Layer or None
         The new layers; none if the painting went into a file; None if the user cancelled.
     """
-    GimpUi.init("scumble")
-    location = engine_process.read_location(gimp_run.HERE)  # before the user fills in the dialog
+    _init()
+    location = _find_engine()  # before the user fills in the dialog
+    if location is None:
+        return None
     first = targets[0]
     if len(targets) == 1:
         digest = Fingerprint.of(first.content).digest()
@@ -87,8 +91,24 @@ def repeat(
     config: Gimp.ProcedureConfig, image: Gimp.Image, targets: list[earlier_results.Target]
 ) -> list[Gimp.Layer] | None:
     """Paint with the last settings and show the growing picture, as `ask_and_paint` does."""
-    GimpUi.init("scumble")
+    _init()
+    if _find_engine() is None:
+        return None
     return _paint(run_requests.quiet_requests(config, image, targets))
+
+
+def _init() -> None:
+    """Prepare Gtk; every window has the plug-in's icon."""
+    GimpUi.init("scumble")
+    icons.use_in_windows()
+
+
+def _find_engine() -> engine_process.EngineLocation | None:
+    """Return where the engine is, after setting it up if need be; None if the user cancelled."""
+    try:
+        return engine_process.read_location(gimp_run.HERE)
+    except engine_process.NotSetUpError as missing:
+        return setup_window.set_up(missing)
 
 
 def _paint(

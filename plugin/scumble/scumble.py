@@ -11,7 +11,13 @@ from typing import Any
 # Before babl is loaded, because its conversion tables would take 350 MB for a moment.
 os.environ["BABL_LUT"] = "0"
 
-import gi
+# In an extension, where Scumble is whole, the engine's modules are not beside the plug-in.
+HERE = os.path.dirname(os.path.realpath(__file__))
+WHOLE = os.path.dirname(os.path.dirname(HERE))
+if os.path.isfile(os.path.join(WHOLE, "install.py")):
+    sys.path.append(WHOLE)
+
+import gi  # noqa: E402
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
@@ -35,6 +41,7 @@ import sources  # noqa: E402
 from engine.translations import N_, _  # noqa: E402
 
 PROCEDURE = "plug-in-scumble"
+MENU_ICON = "scumble-16.png"
 ABOUT = N_(
     "Paints the selected layer in the style of one or more pictures, each in its own region. The "
     "selection, a channel, a layer mask or the opacity of a layer marks a region. The result is a "
@@ -139,8 +146,7 @@ class Scumble(Gimp.PlugIn):
 
     def do_query_procedures(self) -> list[str]:
         """Register the help page, and return the names of the procedures."""
-        pages = os.path.join(os.path.dirname(os.path.realpath(__file__)), "help")
-        self.set_help_domain("scumble", Gio.File.new_for_path(pages))
+        self.set_help_domain("scumble", Gio.File.new_for_path(os.path.join(HERE, "help")))
         return [PROCEDURE]
 
     def do_set_i18n(self, name: str) -> bool:
@@ -155,6 +161,7 @@ class Scumble(Gimp.PlugIn):
         mask = Gimp.ProcedureSensitivityMask
         procedure.set_sensitivity_mask(mask.DRAWABLE | mask.DRAWABLES | mask.NO_DRAWABLES)
         procedure.set_menu_label(_("_Neural Style..."))
+        procedure.set_icon_file(Gio.File.new_for_path(os.path.join(HERE, "icons", MENU_ICON)))
         procedure.add_menu_path("<Image>/Filters/Artistic")
         blurb = _("Paint in the style of other pictures, by regions")
         procedure.set_documentation(blurb, _(ABOUT), name)

@@ -16,10 +16,12 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 MODULES = (
     "adviser",
     "engine_process",
+    "installer_process",
     "interrupted_runs",
     "labels",
     "npy",
     "png",
+    "python_finder",
     "source_choices",
     "sources",
 )

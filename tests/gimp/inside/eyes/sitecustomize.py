@@ -100,7 +100,7 @@ def wait_for_windows() -> None:
 
 
 def begin() -> None:
-    if sys.argv[0].endswith("scumble.py"):
+    if sys.argv[0].lower().endswith("scumble.py"):  # also an extension
         wait_for_windows()
 
 
