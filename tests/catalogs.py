@@ -15,6 +15,7 @@ from babel.messages import Catalog, extract
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from engine.paintings.catalog import PAINTINGS
 from engine.translations import DOMAIN, FOLDER, LANGUAGES
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -58,8 +59,11 @@ class PlainCatalog(Catalog):
 
 
 def extracted() -> Catalog:
-    """Return every text that is marked in the code, with its places."""
+    """Return every text that is marked in the code, and the paintings' titles and artists."""
     catalog = Catalog()
+    for painting in PAINTINGS:
+        for text in (painting.title, painting.artist):
+            catalog.add(text, locations=[("engine/paintings/catalog.csv", None)])
     for path in sorted(path for room in ROOMS for path in (CHECKOUT / room).rglob("*.py")):
         place = path.relative_to(CHECKOUT).as_posix()
         with path.open("rb") as file:

@@ -48,7 +48,7 @@ def styles(available: sources.Sources, files: Sequence[str], now: str) -> list[C
         )
     for each in catalog.PAINTINGS:
         offered.append(
-            (each.name, _("{title}, {artist}").format(title=each.title, artist=each.artist))
+            (each.name, _("{title}, {artist}").format(title=_(each.title), artist=_(each.artist)))
         )
     return _with_current(offered, now)
 

@@ -167,7 +167,7 @@ class ResolvedRegion:
         if not name and self.style.item is not None:
             name = self.style.item.name
         if not name and self.style.kind == PAINTING:
-            name = painting(self.style.path).title
+            name = _(painting(self.style.path).title)
         return one_line(name or os.path.splitext(os.path.basename(self.style.path))[0])
 
 

@@ -29,6 +29,8 @@ from dialog import Gdk, GimpUi, GLib, Gtk
 from gi.repository import Atk, Gimp
 from kit import photo
 
+from engine import translations
+
 GimpUi.init("scumble")
 KEPT = "channel"
 
@@ -553,6 +555,33 @@ def check_the_tab_key_goes_as_one_reads() -> None:
         below, beside = later_y > y + 10, abs(later_y - y) <= 10 and later_x > x
         assert below or beside, ((y, x), (later_y, later_x))
     panel.close()
+
+
+def check_the_dialog_speaks_and_fits_in_every_language() -> None:
+    """Nothing of ours is English, and the dialog fits a screen of 1024 x 700 with its borders."""
+    wrong = []
+    try:
+        for language in translations.LANGUAGES:
+            translations.use([language])
+            panel = Panel(style=kit.style_file())
+            panel.unfold()
+            least = [panel.window.get_preferred_width()[0], panel.window.get_preferred_height()[0]]
+            shown = {each.get_text() for each in panel.all(Gtk.Label) if each.get_mapped()}
+            english = {
+                labels.ADD,
+                labels.MORE,
+                labels.ADVANCED,
+                *labels.REGION.values(),
+                "Strength",
+            }
+            own = {labels.without_key(labels.with_key(each)) for each in english}
+            spoken = {re.sub(r"\(\w\)$", "", each) for each in shown}
+            if least[0] > 1016 or least[1] > 660 or not own <= spoken:
+                wrong.append((language, least, own - spoken))
+            panel.close()
+    finally:
+        translations.use(["en"])
+    assert wrong == []
 
 
 CHECKS = {
