@@ -24,6 +24,7 @@ from engine.messages import shown_name
 from engine.methods import METHODS
 from engine.paintings.catalog import near_names
 from engine.paths import home
+from engine.translations import _
 from engine.windows_names import why_too_long
 
 if TYPE_CHECKING:
@@ -75,14 +76,14 @@ def check_files(job: Job) -> None:
     from engine.pictures.picture import check_extension
 
     if not job.output:
-        message = "output is empty; name the file to write."
+        message = _("output is empty; name the file to write.")
         raise JobError(message)
     try:
         check_extension(job.output)
     except PictureError as error:
         raise JobError(str(error)) from error
     if any("\0" in each for each in (*inputs(job), job.output)):
-        message = "The name of a file in the job holds a null character."
+        message = _("The name of a file in the job holds a null character.")
         raise JobError(message)
     for each in inputs(job):
         refused = why_not_readable(each)
@@ -91,8 +92,8 @@ def check_files(job: Job) -> None:
         for output in outputs(job):
             if os.path.exists(output) and output.samefile(each):
                 name = shown_name(output)
-                message = f"The output {name} is also read by the job; name another file."
-                raise JobError(message)
+                message = _("The output {name} is also read by the job; name another file.")
+                raise JobError(message.format(name=name))
     for output in outputs(job):
         refused = why_not_writable(output)
         if refused:
@@ -100,15 +101,16 @@ def check_files(job: Job) -> None:
     folder = Path(os.path.realpath(job.output)).parent
     if not os.path.isdir(folder):
         name = shown_name(Path(job.output).name)
-        message = f"There is no folder {shown_name(folder)} to write {name} to."
-        raise PictureError(message)
+        message = _("There is no folder {folder} to write {name} to.")
+        raise PictureError(message.format(folder=shown_name(folder), name=name))
     try:
         # As long a name as that of the temporary file that becomes the result.
         with tempfile.TemporaryFile(dir=folder, prefix=f"{PART_PREFIX}{'0' * 8}-", suffix=".part"):
             pass
     except OSError as error:
         reason = error.strerror or error
-        message = f"The folder {shown_name(folder)} cannot be written to: {reason}."
+        message = _("The folder {folder} cannot be written to: {reason}.")
+        message = message.format(folder=shown_name(folder), reason=reason)
         message += why_too_long(folder / f"{PART_PREFIX}{'0' * 16}.part")
         raise PictureError(message) from error
     remove_parts(folder)

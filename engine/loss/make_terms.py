@@ -242,7 +242,7 @@ def _covered_layers(
 ) -> list[tuple[str, float, list[np.ndarray], list[int]]]:
     """Return each style layer with its weight, all guidances, and the regions present there."""
     job, method = inputs.job, inputs.method
-    _, layers = layers_of(job)
+    _content, layers = layers_of(job)
     kind = method.propagation_for(job)
     steepen = STEEPENINGS[method.steepening]
     carried = [propagate(mask, layers, kind, job.grow) for mask in inputs.masks]
@@ -254,10 +254,13 @@ def _covered_layers(
             if guidance[index].sum(dtype=np.float64) >= MIN_COVERED_POSITIONS:
                 present.append(index)
             else:
-                inputs.on_notice(
-                    f"Region {region.name} covers 0 of {guidance[index].size} positions at "
-                    f"{layer}, which is skipped for it."
+                text = _(
+                    "Region {region} covers 0 of {positions} positions at {layer}, which is "
+                    "skipped for it."
                 )
+                positions = guidance[index].size
+                text = text.format(region=region.name, positions=positions, layer=layer)
+                inputs.on_notice(text)
         present = [index for index in present if layer in inputs.targets.styles[index]]
         found.append((layer, layer_weight, guidance, present))
     return found

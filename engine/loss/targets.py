@@ -19,6 +19,7 @@ from engine.loss.tiling import Tiling, choose_feature_tiling
 from engine.masks.propagation import propagate
 from engine.masks.regions import LoadedRegion
 from engine.sizes import resized, resized_mask, stroke_size, style_size
+from engine.translations import _
 
 if TYPE_CHECKING:
     from engine.loss.tiles import OnTile
@@ -213,7 +214,6 @@ def _style_moments(
         (region.style, region.style_mask), (size, kind, layers, tiling.tile), compute
     )
     for layer in skipped:
-        on_notice(
-            f"Region {region.name}: nothing of the style mask is left at {layer}, which is skipped."
-        )
+        text = _("Region {region}: nothing of the style mask is left at {layer}, which is skipped.")
+        on_notice(text.format(region=region.name, layer=layer))
     return moments

@@ -11,6 +11,8 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
+from engine.translations import _
+
 
 @dataclass(frozen=True)
 class Painting:
@@ -61,6 +63,7 @@ def near_names(style: str) -> str:
         return ""
     near = difflib.get_close_matches(name.lower().replace("_", "-"), NAMES, 3, 0.5)
     near += [each for each in NAMES if each.split("-")[0] == name.lower()]
-    names = ", ".join(dict.fromkeys(near)) or "listed by scumble styles"
-    verb = "Paintings with a name like it" if near else "Names of paintings"
-    return f"{verb}: {names}."
+    if not near:
+        return _("Names of paintings: listed by scumble styles.")
+    names = ", ".join(dict.fromkeys(near))
+    return _("Paintings with a name like it: {names}.").format(names=names)

@@ -18,6 +18,7 @@ from engine.job import Job, JobError
 from engine.loss_plot import check_plotting, loss_curves
 from engine.messages import shown_name
 from engine.same_files import are_one
+from engine.translations import _
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +53,7 @@ def check_report(job: Job) -> None:
     from engine.errors import PictureError
 
     if "\0" in job.report:
-        message = "The name of the report's folder holds a null character."
+        message = _("The name of the report's folder holds a null character.")
         raise JobError(message)
     check_plotting()
     folder = _folder(job)
@@ -63,32 +64,34 @@ def check_report(job: Job) -> None:
             continue
         except OSError as error:  # the name is too long
             reason = error.strerror or error
-            message = f"The report {shown_name(folder)} cannot be written: {reason}."
+            message = _("The report {folder} cannot be written: {reason}.")
+            message = message.format(folder=shown_name(folder), reason=reason)
             raise PictureError(message) from error
     _put_back(folder)
     for each in (*map(Path, output_files.inputs(job)), *output_files.outputs(job)):
         if are_one(folder, Path(os.path.realpath(each)).parent):
-            message = f"{each} lies in the report's folder {folder}; name another one."
-            raise JobError(message)
+            message = _("{name} lies in the report's folder {folder}; name another one.")
+            raise JobError(message.format(name=each, folder=folder))
     if os.path.lexists(folder) and not folder.is_dir():
-        message = f"report: {folder} is a file; name a folder."
-        raise JobError(message)
+        message = _("report: {folder} is a file; name a folder.")
+        raise JobError(message.format(folder=folder))
     foreign = _foreign(folder)
     if foreign:
-        message = (
-            f"report: {folder} holds {foreign}, which is not from an earlier report; name another "
+        message = _(
+            "report: {folder} holds {name}, which is not from an earlier report; name another "
             "folder."
         )
-        raise JobError(message)
+        raise JobError(message.format(folder=folder, name=foreign))
     if not folder.parent.is_dir():
-        message = f"There is no folder {folder.parent} to write the report {folder.name} to."
-        raise PictureError(message)
+        message = _("There is no folder {folder} to write the report {name} to.")
+        raise PictureError(message.format(folder=folder.parent, name=folder.name))
     try:
         with tempfile.TemporaryFile(dir=folder.parent):
             pass
     except OSError as error:
         reason = error.strerror or error
-        message = f"The report cannot be written to {folder.parent}: {reason}."
+        message = _("The report cannot be written to {folder}: {reason}.")
+        message = message.format(folder=folder.parent, reason=reason)
         raise PictureError(message) from error
 
 
@@ -133,7 +136,8 @@ def write_report(job: Job, result: Result, files: Sequence[Path], writing: float
         finally:
             remove_partial(job)
     except OSError as error:
-        message = f"The report {folder} cannot be written: {error.strerror or error}."
+        message = _("The report {folder} cannot be written: {reason}.")
+        message = message.format(folder=folder, reason=error.strerror or error)
         raise PictureError(message) from error
     return folder / PAGE
 
@@ -154,9 +158,10 @@ def try_report(
         page = write_report(job, result, files, writing)
     except Exception as error:
         failure = describe(error)
-        message = f"The result is in {files[0]}, but it has no report: {failure.message}"
+        message = _("The result is in {file}, but it has no report: {reason}")
+        message = message.format(file=files[0], reason=failure.message)
         return (), dataclasses.replace(failure, message=message)
-    return (f"The report is {page}.",), None
+    return (_("The report is {page}.").format(page=page),), None
 
 
 def remove_partial(job: Job) -> None:

@@ -29,6 +29,7 @@ from engine.jobfile import job_from_dict, paths_of, with_paths
 from engine.locks import try_lock
 from engine.messages import shown_name
 from engine.paths import make_own_folder, states_folder
+from engine.translations import _
 
 STATE = "state.json"
 OWNER = ".owner"
@@ -120,7 +121,8 @@ def describe_input(path: str) -> Input:
                 found.update(block)
                 size += len(block)
     except OSError as error:
-        message = f"{shown_name(path)} cannot be read: {error.strerror or error}."
+        message = _("{name} cannot be read: {reason}.")
+        message = message.format(name=shown_name(path), reason=error.strerror or error)
         raise PictureError(message) from error
     return Input(path, size, found.hexdigest())
 
@@ -214,11 +216,12 @@ def choose(wanted: str, key: str = "") -> Found:
         found = read(wanted)
     if found is None:
         names = [each.name for each in read_all() if not each.problem]
-        there = f"; there are {', '.join(names[:5])}" if names else ""
-        message = f"There is no saved state of {shown_name(wanted)}{there}."
+        message = _("There is no saved state of {name}.")
+        if names:
+            message = _("There is no saved state of {name}; there are {names}.")
         if wanted == "latest":
-            message = "There is nothing to resume."
-        raise JobError(message)
+            message = _("There is nothing to resume.")
+        raise JobError(message.format(name=shown_name(wanted), names=", ".join(names[:5])))
     if found.problem:
         raise StateError(found.problem)
     return found
@@ -241,18 +244,18 @@ def check_inputs(found: Found) -> dict[str, Input]:
         try:
             now = describe_input(path)
         except PictureError as error:
-            message = f"{found.name} cannot be resumed: {error}"
-            raise StateError(message) from error
+            message = _("{name} cannot be resumed: {reason}")
+            raise StateError(message.format(name=found.name, reason=error)) from error
         if (now.bytes, now.sha256) != (each.bytes, each.sha256):
-            message = (
-                f"{found.name} cannot be resumed: {name} has changed since the painting began; "
-                "put the old file back, or start the painting anew."
+            message = _(
+                "{name} cannot be resumed: {file} has changed since the painting began; put the "
+                "old file back, or start the painting anew."
             )
-            raise StateError(message)
+            raise StateError(message.format(name=found.name, file=name))
         inputs[path] = now
     if key_of(job, inputs) != found.data["key"]:
-        message = f"{found.name} cannot be resumed: it is the state of another job."
-        raise StateError(message)
+        message = _("{name} cannot be resumed: it is the state of another job.")
+        raise StateError(message.format(name=found.name))
     return inputs
 
 
@@ -354,9 +357,9 @@ def make_room(own: Path, needed: int) -> bool:
          for folder in map(states_folder().joinpath, _names()) if folder != own
     )  # fmt: skip
     free = shutil.disk_usage(own).free
-    total = taken + sum(size for _, size, _ in others)
+    total = taken + sum(size for _when, size, _name in others)
     allowed = min(MOST_BYTES, MOST_OF_FREE * (free + total))
-    for _, size, name in others:
+    for _when, size, name in others:
         if total + needed <= allowed:
             break
         if forget(name):
@@ -411,4 +414,5 @@ def _problem(name: str, data: Any) -> str:
 
 
 def _damaged(name: str) -> str:
-    return f"{shown_name(name)} cannot be resumed: its state is damaged; start the painting anew."
+    message = _("{name} cannot be resumed: its state is damaged; start the painting anew.")
+    return message.format(name=shown_name(name))
