@@ -47,7 +47,7 @@ class PlainCatalog(Catalog):
         """The number of plural forms, and which number takes which."""
         return self._known.plural_forms
 
-    @property
+    @property  # type: ignore[misc]
     def mime_headers(self) -> list[tuple[str, str]]:
         """The lines of the head."""
         return [
@@ -63,14 +63,14 @@ def extracted() -> Catalog:
     catalog = Catalog()
     for painting in PAINTINGS:
         for text in (painting.title, painting.artist):
-            catalog.add(text, locations=[("engine/paintings/catalog.csv", None)])
+            catalog.add(text, locations=[("engine/paintings/catalog.csv", 0)])
     for path in sorted(path for room in ROOMS for path in (CHECKOUT / room).rglob("*.py")):
         place = path.relative_to(CHECKOUT).as_posix()
         with path.open("rb") as file:
-            for _line, text, comments, _context in extract.extract(
+            for _line, marked, comments, _context in extract.extract(
                 "python", file, KEYWORDS, [COMMENT]
             ):
-                catalog.add(text, locations=[(place, None)], auto_comments=comments)
+                catalog.add(marked, locations=[(place, 0)], auto_comments=comments)
     return catalog
 
 

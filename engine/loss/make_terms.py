@@ -22,6 +22,7 @@ from engine.loss.terms import (
 )
 from engine.masks.bands import mask_bands
 from engine.masks.propagation import STEEPENINGS, propagate
+from engine.translations import _
 from models.vgg16 import layer_size
 
 if TYPE_CHECKING:
