@@ -19,8 +19,8 @@ from tests.engine.forked import CAN_FORK, MODULE, ForkedProcess
 CHECKOUT = Path(__file__).resolve().parents[2]
 HEIGHT, WIDTH = 48, 64
 SHALLOW_JOB: dict[str, Any] = {
-    "style_layers": [["conv1_1", 0.5], ["conv2_1", 0.5]],
-    "content_layers": [["conv2_2", 1.0]],
+    "style_layers": (("conv1_1", 0.5), ("conv2_1", 0.5)),
+    "content_layers": (("conv2_2", 1.0),),
 }
 """Three shallow layers, where a test asks for nothing of the others: painting takes a quarter."""
 SHALLOW = ("--style-layers", "conv1_1=0.5,conv2_1=0.5", "--content-layers", "conv2_2")

@@ -14,7 +14,7 @@ from engine.job import Job, Region
 from engine.pictures.picture import Picture, write_picture
 from engine.run import Result, stylize
 from engine.warm import Warm
-from tests.engine.programs import make_pictures, noise
+from tests.engine.programs import SHALLOW_JOB, make_pictures, noise
 
 pytestmark = pytest.mark.usefixtures("weights_checked_once")
 
@@ -34,6 +34,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
         iterations=2,
         scales=2,
         device="cpu",
+        **SHALLOW_JOB,
     )
 
 
