@@ -293,7 +293,8 @@ def test_the_order_of_the_regions_changes_nothing(
     objectives, kernels: Kernels, method: str
 ) -> None:
     network = Network(kernels, device="cpu", threads=2)
-    job = replace(BASE, method=method)
+    styles = tuple((layer, 1 / 3) for layer in ("conv1_1", "conv2_1", "conv3_1"))
+    job = replace(BASE, method=method, style_layers=styles, content_layers=(("conv2_2", 1.0),))
     # Two regions as large as each other, which no size can put into an order.
     parts = [*COMPLEMENTARY, replace(COMPLEMENTARY[0], mask=COMPLEMENTARY[1].mask[:, ::-1])]
     found = []
