@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.loss.terms import Part
-    from engine.scales import Curve
+    from engine.loss_curve import LossCurve
 
 MISSING = (
     "Loss curves are drawn by matplotlib, which is not installed; "
@@ -63,7 +63,7 @@ def check_plotting() -> None:
 
 
 def loss_curves(
-    path: str | Path, curves: Sequence[Curve], names: Sequence[str], title: str = ""
+    path: str | Path, curves: Sequence[LossCurve], names: Sequence[str], title: str = ""
 ) -> None:
     """Draw how the loss has gone, term by term, as a PNG file of 960 pixels' width.
 
@@ -76,7 +76,7 @@ def loss_curves(
     ----------
     path : str or Path
         The file to write.
-    curves : sequence of Curve
+    curves : sequence of LossCurve
         `Result.curves`, or some of them.
     names : sequence of str
         The name of each region of the job, as `engine.masks.regions.region_name` gives it.
@@ -131,7 +131,7 @@ def in_font(text: str) -> str:
     return "".join(each if ord(each) in known else "?" for each in text)
 
 
-def parts_of(curves: Sequence[Curve]) -> list[Part]:
+def parts_of(curves: Sequence[LossCurve]) -> list[Part]:
     """Return the parts that the losses have: content, the styles by number, then the others."""
     found = {part for curve in curves for parts in curve.history for part in parts}
     order = {"content": 0, "style": 1}
@@ -161,7 +161,7 @@ def _matplotlib() -> tuple[Any, Any]:
     return matplotlib, figure
 
 
-def _draw(panel: Any, curves: Sequence[Curve], names: Sequence[str]) -> None:
+def _draw(panel: Any, curves: Sequence[LossCurve], names: Sequence[str]) -> None:
     """Draw one picture's curves, scale after scale."""
     parts = parts_of(curves)
     series: dict[Part, list[float]] = {part: [] for part in parts}

@@ -18,6 +18,7 @@ from engine.estimate import FREE_SHARE, Card, Estimate, RunShape, estimate
 from engine.events import Device, MethodChosen, Notice, OnEvent, Preview, Progress
 from engine.job import AUTO_SIZE, Job
 from engine.job_checks import check
+from engine.loss_curve import LossCurve
 from engine.masks.mask import Mask
 from engine.masks.regions import LoadedRegion, load_regions, protect_mask
 from engine.masks.softness import survey
@@ -31,7 +32,7 @@ from engine.pictures.finishing import Finisher
 from engine.pictures.picture import read_stored
 from engine.pictures.reading_memory import ReadingMemory
 from engine.pictures.stored import StoredPicture
-from engine.scales import Curve, ScaleLoop
+from engine.scales import ScaleLoop
 from engine.schedule import COARSEST_AREA, plan_scales
 from engine.sizes import interleaved, planar, working_size
 from engine.threads import single_threaded_blas, thread_notice
@@ -105,7 +106,7 @@ class Result:
         Height and width of the last scale.
     coverage : tuple of float
         The share of the content that each region covers, from 0 to 1.
-    curves : tuple of Curve
+    curves : tuple of LossCurve
         The losses of every scale and picture.
     method : str
         The method that was used; what 'auto' has chosen.
@@ -133,7 +134,7 @@ class Result:
     threads: int
     working_size: tuple[int, int]
     coverage: tuple[float, ...]
-    curves: tuple[Curve, ...]
+    curves: tuple[LossCurve, ...]
     method: str
     area: int
     optimizer: str

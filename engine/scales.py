@@ -1,29 +1,30 @@
-"""The loop over scales: targets, objectives, optimizer, progress and previews."""
+"""The loop over scales: targets, objectives, optimizer, and the states to resume from."""
 
 from __future__ import annotations
 
 import math
 import time
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.events import Notice, OnEvent, Preview, Progress
+from engine.events import Notice, OnEvent, Progress
 from engine.initial_picture import start_picture
 from engine.job import Job
 from engine.loss.blocks import BlockedLosses
 from engine.loss.make_terms import ScaleInputs, layers_of
 from engine.loss.objective import OBJECTIVES, Objective
 from engine.loss.targets import StyleCache, compute_targets
-from engine.loss.terms import Part
 from engine.loss.tiles import evaluator_maker
+from engine.loss_curve import LossCurve
 from engine.masks.regions import LoadedRegion
 from engine.methods import Method
 from engine.optimizers import Bounds, InterruptedEvaluation
-from engine.pictures.compositing import composite
-from engine.sizes import interleaved, next_start, resized, resized_mask, working_size
+from engine.previews import Previews
+from engine.progress import ProgressReporter
+from engine.sizes import next_start
 from engine.trace import Plateau, State, Trace
 from engine.translations import _
 
@@ -35,54 +36,6 @@ if TYPE_CHECKING:
     from engine.network import Network
     from engine.pictures.strips import Planes
     from engine.states.keeper import Keeper
-
-PREVIEW_SECONDS = 1.0
-
-PREVIEW_AREA = 1_200_000
-"""Pixels; about what a window shows."""
-
-
-TILE_SECONDS = 3.0
-"""An evaluation that takes longer says which tile is at work."""
-
-
-@dataclass(frozen=True)
-class Curve:
-    """The losses of one picture at one scale.
-
-    Attributes
-    ----------
-    scale : int
-        From 1.
-    region : int or None
-        The region that the picture belongs to, where each has its own; else None.
-    size : (int, int)
-        Height and width.
-    history : tuple of dict of Part to float
-        The parts of the loss at every evaluation.
-    seconds : float
-        The time that all of that took.
-    """
-
-    scale: int
-    region: int | None
-    size: tuple[int, int]
-    history: tuple[dict[Part, float], ...]
-    seconds: float = 0.0
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the curve as JSON types."""
-        history = [[[*part, value] for part, value in each.items()] for each in self.history]
-        return {**vars(self), "size": list(self.size), "history": history}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Curve:
-        """Return the curve that `to_json` has described."""
-        history = tuple(
-            {Part(kind, region): value for kind, region, value in each} for each in data["history"]
-        )
-        height, width = data["size"]
-        return cls(**{**data, "size": (height, width), "history": history})
 
 
 @dataclass
@@ -101,8 +54,6 @@ class _Scale:
         One per picture.
     pictures : list of ndarray, shape (3, height, width)
         Each picture as it is so far.
-    small : (ndarray, list of ndarray), optional
-        Content and masks as they are shown, once they have been.
     """
 
     number: int
@@ -111,7 +62,6 @@ class _Scale:
     masks: list[np.ndarray]
     objectives: list[Objective]
     pictures: list[np.ndarray]
-    small: tuple[np.ndarray, list[np.ndarray]] | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -153,7 +103,7 @@ class ScaleLoop:
     steps, evaluations : int
         Over all scales.
     stopped : bool
-    curves : list of Curve
+    curves : list of LossCurve
         One per scale and picture, in the order in which they were painted.
     work : float
         The evaluations so far, each times the pixels that the network sees.
@@ -189,27 +139,20 @@ class ScaleLoop:
         self._stop = stop
         self._protect = protect
         self._style_memory = style_memory
-        self._previews = previews
         self._cache = cache
         self._keeper = keeper
         self.loss = math.nan
         self.steps = 0
         self.evaluations = 0
         self.stopped = False
-        self.curves: list[Curve] = []
+        self.curves: list[LossCurve] = []
         self.work = 0.0
         self.optimizer = scales[0].optimizer.used
         self.earlier_seconds = 0.0
         self._pictures_count = method.pictures(len(regions))
-        # The time left is counted in steps, each times the pixels that it takes.
-        self._planned = self._pictures_count * sum(each.work * each.plan.steps for each in scales)
-        self._done = 0.0
-        self._seconds = 0.0
-        self._shown = 0.0
-        self._show_seconds = 0.0
-        self._progress = Progress("paint", 0, 1)
-        self._evaluation_began = 0.0
-        self._evaluation_seconds = 0.0
+        planned = self._pictures_count * sum(each.work * each.plan.steps for each in scales)
+        self._progress = ProgressReporter(on_event, stop, len(scales), planned)
+        self._previews = Previews(method, on_event, previews)
         self._finished: dict[str, np.ndarray] = {}
         self._from = (1, 0)  # the scale and the picture to begin with
         self._interrupted: dict[str, Any] | None = None  # what is known of that picture
@@ -260,12 +203,13 @@ class ScaleLoop:
             layers,
             losses,
             content,
-            self._on_tile,
+            self._progress.on_tile,
             rounded=number < len(self._scales),
             on_notice=self._notice,
         )
         objectives = OBJECTIVES[self._method.objective](inputs, make)
         scale = _Scale(number, resources, content, masks, objectives, pictures)
+        self._previews.begin_scale(content, masks)
         first = self._from[1] if number == self._from[0] else 0
         loss = self.loss if first else 0.0
         for index in range(first, self._pictures_count):
@@ -279,7 +223,7 @@ class ScaleLoop:
             self.evaluations += trace.evaluations
             self.work += resources.work * trace.evaluations
             region = index if self._method.picture_per_region else None
-            self.curves.append(Curve(number, region, size, tuple(trace.parts), seconds))
+            self.curves.append(LossCurve(number, region, size, tuple(trace.parts), seconds))
             if self.stopped:
                 break
             self._finish_picture(number, index, trace.picture)
@@ -331,31 +275,23 @@ class ScaleLoop:
         resources: ScaleResources,
     ) -> ScaleInputs:
         """Compute the targets of a scale and say so."""
-        scales, styles, size = len(self._scales), len(self._regions), content.shape[1:]
-
-        def begin(stage: str, step: int, steps: int) -> None:
-            self._progress = Progress(stage, step, steps, number, scales)
-            self._on_event(self._progress)
-            self._evaluation_seconds = 0.0
-            if self._stop.is_set():
-                raise InterruptedEvaluation
-
-        begin("content", 0, 1)
+        styles, size = len(self._regions), content.shape[1:]
+        self._progress.begin("content", number, 0, 1)
         targets = compute_targets(
             self._job,
             self._network,
             content,
             self._regions,
-            on_style=lambda index: begin("style", index, styles),
+            on_style=lambda index: self._progress.begin("style", number, index, styles),
             on_notice=self._notice,
             protect=None if self._protect is None else self._protect.resized(size),
             tiling=resources.evaluation.tiling,
             keeps_content=resources.keeps_content,
             style_memory=self._style_memory,
             cache=self._cache,
-            on_tile=self._on_tile,
+            on_tile=self._progress.on_tile,
         )
-        self._on_event(Progress("style", styles, styles, number, scales))
+        self._on_event(Progress("style", styles, styles, number, len(self._scales)))
         return ScaleInputs(
             self._job, self._method, size, self._regions, masks, targets, self._notice
         )
@@ -377,23 +313,18 @@ class ScaleLoop:
         if interrupted is not None:
             state, spent = self._state(interrupted["trace"]), interrupted["seconds"]
             scale.pictures[index] = np.array(state.arrays["shown"])
-            if self._previews:
-                self._show(scale)
+            self._previews.show(scale.pictures)
         objective, record = scale.objectives[index], None
         if self._keeper is not None and not optimizer.resumes:
             name = _picture_name(scale.number, index)
             record = self._keeper.recorded(name, objective, scale.resources.record_bytes)
         began = time.perf_counter() - spent
         replayed = record is not None and record.replaying
-        done, seconds = self._done, self._seconds
-        total = steps * self._pictures_count
+        done, seconds = self._progress.done, self._progress.seconds
 
         def progress(step: int, loss: float | None, left: float | None) -> None:
-            scales = len(self._scales)
-            self._progress = Progress(
-                "paint", steps * index + step, total, scale.number, scales, loss, left
-            )
-            self._on_event(self._progress)
+            total = steps * self._pictures_count
+            self._progress.paint(scale.number, steps * index + step, total, loss, left)
 
         def on_step(step: int, trace: Trace) -> bool:
             nonlocal began, replayed
@@ -403,17 +334,11 @@ class ScaleLoop:
                 return self._stop.is_set()
             if replayed:  # the replay has cost time, but no painting
                 began, replayed = now - spent, False
-            self._done = done + step * work
-            self._seconds = seconds + now - began
-            left = self._seconds * (self._planned / self._done - 1) if self._done else None
-            progress(step, trace.loss, left)
-            # A large picture is not shown more often than a twentieth of the time allows.
-            wait = max(PREVIEW_SECONDS, 20 * self._show_seconds)
-            if self._previews and now - self._shown > wait:
-                scale.pictures[index] = trace.picture
-                self._show(scale)
-                self._shown = time.perf_counter()
-                self._show_seconds = self._shown - now
+            self._progress.done = done + step * work
+            self._progress.seconds = seconds + now - began
+            progress(step, trace.loss, self._progress.seconds_left)
+            scale.pictures[index] = trace.picture
+            self._previews.show_if_due(scale.pictures)
             keeper = self._keeper
             if keeper is not None and keeper.is_due() and (optimizer.resumes or record is not None):
                 self._save(
@@ -444,9 +369,9 @@ class ScaleLoop:
             if len(trace.losses) < len(kept):  # stopped in the middle of a replay
                 trace.resume(state, optimizer.used)
         # A scale that has ended early leaves no work behind.
-        self._done = done + steps * work
-        left = self._seconds * (self._planned / self._done - 1)
-        progress(trace.steps, trace.loss, None if trace.stopped else left)
+        self._progress.done = done + steps * work
+        left = None if trace.stopped else self._progress.seconds_left
+        progress(trace.steps, trace.loss, left)
         return trace, time.perf_counter() - began
 
     def _finish_picture(self, number: int, index: int, picture: np.ndarray) -> None:
@@ -460,7 +385,8 @@ class ScaleLoop:
             before = [_picture_name(number - 1, each) for each in range(self._pictures_count)]
             self._finished = {name: self._finished[name] for name in before}
         if self._keeper.is_due(at_end=True):
-            self._save(self._keeper, number, index, self.loss, (self._done, self._seconds))
+            before_it = self._progress.done, self._progress.seconds
+            self._save(self._keeper, number, index, self.loss, before_it)
 
     def _save(
         self,
@@ -508,7 +434,7 @@ class ScaleLoop:
             loop["interrupted"] = {"trace": state.numbers, "seconds": spent}
             arrays = {f"optimizer-{name}": array for name, array in state.arrays.items()}
         scales = len(self._scales)
-        far = {"scale": min(number, scales), "scales": scales, "share": self._done / self._planned}
+        far = {"scale": min(number, scales), "scales": scales, "share": self._progress.share}
         keeper.save(far, loop, arrays, self._finished)
 
     def _resume(self, keeper: Keeper) -> list[np.ndarray]:
@@ -517,8 +443,8 @@ class ScaleLoop:
         number, index = self._from = loop["scale"], loop["index"]
         self.loss, self.steps, self.work = loop["loss"], loop["steps"], loop["work"]
         self.evaluations, self.optimizer = loop["evaluations"], loop["optimizer"]
-        self._done, self._seconds = loop["done"], loop["seconds"]
-        self.curves = [Curve.from_json(each) for each in loop["curves"]]
+        self._progress.done, self._progress.seconds = loop["done"], loop["seconds"]
+        self.curves = [LossCurve.from_json(each) for each in loop["curves"]]
         self._interrupted = loop["interrupted"]
         self.earlier_seconds = sum(curve.seconds for curve in self.curves)
         if self._interrupted is not None:
@@ -544,18 +470,6 @@ class ScaleLoop:
                 arrays[name[len(prefix) :]] = array
         return State(numbers, arrays)
 
-    def _on_tile(self, done: int, count: int) -> None:
-        """Say which tile is at work, and end the evaluation when the user has asked to stop."""
-        now = time.perf_counter()
-        if not done:
-            self._evaluation_began = now
-        else:
-            self._evaluation_seconds = (now - self._evaluation_began) / done * count
-        if self._evaluation_seconds >= TILE_SECONDS:
-            self._on_event(replace(self._progress, tile=done + 1, tiles=count))
-        if self._stop.is_set():
-            raise InterruptedEvaluation
-
     def _bounds(self, scale: _Scale) -> Bounds:
         """Return 0 and 255, or the content itself where the method pins it."""
         if not self._method.pins_outside:
@@ -563,17 +477,6 @@ class ScaleLoop:
         free = sum(scale.masks, np.zeros(scale.size, np.float32)) > 0
         low, high = np.float32(0), np.float32(255)
         return np.where(free, low, scale.content), np.where(free, high, scale.content)
-
-    def _show(self, scale: _Scale) -> None:
-        """Send a preview, which is smaller than a large picture."""
-        rows, columns = working_size(*scale.size, PREVIEW_AREA)
-        if scale.small is None:
-            masks = [resized_mask(mask, (rows, columns)) for mask in scale.masks]
-            scale.small = resized(scale.content, (rows, columns)), masks
-        content, masks = scale.small
-        pictures = [resized(picture, (rows, columns)) for picture in scale.pictures]
-        shown = composite(self._method.composite, pictures, content, masks, 0.0)
-        self._on_event(Preview(np.round(interleaved(shown)).astype(np.uint8)))
 
     def _notice(self, text: str) -> None:
         self._on_event(Notice(text))

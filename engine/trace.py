@@ -9,7 +9,7 @@ from typing import Any, Callable
 import numpy as np
 
 from engine.loss.objective import Evaluation
-from engine.loss.terms import Part
+from engine.loss.terms import Part, losses_from_json, losses_to_json
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Trace:
 
     def to_state(self, used: str, numbers: dict[str, Any], arrays: dict[str, np.ndarray]) -> State:
         """Return an optimizer's numbers and arrays together with the trace's own."""
-        parts = [[[*part, value] for part, value in each.items()] for each in self.parts]
+        parts = losses_to_json(self.parts)
         own = {"loss": self.loss, "steps": self.steps, "losses": list(self.losses)}
         return State(
             {"optimizer": used, "trace": {**own, "parts": parts}, **numbers},
@@ -112,9 +112,7 @@ class Trace:
         own = state.numbers["trace"]
         self.loss, self.steps, self.losses = own["loss"], own["steps"], list(own["losses"])
         self.evaluations = len(self.losses)
-        self.parts = [
-            {Part(kind, region): value for kind, region, value in each} for each in own["parts"]
-        ]
+        self.parts = losses_from_json(own["parts"])
         np.copyto(self.picture, state.arrays["shown"])
 
     def record(self, picture: np.ndarray, evaluation: Evaluation, keep_best: bool) -> None:

@@ -32,10 +32,10 @@ from engine.gallery.tasks import (
 from engine.job import Job, JobError
 from engine.leftovers import remove_parts
 from engine.loss.terms import Part
+from engine.loss_curve import LossCurve
 from engine.loss_plot import check_plotting, loss_curves
 from engine.masks.regions import region_name
 from engine.messages import shown_name
-from engine.scales import Curve
 
 if TYPE_CHECKING:
     import threading
@@ -239,16 +239,16 @@ def _draw_curve(task: Task) -> None:
     loss_curves(task.curve, curves, record["names"], task.variant.caption)
 
 
-def _curve_for_json(curve: Curve) -> dict[str, Any]:
+def _curve_for_json(curve: LossCurve) -> dict[str, Any]:
     history = [{str(part): value for part, value in losses.items()} for losses in curve.history]
     return {**dataclasses.asdict(dataclasses.replace(curve, history=())), "history": history}
 
 
-def _curve_from_json(record: dict[str, Any]) -> Curve:
+def _curve_from_json(record: dict[str, Any]) -> LossCurve:
     history = tuple(
         {Part.parse(part): value for part, value in losses.items()} for losses in record["history"]
     )
-    return Curve(record["scale"], record["region"], tuple(record["size"]), history)
+    return LossCurve(record["scale"], record["region"], tuple(record["size"]), history)
 
 
 def _panel_entry(

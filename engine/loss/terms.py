@@ -11,7 +11,7 @@ it from a job to `make_terms.TERMS`. `in_graph.py` needs its nodes, too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, TypeVar, Union
 
@@ -68,6 +68,16 @@ class Part(NamedTuple):
 
 
 CONTENT, SMOOTHING = Part("content"), Part("smoothing")
+
+
+def losses_to_json(losses: Iterable[dict[Part, float]]) -> list[list[list[Any]]]:
+    """Return the parts of the loss at each evaluation as JSON types."""
+    return [[[*part, value] for part, value in each.items()] for each in losses]
+
+
+def losses_from_json(data: list[list[list[Any]]]) -> list[dict[Part, float]]:
+    """Return the parts of the loss that `losses_to_json` has described."""
+    return [{Part(kind, region): value for kind, region, value in each} for each in data]
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ from engine.setup.machine import DISTRIBUTIONS
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from engine.loss_curve import LossCurve
     from engine.run import Result
-    from engine.scales import Curve
 
 PACKAGES = ("numpy", "scipy", "pillow", "protobuf", "matplotlib", *DISTRIBUTIONS)
 
@@ -123,7 +123,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _losses(curve: Curve, *, keeps_best: bool) -> dict[str, Any]:
+def _losses(curve: LossCurve, *, keeps_best: bool) -> dict[str, Any]:
     """Return one picture's losses at one scale, first and in the picture that was kept."""
     history = curve.history
     last = min(history, key=lambda parts: sum(parts.values())) if keeps_best else history[-1]

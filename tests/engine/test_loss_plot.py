@@ -11,8 +11,8 @@ from PIL import Image
 
 from engine.errors import PictureError
 from engine.loss.terms import CONTENT, SMOOTHING, Part
+from engine.loss_curve import LossCurve
 from engine.loss_plot import DPI, HEIGHT, WIDTH, in_font, loss_curves, parts_of
-from engine.scales import Curve
 from tests.engine.programs import check_sentence, make_pictures, scumble
 
 BLUE, VERMILION, GREEN, SKY = "#0072B2", "#D55E00", "#009E73", "#56B4E9"
@@ -28,7 +28,7 @@ sys.meta_path.insert(0, Missing())
 NOT_THERE = 'ModuleNotFoundError("No module named matplotlib", name="matplotlib")'
 
 
-def curve(evaluations: int, scale: int = 1, region: int | None = None, **more: float) -> Curve:
+def curve(evaluations: int, scale: int = 1, region: int | None = None, **more: float) -> LossCurve:
     def parts(number: int) -> dict[str, float]:
         falling = {name: value * math.exp(-number / 5) for name, value in more.items()}
         return {"content": 0.0 if number == 0 else 1e4, **falling}
@@ -37,7 +37,7 @@ def curve(evaluations: int, scale: int = 1, region: int | None = None, **more: f
         {Part.parse(name.replace("_", " ")): value for name, value in parts(number).items()}
         for number in range(evaluations)
     ]
-    return Curve(scale, region, (30 * scale, 40 * scale), tuple(named))
+    return LossCurve(scale, region, (30 * scale, 40 * scale), tuple(named))
 
 
 def colors(file: Path) -> set[str]:
@@ -67,7 +67,7 @@ def test_a_line_is_where_its_values_are(tmp_path: Path) -> None:
     file = tmp_path / "curves.png"
     steady = {CONTENT: 1.0, SMOOTHING: 100.0}
     falling = tuple({Part("style", 0): 10.0 ** (4 - n / 25), **steady} for n in range(101))
-    loss_curves(file, [Curve(1, None, (30, 40), falling)], ["sky"])
+    loss_curves(file, [LossCurve(1, None, (30, 40), falling)], ["sky"])
     values = np.asarray(Image.open(file).convert("RGB"))
 
     def line(color: str) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +87,7 @@ def test_a_line_is_where_its_values_are(tmp_path: Path) -> None:
 def test_each_picture_of_a_stitched_run_has_a_panel(tmp_path: Path) -> None:
     file = tmp_path / "curves.png"
     curves = [
-        Curve(scale, region, (30 * scale, 40 * scale), ({Part("style", region): 1e5},) * 5)
+        LossCurve(scale, region, (30 * scale, 40 * scale), ({Part("style", region): 1e5},) * 5)
         for scale in (1, 2)
         for region in (0, 1)
     ]
@@ -113,14 +113,14 @@ def test_each_picture_of_a_stitched_run_has_a_panel(tmp_path: Path) -> None:
     ],
 )
 def test_odd_losses_are_drawn_too(tmp_path: Path, history: tuple) -> None:
-    loss_curves(tmp_path / "curves.png", [Curve(1, None, (30, 40), history)], ["sky"])
+    loss_curves(tmp_path / "curves.png", [LossCurve(1, None, (30, 40), history)], ["sky"])
     assert size(tmp_path / "curves.png") == (round(WIDTH * DPI), round(HEIGHT * DPI))
 
 
 def test_names_are_no_formulas_and_need_no_other_font(tmp_path: Path) -> None:
     names = ["$\\frac{1$ and _x^{", "空の色 \U0001f3a8", "", "x" * 200, "<b>&\udce9"]
     parts = {Part("style", n): 1e4 for n in range(len(names))}
-    curves = [Curve(1, None, (30, 40), (parts, parts))]
+    curves = [LossCurve(1, None, (30, 40), (parts, parts))]
     loss_curves(tmp_path / "curves.png", curves, names, "$x$ 空")
     assert in_font("Gogh: é $5 空") == "Gogh: é $5 ?"
 
@@ -140,8 +140,8 @@ def test_a_users_own_settings_change_nothing(tmp_path: Path) -> None:
 import sys
 from engine.loss_plot import loss_curves
 from engine.loss.terms import CONTENT
-from engine.scales import Curve
-loss_curves(sys.argv[2], [Curve(1, None, (30, 40), ({CONTENT: 2.0}, {CONTENT: 1.0}))], ["a"])
+from engine.loss_curve import LossCurve
+loss_curves(sys.argv[2], [LossCurve(1, None, (30, 40), ({CONTENT: 2.0}, {CONTENT: 1.0}))], ["a"])
 sys.exit()
 """
     files = []

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import scales
+from engine import progress
 from engine.cli.terminal import progress_text
 from engine.estimate import ScaleResources
 from engine.events import Event, Progress
@@ -141,7 +141,7 @@ def test_a_stop_waits_for_one_tile_and_returns_the_best_picture_at_the_last_size
 def test_the_tile_at_work_is_shown_in_long_evaluations_only(
     network: Network, tiles: Tiles, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    monkeypatch.setattr(scales, "TILE_SECONDS", seconds)
+    monkeypatch.setattr(progress, "TILE_SECONDS", seconds)
     events: list[Event] = []
     loop(network, tiles, events).paint()
     shown = [each for each in events if isinstance(each, Progress) and each.tiles]

@@ -174,11 +174,11 @@ def test_errors_that_nobody_reads_keep_their_status(pictures: Path) -> None:
 
 def test_a_run_makes_no_previews_for_the_command_line(pictures: Path, model_home: Path) -> None:
     before = """
-from engine import scales
-scales.PREVIEW_SECONDS = 0.0
+from engine import previews
+previews.PREVIEW_SECONDS = 0.0
 def show(*arguments):
     raise AssertionError("a preview was made")
-scales.ScaleLoop._show = show
+previews.composite = show
 """
     done = scumble(*BASE, *QUICK, home=model_home, folder=pictures, before=before)
     assert done.returncode == 0, done.stderr
