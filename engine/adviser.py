@@ -143,7 +143,7 @@ def advice(question: dict[str, Any], network_of: Callable[[Job], Network]) -> di
     network_of : callable
         Returns the network for a job.
     """
-    from engine.run import plan, present_conditions, survey_size
+    from engine.preparation import plan, present_conditions, survey_size
 
     job = job_from_dict(question["job"])
     height, width = question["content"]

@@ -2,79 +2,33 @@
 
 from __future__ import annotations
 
-import math
 import time
-from dataclasses import asdict, dataclass, replace
-from functools import partial
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine import speed, tuning, tuning_trials
-from engine.card_lbfgs import CardLbfgs
-from engine.errors import StateError
-from engine.estimate import FREE_SHARE, Card, Estimate, RunShape, estimate
-from engine.events import Device, MethodChosen, Notice, OnEvent, Preview, Progress
-from engine.job import AUTO_SIZE, Job
-from engine.job_checks import check
+from engine import speed
+from engine.events import Notice, OnEvent, Preview, Progress
+from engine.job import Job
 from engine.loss_curve import LossCurve
-from engine.masks.mask import Mask
-from engine.masks.regions import LoadedRegion, load_regions, protect_mask
-from engine.masks.softness import survey
-from engine.memory import memory, resident
-from engine.methods import METHODS, Method, choose_method
-from engine.network import Network, open_network
+from engine.methods import Method
 from engine.output_files import input_sums
-from engine.paths import model_file
 from engine.pictures.colors import apply_color_mode, restore_chroma
 from engine.pictures.finishing import Finisher
-from engine.pictures.picture import read_stored
-from engine.pictures.reading_memory import ReadingMemory
 from engine.pictures.stored import StoredPicture
+from engine.preparation import Conditions, in_float, prepare
 from engine.scales import ScaleLoop
-from engine.schedule import COARSEST_AREA, plan_scales
-from engine.sizes import interleaved, planar, working_size
-from engine.threads import single_threaded_blas, thread_notice
+from engine.sizes import interleaved, planar
+from engine.threads import single_threaded_blas
 from engine.translations import _, number_text
 from engine.warm import Warm
-from models.forms import KINDS
-from models.kernels import Kernels
-from models.weights import Weights
 
 if TYPE_CHECKING:
     import threading
 
     from engine.events import Event
     from engine.states.keeper import Keeper
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """The conditions that a run's plan and its last bits depend on, besides its job.
-
-    Attributes
-    ----------
-    device, losses : str
-        As `Network` has them.
-    threads : int
-    budget : int
-        Bytes that the whole process may have.
-    seconds_per_pixel : float
-        Of one evaluation.
-    card_bytes : int
-        Bytes of memory that a graphics card had free; 0 without one.
-    forms : dict of str to str
-        How each kind of convolution is computed.
-    """
-
-    device: str
-    losses: str
-    threads: int
-    budget: int
-    seconds_per_pixel: float
-    card_bytes: int
-    forms: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -140,190 +94,6 @@ class Result:
     optimizer: str
     stages: dict[str, float]
     inputs: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A run before it paints: everything is read, and what it will take is known.
-
-    Attributes
-    ----------
-    job : Job
-        With the method and the size that were chosen.
-    method : Method
-    content : StoredPicture
-    regions : list of LoadedRegion
-    protect : Mask or None
-    network : Network
-    estimated : Estimate
-    conditions : Conditions
-    read, opened : float
-        When the files were read and the network was opened, as `time.perf_counter` has it.
-    """
-
-    job: Job
-    method: Method
-    content: StoredPicture
-    regions: list[LoadedRegion]
-    protect: Mask | None
-    network: Network
-    estimated: Estimate
-    conditions: Conditions
-    read: float
-    opened: float
-
-
-def prepare(
-    job: Job,
-    on_event: OnEvent,
-    method: Method | None = None,
-    *,
-    warm: Warm | None = None,
-    area: int | None = None,
-    conditions: Conditions | None = None,
-) -> Prepared:
-    """Read the files of a job, open the network, and plan the run.
-
-    Parameters
-    ----------
-    job : Job
-    on_event : callable
-        Is called with events; the last ones say the method, what the run will take, and notices.
-    method : Method, optional
-        A method to try, in place of the one that the job names.
-    warm, area
-        As for `stylize`.
-    conditions : Conditions, optional
-        Those of an interrupted run, which is resumed.
-
-    Raises
-    ------
-    JobError, PictureError, WeightsError, StateError
-        As `stylize` does.
-    """
-    check(job)
-    warm = warm or Warm()
-    warm.begin(job)
-    on_event(Progress("model", 0, 1))
-    reading = ReadingMemory(memory_budget(job) - resident(), limited=bool(job.memory))
-    content = read_stored(job.content, reading=reading)
-    reading.keep(content.nbytes)
-    height, width = content.size
-    for note in content.notes:
-        on_event(Notice(f"{job.content}: {note}"))
-    regions, notes = load_regions(job, (height, width), reading, warm.style)
-    for note in notes:
-        on_event(Notice(note))
-    protect = protect_mask(job, (height, width), reading)
-    read = time.perf_counter()
-    if conditions is None and tuning.outdated():
-        text = _("This processor or this onnxruntime is new: measuring what is quickest on it.")
-        on_event(Notice(text))
-        tuning_trials.measure(Kernels(Weights(model_file())))
-    network = warm.network(job) if conditions is None else _open_network(job, conditions)
-    for text in (network.notice, thread_notice(job.threads)):
-        if text:
-            on_event(Notice(text))
-    on_event(Device(network.device, network.provider, network.threads, network.losses))
-    on_event(Progress("model", 1, 1))
-    opened = time.perf_counter()
-    shape = RunShape(
-        (height, width),
-        [region.style.shape[1:] for region in regions],
-        protect is not None,
-        held=reading.held,
-        reading=reading.most,
-        depth=4 if in_float(job) else content.numbers.itemsize,
-    )
-    if method is None:
-        size = survey_size(job, (height, width))
-        method = METHODS.get(job.method) or choose_method(
-            survey([region.mask.resized(size) for region in regions])
-        )
-    resumed = conditions is not None
-    if conditions is None:
-        conditions = present_conditions(job, shape, network)
-    if area is None or job.size != AUTO_SIZE:
-        area = job.size
-    estimated = plan(replace(job, size=area), method, shape, network, conditions)
-    short = estimated.bytes - memory_budget(job)
-    if resumed and short > 0:
-        text = _(
-            "The painting was planned for {gigabytes} GB more memory than is free now; close other "
-            "programs if it is slow."
-        )
-        on_event(Notice(text.format(gigabytes=number_text(short / 1e9, ".1f"))))
-    job = replace(job, method=method.name, size=estimated.area)
-    on_event(MethodChosen(method.name))
-    on_event(estimated.event)
-    if estimated.size != (height, width):
-        text = _(
-            "The picture of {width} x {height} pixels is painted at {columns} x {rows} and then "
-            "enlarged."
-        )
-        rows, columns = estimated.size
-        text = text.format(width=width, height=height, columns=columns, rows=rows)
-        on_event(Notice(text))
-    for notice in _small_styles(regions, math.prod(estimated.size)):
-        on_event(Notice(notice))
-    return Prepared(
-        job, method, content, regions, protect, network, estimated, conditions, read, opened
-    )
-
-
-def _open_network(job: Job, conditions: Conditions) -> Network:
-    """Open the network for a run that is resumed, under the conditions that it began with.
-
-    Raises
-    ------
-    StateError
-        If the device is not there.
-    """
-    names = {tuning.name(kind): kind for kind in KINDS}
-    forms = {names[name]: form for name, form in conditions.forms.items()}
-    measured = tuning.recorded()
-    spin = measured.spin if measured else 0
-    network = open_network(
-        replace(job, device=conditions.device, threads=conditions.threads),
-        tuning.Tuning(forms, conditions.threads, spin),
-    )
-    if (network.device, network.losses) != (conditions.device, conditions.losses):
-        message = _(
-            "The painting began on {device}, which does not work now; it cannot be resumed on "
-            "another device."
-        )
-        raise StateError(message.format(device=conditions.device))
-    return network
-
-
-def present_conditions(job: Job, shape: RunShape, network: Network) -> Conditions:
-    """Return the conditions on which the plan of a run depends, as they are now."""
-    return Conditions(
-        network.device,
-        network.losses,
-        network.threads,
-        memory_budget(job),
-        machine_speed(job, shape, network),
-        network.entry.free_memory() if network.losses == "card" else 0,
-        {tuning.name(kind): form for kind, form in network.forms.items()},
-    )
-
-
-def plan(
-    job: Job, method: Method, shape: RunShape, network: Network, conditions: Conditions
-) -> Estimate:
-    """Return what a run will take under some conditions.
-
-    Raises
-    ------
-    DoesNotFitError
-        If it does not fit.
-    """
-    card = None
-    if network.losses == "card":
-        card = Card(conditions.card_bytes, partial(CardLbfgs, network))
-    budget, seconds = conditions.budget, conditions.seconds_per_pixel
-    return estimate(job, method, shape, budget, seconds, card)
 
 
 @single_threaded_blas()
@@ -470,50 +240,3 @@ def stylize(
         },
         inputs=sums,
     )
-
-
-def in_float(job: Job) -> bool:
-    """Say whether the result is float32 in sRGB, instead of the content's own numbers."""
-    return Path(job.output).suffix.lower() in ("", ".npy")
-
-
-def memory_budget(job: Job) -> int:
-    """Return the bytes that the whole process may have: what is free, and what it has already."""
-    budget = int(FREE_SHARE * memory().free) + resident()
-    return min(budget, int(job.memory * 1e9)) if job.memory else budget
-
-
-def machine_speed(job: Job, shape: RunShape, network: Network) -> float:
-    """Return the seconds per pixel of an evaluation, measured only where much depends on it."""
-    known = speed.recorded(network)
-    if known is not None:
-        return known
-    area = shape.pixels if job.size <= 0 else min(job.size, shape.pixels)
-    return speed.seconds_per_pixel(network) if area > COARSEST_AREA else speed.TYPICAL
-
-
-def survey_size(job: Job, content: tuple[int, int]) -> tuple[int, int]:
-    """Return the size at which the masks choose the method that `auto` stands for.
-
-    With automatic scales it is that of the first one, where the strokes are laid.
-    """
-    if job.scales:
-        return working_size(*content, job.size if job.size >= 0 else COARSEST_AREA)
-    return plan_scales(job, *content, max(job.size, 0))[0].size
-
-
-def _small_styles(regions: list[LoadedRegion], area: int) -> list[str]:
-    """Return a sentence for each style picture that is smaller than the painting would use."""
-    notices = []
-    for region in regions:
-        pixels = math.prod(region.style.shape[1:])
-        wanted = area * region.style_size**2
-        if pixels < 0.8 * wanted and area > 2 * COARSEST_AREA:
-            text = _(
-                "Region {region}: the style picture has {megapixels} megapixels, and the painting "
-                "{painted}; a larger scan would give finer strokes."
-            )
-            sizes = [number_text(each / 1e6, ".2g") for each in (pixels, area)]
-            text = text.format(region=region.name, megapixels=sizes[0], painted=sizes[1])
-            notices.append(text)
-    return notices

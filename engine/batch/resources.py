@@ -11,7 +11,7 @@ from engine.batch.plan import Item
 from engine.errors import PictureError
 from engine.job import AUTO_SIZE, Job, JobError
 from engine.memory import memory
-from engine.run import Prepared, memory_budget, prepare
+from engine.preparation import Prepared, memory_budget, prepare
 from engine.threads import thread_count, usable_processors
 
 if TYPE_CHECKING:

@@ -40,7 +40,7 @@ def show_estimate(job: Job, *, name: str = "", as_json: bool) -> None:
         Whether to print one line of JSON: width, height, scales, tiles, seconds, bytes, method,
         size (the area of the last scale; 0 for the content's own) and job (the name).
     """
-    from engine.run import prepare
+    from engine.preparation import prepare
 
     notices: list[str] = []
 

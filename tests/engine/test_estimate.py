@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine import run
+from engine import preparation, run
 from engine.estimate import AUTO_SECONDS, SMALLEST_AUTO, Estimate, RunShape, estimate
 from engine.events import Estimated
 from engine.job import AUTO_SIZE, Job, JobError, Region
@@ -79,9 +79,9 @@ def test_more_pixels_regions_and_a_longer_memory_need_more() -> None:
 
 
 def test_the_memory_option_is_a_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "memory", lambda: Memory(64 * GB, 40 * GB))
-    assert run.memory_budget(Job()) > 36 * GB
-    assert run.memory_budget(Job(memory=3.0)) == 3 * GB
+    monkeypatch.setattr(preparation, "memory", lambda: Memory(64 * GB, 40 * GB))
+    assert preparation.memory_budget(Job()) > 36 * GB
+    assert preparation.memory_budget(Job(memory=3.0)) == 3 * GB
 
 
 def test_a_budget_too_small_for_one_tile_is_refused_before_anything_is_painted(

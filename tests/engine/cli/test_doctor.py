@@ -172,7 +172,7 @@ def test_everything_that_painting_imports_is_imported(model_home, tmp_path):
 
 
 def test_painting_is_tried_and_a_failure_is_a_problem(model_home, tmp_path):
-    before = "from engine import run\nrun.read_stored = lambda *given, **more: 1 / 0\n"
+    before = "from engine import preparation\npreparation.read_stored = lambda *_, **__: 1 / 0\n"
     done = doctor(home=model_home, folder=tmp_path, before=before)
     assert done.returncode == 1
     (broken,) = [line for line in done.stdout.splitlines() if line.startswith("Broken: ")]

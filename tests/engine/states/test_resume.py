@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import engine.cli.commands
-import engine.run
+import engine.preparation
 from engine.paths import OWN_MARK
 from engine.states import store
 from models.reference_weights import Layer
@@ -91,8 +91,8 @@ def states(home: Path) -> list[Path]:
 
 def less_memory() -> None:
     """Make the machine a small and slow one."""
-    engine.run.memory_budget = lambda job: 1
-    engine.run.machine_speed = lambda *given: 1.0
+    engine.preparation.memory_budget = lambda job: 1
+    engine.preparation.machine_speed = lambda *given: 1.0
 
 
 @pytest.mark.parametrize("name", JOBS)
