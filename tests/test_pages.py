@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from engine.cli.options import build_parser, option_name
+from engine.cli.options import option_name
+from engine.cli.parser import build_parser
 from engine.job import PROPAGATIONS, Job, Region
 from engine.methods import METHODS
 

@@ -13,7 +13,8 @@ from engine import output_files
 from engine.address_space import why_too_little
 from engine.cli.interrupts import Interrupts
 from engine.cli.json_output import JsonOutput
-from engine.cli.options import build_parser, gallery_request, job_from_options
+from engine.cli.options import gallery_request, job_from_options
+from engine.cli.parser import build_parser
 from engine.cli.resume import (
     chosen_state,
     forget_state,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from engine.cli.commands import main
-from engine.cli.options import build_parser
+from engine.cli.parser import build_parser
 from tests.campaign.case import Case, check, check_sentence
 from tests.campaign.home import data_folder
 from tests.campaign.mutations import TEXTS, number

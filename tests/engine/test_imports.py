@@ -63,7 +63,7 @@ def test_nothing_is_imported_upwards(folder: str) -> None:
 
 def test_the_command_line_needs_no_gallery_until_it_is_asked_for_one() -> None:
     code = (
-        "import sys; from engine.cli.options import build_parser; build_parser();"
+        "import sys; from engine.cli.parser import build_parser; build_parser();"
         "print([name for name in sys.modules if name.startswith('engine.gallery.')])"
     )
     done = subprocess.run(

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.cli.options import build_parser, job_from_options
+from engine.cli.options import job_from_options
+from engine.cli.parser import build_parser
 from engine.job import Job, JobError, options
 from engine.job_checks import check_value
 from engine.jobfile import job_from_dict, load_job

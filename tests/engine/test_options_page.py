@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.options import build_parser, job_from_options
+from engine.cli.options import job_from_options
+from engine.cli.parser import build_parser
 from engine.output_files import inputs
 from tests.engine.programs import CHECKOUT
 

@@ -13,11 +13,8 @@ import pytest
 from PIL import Image
 
 from engine import __version__
-from engine.cli.options import (
-    build_parser,
-    job_from_options,
-    option_name,
-)
+from engine.cli.options import job_from_options, option_name
+from engine.cli.parser import build_parser
 from engine.job import Job, JobError, Region, options
 from tests.engine.programs import (
     HEIGHT,
