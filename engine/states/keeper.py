@@ -296,24 +296,23 @@ class Keeper:
 
     def discard(self) -> None:
         """Remove the state, from any thread: the painting is finished, or nobody wants it."""
-        with self._committing:
-            if self._closed:
-                return
-            self._closed = True
-            if self._descriptor is not None:
-                store.remove(self._folder, self._descriptor)
+        self._close(keep=False)
 
     def release(self) -> None:
         """Let go of the state, which stays where there is one."""
+        self._close(keep=True)
+
+    def _close(self, *, keep: bool) -> None:
         with self._committing:
             if self._closed:
                 return
             self._closed = True
-            if self._descriptor is not None:
-                if self.has_state:
-                    os.close(self._descriptor)
-                else:
-                    store.remove(self._folder, self._descriptor)
+            if self._descriptor is None:
+                return
+            if keep and self.has_state:
+                os.close(self._descriptor)
+            else:
+                store.remove(self._folder, self._descriptor)
 
     def _hold(self) -> None:
         """Take the folder, or do without states."""
