@@ -214,7 +214,7 @@ def _largest(
             too_large = middle
         else:
             fits = middle
-    # Two digits, so that the offer does not change with every breath of the machine.
+    # Two digits, so that the offer does not change with every small change of speed.
     digits = 10 ** max(len(str(int(fits))) - 2, 0)
     return int(fits) // digits * digits
 

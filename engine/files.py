@@ -66,7 +66,7 @@ def why_not_readable(path: str | Path) -> str:
 
 
 def why_not_writable(path: str | Path) -> str:
-    """Return why a file cannot be written, as a whole sentence; empty if nothing speaks against it.
+    """Return why a file cannot be written, as a whole sentence; empty if it can.
 
     The folder is not tried.
     """

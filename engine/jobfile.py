@@ -148,6 +148,6 @@ def with_paths(job: Job, change: Callable[[str], str], kinds: tuple[str, ...] = 
 
 
 def _is_path(owner: Job | Region, described: dataclasses.Field, kinds: tuple[str, ...]) -> bool:
-    """Say whether a field holds a path of one of these kinds."""
+    """Return whether a field holds a path of one of these kinds."""
     about = described.metadata
     return about["kind"] in kinds and getattr(owner, described.name) not in ("", *about["words"])

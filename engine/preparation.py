@@ -248,7 +248,7 @@ def plan(
 
 
 def in_float(job: Job) -> bool:
-    """Say whether the result is float32 in sRGB, instead of the content's own numbers."""
+    """Return whether the result is float32 in sRGB, instead of the content's own numbers."""
     return Path(job.output).suffix.lower() in ("", ".npy")
 
 

@@ -17,7 +17,7 @@ TILE_SECONDS = 3.0
 
 
 class ProgressReporter:
-    """Reports the progress of a loop over scales.
+    """The reporter of the progress of a loop over scales.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Lines:
-    """Writes protocol lines to a file descriptor, whole lines only, from any thread.
+    """A writer of protocol lines to a file descriptor: whole lines only, from any thread.
 
     Lines are ASCII, which JSON's escapes keep to, so that the other side needs no encoding.
     """

@@ -45,7 +45,7 @@ class ScalePlan:
 
     @property
     def pixels(self) -> int:
-        """Return the area."""
+        """The area."""
         return self.size[0] * self.size[1]
 
 

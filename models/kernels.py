@@ -12,7 +12,7 @@ from models.winograd import transform_kernel
 
 
 class Kernels:
-    """Makes and keeps the kernels of `graphs.py`; the weights that they come from are not kept.
+    """The kernels of `graphs.py`, made once; the weights that they come from are not kept.
 
     Networks in several threads may share it.
 

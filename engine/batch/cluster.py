@@ -185,7 +185,7 @@ def connect(address: str, seconds: float) -> Client:
 
 
 def _quiet() -> None:
-    """Leave the words on what happens to the batch, which repairs what Dask would log."""
+    """Silence Dask's logs: the batch repairs what they report, and says itself what matters."""
     for name in ("distributed", "tornado", "bokeh", *logging.root.manager.loggerDict):
         if name.partition(".")[0] in ("distributed", "tornado", "bokeh"):
             logging.getLogger(name).setLevel(logging.CRITICAL)

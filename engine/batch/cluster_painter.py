@@ -69,7 +69,7 @@ class _Flight:
 
 
 class ClusterPainter:
-    """Paints the pictures of a batch on a cluster.
+    """The painter of a batch on a cluster.
 
     Parameters
     ----------
@@ -297,7 +297,7 @@ class ClusterPainter:
         return None
 
     def _free_stranded(self) -> None:
-        """Hand out again what only workers may paint that are gone."""
+        """Hand out again the pictures whose allowed workers are all gone."""
         alive = None
         for key, flight in list(self._flights.items()):
             if flight.workers is None:

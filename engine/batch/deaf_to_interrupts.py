@@ -1,4 +1,4 @@
-"""Makes a worker deaf to Ctrl-C, which a terminal sends to all processes of a command.
+"""The preload that makes a worker ignore Ctrl-C, which a terminal sends to all of a command.
 
 Dask imports it in each worker's main thread. The batch decides what Ctrl-C ends.
 """

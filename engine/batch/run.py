@@ -24,7 +24,7 @@ from engine.warm import Warm
 
 
 class Painter(Protocol):
-    """Paints the pictures of a batch, here or elsewhere."""
+    """The painter of a batch, here or elsewhere."""
 
     def __call__(
         self,

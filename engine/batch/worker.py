@@ -223,7 +223,7 @@ def _places(request: Request, sums: Mapping[str, str]) -> tuple[dict[str, str], 
 
 
 def _painted(request: Request, places: Mapping[str, str], worker: Any) -> Painted | Failure | None:
-    """Paint a picture whose inputs are in other places, and speak of them by their own names."""
+    """Paint a picture whose inputs are in other places, and report them under their own names."""
     stop = threading.Event()
     threads = request.threads or worker.state.nthreads
     task = worker.get_current_task()

@@ -41,7 +41,7 @@ MOST_NOTICES = 3
 
 
 class _Listener:
-    """Shows a batch on the terminal, or as JSON lines."""
+    """The view of a batch on the terminal, or its JSON lines."""
 
     def __init__(self, terminal: Terminal, output: JsonOutput | None, *, quiet: bool) -> None:
         self._terminal = terminal

@@ -19,7 +19,7 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
 class Interrupts:
-    """Runs the work in a thread of its own, so that Ctrl-C is heard in the middle of a step.
+    """The handling of Ctrl-C: the work runs in a thread of its own, so that it is heard at once.
 
     The first Ctrl-C sets `stop`; the second, or a request to terminate, raises KeyboardInterrupt
     in the main thread, unless it is shielded.

@@ -46,7 +46,7 @@ class OutputError(Exception):
 
 
 class Terminal:
-    """Shows events on a stream. A stream that fails is no reason to stop: it is written no more.
+    """A terminal that shows events; if it cannot be written to, the work continues without it.
 
     Parameters
     ----------

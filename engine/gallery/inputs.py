@@ -55,7 +55,7 @@ class PanelFiles:
 
 @dataclass
 class Inputs:
-    """Puts pictures into a gallery's folder, each once.
+    """The pictures in a gallery's folder, each put there once.
 
     Parameters
     ----------

@@ -95,7 +95,7 @@ class BlockEvaluator:
 
 
 def split_terms(group: Sequence[Term]) -> tuple[list[LayerTerm], list[PictureTerm]]:
-    """Part the terms of layers and those of the picture."""
+    """Split terms into those of layers and those of the picture."""
     of_layers = [term for term in group if hasattr(term, "layer")]
     of_picture = [term for term in group if not hasattr(term, "layer")]
     return cast("list[LayerTerm]", of_layers), of_picture

@@ -59,7 +59,7 @@ class Mask:
         return np.clip(resized, 0, 1)
 
     def any(self) -> bool:
-        """Say whether it covers anything."""
+        """Return whether it covers anything."""
         return any(self.rows(*at).any() for at in strips(*self.size))
 
     def mean(self) -> float:

@@ -74,7 +74,7 @@ class StylePicture:
     limit: int = 0
 
     def suits(self, pixels: int) -> bool:
-        """Say whether reading it with this limit would give the same."""
+        """Return whether reading it with this limit would give the same."""
         return pixels in (0, self.limit) if self.limit else self.mask.size <= pixels
 
 

@@ -52,7 +52,7 @@ def soft_share(mask: np.ndarray) -> float:
 
 
 def is_soft(mask: np.ndarray) -> bool:
-    """Say whether a mask is to be measured as a soft ramp; else it has a hard border.
+    """Return whether a mask is to be measured as a soft ramp; else it has a hard border.
 
     A hard mask's border may be smoothed over a pixel or two; so few pixels make no ramp.
     """

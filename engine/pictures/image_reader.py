@@ -245,12 +245,12 @@ def _raw(image: ImageFile.ImageFile) -> str:
 
 
 def _is_deep(image: ImageFile.ImageFile, raw: str) -> bool:
-    """Say whether both bytes of its colors of 16 bits can be read."""
+    """Return whether both bytes of its colors of 16 bits can be read."""
     return raw in _DEEP or _in_planes(image)
 
 
 def _in_planes(image: ImageFile.ImageFile) -> bool:
-    """Say whether a file has colors of 16 bits in planes, which Pillow reads wrongly."""
+    """Return whether a file has colors of 16 bits in planes, which Pillow reads wrongly."""
     tags = getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
     return tags.get(284, 1) == 2 and 16 in tags.get(258, ())
 

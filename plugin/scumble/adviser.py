@@ -22,7 +22,7 @@ GONE = N_("The engine gives no estimate. Paint says why.")
 
 
 class Adviser:
-    """Asks the engine in a process of its own.
+    """The engine in a process of its own, which answers questions.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ def save_memory() -> None:
 
 
 def is_translucent(layer: Gimp.Layer) -> bool:
-    """Say if a layer lets something through: by mode, opacity, soft alpha or soft mask."""
+    """Return whether a layer lets something through: by mode, opacity, soft alpha or soft mask."""
     if layer.get_mode() not in OPAQUE_MODES or layer.get_opacity() < 100.0:
         return True
     drawables = [(layer, "A u8")] if layer.has_alpha() else []
@@ -124,7 +124,7 @@ def read_for_screen(layer: Gimp.Layer, area: tuple[int, int, int, int]) -> bytes
 
 
 def may_be_wide(layer: Gimp.Drawable) -> bool:
-    """Whether a layer can hold colors outside sRGB: through its profile or as floats."""
+    """Return whether a layer can hold colors outside sRGB: through its profile or as floats."""
     form = layer.get_format()
     kind = Babl.format_get_encoding(form).rpartition(" ")[2]
     return "-space-" in Babl.get_name(form) or kind in ("half", "float", "double")
@@ -242,13 +242,13 @@ def read(
 
 
 def _any_alpha(data: bytes) -> bool:
-    """Whether any of the RGBA pixels is visible."""
+    """Return whether any of the RGBA pixels is visible."""
     alpha = memoryview(data).cast("f")[3::4]
     return any(alpha)
 
 
 def _any_out_of_gamut(data: bytes) -> bool:
-    """Whether any value lies outside sRGB by more than half of one of 255 levels."""
+    """Return whether any value lies outside sRGB by more than half of one of 255 levels."""
     values = memoryview(data).cast("f")
     return min(values) < -0.002 or max(values) > 1.002
 

@@ -1,4 +1,4 @@
-"""The error of what cannot be painted."""
+"""The error for a layer that cannot be painted."""
 
 from __future__ import annotations
 

@@ -217,7 +217,7 @@ def blend(asked: str, used: str) -> str:
 
 
 def gives_masked_layers(method: str) -> bool:
-    """Whether a method, or the one that auto may choose, can give layers with masks."""
+    """Return whether a method, or the one that auto may choose, can give layers with masks."""
     known = job.METHODS.get(method)
     return method == "auto" or (known is not None and known.paints_past_masks)
 
@@ -292,7 +292,7 @@ def with_access_keys(texts: Mapping[str, str], taken: Iterable[str]) -> dict[str
     owners: dict[str, str] = {}
 
     def give(text: str, tried: set[str]) -> bool:
-        """Give a label a letter, if need be that of another label which then gets another one."""
+        """Give a label a letter; if need be, that of another label, which then gets a new one."""
         latin = _in_latin(text)
         for place in _places(latin):
             letter = latin[place].lower()

@@ -53,7 +53,7 @@ class Picture:
     thumbnail: GdkPixbuf.Pixbuf
 
     def has_thumbnail_of(self, side: int) -> bool:
-        """Whether the thumbnail fills a square of `side` pixels, or has all of the picture."""
+        """Return whether the thumbnail fills a square of `side` pixels, or has all the picture."""
         longest = max(self.thumbnail.get_width(), self.thumbnail.get_height())
         return longest >= min(side, self.width, self.height)
 
@@ -69,7 +69,7 @@ def within(pixbuf: GdkPixbuf.Pixbuf, side: int) -> GdkPixbuf.Pixbuf:
 
 
 def engine_reads(path: str) -> bool:
-    """Whether the engine reads a file of this format; else its pixels come from GIMP.
+    """Return whether the engine reads a file of this format; else its pixels come from GIMP.
 
     Raises
     ------

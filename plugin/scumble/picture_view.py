@@ -22,7 +22,7 @@ TIP = N_("Press to see the photo, double-click for 1:1, drag to move")
 
 
 class PictureView(Gtk.DrawingArea):
-    """Shows a layer while it is painted, and its result.
+    """The view of a layer while it is painted, and of its result.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ CANCEL, CLOSE = Gtk.ResponseType.CANCEL, Gtk.ResponseType.CLOSE
 
 
 class ProgressWindow(Gtk.Dialog):
-    """Follows paintings until they are done, stopped or cancelled.
+    """The window that follows paintings until they are done, stopped or cancelled.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from engine.translations import _
 
 
 class ProtectRow(Gtk.Box):
-    """Shows and sets the arguments protect and protect-strength.
+    """The controls of the arguments protect and protect-strength.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ SHOWN = 0.7
 
 
 class RegionPreview(Gtk.DrawingArea):
-    """Shows each style in its region, with its number."""
+    """The drawing of each style in its region, with its number."""
 
     def __init__(self, small: thumbnails.Thumbnails) -> None:
         super().__init__()

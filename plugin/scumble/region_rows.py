@@ -22,7 +22,7 @@ FIELDS = {each.name: each for each in dataclasses.fields(job.Region)}
 
 
 class RegionRows(Gtk.Box):
-    """Shows regions and changes them.
+    """The list of regions, where they are changed.
 
     Parameters
     ----------

@@ -141,7 +141,7 @@ def build(
 
 
 class _Builder:
-    """Adds a painting's layers to an image.
+    """The builder of a painting's layers in an image.
 
     If the content lets something through, the result takes its place, with its mode and opacity:
     above the content it would count twice. The caller then hides the content.
@@ -219,7 +219,7 @@ class _Builder:
         return group
 
     def _needs_content(self, parts: tuple[MaskedPicture, ...]) -> bool:
-        """Whether the content's own pixels are needed below the masked layers."""
+        """Return whether the content's own pixels are needed below the masked layers."""
         return self._replaces and any(part.mask for part in parts)
 
     def _masked_layer(
