@@ -55,20 +55,13 @@ def shown_name(name: str | os.PathLike[str], length: int = NAME_LENGTH) -> str:
     return _cut(printable(os.fspath(name)), length)
 
 
-def shown(value: Any, length: int = VALUE_LENGTH) -> str:
-    """Return a value as messages quote it, as Python would write it.
-
-    Parameters
-    ----------
-    value : any
-    length : int
-        The most characters; the rest is left out.
-    """
+def shown(value: Any) -> str:
+    """Return a value as messages quote it, as Python would write it; a long one is cut off."""
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # a number of thousands of digits; a list in a list in ...
         return f"a {type(value).__name__} that is too long to show"
-    return printable(text if len(text) <= length else text[: length - 3] + "...")
+    return printable(text if len(text) <= VALUE_LENGTH else text[: VALUE_LENGTH - 3] + "...")
 
 
 def one_line(text: str, length: int = MESSAGE_LENGTH) -> str:

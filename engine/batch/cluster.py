@@ -38,17 +38,11 @@ EXAMINE = "__import__('engine.batch.worker', fromlist=['examine']).examine()"
 
 
 @contextmanager
-def local_cluster(crew: Crew, *, dashboard: bool = True) -> Iterator[Client]:
+def local_cluster(crew: Crew) -> Iterator[Client]:
     """Start workers on this machine, for as long as the block lasts.
 
     They and their scheduler talk over the loopback interface, encrypted and with a certificate of
     this run alone, so that other users of the machine cannot send them work.
-
-    Parameters
-    ----------
-    crew : Crew
-    dashboard : bool
-        Whether to have Dask's dashboard.
     """
     _quiet()
     # Of a command that Ctrl-C ends at once, Python's helper would print what it tidies up.
@@ -65,7 +59,7 @@ def local_cluster(crew: Crew, *, dashboard: bool = True) -> Iterator[Client]:
                 processes=True,
                 memory_limit=0,  # the engine plans its memory itself
                 host="127.0.0.1",
-                dashboard_address="127.0.0.1:8787" if dashboard else None,
+                dashboard_address="127.0.0.1:8787",
                 local_directory=scratch,
                 silence_logs=logging.CRITICAL,
                 security=Security.temporary(),

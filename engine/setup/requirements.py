@@ -15,9 +15,6 @@ PLOTS = ("project.optional-dependencies", "plots")
 CLUSTER = ("project.optional-dependencies", "cluster")
 TESTS = ("dependency-groups", "test")
 
-IMPORT_NAMES = {"pillow": "PIL", "protobuf": "google.protobuf"}
-"""How distributions are imported that have another name than their package."""
-
 
 def read_requirements(file: Path, table: str, key: str) -> list[str]:
     """Return one list of requirements.
@@ -62,8 +59,3 @@ def read_requirements(file: Path, table: str, key: str) -> list[str]:
 def distribution_name(requirement: str) -> str:
     """Return the name of the package that a requirement asks for, in small letters."""
     return re.split(r"[\[<>=!~; ]", requirement, maxsplit=1)[0].lower()
-
-
-def import_name(distribution: str) -> str:
-    """Return the name under which a distribution is imported."""
-    return IMPORT_NAMES.get(distribution, distribution)

@@ -190,15 +190,13 @@ def find(key: str) -> Found | None:
     return None
 
 
-def choose(wanted: str, key: str = "") -> Found:
+def choose(wanted: str) -> Found:
     """Return the state that a user means.
 
     Parameters
     ----------
     wanted : str
         The name of a state, or 'latest'.
-    key : str
-        The key of a job whose state is meant, in place of a name.
 
     Raises
     ------
@@ -207,9 +205,7 @@ def choose(wanted: str, key: str = "") -> Found:
     StateError
         If it cannot be used.
     """
-    if key:
-        found = find(key)
-    elif wanted == "latest":
+    if wanted == "latest":
         usable = [each for each in read_all() if not each.problem]
         found = usable[0] if usable else None
     else:
