@@ -4,10 +4,11 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from models.reference_weights import Layer
-from tests.engine.programs import FullDisk
+from tests.engine.programs import FullDisk, make_pictures
 
 
 @pytest.fixture
@@ -27,6 +28,24 @@ def _data_folder(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (home / "models").mkdir()
     (home / "models" / model.name).symlink_to(model)
     return home
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Return a folder with a content, two styles and a mask."""
+    return make_pictures(tmp_path)
+
+
+@pytest.fixture
+def colours() -> np.ndarray:
+    """Return pixels of 8 bits, shape (20, 24, 3)."""
+    return np.random.default_rng(3).integers(0, 256, (20, 24, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def opacity() -> np.ndarray:
+    """Return the opacity of as many pixels, in 8 bits."""
+    return np.random.default_rng(4).integers(0, 256, (20, 24), dtype=np.uint8)
 
 
 @pytest.fixture

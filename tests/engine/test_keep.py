@@ -20,7 +20,6 @@ from tests.engine.programs import (
     QUICK,
     SHALLOW_JOB,
     check_sentence,
-    make_pictures,
     scumble,
 )
 
@@ -161,11 +160,6 @@ def test_a_mask_that_cannot_be_read_is_refused(folder: Path) -> None:
     for name in ("no picture.png", "missing.png"):
         with pytest.raises(PictureError, match=name):
             paint(folder, protect=name)
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    return make_pictures(tmp_path)
 
 
 KEEP = (

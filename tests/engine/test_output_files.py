@@ -32,16 +32,6 @@ LOSSLESS = (".png", ".tif", ".tiff", ".npy")
 SETTINGS = {"scumble": "0.1.0", "job": {"content": "Bäume \u6728.png"}, "loss": 1.5}
 
 
-@pytest.fixture
-def colours():
-    return np.random.default_rng(3).integers(0, 256, (20, 24, 3), dtype=np.uint8)
-
-
-@pytest.fixture
-def opacity():
-    return np.random.default_rng(4).integers(0, 256, (20, 24), dtype=np.uint8)
-
-
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(
     values=hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=20)),

@@ -20,7 +20,6 @@ from tests.engine.programs import (
     HEIGHT,
     WIDTH,
     check_sentence,
-    make_pictures,
     scumble,
 )
 
@@ -33,11 +32,6 @@ CHOSEN = [
     if each.metadata["choices"] and each.name != "init"
 ]
 BASE = ("stylize", "content.png", "out.png", "--style", "waves.png")
-
-
-@pytest.fixture
-def pictures(tmp_path):
-    return make_pictures(tmp_path)
 
 
 def job(*options, base=BASE):

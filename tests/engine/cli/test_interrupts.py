@@ -14,7 +14,6 @@ from tests.engine.programs import (
     QUICK,
     check_sentence,
     environment,
-    make_pictures,
     scumble,
 )
 
@@ -26,11 +25,6 @@ def interrupt(times):
     for _ in range(times):
         os.kill(os.getpid(), signal.SIGINT)
 """
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    return make_pictures(tmp_path)
 
 
 AT_AN_IMPORT = """

@@ -18,7 +18,6 @@ from tests.engine.programs import (
     check_sentence,
     command,
     environment,
-    make_pictures,
     scumble,
     started,
 )
@@ -27,11 +26,6 @@ BASE = ("stylize", "content.png", "out.png", "--style", "waves.png")
 FULL = Path("/dev/full")
 
 needs_dev_full = pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full here")
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    return make_pictures(tmp_path)
 
 
 def run(folder: Path, home: Path, *arguments: str, out: int, err: int) -> tuple[int, str]:

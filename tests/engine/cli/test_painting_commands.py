@@ -26,18 +26,12 @@ from tests.engine.programs import (
     check_sentence,
     command,
     environment,
-    make_pictures,
     noise,
     scumble,
     started,
 )
 
 BASE = ("stylize", "content.png", "out.png", "--style", "waves.png")
-
-
-@pytest.fixture
-def pictures(tmp_path):
-    return make_pictures(tmp_path)
 
 
 def made_rgb(folder):

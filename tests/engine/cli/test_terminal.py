@@ -14,17 +14,11 @@ from engine.events import Progress
 from tests.engine.programs import (
     PATIENCE,
     SHALLOW,
-    make_pictures,
     scumble,
     started,
 )
 
 BASE = ("stylize", "content.png", "out.png", "--style", "waves.png")
-
-
-@pytest.fixture
-def pictures(tmp_path):
-    return make_pictures(tmp_path)
 
 
 @settings(max_examples=200, derandomize=True, deadline=None)

@@ -14,16 +14,6 @@ from tests.engine.made_files import black_ink_profile, chunk, linear_profile, pn
 from tests.engine.programs import alpha_of
 
 
-@pytest.fixture
-def colours():
-    return np.random.default_rng(3).integers(0, 256, (20, 24, 3), dtype=np.uint8)
-
-
-@pytest.fixture
-def opacity():
-    return np.random.default_rng(4).integers(0, 256, (20, 24), dtype=np.uint8)
-
-
 @pytest.mark.parametrize("ending", ["png", "tif", "webp"])
 def test_eight_bit_colours_are_read_exactly(tmp_path, colours, ending):
     file = tmp_path / f"a.{ending}"

@@ -29,11 +29,6 @@ HEIGHT, WIDTH = 80, 144
 ODD = '<b> & "sky" 空'
 
 
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    return make_pictures(tmp_path)
-
-
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with pictures wide enough for every metric, a hard and a soft mask."""

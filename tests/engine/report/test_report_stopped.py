@@ -20,7 +20,6 @@ from tests.engine.programs import (
     SHALLOW,
     SHALLOW_JOB,
     check_sentence,
-    make_pictures,
     noise,
     scumble,
     started,
@@ -34,11 +33,6 @@ import time
 from engine.report import guidance_maps
 guidance_maps.draw_sheet = lambda *given: time.sleep(600)
 """
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    return make_pictures(tmp_path)
 
 
 @pytest.fixture
