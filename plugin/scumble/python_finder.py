@@ -91,6 +91,14 @@ def find_python(installer: Path, variables: Mapping[str, str]) -> str:
     return max(usable, key=lambda entry: entry[:2])[2]
 
 
+def without_bundle(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment whose PATH has no folder of an AppImage, which is gone with GIMP."""
+    bundle = variables.get("APPDIR", "")
+    folders = variables.get("PATH", "").split(os.pathsep)
+    kept = [folder for folder in folders if not (bundle and folder and is_inside(folder, bundle))]
+    return {**variables, "PATH": os.pathsep.join(kept)}
+
+
 def candidates(variables: Mapping[str, str], system: str = sys.platform) -> list[str]:
     """Return the paths of Pythons to try, without doubles.
 

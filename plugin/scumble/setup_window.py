@@ -159,7 +159,7 @@ class SetupWindow(Gtk.Dialog):
         if self._is_there():
             return
         host = {name: os.environ[name] for name in KEPT if name in os.environ}
-        variables = {**engine_process.without_host(), **host}
+        variables = python_finder.without_bundle({**engine_process.without_host(), **host})
         try:
             python = python_finder.find_python(self._installer, variables)
             self._process = installer_process.InstallerProcess(

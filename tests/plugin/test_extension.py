@@ -17,6 +17,7 @@ import pytest
 
 from engine import __version__
 from plugin.extension import ID
+from plugin.install_steps import gimps
 from tests.made_up import MadeUp, make, run
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -150,7 +151,9 @@ def engine_of(folder: Path) -> str:
     return json.loads((folder / "engine.json").read_text(encoding="utf-8"))["home"]
 
 
-def test_it_installs_itself_where_it_lies(made_up: MadeUp, tmp_path: Path) -> None:
+def test_it_installs_itself_where_it_lies(
+    made_up: MadeUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In a GIMP that has it switched on, in its plug-ins, or only unpacked."""
     file = tmp_path / "scumble.gex"
     write(made_up.checkout, file)
@@ -174,6 +177,16 @@ def test_it_installs_itself_where_it_lies(made_up: MadeUp, tmp_path: Path) -> No
     assert os.access(moved / f"{ID}.py", os.X_OK)
     copies = {name for name in profiles if (profiles[name] / "plug-ins" / "scumble").exists()}
     assert copies == {"3.4"}  # where GIMP has no filter yet
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(painter))
+    for name in ("XDG_CONFIG_HOME", "GIMP3_DIRECTORY", "APPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    assert gimps(home) == [
+        (f"GIMP 3.4: version {__version__}, in {profiles['3.4'] / 'plug-ins' / 'scumble'}", True),
+        (f"GIMP 3.0: extension, version {__version__}, in {switched_on}", True),
+        (f"GIMP 3.2: extension, version {__version__}, in {moved}", True),
+        (f"GIMP 3.4: extension, version {__version__}, not switched on, in {unpacked}", True),
+    ]
 
     # Switched on later, it takes the copy's place.
     (profiles["3.4"] / "extensionrc").write_text(active)

@@ -73,6 +73,9 @@ def test_an_appimages_python_is_left_out_since_it_goes_with_gimp(find, tmp_path)
         find("mount/usr/bin", **given)
     system = python(tmp_path / "bin" / "python3", (3, 11))
     assert find("mount/usr/bin", "bin", **given) == system
+    path = os.pathsep.join(str(tmp_path / each) for each in ("mount/usr/bin", "bin"))
+    cleaned = python_finder.without_bundle({"PATH": path, "APPDIR": given["APPDIR"], "A": "b"})
+    assert cleaned == {"PATH": str(tmp_path / "bin"), "APPDIR": given["APPDIR"], "A": "b"}
 
 
 def test_in_a_sandbox_the_command_for_a_terminal_is_named(find, tmp_path, monkeypatch):
