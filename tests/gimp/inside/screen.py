@@ -23,6 +23,7 @@ PATIENCE = 120.0
 DIALOG, WATCH = "^Neural Style$", " · Neural Style$"
 DONE = "^Done · .* · Neural Style$"
 CHOOSER = "^Choose a style$"
+SETUP = "^Set up the engine"
 MAIN = r"^{}.* layers?\).* GIMP$"
 MESSAGE = "^GIMP Message$"
 CANCEL_BUTTON = ("990", "862")

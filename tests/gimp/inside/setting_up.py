@@ -11,9 +11,8 @@ import subprocess
 import sys
 from typing import Any
 
-from screen import DIALOG, TMP, Desktop, wait
+from screen import DIALOG, SETUP, TMP, Desktop, wait
 
-SETUP = "^Set up the engine"
 PACKAGES, AWAY = TMP / "made-up" / "packages", TMP / "made-up" / "away"
 PAINTER = TMP / "painter"
 HOME = PAINTER / ".local" / "share" / "scumble"
