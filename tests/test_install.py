@@ -57,9 +57,12 @@ def python_of(home: Path) -> str:
 
 
 def distributions(home: Path) -> list[str]:
-    listed = run([python_of(home), "-I", "-m", "pip", "list", "--format=json"], {**os.environ})
-    names = {package["name"] for package in json.loads(listed.stdout)}
-    return sorted(names & set(DISTRIBUTIONS))
+    code = (
+        "import json; from importlib.metadata import distributions;"
+        "print(json.dumps([each.metadata['Name'] for each in distributions()]))"
+    )
+    listed = run([python_of(home), "-I", "-c", code], {**os.environ})
+    return sorted(set(json.loads(listed.stdout)) & set(DISTRIBUTIONS))
 
 
 def tree(folder: Path) -> dict[str, int]:
@@ -128,9 +131,12 @@ def test_a_second_run_changes_nothing(made_up: MadeUp, installed: Path) -> None:
     assert record(installed) == written
 
 
+UNPACKING = ("Folder", 0.4)
+"""The kill that leaves a pip half unpacked, which takes seconds; the others link theirs."""
+
 # Where install.py is killed: so many seconds after the line of a step, which is in the next one.
 KILLS = (
-    *(("Folder", 0.1), ("Folder", 0.4), ("Python", 0.1), ("Python", 0.4), ("Python", 0.7)),
+    *(("Folder", 0.1), UNPACKING, ("Python", 0.1), ("Python", 0.4), ("Python", 0.7)),
     *(("Packages", 0.0), ("Engine", 0.2), ("Command", 0.2)),
 )
 
@@ -140,7 +146,9 @@ def test_killed_again_and_again_and_repeated(made_up: MadeUp, tmp_path: Path) ->
     for step, seconds in KILLS:
         process = subprocess.Popen(
             made_up.command("--home", home),
-            env=made_up.variables(MADE_UP_PIP="unpacked"),
+            env=made_up.variables(
+                MADE_UP_PIP="unpacked" if (step, seconds) == UNPACKING else "linked"
+            ),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
