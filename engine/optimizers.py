@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Callable, Union
 
@@ -34,31 +34,21 @@ class _EndRunError(Exception):
     """Raised by `_Run` to leave an optimizer's loop."""
 
 
+@dataclass
 class _Run:
     """One minimization: each evaluation is recorded, announced, and may end it.
 
-    The parameters are those of `Optimizer.minimize`; the trace is there from `begin` on.
+    The attributes are the parameters of `Optimizer.minimize`; the trace is there from `begin` on.
     """
 
-    trace: Trace
-
-    def __init__(
-        self,
-        evaluate: Evaluate,
-        start: np.ndarray,
-        bounds: Bounds,
-        steps: int,
-        on_step: OnStep,
-        plateau: Plateau | None,
-        resume: State | None,
-    ) -> None:
-        self._evaluate = evaluate
-        self.start = start
-        self.bounds = bounds
-        self.steps = steps
-        self._on_step = on_step
-        self._plateau = plateau
-        self.resume = resume
+    loss: Evaluate
+    start: np.ndarray
+    bounds: Bounds
+    steps: int
+    on_step: OnStep
+    plateau: Plateau | None
+    resume: State | None
+    trace: Trace = field(init=False)
 
     def begin(self, used: str, picture: np.ndarray, own_state: OwnState) -> Trace:
         """Begin the trace, or continue that of the state to resume.
@@ -81,7 +71,7 @@ class _Run:
     def evaluate(self, picture: np.ndarray, keep_best: bool = True) -> Evaluation:
         """Evaluate and record a picture."""
         try:
-            evaluation = self._evaluate(picture)
+            evaluation = self.loss(picture)
         except InterruptedEvaluation:
             self.trace.stopped = True
             raise _EndRunError from None
@@ -90,10 +80,10 @@ class _Run:
 
     def announce(self) -> None:
         """Call `on_step`, and leave the run if it or the plateau ends it."""
-        if self._on_step(self.trace.steps, self.trace):
+        if self.on_step(self.trace.steps, self.trace):
             self.trace.stopped = True
             raise _EndRunError
-        if self._plateau and self._plateau.reached(self.trace.losses):
+        if self.plateau and self.plateau.reached(self.trace.losses):
             self.trace.leveled = True
             raise _EndRunError
 

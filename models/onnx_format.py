@@ -152,7 +152,7 @@ def tensor_to_array(tensor: Any) -> np.ndarray:
 
 
 class GraphBuilder:
-    """Collects the nodes of one graph; every method that makes a value returns its name.
+    """The nodes of one graph, added one by one; a method that makes a value returns its name.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ LISTED = 3
 
 
 class TargetRow(Gtk.Box):
-    """Says what is painted, if it is not simply the selected layer.
+    """The row that says what is painted, if it is not simply the selected layer.
 
     Parameters
     ----------
