@@ -57,8 +57,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     left_out = [item for item in items if is_left_out(item)]
     items[:] = [item for item in items if item not in left_out]
-    # The longest test first: at the end it would run alone.
-    items.sort(key=lambda item: item.path.name != "test_style.py")
+    # At the end these would run alone, beside idle cores.
+    items.sort(key=lambda item: item.get_closest_marker("first") is None)
     config.hook.pytest_deselected(items=left_out)
 
 

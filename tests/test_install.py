@@ -406,6 +406,7 @@ def test_an_old_python_can_read_install_py() -> None:
             assert not any(isinstance(each, ast.Starred) for each in node.elts)
 
 
+@pytest.mark.first
 def test_a_real_installation_paints_with_nothing_else_and_is_removed_whole(
     model: Path, tmp_path: Path
 ) -> None:

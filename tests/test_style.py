@@ -13,6 +13,7 @@ SOURCES = ("engine", "models", "plugin", "tests", "docs", "install.py")
 LONGEST = 500
 
 
+@pytest.mark.first
 @pytest.mark.parametrize(
     "command",
     [
