@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gettext
 import json
 import shutil
 from functools import cache
+from pathlib import Path
 
 import pytest
 
+from engine.translations import DOMAIN, FOLDER, LANGUAGES
 from tests.gimp.gimp_root import Gimp
 from tests.gimp.launch import check_names, make_scenes
 
@@ -36,3 +39,18 @@ def test_the_dialog_on_small_screens(gimp: Gimp) -> None:
     shutil.rmtree(gimp.profile / "plug-in-settings", ignore_errors=True)
     files = f"{gimp.tmp_inside}/photo.xcf", f"{gimp.tmp_inside}/lines.png"
     gimp.run("python3", f"{inside}/small_screens.py", gimp.version, *files, seconds=200)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_gimps_own_buttons_have_the_letters_that_ours_leave_free(gimp: Gimp, language: str) -> None:
+    root = gimp.root or Path("/")
+    theirs = gettext.translation("gimp30-libgimp", root / "usr/share/locale", [language])
+    ours = gettext.translation(DOMAIN, FOLDER, [language])
+    for text in ("_Load Saved Settings", "_Save Settings", "_Reset", "_Cancel"):
+        letters = [_letter(catalog.gettext(text)) for catalog in (theirs, ours)]
+        assert letters[0] == letters[1], text
+
+
+def _letter(label: str) -> str:
+    """Return the access key in a label."""
+    return label.partition("_")[2][:1].lower()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import string
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+
+from engine import translations
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -28,6 +31,28 @@ def test_no_two_controls_share_an_access_key(labels):
     marked = [*labels.GIMPS, labels.PAINT, labels.HELP, *labels.all_marked().values()]
     keys = [key for key in map(labels.access_key, marked) if key]
     assert len(set(keys)) == len(keys), sorted(keys)
+
+
+@pytest.mark.parametrize("language", translations.LANGUAGES)
+def test_letters_and_labels_differ_in_every_language(labels, language):
+    translations.use([language])
+    try:
+        shown = [labels.label(each) for each in labels.options()]
+        assert len(set(shown)) == len(shown)
+        buttons = [translations._(each) for each in (labels.PAINT, labels.HELP)]
+        ours = [*map(labels.access_key, (*labels.all_marked().values(), *buttons))]
+        ours = [key for key in ours if key]
+        assert len(set(ours)) == len(ours), sorted(ours)
+        assert all(key in string.ascii_lowercase for key in ours)
+        assert not set(ours) & {labels.access_key(translations._(each)) for each in labels.GIMPS}
+        assert labels.access_key(labels.with_key(labels.ADD))
+        for name, choices in labels.CHOICES.items():
+            for choice, english in choices.items():
+                short, whole = labels.chosen(name, choice), translations._(english)
+                assert 0 < len(short) <= len(whole)
+                assert (len(short) < len(whole)) == (":" in english), whole
+    finally:
+        translations.use(["en"])
 
 
 def test_marking_changes_no_label(labels):
