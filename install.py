@@ -265,7 +265,8 @@ def run_tests(run, arguments):
     chosen = any(path == tests or tests in path.parents for path in named if path.exists())
     # Not in the checkout, which may be on a medium that cannot be written to.
     cache = "cache_dir={}".format(cache_folder(run.home) / "pytest")
-    command = [str(run.python), "-X", "utf8", "-m", "pytest" if chosen else "tests.run"]
+    module = "pytest" if chosen else "tests.run"
+    command = [str(run.python), "-X", "utf8", "-m", module, "-o", cache]
     command += ["-o", cache]
     variables = installation.variables(run)
     # The engine's modules are compiled once for all processes, and not in the checkout.
