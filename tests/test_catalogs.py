@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import gettext
+import os
 import re
 import string
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -181,6 +184,36 @@ def test_numbers_are_written_as_the_language_has_them(english: None) -> None:
         "ja": "1,234,567.5",
         "zh_CN": "1,234,567.5",
     }
+
+
+@pytest.mark.parametrize(
+    "variables, said",
+    [
+        ({"LANG": "de_DE.UTF-8"}, "picture: Die Datei gone.png gibt es nicht."),
+        ({"LANGUAGE": "ja:de", "LANG": "de_DE.UTF-8"}, "picture: ファイル gone.png がありません。"),
+        ({"LANG": "it_IT.UTF-8"}, "picture: There is no file gone.png."),
+        ({"LC_ALL": "C", "LANG": "de_DE.UTF-8"}, "picture: There is no file gone.png."),
+    ],
+)
+def test_an_engine_speaks_the_language_of_its_environment(
+    variables: dict[str, str], said: str
+) -> None:
+    """The sentence follows the environment; the code, which programs match, does not."""
+    code = (
+        "from engine.errors import PictureError, describe\n"
+        "from engine.files import why_not_readable\n"
+        "failure = describe(PictureError(why_not_readable('gone.png')))\n"
+        "print(failure.code, failure.message, sep=': ')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8", "-c", code],
+        cwd=catalogs.CHECKOUT,
+        env={"PATH": os.environ["PATH"], **variables},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert done.stdout.strip() == said
 
 
 SOURCES = [path for room in catalogs.ROOMS for path in (catalogs.CHECKOUT / room).rglob("*.py")]
