@@ -186,10 +186,13 @@ def test_the_hosts_variables_do_not_reach_the_engine(start, monkeypatch):
     for name in foreign:
         monkeypatch.setenv(name, "/nowhere")
     monkeypatch.setenv("LANG", "de_DE.UTF-8")
+    monkeypatch.setenv("LANGUAGE", "fr")
+    monkeypatch.setattr("engine.translations._State.language", "ja")  # GIMP's preferences
     running = start('say("hello", got=dict(os.environ), arguments=sys.argv[1:])')
     said = event(running, "hello")
     assert not set(foreign) & set(said["got"])
     assert said["got"]["LANG"] == "de_DE.UTF-8"
+    assert said["got"]["LANGUAGE"] == "ja"
     assert said["got"]["SCUMBLE_HOME"] == str(running.log.parent.parent)
     start_ = ["-I", "-u", "-X", "utf8", "-m", "engine", "worker", str(running.run_folder)]
     assert said["arguments"] == start_
