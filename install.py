@@ -267,7 +267,6 @@ def run_tests(run, arguments):
     cache = "cache_dir={}".format(cache_folder(run.home) / "pytest")
     module = "pytest" if chosen else "tests.run"
     command = [str(run.python), "-X", "utf8", "-m", module, "-o", cache]
-    command += ["-o", cache]
     variables = installation.variables(run)
     # The engine's modules are compiled once for all processes, and not in the checkout.
     variables.pop("PYTHONDONTWRITEBYTECODE", None)
