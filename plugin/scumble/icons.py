@@ -1,4 +1,7 @@
-"""The plug-in's icon, in the menu and in its windows."""
+"""The plug-in's icon in its windows.
+
+The PNG files are scumble.svg, drawn by GdkPixbuf at their sizes; not every GIMP has its SVG loader.
+"""
 
 from __future__ import annotations
 
