@@ -196,3 +196,18 @@ def test_times_and_memory_are_rounded(labels):
     assert {seconds: labels.about_time(seconds) for seconds in spoken} == spoken
     assert labels.gigabytes(1.16e9) == "1.2 GB"
     assert labels.gigabytes(1e6) == "0.1 GB"
+
+
+@pytest.mark.parametrize("language", translations.LANGUAGES)
+def test_letters_differ_in_the_window_that_sets_up_the_engine(labels, language):
+    source = (CHECKOUT / "plugin" / "scumble" / "setup_window.py").read_text(encoding="utf-8")
+    marked = set(re.findall(r'_\("(\w*_\w[^"]*)"\)', source))
+    assert {"_Set it up", "_Try again"} < marked
+    translations.use([language])
+    try:
+        keys = [labels.access_key(translations._(each)) for each in marked - {"_Try again"}]
+        again = [labels.access_key(translations._(each)) for each in marked - {"_Set it up"}]
+    finally:
+        translations.use(["en"])
+    assert len(set(keys)) == len(keys), keys
+    assert len(set(again)) == len(again), again
