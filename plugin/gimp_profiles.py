@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -279,36 +279,29 @@ def install(profile: Profile, location: EngineLocation, engine: Path, source: Pa
     PluginError
         If the folder cannot be written, or has a plug-in of this name that is not Scumble's.
     """
-    target, new, old = profile.plugin, profile.folder / NEW, profile.folder / OLD
+    target = profile.plugin
     before = read_copy(profile)
     if target.exists() and before is None:
         message = f"{target} is not Scumble's; move it away, then run install.py again."
         raise PluginError(message)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        for leftover in (new, old):
-            _remove(leftover)
-        new.mkdir()
-        for file in sorted(source.glob("*.py")):
-            shutil.copyfile(file, new / file.name)
-        for folder in (HELP, ICONS):
-            shutil.copytree(source / folder, new / folder)
-        (new / "engine").mkdir()
-        (new / "engine" / "paintings").mkdir()
-        for name in CARRIED:
-            shutil.copyfile(engine / name, new / "engine" / name)
-        uncompiled = shutil.ignore_patterns("*.po")
-        shutil.copytree(engine / CATALOGS, new / "engine" / CATALOGS, ignore=uncompiled)
-        (new / PLACE).write_text(location.text(), encoding="utf-8")
-        # Without the run bit GIMP ignores it silently.
-        (new / f"{NAME}.py").chmod(0o755)
-        if target.exists():
-            target.rename(old)
-        new.rename(target)
-        _remove(old)
+        with replacement(target, profile) as new:
+            new.mkdir()
+            for file in sorted(source.glob("*.py")):
+                shutil.copyfile(file, new / file.name)
+            for folder in (HELP, ICONS):
+                shutil.copytree(source / folder, new / folder)
+            (new / "engine").mkdir()
+            (new / "engine" / "paintings").mkdir()
+            for name in CARRIED:
+                shutil.copyfile(engine / name, new / "engine" / name)
+            uncompiled = shutil.ignore_patterns("*.po")
+            shutil.copytree(engine / CATALOGS, new / "engine" / CATALOGS, ignore=uncompiled)
+            (new / PLACE).write_text(location.text(), encoding="utf-8")
+            # Without the run bit GIMP ignores it silently.
+            (new / f"{NAME}.py").chmod(0o755)
     except OSError as error:
-        if old.exists() and not target.exists():
-            old.rename(target)
         message = (
             f"The plug-in cannot be installed into {target}: {error.strerror or error}. "
             "Close GIMP, make sure that the folder can be written to, then run install.py again."
@@ -319,6 +312,42 @@ def install(profile: Profile, location: EngineLocation, engine: Path, source: Pa
     if before.version == location.version:
         return f"{profile.name}: the plug-in in {target} was installed again"
     return f"{profile.name}: the plug-in in {target} replaces version {before.version or '?'}"
+
+
+@contextlib.contextmanager
+def replacement(folder: Path, profile: Profile) -> Iterator[Path]:
+    """Make a folder that takes the place of another one as a whole, or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        The place; it may be empty.
+    profile : Profile
+        The GIMP in whose folder, where it searches for nothing, the new one is made.
+
+    Yields
+    ------
+    Path
+        The place to make the new folder in.
+
+    Raises
+    ------
+    OSError
+        If that fails; the earlier folder is where it was then.
+    """
+    new, old = profile.folder / NEW, profile.folder / OLD
+    try:
+        for leftover in (new, old):
+            _remove(leftover)
+        yield new
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+        _remove(old)
+    except OSError:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        raise
 
 
 def uninstall(profile: Profile, home: Path | None = None) -> str:

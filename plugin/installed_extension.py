@@ -8,7 +8,6 @@ installer does. Standard library only.
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,6 @@ from pathlib import Path
 from engine.setup.program import write_program
 from plugin.extension import ENTRY, ID, PROGRAMS, extension_files
 from plugin.gimp_profiles import (
-    NEW,
-    OLD,
     PLACE,
     Account,
     EngineLocation,
@@ -26,6 +23,7 @@ from plugin.gimp_profiles import (
     Profile,
     find_profiles,
     read_place,
+    replacement,
     uninstall,
 )
 
@@ -99,23 +97,16 @@ def update(extension: InstalledExtension, location: EngineLocation, checkout: Pa
         If its folder cannot be written.
     """
     profile, folder = extension.profile, extension.folder
-    new, old = profile.folder / NEW, profile.folder / OLD
     before = extension.copy()
     try:
         uninstall(profile)
         if folder.resolve() != checkout.resolve():
-            for left in (new, old):
-                shutil.rmtree(left, ignore_errors=True)
-            write_program(extension_files(checkout), new)
-            for name in PROGRAMS:
-                (new / name).chmod(0o755)
-            folder.rename(old)
-            new.rename(folder)
-            shutil.rmtree(old)
+            with replacement(folder, profile) as new:
+                write_program(extension_files(checkout), new)
+                for name in PROGRAMS:
+                    (new / name).chmod(0o755)
         tell(folder, location)
     except OSError as error:
-        if old.exists() and not folder.exists():
-            old.rename(folder)
         message = (
             f"The extension in {folder} cannot be changed: {error.strerror or error}. "
             "Close GIMP, make sure that the folder can be written to, then run install.py again."
