@@ -18,9 +18,14 @@ if sys.version_info < (3, 9):  # noqa: UP036
 
 sys.dont_write_bytecode = True  # nothing is written outside the data folder
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+    # There is nothing to undo yet, and an interrupt in the middle of an import prints a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import io
-import signal
 import subprocess
 from pathlib import Path
 
@@ -291,4 +296,6 @@ def print_line(text):
 
 
 if __name__ == "__main__":
+    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))

@@ -167,6 +167,17 @@ def test_killed_again_and_again_and_repeated(made_up: MadeUp, tmp_path: Path) ->
     assert not (home / "tmp").exists()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="it sends itself a signal")
+def test_ctrl_c_in_the_middle_of_an_import_ends_it_without_a_traceback(tmp_path: Path) -> None:
+    interrupted = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+    (tmp_path / "argparse.py").write_text(interrupted, encoding="utf-8")
+    done = run(
+        [sys.executable, str(CHECKOUT / "install.py"), "--home", str(tmp_path / "home")],
+        {**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
 def test_ctrl_c_says_that_it_can_be_repeated(made_up: MadeUp, tmp_path: Path) -> None:
     process = subprocess.Popen(
         made_up.command("--home", tmp_path / "home"),
