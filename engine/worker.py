@@ -83,6 +83,8 @@ def work(folder: str, resume: str = "") -> int:
     lines = Lines(_claim_standard_output())
     problem = _refusal(Path(folder), needs_job=not resume)
     tight = why_too_little()
+    if not problem:
+        _on_signals(lambda: _leave_early(Path(folder).absolute()))
     try:
         lines.hello()
         if tight:
@@ -120,9 +122,7 @@ class _Worker:
 
     def run(self) -> int:
         """Paint and read commands until the input ends, which ends the process."""
-        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), lambda *_: self._leave())
+        _on_signals(self._leave)
         threading.Thread(target=self._paint, name="painting", daemon=True).start()
         self._listen()
         self._leave()
@@ -305,6 +305,19 @@ class _Worker:
             self._keeper.release()
         remove(self._folder)
         os._exit(status)
+
+
+def _on_signals(leave: Callable[[], None]) -> None:
+    """Call something when the process is asked to end."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: leave())
+
+
+def _leave_early(folder: Path) -> None:
+    """Delete the run folder and end the process before its run has begun."""
+    remove(folder)
+    os._exit(CANCELLED)
 
 
 def remove(folder: Path) -> None:

@@ -209,6 +209,20 @@ def test_sigterm_ends_a_painting_with_status_130(start):
     assert worker.ended() == 130
 
 
+SLOW_HOLD = """
+import time, engine.worker
+hold = engine.worker.hold_run_folder
+engine.worker.hold_run_folder = lambda folder: (time.sleep(20), hold(folder))[1]
+"""
+
+
+def test_sigterm_after_the_first_line_leaves_no_run_folder(start):
+    worker = start({"iterations": FOREVER}, before=SLOW_HOLD)
+    worker.wait_for("hello")
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.ended() == 130
+
+
 def test_a_killed_worker_leaves_its_inputs_and_no_result(start, run_folder):
     worker = start({"iterations": FOREVER})
     before = (run_folder / "content.npy").read_bytes()
