@@ -33,13 +33,11 @@ from tests.campaign.home import data_folder
 from tests.campaign.processes import (
     PATIENCE,
     SAVE_OFTEN,
-    SHALLOW,
-    SHALLOW_OPTIONS,
     is_gone,
     preload,
     start,
 )
-from tests.engine.programs import HEIGHT, WIDTH, make_pictures
+from tests.engine.programs import HEIGHT, SHALLOW, SHALLOW_JOB, WIDTH, make_pictures
 
 FRESH = 0.1
 """The share of the runs that start Python anew."""
@@ -153,7 +151,7 @@ def _changes(state: State, *, saving: bool) -> int:
 
 
 def _arguments(name: str) -> tuple[str, ...]:
-    return ("stylize", "content.png", name, "--style", "waves.png", "--json", *SHALLOW_OPTIONS)
+    return ("stylize", "content.png", name, "--style", "waves.png", "--json", *SHALLOW)
 
 
 def attempt(state: State, case: Case) -> str:
@@ -304,7 +302,7 @@ def _worker(state: State, case: Case) -> str:
     for name in ("content.png", "waves.png"):
         shutil.copy(place / name, folder)
     job = {"content": "content.png", "regions": [{"style": "waves.png"}], "iterations": 50}
-    job |= SHALLOW
+    job |= SHALLOW_JOB
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     way = chance.choice(("SIGKILL", "SIGTERM", "end of input", "reader gone"))
     lines, delay = chance.randrange(9), chance.uniform(0, 0.3)
@@ -336,8 +334,16 @@ def _worker(state: State, case: Case) -> str:
         with suppress(OSError):
             process.stdin.close()
         process.stdout.close()
+    try:
+        return _judged(state, process, folder, way, early=b"hello" not in said)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # of a worker that was killed before it began
+
+
+def _judged(state: State, process: Any, folder: Path, way: str, *, early: bool) -> str:
+    """Check what an ended worker leaves; return the outcome."""
+    place = state.place
     check(is_gone(process.pid), "a process is left")
-    early = b"hello" not in said
     if way != "SIGKILL" and not early:
         check(process.returncode in (0, 130), f"status {process.returncode} after {way}")
         check(not folder.exists(), f"the run folder is left after {way}")
@@ -347,8 +353,7 @@ def _worker(state: State, case: Case) -> str:
 
         remove_run_folders([place])
         check(not folder.exists(), "the run folder is left after the next start")
-    shutil.rmtree(folder, ignore_errors=True)  # of a worker that was killed before it began
-    strange = set(os.listdir(place)) - state.inputs - set(state.old)
+    strange = set(os.listdir(place)) - state.inputs - set(state.old) - {folder.name}
     check(not strange, f"left beside the run folder: {strange}")
     _check_states(state, "", resume=False)
     return f"worker, {way}, status {process.returncode}" + (", folder" if left else "")

@@ -21,13 +21,11 @@ from tests.campaign.case import Case, check, check_sentence
 from tests.campaign.home import data_folder
 from tests.campaign.processes import (
     SAVE_OFTEN,
-    SHALLOW,
-    SHALLOW_OPTIONS,
     is_gone,
     preload,
     start,
 )
-from tests.engine.programs import HEIGHT, WIDTH, make_pictures
+from tests.engine.programs import HEIGHT, SHALLOW, SHALLOW_JOB, WIDTH, make_pictures
 
 DISK = 1 << 20
 PAGE = 4096
@@ -108,7 +106,7 @@ def attempt(state: State, case: Case) -> str:
         return f"{_worker(state, free, home, saving)}, a worker"
     _fill(disk, free)
     arguments = ["stylize", "content.png", str(disk / name), "--style", "waves.png"]
-    arguments += ["--iterations", "1", *SHALLOW_OPTIONS]
+    arguments += ["--iterations", "1", *SHALLOW]
     report = chance.random() < 0.15
     if report:
         arguments += ["--report", str(disk / "report")]
@@ -157,7 +155,7 @@ def _worker(state: State, free: int, home: Path, saving: str) -> str:
     for name in ("content.png", "waves.png"):
         shutil.copy(state.place / name, folder)
     job = {"content": "content.png", "regions": [{"style": "waves.png"}], "iterations": 2}
-    job |= SHALLOW
+    job |= SHALLOW_JOB
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     _fill(state.disk, free)
     process = start(("worker", folder), state.place, home, fresh=False, before=saving)

@@ -9,14 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from engine.job import Job, Region
 from engine.memory import resident
 from tests.campaign.case import Case, check
 from tests.campaign.home import data_folder
-from tests.campaign.processes import SHALLOW
-from tests.engine.programs import make_pictures
+from tests.engine.programs import SHALLOW_JOB, make_pictures
 
 WARM = 30
 """Paintings of all kinds, after which everything has been allocated once."""
@@ -69,10 +67,7 @@ def attempt(state: State, case: Case) -> str:
         seed=chance.randrange(1000),
     )
     if chance.random() < 0.8:
-        layers: dict[str, Any] = {
-            field: tuple(weights.items()) for field, weights in SHALLOW.items()
-        }
-        job = replace(job, **layers)
+        job = replace(job, **SHALLOW_JOB)
     output_files.check_files(job)
     result = stylize(job, lambda event: None, threading.Event())
     output_files.write(job, result)

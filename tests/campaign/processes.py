@@ -18,9 +18,6 @@ from engine.__main__ import _leave
 from tests.engine.programs import command, environment
 
 PATIENCE = 90.0
-SHALLOW = {"content_layers": {"conv1_2": 1.0}, "style_layers": {"conv1_1": 1.0}}
-"""Fields of a job that needs little of the network, which takes most of a small run's time."""
-SHALLOW_OPTIONS = ("--content-layers", "conv1_2", "--style-layers", "conv1_1")
 SAVE_OFTEN = """
 from engine.states import keeper
 keeper.SAVE_SECONDS = keeper.END_SECONDS = 0.0
