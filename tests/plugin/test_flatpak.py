@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from engine.setup import relocatable_python
 from plugin.flatpak import applications
 from plugin.gimp_profiles import Account
+from tests.engine.programs import FILES_ARE_WHOLE, scumble
 from tests.made_up import MadeUp, make
 
 FLATPAK = """#!/bin/sh
@@ -182,18 +181,20 @@ def test_flatpaks_gimps_are_found_wherever_flatpak_keeps_them(tmp_path: Path) ->
     assert applications(account) == ["org.gimp.GIMP.Nightly"]
 
 
-def test_the_doctor_has_a_line_for_the_gimps(painter: Painter, tmp_path: Path) -> None:
-    checkout = Path(__file__).resolve().parents[2]
+def test_the_doctor_has_a_line_for_the_gimps(
+    painter: Painter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = tmp_path / "home"
     home.mkdir()
     (home / "scumble.json").write_text('{"program": "scumble"}')
-    variables = {**os.environ, "SCUMBLE_HOME": str(home), "HOME": str(painter.user)}
     for name in ("XDG_CONFIG_HOME", "GIMP3_DIRECTORY"):
-        variables.pop(name, None)
-    command = [sys.executable, "-m", "engine", "doctor", "--json"]
+        monkeypatch.delenv(name, raising=False)
 
     def doctor() -> dict:
-        done = subprocess.run(command, cwd=checkout, env=variables, capture_output=True, text=True)
+        done = scumble(
+            "doctor", "--json", home=home, folder=tmp_path, before=FILES_ARE_WHOLE,
+            HOME=str(painter.user),
+        )  # fmt: skip
         return json.loads(done.stdout)
 
     assert doctor()["gimp"] == f"GIMP 3.0: no plug-in in {painter.profile}"

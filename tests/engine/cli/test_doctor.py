@@ -11,12 +11,7 @@ import pytest
 
 from engine import __version__
 from engine.memory import memory
-from tests.engine.programs import scumble
-
-FILES_ARE_WHOLE = """
-from engine.cli import doctor
-doctor.damaged_packages = lambda python: {}
-"""
+from tests.engine.programs import FILES_ARE_WHOLE, scumble
 
 
 def doctor(*options, home, folder, before="", **more):
