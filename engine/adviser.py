@@ -1,8 +1,9 @@
-"""The adviser: the engine process behind GIMP's open dialog, which says what a run will take.
+"""The adviser: the engine process behind GIMP's open dialog.
 
-It reads questions from standard input, one JSON object per line, and writes one line for each to
-standard output. A question that is not answered yet when the next one comes is dropped. The process
-writes no files and ends with its input.
+It says what a run will take, and paints a preview of it. It reads questions from standard input,
+one JSON object per line, and writes lines to standard output. A question that is not answered yet,
+or whose preview is not finished, is dropped when the next one comes. The process ends with its
+input, and removes its run folder then.
 """
 
 from __future__ import annotations
@@ -16,20 +17,24 @@ import signal
 import threading
 import zlib
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 
-from engine.errors import PictureError, describe
+from engine.errors import Failure, PictureError, describe
 from engine.estimate import MASK_BYTES, DoesNotFitError, RunShape
-from engine.job import Job
-from engine.jobfile import job_from_dict
+from engine.job import INPUT_KINDS, Job
+from engine.jobfile import job_from_dict, paths_of, resolve_paths
+from engine.locks import hold_run_folder
 from engine.masks.softness import survey
 from engine.methods import METHODS, Method, choose_method
 from engine.pictures.picture import read_picture
 from engine.protocol import Lines
+from engine.run_folder import refusal, remove
+from engine.schedule import plan_scales
 from engine.sizes import resized_mask
-from engine.warm import Warm
+from engine.warm import Warm, file_version
 
 if TYPE_CHECKING:
     from engine.network import Network
@@ -44,18 +49,30 @@ STEPS_TO_LARGEST = 5
 """Halvings in the search for the largest size that fits, between two that were asked for."""
 
 
-def advise() -> int:
-    """Answer questions until standard input ends; return the exit status.
+KEPT_PREVIEWS = 8
+"""Finished previews that are kept, for a user who tries something and takes it back."""
+
+WRONG_USE = 2
+
+
+def advise(folder: str = "") -> int:
+    """Answer questions until standard input ends; return the exit status if the folder is refused.
+
+    Parameters
+    ----------
+    folder : str
+        The run folder with the files that the questions name. It is removed in the end.
 
     A question has
 
     * ``number``, which its answer repeats,
-    * ``job``: a job, whose files are not read,
+    * ``job``: a job; its files are only read for a preview,
     * ``content``: height and width, ``styles``: the same for each region,
     * ``masks``: for each region a small copy of its mask as `packed` gives it, or null for the
       whole picture,
     * ``sizes``: the working sizes to estimate, in pixels; 0 and -1 as in a job,
-    * ``files``: paths of pictures to read.
+    * ``files``: paths of pictures to read,
+    * ``preview``: whether to paint a preview.
 
     The answer, of type ``advice``, has
 
@@ -66,62 +83,123 @@ def advise() -> int:
     * ``largest``: about the largest area that fits, in pixels; 0 for all of the content, null if
       none of ``sizes`` fits,
     * ``refused``: a sentence for each of the files that cannot be read, by path.
+
+    Lines of type ``preview`` follow it. They have ``width``, ``height``, ``data`` (red, green and
+    blue, one byte each, row by row, in base64), and ``last``, whether the preview is finished; or
+    ``problem``, a sentence that says why there is none.
     """
     lines = Lines(os.dup(1))
     os.dup2(2, 1)  # what libraries print is no answer
     for name in ("SIGINT", "SIGTERM"):
         signal.signal(getattr(signal, name), signal.SIG_DFL)
-    with suppress(OSError):
-        lines.hello()
-        _Adviser(lines).run()
+    problem = refusal(Path(folder)) if folder else ""
+    if problem:
+        lines.error(Failure("job", problem))
+        return WRONG_USE
+    _Adviser(lines, Path(folder).absolute() if folder else None).run()
     return 0
 
 
 class _Adviser:
     """The main thread reads questions, another one answers the latest."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: Lines, folder: Path | None) -> None:
         self._lines = lines
+        self._folder = folder
+        self._held = None if folder is None else hold_run_folder(folder)
+        self._leaving = threading.Lock()
         self._latest: dict[str, Any] | None = None
+        self._stop = threading.Event()
         self._news = threading.Condition()
         self._warm = Warm()
-        self._read: dict[tuple[str, float, int], str] = {}
+        self._read: dict[tuple, str] = {}
+        self._previews: dict[tuple, dict[str, Any]] = {}
 
     def run(self) -> None:
-        """Read questions until the input ends."""
+        """Read questions until the input ends, which ends the process."""
+        try:
+            self._lines.hello()
+        except OSError:
+            self._leave()
         threading.Thread(target=self._answer_all, name="answers", daemon=True).start()
         with suppress(OSError), open(0, "rb", closefd=False) as questions:
             for line in questions:
                 question = json.loads(line)
                 with self._news:
-                    self._latest = question
+                    self._stop.set()  # the preview at work
+                    self._latest, self._stop = question, threading.Event()
                     self._news.notify()
+        self._leave()
+
+    def _send(self, kind: str, **fields: Any) -> None:
+        """Write a line; if nobody reads it, end the process, as at the end of the input."""
+        try:
+            self._lines.send(kind, **fields)
+        except OSError:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Remove the run folder and end the process, whatever is being painted."""
+        self._leaving.acquire()  # for good: another thread may be leaving
+        if self._held is not None:
+            os.close(self._held)  # Windows deletes no open file
+        if self._folder is not None:
+            remove(self._folder)
+        os._exit(0)
 
     def _answer_all(self) -> None:
         while True:
             with self._news:
                 self._news.wait_for(lambda: self._latest is not None)
                 question, self._latest = self._latest, None
+                stop = self._stop
             assert question is not None
-            try:
-                answer = advice(question, self._warm.network)
-                answer["refused"] = self._refused(question["files"])
-            except Exception as error:
-                answer = {"problem": describe(error).message}
-            try:
-                self._lines.send("advice", number=question["number"], **answer)
-            except OSError:
-                os._exit(0)  # nobody reads
+            self._answer(question, stop)
+
+    def _answer(self, question: dict[str, Any], stop: threading.Event) -> None:
+        """Answer a question, and paint its preview until the next one comes."""
+        number, preview = question["number"], None
+        try:
+            answer, preview = advice(question, self._warm.network)
+            answer["refused"] = self._refused(question["files"])
+        except Exception as error:
+            answer = {"problem": describe(error).message}
+        self._send("advice", number=number, **answer)
+        if preview is None or not question["preview"] or stop.is_set():
+            return
+        try:
+            job = resolve_paths(preview, self._folder) if self._folder else preview
+            self._paint(job, number, stop)
+        except Exception as error:
+            if not stop.is_set():
+                self._send("preview", number=number, problem=describe(error).message)
+
+    def _paint(self, job: Job, number: int, stop: threading.Event) -> None:
+        """Paint a preview, or send the finished one of the same job again."""
+        from engine.dialog_preview import paint_preview
+
+        key = job, tuple(file_version(path) for path in paths_of(job, INPUT_KINDS))
+
+        def on_picture(picture: np.ndarray, last: bool) -> None:
+            height, width = picture.shape[:2]
+            data = base64.b64encode(picture.tobytes()).decode("ascii")
+            line = {"width": width, "height": height, "data": data, "last": last}
+            if last:
+                self._previews[key] = line
+            self._send("preview", number=number, **line)
+
+        if key in self._previews:
+            self._send("preview", number=number, **self._previews[key])
+            return
+        paint_preview(job, on_picture, stop, self._warm)
+        while len(self._previews) > KEPT_PREVIEWS:
+            del self._previews[next(iter(self._previews))]
 
     def _refused(self, paths: list[str]) -> dict[str, str]:
         """Return why files cannot be read, by path; each file is read once."""
         refused = {}
         for path in paths:
-            try:
-                about = os.stat(path)
-                key = path, about.st_mtime, about.st_size
-            except OSError:
-                key = path, 0.0, 0
+            key = path, file_version(path)
             if key not in self._read:
                 self._read[key] = ""
                 try:
@@ -133,8 +211,10 @@ class _Adviser:
         return refused
 
 
-def advice(question: dict[str, Any], network_of: Callable[[Job], Network]) -> dict[str, Any]:
-    """Return the answer to a question.
+def advice(
+    question: dict[str, Any], network_of: Callable[[Job], Network]
+) -> tuple[dict[str, Any], Job]:
+    """Return the answer to a question, and the job of the preview.
 
     Parameters
     ----------
@@ -144,6 +224,7 @@ def advice(question: dict[str, Any], network_of: Callable[[Job], Network]) -> di
         Returns the network for a job.
     """
     from engine.preparation import plan, present_conditions, survey_size
+    from engine.dialog_preview import preview_job
 
     job = job_from_dict(question["job"])
     height, width = question["content"]
@@ -167,11 +248,15 @@ def advice(question: dict[str, Any], network_of: Callable[[Job], Network]) -> di
 
     asked = {area: estimated(area) for area in question["sizes"]}
     now = estimated(job.size)
-    return {
+    answer = {
         "chosen": _chosen(job, method, network, now),
         "sizes": list(asked.values()),
         "largest": _largest(shape.pixels, asked, estimated),
     }
+    area = max(job.size, 0) if "problem" in now else now["width"] * now["height"]
+    first = plan_scales(job, height, width, area)[0]
+    painted = dataclasses.replace(job, method=method.name)
+    return answer, preview_job(painted, first, conditions.seconds_per_pixel)
 
 
 def _shape(job: Job, content: tuple[int, int], styles: list[tuple[int, int]]) -> RunShape:

@@ -28,12 +28,21 @@ class Previews:
         Is called with a `Preview`.
     wanted : bool
         Whether there are previews at all.
+    least : float
+        The least seconds from one to the next.
     """
 
-    def __init__(self, method: Method, on_event: OnEvent, wanted: bool) -> None:
+    def __init__(
+        self,
+        method: Method,
+        on_event: OnEvent,
+        wanted: bool,
+        least: float = PREVIEW_SECONDS,
+    ) -> None:
         self._method = method
         self._on_event = on_event
         self._wanted = wanted
+        self._least = least
         self._shown_at = 0.0
         self._seconds = 0.0
 
@@ -55,7 +64,7 @@ class Previews:
         A large picture is not shown more often than a twentieth of the time allows.
         """
         now = time.perf_counter()
-        if now - self._shown_at > max(PREVIEW_SECONDS, 20 * self._seconds):
+        if now - self._shown_at > max(self._least, 20 * self._seconds):
             self.show(pictures)
             self._shown_at = time.perf_counter()
             self._seconds = self._shown_at - now

@@ -18,6 +18,7 @@ from engine.pictures.colors import apply_color_mode, restore_chroma
 from engine.pictures.finishing import Finisher
 from engine.pictures.stored import StoredPicture
 from engine.preparation import Conditions, in_float, prepare
+from engine.previews import PREVIEW_SECONDS
 from engine.scales import ScaleLoop
 from engine.sizes import interleaved, planar
 from engine.threads import single_threaded_blas
@@ -104,6 +105,7 @@ def stylize(
     *,
     method: Method | None = None,
     previews: bool = True,
+    preview_seconds: float = PREVIEW_SECONDS,
     warm: Warm | None = None,
     area: int | None = None,
     keeper: Keeper | None = None,
@@ -121,6 +123,8 @@ def stylize(
         A method to try, in place of the one that the job names.
     previews : bool
         Whether the events have previews, which take time.
+    preview_seconds : float
+        The least time from one preview to the next.
     warm : Warm, optional
         What earlier runs in this process have left to be used again.
     area : int, optional
@@ -182,6 +186,7 @@ def stylize(
         protect,
         style_memory=conditions.budget / 2,
         previews=previews,
+        preview_seconds=preview_seconds,
         cache=warm.moments if warm else None,
         keeper=keeper,
     )

@@ -22,7 +22,7 @@ from engine.loss_curve import LossCurve
 from engine.masks.regions import LoadedRegion
 from engine.methods import Method
 from engine.optimizers import Bounds, InterruptedEvaluation
-from engine.previews import Previews
+from engine.previews import PREVIEW_SECONDS, Previews
 from engine.progress import ProgressReporter
 from engine.sizes import next_start
 from engine.trace import Plateau, State, Trace
@@ -91,6 +91,8 @@ class ScaleLoop:
         Bytes that looking at a style picture may take; a larger one is cut into tiles.
     previews : bool
         Whether the events have previews, which take time.
+    preview_seconds : float
+        The least time from one to the next.
     cache : StyleCache, optional
         Of earlier runs with this network.
     keeper : Keeper, optional
@@ -126,6 +128,7 @@ class ScaleLoop:
         protect: Mask | None = None,
         style_memory: float = math.inf,
         previews: bool = True,
+        preview_seconds: float = PREVIEW_SECONDS,
         cache: StyleCache | None = None,
         keeper: Keeper | None = None,
     ) -> None:
@@ -152,7 +155,7 @@ class ScaleLoop:
         self._pictures_count = method.pictures(len(regions))
         planned = self._pictures_count * sum(each.work * each.plan.steps for each in scales)
         self._progress = ProgressReporter(on_event, stop, len(scales), planned)
-        self._previews = Previews(method, on_event, previews)
+        self._previews = Previews(method, on_event, previews, preview_seconds)
         self._finished: dict[str, np.ndarray] = {}
         self._from = (1, 0)  # the scale and the picture to begin with
         self._interrupted: dict[str, Any] | None = None  # what is known of that picture

@@ -65,11 +65,11 @@ class Warm:
 
 
 def _style_key(region: Region) -> tuple:
-    return tuple((path, _version(path)) for path in (region.style, region.style_mask) if path)
+    return tuple((path, file_version(path)) for path in (region.style, region.style_mask) if path)
 
 
-def _version(path: str) -> tuple[int, int] | None:
-    """Return what changes when a file is written anew; None if there is no file."""
+def file_version(path: str) -> tuple[int, int] | None:
+    """Return what changes when a file is written anew; None if there is no such file."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):

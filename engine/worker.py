@@ -13,7 +13,6 @@ import dataclasses
 import io
 import json
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -27,12 +26,13 @@ from engine.address_space import why_too_little
 from engine.errors import Failure, PictureError, describe
 from engine.events import Event, Notice, Preview, Progress
 from engine.files import write_file
-from engine.job import RUN_FOLDER_PREFIX, JobError
+from engine.job import JobError
 from engine.leftovers import remove_run_folders
 from engine.locks import hold_run_folder
 from engine.messages import shown, shown_name
 from engine.protocol import Lines
 from engine.report.folder import check_report, remove_partial, try_report
+from engine.run_folder import REMOVAL_SECONDS, refusal, remove
 from engine.states import store
 from engine.translations import _
 
@@ -57,8 +57,6 @@ PREVIEW_NAMES = ("preview-0.png", "preview-1.png")
 LINE_BYTES = 1000
 """Longer lines are read in pieces, so that no input fills the memory."""
 
-REMOVAL_SECONDS = 0.7
-
 DONE, FAILED, WRONG_USE, CANCELLED = 0, 1, 2, 130
 
 
@@ -81,7 +79,7 @@ def work(folder: str, resume: str = "") -> int:
         The exit status, if the folder is refused.
     """
     lines = Lines(_claim_standard_output())
-    problem = _refusal(Path(folder), needs_job=not resume)
+    problem = refusal(Path(folder), needed="" if resume else JOB)
     tight = why_too_little()
     if not problem:
         _on_signals(lambda: _leave_early(Path(folder).absolute()))
@@ -318,33 +316,6 @@ def _leave_early(folder: Path) -> None:
     """Delete the run folder and end the process before its run has begun."""
     remove(folder)
     os._exit(CANCELLED)
-
-
-def remove(folder: Path) -> None:
-    """Delete a run folder; try again if a thread has just written a file into it."""
-    last = time.monotonic() + REMOVAL_SECONDS
-    while True:
-        shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
-            return
-        if time.monotonic() > last:
-            sys.stderr.write(
-                f"scumble worker: {shown_name(folder)} cannot be deleted completely.\n"
-            )
-            return
-        time.sleep(0.02)
-
-
-def _refusal(folder: Path, *, needs_job: bool) -> str:
-    """Return why a folder is not a run folder; empty if it is one."""
-    name = shown_name(folder)
-    if not folder.name.startswith(RUN_FOLDER_PREFIX):
-        return f"{name} is not a run folder: its name does not begin with '{RUN_FOLDER_PREFIX}'."
-    if os.path.islink(folder) or not os.path.isdir(folder):
-        return f"{name} is not a run folder: there is no folder of that name."
-    if needs_job and not (folder / JOB).is_file():
-        return f"{name} is not a run folder: there is no {JOB} in it."
-    return ""
 
 
 def _claim_standard_output() -> int:

@@ -90,7 +90,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "adviser":
         from engine.adviser import advise
 
-        return advise()
+        return advise(options.folder)
     if options.command == "doctor":
         from engine.cli import doctor
 

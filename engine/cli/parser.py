@@ -340,11 +340,18 @@ def _add_styles(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_adviser(commands: argparse._SubParsersAction) -> None:
-    _command(
+    adviser = _command(
         commands,
         "adviser",
-        help="answer another program's questions about time and memory",
+        help="answer another program's questions about time and memory, and paint previews",
         description="Reads questions as JSON lines and answers them until the input ends.",
+    )
+    adviser.add_argument(
+        "folder",
+        nargs="?",
+        default="",
+        metavar="RUN_FOLDER",
+        help="The folder with the files that the questions name; it is removed in the end.",
     )
 
 

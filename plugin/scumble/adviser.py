@@ -1,4 +1,4 @@
-"""The adviser's process: what a run will take, asked while the dialog is open.
+"""The adviser's process: asked while the dialog is open what a run will take, and for a preview.
 
 No function here waits for the engine. Standard library only.
 """
@@ -16,9 +16,10 @@ from typing import Any, Callable
 
 import engine_process
 
-from engine.translations import N_, _
+from engine.translations import N_
 
 GONE = N_("The engine gives no estimate. Paint says why.")
+NO_PREVIEW = N_("There is no preview, because the engine does not run. Paint says why.")
 
 
 class Adviser:
@@ -28,7 +29,13 @@ class Adviser:
     ----------
     location : engine_process.EngineLocation
     on_answer : callable
-        Called with each answer, from another thread.
+        Called with each answer, from another thread: of type 'advice', 'preview' or, when the
+        engine has ended, 'gone'.
+
+    Attributes
+    ----------
+    folder : Path or None
+        For the files that a preview needs; None if no folder can be made.
     """
 
     def __init__(
@@ -39,10 +46,14 @@ class Adviser:
         self._on_answer = on_answer
         self._questions: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._asked = 0
-        command = [location.python, "-I", "-u", "-X", "utf8", "-m", "engine", "adviser"]
+        self._folder: engine_process.RunFolder | None = None
+        with suppress(engine_process.EngineError):  # which Paint reports
+            self._folder = engine_process.RunFolder()
+        self.folder = None if self._folder is None else self._folder.path
+        python = [location.python, "-I", "-u", "-X", "utf8", "-m", "engine", "adviser"]
         try:
             self._process: Any = subprocess.Popen(
-                command,
+                [*python, *([] if self.folder is None else [str(self.folder)])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -52,7 +63,7 @@ class Adviser:
             )
         except OSError:
             self._process = None
-            on_answer({"problem": _(GONE)})
+            on_answer({"type": "gone"})
             return
         self._writer = threading.Thread(target=self._write, daemon=True)
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -65,8 +76,16 @@ class Adviser:
         self._questions.put({**question, "number": self._asked})
         return self._asked
 
+    def forget(self) -> None:
+        """Take no more answers to the questions so far."""
+        self._asked += 1
+
+    def is_latest(self, answer: dict[str, Any]) -> bool:
+        """Whether an answer is one to the last question, or none at all."""
+        return answer.get("number", self._asked) == self._asked
+
     def close(self) -> None:
-        """End the process."""
+        """End the process, and remove the folder."""
         self._questions.put(None)
         if self._process is not None:
             self._process.kill()
@@ -75,6 +94,8 @@ class Adviser:
             self._reader.join()
             with suppress(OSError):
                 self._process.stdin.close()
+        if self._folder is not None:
+            self._folder.remove()
 
     def _write(self) -> None:
         """Write the questions, the latest one only where several have come."""
@@ -94,9 +115,9 @@ class Adviser:
         with self._process.stdout as lines:
             for line in lines:
                 answer = json.loads(line)
-                if answer.get("type") == "advice":
+                if answer.get("type") in ("advice", "preview"):
                     self._on_answer(answer)
-        self._on_answer({"problem": _(GONE)})
+        self._on_answer({"type": "gone"})
 
 
 def packed(mask: bytes, width: int, height: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The dialog: the regions, a drawing of them, and the options."""
+"""The dialog: the preview, the regions and the options."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import adviser
 import arguments
+import canvas_error
 import engine_process
 import gi
 import gimp_run
@@ -24,8 +25,9 @@ gi.require_version("Gdk", "3.0")
 import look_list  # noqa: E402
 import option_rows  # noqa: E402
 import pickers  # noqa: E402
+import preview_files  # noqa: E402
+import preview_view  # noqa: E402
 import protect_row  # noqa: E402
-import region_preview  # noqa: E402
 import region_rows  # noqa: E402
 import size_row  # noqa: E402
 import thumbnails  # noqa: E402
@@ -51,13 +53,15 @@ HELP = N_(
 ASK_MS = 150
 """Time after a change until the engine is asked; further changes may come."""
 
+CHOOSE = "Choose a style, and a preview is painted here."
+
 HELP_PAGE = gimp_run.HERE / "help" / "en" / "index.html"
 
 FIELDS = job.Job.__dataclass_fields__
 
 
 class Dialog:
-    """GIMP's procedure dialog with the regions and the options."""
+    """GIMP's procedure dialog with the preview, the regions and the options."""
 
     def __init__(
         self,
@@ -73,7 +77,8 @@ class Dialog:
         self._window.set_ok_label(_(labels.PAINT))
         self._put_help()
         self._window.connect("key-press-event", self._key_pressed)
-        self._view = region_preview.RegionPreview(small)
+        self._view = preview_view.PreviewView(small)
+        self._masks: list[bytes | None] = []
         self._protect = protect_row.ProtectRow(config, available)
         self._rows = region_rows.RegionRows(available, small, self._rows_changed)
         self._look = look_list.LookList(config)
@@ -83,11 +88,13 @@ class Dialog:
         self._problem = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=1)
         self._adviser = adviser.Adviser(
             engine_process.read_location(gimp_run.HERE),
-            lambda answer: GLib.idle_add(self._advised, answer),
+            lambda answer: GLib.idle_add(self._answered, answer),
         )
+        self._files = preview_files.PreviewFiles(self._adviser.folder, small)
         self._asking = 0
         self._refused: dict[str, str] = {}
-        self._asked: tuple[int, list[int]] = (0, [])
+        self._asked_sizes: list[int] = []
+        self._closed = False
         self._build()
         config.connect("notify", self._config_changed)
         self._config_changed(config, None)
@@ -102,7 +109,7 @@ class Dialog:
         if self._asking:
             GLib.source_remove(self._asking)
             self._asking = 0
-        self._asked = (0, [])
+        self._closed = True
         self._adviser.close()
         self._window.destroy()
 
@@ -224,11 +231,12 @@ class Dialog:
         self._protect.show_choice()
         if changed is None or changed.name in ("regions", "protect"):
             self._shown_regions = self._resolved(chosen)
-            shares, protected = self._view.show_regions(
-                self._shown_regions, self._protected_source()
-            )
-            self._rows.show_coverage(shares)
-            self._protect.show_share(protected)
+            self._masks = self._small.masks(self._shown_regions)
+            source = self._protected_source()
+            protected = None if source is None else self._small.mask(source)
+            self._view.show_regions(self._masks, protected)
+            self._rows.show_coverage([self._small.share(mask) for mask in self._masks])
+            self._protect.show_share(self._small.share(protected))
         self._sizes.show_choice()
         self._look.show_choice()
         method = config.get_property("method")
@@ -239,28 +247,50 @@ class Dialog:
             self._asking = GLib.timeout_add(ASK_MS, self._ask)
 
     def _ask(self) -> bool:
-        """Ask the engine what the run would take."""
+        """Ask the engine what the run would take, and for a preview."""
         self._asking = 0
         try:
             wanted = self._wanted(sources.regions_from_json(self._config.get_property("regions")))
         except (sources.RegionError, job.JobError):
-            return False  # the problem is shown
+            self._adviser.forget()
+            self._view.show_problem("")  # it is shown below
+            return False
+        previewed = self._previewed(wanted)
         sizes = self._sizes.sizes()
         width, height = self._small.full_size
-        number = self._adviser.ask(
+        self._asked_sizes = sizes
+        self._adviser.ask(
             {
-                "job": wanted.to_dict(),
+                "job": (previewed or wanted).to_dict(),
+                "preview": previewed is not None,
                 "content": [height, width],
                 "styles": self._small.style_sizes(self._shown_regions),
-                "masks": [self._packed(mask) for mask in self._view.masks],
+                "masks": [self._packed(mask) for mask in self._masks],
                 "sizes": sizes,
-                "files": self._files(),
+                "files": self._paths(),
             }
         )
-        self._asked = number, sizes
         return False
 
-    def _files(self) -> list[str]:
+    def _previewed(self, wanted: job.Job) -> job.Job | None:
+        """Return the job with the files of a preview; None if there can be none yet."""
+        regions = [each for each in self._shown_regions if each is not None]
+        if len(regions) < len(self._shown_regions):
+            self._view.show_problem(CHOOSE)
+            return None
+        try:
+            previewed = self._files.job(wanted, regions, self._protected_source())
+        except canvas_error.CanvasError as error:
+            self._view.show_problem(str(error))
+            return None
+        except OSError as error:
+            reason = error.strerror or error
+            self._view.show_problem(f"There is no preview: {reason}. Free some disk space.")
+            return None
+        self._view.begin()
+        return previewed
+
+    def _paths(self) -> list[str]:
         """Return the paths of the styles and masks that the engine will read itself."""
         used = [each for each in self._shown_regions if each is not None]
         named = [source for each in used for source in (each.style, each.mask)]
@@ -273,20 +303,33 @@ class Dialog:
             return None
         return adviser.packed(mask, self._small.width, self._small.height)
 
-    def _advised(self, advice: dict[str, Any]) -> bool:
-        """Show an answer of the engine's, if it is the one to the last question."""
-        number, sizes = self._asked
-        if number and advice.get("number", number) == number:
-            self._sizes.show_advice(advice, sizes)
-            self._refused = advice.get("refused", {})
-            names = {}
-            if None not in self._shown_regions:  # else the blend is not known yet
-                chosen = advice.get("chosen", {})
-                names = {name: labels.chosen(name, value) for name, value in chosen.items()}
-            for rows in self._options:
-                rows.show_chosen(names)
-            self._show_problem(sources.regions_from_json(self._config.get_property("regions")))
+    def _answered(self, answer: dict[str, Any]) -> bool:
+        """Show what the engine says, if it is about the last question."""
+        if self._closed or not self._adviser.is_latest(answer):
+            return False
+        if answer["type"] == "gone":
+            self._show_advice({"problem": adviser.GONE})
+            self._view.show_problem(adviser.NO_PREVIEW)
+        elif answer["type"] == "advice":
+            self._show_advice(answer)
+        elif "problem" in answer:
+            self._view.show_problem(f"There is no preview. {answer['problem']}")
+        else:
+            self._view.show_painting(answer)
         return False
+
+    def _show_advice(self, advice: dict[str, Any]) -> None:
+        self._sizes.show_advice(advice, self._asked_sizes)
+        self._refused = advice.get("refused", {})
+        names = {}
+        if None not in self._shown_regions:  # else the blend is not known yet
+            chosen = advice.get("chosen", {})
+            names = {name: labels.chosen(name, value) for name, value in chosen.items()}
+        for rows in self._options:
+            rows.show_chosen(names)
+        self._show_problem(sources.regions_from_json(self._config.get_property("regions")))
+        if "problem" in advice:
+            self._view.show_problem("")  # it is shown beside the working size
 
     def _resolved(self, chosen: tuple[job.Region, ...]) -> list[sources.ResolvedRegion | None]:
         found: list[sources.ResolvedRegion | None] = []
@@ -313,7 +356,7 @@ class Dialog:
             self._wanted(chosen)
         except (sources.RegionError, job.JobError) as error:
             problem = str(error)
-        refused = [self._refused[path] for path in self._files() if path in self._refused]
+        refused = [self._refused[path] for path in self._paths() if path in self._refused]
         problem = problem or next(iter(refused), "") or self._sizes.problem
         self._problem.set_text(problem)
         self._window.set_response_sensitive(Gtk.ResponseType.OK, not problem)

@@ -61,6 +61,7 @@ REGION = {
 """The labels in each region's row."""
 
 ADD, MORE, ADVANCED = N_("Add a style"), N_("More options"), N_("Advanced")
+OUTLINES = N_("Outline the regions")
 
 LABELS = {
     "protect_strength": N_("how firmly"),
@@ -359,7 +360,8 @@ def _all_marked() -> dict[str, str]:
     fields = {each.name: each for each in options()}
     front = [_english(fields[name]) for name in IN_FRONT]
     taken = {access_key(_(each)) for each in (*GIMPS, PAINT, HELP)}
-    in_sight = with_access_keys(shown([*REGION.values(), ADD, *front, MORE, ADVANCED]), taken)
+    texts = [*REGION.values(), ADD, *front, MORE, ADVANCED, OUTLINES]
+    in_sight = with_access_keys(shown(texts), taken)
     taken |= set(map(access_key, in_sight.values()))
     folded = [*map(_english, more()), *map(_english, advanced())]
     return {**in_sight, **with_access_keys(shown(folded), taken)}

@@ -11,10 +11,13 @@ from engine.translations import _
 
 MAGIC = b"\x93NUMPY\x01\x00"
 
+FLOATS, BYTES = "<f4", "|u1"
+"""Kinds of values: little-endian float32, and uint8."""
 
-def header(shape: tuple[int, ...]) -> bytes:
-    """Return what stands before little-endian float32 values of this shape, in C order."""
-    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {tuple(shape)!r}, }}"
+
+def header(shape: tuple[int, ...], kind: str = FLOATS) -> bytes:
+    """Return what stands before values of this shape and of one of the kinds above, in C order."""
+    text = f"{{'descr': {kind!r}, 'fortran_order': False, 'shape': {tuple(shape)!r}, }}"
     text += " " * (-(len(MAGIC) + 2 + len(text) + 1) % 64) + "\n"
     return MAGIC + struct.pack("<H", len(text)) + text.encode("ascii")
 

@@ -15,6 +15,7 @@ from typing import Any
 import canvas_error
 import remembered
 import rendering
+import small_pictures
 from gi.repository import GdkPixbuf, Gio, GLib
 
 from engine.translations import _
@@ -110,7 +111,10 @@ def look_at(path: str, side: int = THUMBNAIL_SIDE) -> Picture:
             return Picture(path, width, height, upright)
     with rendering.opened_picture(path) as layer:
         return Picture(
-            path, layer.get_width(), layer.get_height(), rendering.thumbnail(layer, side)
+            path,
+            layer.get_width(),
+            layer.get_height(),
+            small_pictures.small_picture(layer, (side, side)),
         )
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any, Callable
 
 import canvas
+import small_pictures
 from gi.repository import Gdk, GdkPixbuf, Gimp, GLib, Gtk
 
 from engine.translations import N_, _
 
 SIDE = 420
 """The longest side at first, in pixels of the screen."""
-
-LARGEST = 1024
-"""The longest side of a thumbnail that GIMP makes."""
 
 DRAG = 4
 """Pixels of the screen that the mouse moves until it drags."""
@@ -219,6 +217,6 @@ class PictureView(Gtk.DrawingArea):
 
 def _thumbnail(layer: Gimp.Layer) -> GdkPixbuf.Pixbuf | None:
     width, height = layer.get_width(), layer.get_height()
-    scale = min(LARGEST / max(width, height), 1.0)
+    scale = min(small_pictures.LARGEST / max(width, height), 1.0)
     size = max(round(width * scale), 1), max(round(height * scale), 1)
-    return layer.get_thumbnail(*size, Gimp.PixbufTransparency.KEEP_ALPHA)
+    return small_pictures.small_picture(layer, size)

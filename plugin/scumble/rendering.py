@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from canvas_error import CanvasError
-from gi.repository import GdkPixbuf, Gimp, Gio, GLib
+from gi.repository import Gimp, Gio, GLib
 
 from engine.translations import _
 
@@ -49,11 +49,6 @@ def opened_picture(path: str) -> Iterator[Gimp.Layer]:
         yield layer
     finally:
         image.delete()
-
-
-def thumbnail(layer: Gimp.Layer, side: int) -> GdkPixbuf.Pixbuf:
-    """Return a layer within a square of `side` pixels."""
-    return layer.get_thumbnail(side, side, Gimp.PixbufTransparency.KEEP_ALPHA)
 
 
 @contextmanager

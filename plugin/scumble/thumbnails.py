@@ -11,6 +11,7 @@ import engine_process
 import mask_pixels
 import picture_files
 import rendering
+import small_pictures
 import sources
 from gi.repository import Gdk, GdkPixbuf, Gimp, GLib
 
@@ -36,6 +37,7 @@ class Thumbnails:
 
     def __init__(self, image: Gimp.Image, content: Gimp.Layer, side: int) -> None:
         self._image, self._content = image, content
+        self._photo: GdkPixbuf.Pixbuf | None = None
         width, height = content.get_width(), content.get_height()
         self.full_size = width, height
         self.scale = min(side / max(width, height), 1.0)
@@ -48,15 +50,17 @@ class Thumbnails:
         """The paths of the styles that were chosen last, the newest first."""
 
     def content(self) -> GdkPixbuf.Pixbuf | None:
-        """Return the content at the drawing's size."""
-        keep = Gimp.PixbufTransparency.KEEP_ALPHA
-        return self._content.get_thumbnail(self.width, self.height, keep)
+        """Return the content for a drawing that may be larger than the thumbnails."""
+        if self._photo is None:
+            longest = max(self.width, self.height)
+            times = min(1 / self.scale, LARGER * screen_scale(), small_pictures.LARGEST / longest)
+            size = max(round(self.width * times), 1), max(round(self.height * times), 1)
+            self._photo = small_pictures.small_picture(self._content, size)
+        return self._photo
 
     def content_surface(self) -> cairo.ImageSurface | None:
-        """Return the content for a drawing that may be larger than the thumbnails."""
-        times = min(1 / self.scale, LARGER * screen_scale())
-        size = round(self.width * times), round(self.height * times)
-        found = self._content.get_thumbnail(*size, Gimp.PixbufTransparency.KEEP_ALPHA)
+        """Return the content as a surface of cairo."""
+        found = self.content()
         return None if found is None else surface(found)
 
     def style_surface(self, source: sources.Source, side: int) -> cairo.ImageSurface | None:
@@ -89,7 +93,7 @@ class Thumbnails:
     def _style(self, source: sources.Source, side: int) -> GdkPixbuf.Pixbuf | None:
         if source.item is not None:
             layer = Gimp.Item.get_by_id(source.item.number)
-            return layer.get_thumbnail(side, side, Gimp.PixbufTransparency.KEEP_ALPHA)
+            return small_pictures.small_picture(layer, (side, side))
         picture = self.file(_path(source), side)
         if picture is None:
             return None  # the engine says why
@@ -131,6 +135,10 @@ class Thumbnails:
             if region is not None and region.mask.kind == sources.REST:
                 found[number] = rest or b"\xff" * (self.width * self.height)
         return found
+
+    def share(self, mask: bytes | None) -> float | None:
+        """Return the share of the layer that a mask covers, from 0 to 1; None without a mask."""
+        return None if mask is None else sum(mask) / (255 * self.width * self.height)
 
     def mask(self, source: sources.Source) -> bytes | None:
         """Return a mask at the drawing's size, one byte per pixel; None if it cannot be shown."""

@@ -1,7 +1,8 @@
-"""The adviser's protocol, with the real process: questions in, one answer for the latest."""
+"""The adviser's protocol, with the real process: questions in, answers and previews out."""
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import subprocess
@@ -11,9 +12,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from engine.adviser import packed, unpacked
-from tests.engine.programs import PATIENCE, command, environment, make_pictures, scumble
+from engine.jobfile import job_from_dict
+from engine.dialog_preview import LEAST_AREA, preview_job
+from engine.schedule import ScalePlan
+from tests.engine.programs import (
+    HEIGHT,
+    PATIENCE,
+    WIDTH,
+    command,
+    environment,
+    make_pictures,
+    scumble,
+)
 
 CONTENT = (48, 64)
 
@@ -21,9 +34,9 @@ CONTENT = (48, 64)
 class Process:
     """A real adviser."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *folder: str) -> None:
         self.process = subprocess.Popen(
-            command(("adviser",)),
+            command(("adviser", *folder)),
             text=True,
             env=environment(home),
             stdin=subprocess.PIPE,
@@ -47,6 +60,7 @@ class Process:
             "masks": [None if mask is None else packed(mask) for mask in masks],
             "sizes": [0],
             "files": [],
+            "preview": False,
             **more,
         }
         self.questions.write(json.dumps(question) + "\n")
@@ -58,6 +72,13 @@ class Process:
     def advice(self, **question: Any) -> dict[str, Any]:
         self.ask(**question)
         return self.answer()
+
+    def pictures(self) -> list[dict[str, Any]]:
+        """Return the lines of one preview, to the last."""
+        found = [self.answer()]
+        while not found[-1].get("last", True):
+            found.append(self.answer())
+        return found
 
 
 @pytest.fixture(scope="module")
@@ -145,14 +166,118 @@ def test_options_that_contradict_each_other_are_one_sentence(adviser):
     assert answer["problem"].startswith("uncut: allowed with the methods")
 
 
+@pytest.fixture(scope="module")
+def painter(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """An adviser with a run folder, which goes with the end of its input."""
+    folder = make_pictures(tmp_path_factory.mktemp("runs")).rename(
+        tmp_path_factory.getbasetemp() / "scumble-run-preview"
+    )
+    painter = Process(home, str(folder))
+    yield painter
+    painter.questions.close()
+    assert painter.process.wait(PATIENCE) == 0
+    painter.answers.close()
+    assert not folder.exists()
+
+
+PREVIEWED = {
+    "content": "content.png",
+    "regions": [
+        {"style": "waves.png", "mask": "ramp.png"},
+        {"style": "oil.png", "mask": "rest", "style_size": 0.5},
+    ],
+    "iterations": 12,
+    "device": "cpu",
+    "seed": 4,
+    "init": "noise",
+}
+
+
+def test_a_preview_of_the_first_scale_is_the_picture_of_the_command_line(painter, home, tmp_path):
+    make_pictures(tmp_path)
+    job = {**PREVIEWED, "size": 4000, "scales": 2, "brush_size": 1.5}
+    ramp = np.tile(np.linspace(0, 1, CONTENT[1], dtype=np.float32), (CONTENT[0], 1))
+    advice = painter.advice(masks=[ramp, 1 - ramp], job=job, preview=True)
+    method = advice["chosen"]["method"]
+    assert advice["type"] == "advice"
+    pictures = painter.pictures()
+    assert {each["number"] for each in pictures} == {painter.number}
+    last = pictures[-1]
+    first_scale = {
+        **job,
+        "size": WIDTH * HEIGHT // 4,
+        "scales": 1,
+        "method": method,
+        "output": "out.png",
+    }
+    (tmp_path / "job.json").write_text(json.dumps(first_scale))
+    done = scumble("job", "job.json", home=home, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "out.png") as image:
+        expected = np.asarray(image.resize((last["width"], last["height"]), Image.LANCZOS), float)
+    found = _pixels(last)
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).mean() < 3  # the one was enlarged and reduced again
+    # Asked again, it is there at once.
+    painter.ask(masks=[ramp, 1 - ramp], job=job, preview=True)
+    painter.answer()
+    assert painter.pictures() == [{**last, "number": painter.number}]
+
+
+def test_a_newer_question_ends_the_preview_before(painter):
+    slow = {**PREVIEWED, "iterations": 4000, "optimizer": "adam"}
+    painter.ask(job=slow, masks=[None, None], preview=True)
+    painter.ask(job=slow, masks=[None, None], preview=True)
+    ended = painter.number
+    painter.ask(job={**PREVIEWED, "seed": 5}, masks=[None, None], preview=True)
+    numbers = []
+    while not (line := painter.answer()).get("last"):
+        numbers.append(line["number"])
+    assert numbers == sorted(numbers)
+    assert line["number"] == painter.number
+    assert ended not in numbers[-1:]
+
+
+def test_a_preview_that_fails_is_one_sentence(painter):
+    job = {**PREVIEWED, "regions": [{"style": "gone.png"}]}
+    assert painter.advice(job=job, preview=True)["type"] == "advice"
+    (line,) = painter.pictures()
+    assert line["type"] == "preview"
+    assert "gone.png" in line["problem"]
+    assert painter.advice(job=job)["type"] == "advice"
+
+
+def test_a_folder_of_another_name_is_refused(home, tmp_path):
+    done = scumble("adviser", str(tmp_path), home=home, folder=tmp_path)
+    assert done.returncode == 2
+    assert "is not a run folder" in json.loads(done.stdout)["message"]
+    assert tmp_path.is_dir()
+
+
+def test_a_slow_machine_has_a_smaller_preview_with_strokes_in_proportion():
+    first = ScalePlan((400, 500), 150)
+    region = {"style": "-", "style_size": 1.5}
+    job = job_from_dict({"content": "-", "output": "-", "regions": [region], "brush_size": 2.0})
+    quick = preview_job(job, first, 1e-9)
+    assert (quick.size, quick.regions[0].style_size) == (200_000, 3.0)
+    slow = preview_job(job, first, 1e-3)
+    assert slow.size == LEAST_AREA
+    # As many pixels of the style for each pixel of the picture's width.
+    wide, narrow = math.sqrt(quick.size), math.sqrt(slow.size)
+    assert slow.regions[0].style_size / narrow == pytest.approx(quick.regions[0].style_size / wide)
+
+
+def _pixels(line: dict[str, Any]) -> np.ndarray:
+    data = np.frombuffer(base64.b64decode(line["data"]), np.uint8)
+    return data.reshape(line["height"], line["width"], 3).astype(float)
+
+
 def test_masks_are_packed_to_a_level_of_255():
     mask = np.random.default_rng(0).random((7, 11), dtype=np.float32)
     np.testing.assert_allclose(unpacked(packed(mask)), mask, atol=0.5 / 255 + 1e-6)
 
 
 def _size(path: Path) -> tuple[int, int]:
-    from PIL import Image
-
     with Image.open(path) as image:
         assert math.prod(image.size)
         return image.height, image.width

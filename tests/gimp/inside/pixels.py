@@ -259,12 +259,37 @@ def check_beyond_srgb() -> None:
         assert canvas.write_pixels(layer, path) == expected, kind
 
 
+def check_small(kind: str) -> None:
+    """A small picture of a layer has its colors, in sRGB."""
+    import canvas
+    import small_pictures
+
+    layer = make(kind)[1]
+    size = layer.get_width(), layer.get_height()
+    found = small_pictures.small_picture(layer, size)
+    assert (found.get_width(), found.get_height()) == size
+    pixels, stride, planes = found.get_pixels(), found.get_rowstride(), found.get_n_channels()
+    true = canvas.read_for_screen(layer, (0, 0, *size))
+    error = total = 0
+    for y in range(size[1]):
+        for x in range(size[0]):
+            here, there = y * stride + x * planes, 4 * (y * size[0] + x)
+            if true[there + 3] > 50:  # the color of what is nearly transparent is uncertain
+                parts = zip(pixels[here : here + 3], true[there : there + 3])
+                error += sum(abs(a - b) for a, b in parts)
+                total += 3
+    kit.near(error / total, 0.0, 1.0, "the error in levels of 255")
+    half = small_pictures.small_picture(layer, (size[0] // 2, 1000))
+    assert (half.get_width(), half.get_height()) == (size[0] // 2, size[1] // 2)
+
+
 SOME = ("rgba", "grey", "indexed", "16 bit", "float linear", "16 bit, Adobe RGB", "group")
 """Enough for a second GIMP, since each takes a second."""
 
 CHECKS: dict[str, Callable[..., None]] = {}
 for _kind in KINDS if Gimp.MINOR_VERSION == 0 else SOME:
     CHECKS[f"received: {_kind}"] = lambda kind=_kind: check_received(kind)
+    CHECKS[f"small: {_kind}"] = lambda kind=_kind: check_small(kind)
     CHECKS[f"placed: {_kind}"] = lambda kind=_kind: check_placed(kind)
 CHECKS["Adobe RGB by its formula"] = check_adobe_by_formula
 CHECKS["what is not painted stays"] = check_unpainted_stays
