@@ -44,6 +44,7 @@ HELP = N_(
     "a face, to keep it like the photo inside a region.\n\n"
     "A layer with a layer mask is a style with its region: add a painting as a layer, paint its "
     "mask white where its style should go, click the photo's layer, and start the filter.\n\n"
+    "On the left a small preview is painted anew after every change. Press it to see the photo.\n\n"
     "The picture grows in a window of its own. Stop keeps the picture so far; Cancel leaves "
     "nothing. The result is a new layer. With Layers with masks it is a group with one masked "
     "layer per style. Run the filter on a result to paint the photo again with its settings and "

@@ -16,6 +16,10 @@ def test_numpy_reads_the_header(shape):
     assert np.lib.format.read_magic(file) == (1, 0)
     assert np.lib.format.read_array_header_1_0(file) == (shape, False, np.dtype("<f4"))
     assert npy.read_header(io.BytesIO(header)) == shape
+    file = io.BytesIO(npy.header(shape, npy.BYTES) + b"1234")
+    np.lib.format.read_magic(file)
+    assert np.lib.format.read_array_header_1_0(file) == (shape, False, np.dtype("u1"))
+    assert file.read() == b"1234"
 
 
 def test_what_numpy_writes_is_read(tmp_path):

@@ -6,7 +6,9 @@ The real engine paints a sketch. Prints one JSON object: seconds and bytes.
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import time
 
 from measure import peak_memory
 from mouse import choose_beside, choose_file, enter
@@ -21,10 +23,12 @@ def main(version: str, photo: str, style: str) -> None:
     try:
         times = {"to the dialog": time_to_dialog(desktop)}
         choose_file(desktop, 0, style)
+        times["from a change to its preview"] = time_to_another_preview(desktop)
         choose_beside(desktop, "Working size", "Sketch")
         enter(desktop, "Iterations", "400")
         dialog = peak_memory()
         times["from Cancel to the engine's end"] = time_to_cancel(desktop)
+        times.update(time_to_preview(desktop))
         desktop.open_filter()
         enter(desktop, "Iterations", "20")
         peak = paint(desktop)
@@ -51,6 +55,45 @@ def time_to_dialog(desktop: Desktop) -> float:
     took = wait(lambda: desktop.find(DIALOG), "the dialog")
     desktop.window(DIALOG)
     return took
+
+
+GROWS = "The preview grows. Press it to see the photo."
+FINISHED = "Preview. Press it to see the photo."
+
+
+def shows_preview(desktop: Desktop) -> bool:
+    """Whether the dialog shows a preview of the present settings, finished or not."""
+    return any(each["text"] in (GROWS, FINISHED) for each in desktop.look())
+
+
+def time_to_another_preview(desktop: Desktop) -> float:
+    """Return the seconds from a change to the first picture of its preview."""
+    wait(lambda: any(each["text"] == FINISHED for each in desktop.look()), "a preview", 600.0)
+    desktop.press(*desktop.widget(type="SpinButton")["at"])
+    desktop.key("Up")
+    began = time.monotonic()
+    wait(lambda: not shows_preview(desktop), "the change")
+    wait(lambda: shows_preview(desktop), "the next preview")
+    return time.monotonic() - began
+
+
+def time_to_preview(desktop: Desktop) -> dict[str, float]:
+    """Return the seconds from the dialog on the screen to a preview, and from Esc to all gone."""
+    desktop.focus(desktop.main)
+    desktop.do("key", "--clearmodifiers", SHORTCUT)
+    wait(lambda: desktop.find(DIALOG), "the dialog")
+    shown = wait(lambda: shows_preview(desktop), "the preview")
+    desktop.window(DIALOG)
+    desktop.key("Escape")
+    gone = wait(adviser_gone, "the end of the engine behind the dialog")
+    desktop.gone(DIALOG)
+    return {"from the dialog to its preview": shown, "from Esc to that engine's end": gone}
+
+
+def adviser_gone() -> bool:
+    """Whether neither the engine behind a dialog nor its run folder is left."""
+    command = ["pgrep", "-f", "m engine adviser"]
+    return subprocess.run(command, capture_output=True).returncode != 0 and all_gone()
 
 
 def time_to_cancel(desktop: Desktop) -> float:

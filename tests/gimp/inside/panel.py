@@ -265,6 +265,11 @@ def check_a_change_gives_another_preview() -> None:
     late = {"type": "preview", "number": panel.dialog._adviser._asked - 1, "last": True}
     panel.dialog._answered({**late, "width": 1, "height": 1, "data": "AAAA"})
     assert view._painting is second, "an older preview takes the place of a newer one"
+    asked = panel.dialog._adviser._asked
+    for number in range(20):
+        panel.config.set_property("strength", 1 + number / 10)
+    settle(0.4)
+    assert panel.dialog._adviser._asked == asked + 1, "many changes at once are one question"
     panel.config.set_property("strength", 1.0)
     assert previewed(panel).get_pixels() == first.get_pixels()
     photo = drawing(panel, outlines=False)
