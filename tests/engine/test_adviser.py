@@ -214,7 +214,8 @@ def test_a_preview_of_the_first_scale_is_the_picture_of_the_command_line(painter
     done = scumble("job", "job.json", home=home, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     with Image.open(tmp_path / "out.png") as image:
-        expected = np.asarray(image.resize((last["width"], last["height"]), Image.LANCZOS), float)
+        size = last["width"], last["height"]
+        expected = np.asarray(image.resize(size, Image.Resampling.LANCZOS)).astype(float)
     found = _pixels(last)
     assert found.shape == expected.shape
     assert np.abs(found - expected).mean() < 3  # the one was enlarged and reduced again

@@ -1,4 +1,4 @@
-"""The dialog's letters, lists and help, in a real GIMP with a screen but no window manager."""
+"""The dialog's letters, lists, help and preview, in a real GIMP with a screen."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.gimp.launch import check_names, make_scenes
 
 
 @cache
-def results(gimp: Gimp) -> dict[str, str]:
+def results(gimp: Gimp, module: str = "panel") -> dict[str, str]:
     inside = f"{gimp.checkout_inside}/tests/gimp/inside"
-    command = ("python3", f"{inside}/with_screen.py", gimp.version, inside, "panel")
+    command = ("python3", f"{inside}/with_screen.py", gimp.version, inside, module)
     printed = gimp.run(*command)
-    found: dict[str, str] = json.loads((gimp.tmp / "panel.json").read_text(encoding="utf-8"))
+    found: dict[str, str] = json.loads((gimp.tmp / f"{module}.json").read_text(encoding="utf-8"))
     # GIMP complains of letters that are missing or used twice, unless rows are made without it.
     found["printed"] = printed if "mnemonic" in printed else ""
     return found
@@ -29,6 +29,12 @@ def results(gimp: Gimp) -> dict[str, str]:
 @pytest.mark.parametrize("name", [*check_names("panel"), "printed"])
 def test_the_dialogs_letters_lists_and_help_are_right(gimp: Gimp, name: str) -> None:
     failure = results(gimp)[name]
+    assert not failure, failure
+
+
+@pytest.mark.parametrize("name", check_names("previews"))
+def test_the_preview_is_right(gimp: Gimp, name: str) -> None:
+    failure = results(gimp, "previews")[name]
     assert not failure, failure
 
 
