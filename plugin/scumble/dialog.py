@@ -44,7 +44,6 @@ HELP = N_(
     "a face, to keep it like the photo inside a region.\n\n"
     "A layer with a layer mask is a style with its region: add a painting as a layer, paint its "
     "mask white where its style should go, click the photo's layer, and start the filter.\n\n"
-    "On the left a small preview is painted anew after every change. Press it to see the photo.\n\n"
     "The picture grows in a window of its own. Stop keeps the picture so far; Cancel leaves "
     "nothing. The result is a new layer. With Layers with masks it is a group with one masked "
     "layer per style. Run the filter on a result to paint the photo again with its settings and "
@@ -54,7 +53,7 @@ HELP = N_(
 ASK_MS = 150
 """Time after a change until the engine is asked; further changes may come."""
 
-CHOOSE = "Choose a style, and a preview is painted here."
+CHOOSE = N_("Choose a style, and a preview is painted here.")
 
 HELP_PAGE = gimp_run.HERE / "help" / "en" / "index.html"
 
@@ -277,7 +276,7 @@ class Dialog:
         """Return the job with the files of a preview; None if there can be none yet."""
         regions = [each for each in self._shown_regions if each is not None]
         if len(regions) < len(self._shown_regions):
-            self._view.show_problem(CHOOSE)
+            self._view.show_problem(_(CHOOSE))
             return None
         try:
             previewed = self._files.job(wanted, regions, self._protected_source())
@@ -285,8 +284,8 @@ class Dialog:
             self._view.show_problem(str(error))
             return None
         except OSError as error:
-            reason = error.strerror or error
-            self._view.show_problem(f"There is no preview: {reason}. Free some disk space.")
+            text = _("There is no preview: {reason}. Free some disk space.")
+            self._view.show_problem(text.format(reason=error.strerror or error))
             return None
         self._view.begin()
         return previewed
@@ -309,12 +308,13 @@ class Dialog:
         if self._closed or not self._adviser.is_latest(answer):
             return False
         if answer["type"] == "gone":
-            self._show_advice({"problem": adviser.GONE})
-            self._view.show_problem(adviser.NO_PREVIEW)
+            self._show_advice({"problem": _(adviser.GONE)})
+            self._view.show_problem(_(adviser.NO_PREVIEW))
         elif answer["type"] == "advice":
             self._show_advice(answer)
         elif "problem" in answer:
-            self._view.show_problem(f"There is no preview. {answer['problem']}")
+            text = _("There is no preview. {problem}").format(problem=answer["problem"])
+            self._view.show_problem(text)
         else:
             self._view.show_painting(answer)
         return False

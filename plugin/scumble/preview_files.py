@@ -14,6 +14,7 @@ from canvas_error import CanvasError
 from gi.repository import GdkPixbuf
 
 from engine import job
+from engine.translations import _
 
 STYLE_SIDE = 800
 """Pixels of the longest side of a style that the engine does not read itself."""
@@ -98,7 +99,7 @@ class PreviewFiles:
         if mask not in self._names:
             values = self._small.mask(mask)
             if values is None:
-                message = f"There is no preview, because {mask.description} cannot be shown."
+                message = _("There is no preview, because a mask cannot be shown.")
                 raise CanvasError(message)
             self._write(mask, (self._small.height, self._small.width), values)
         return self._names[mask]
@@ -112,7 +113,7 @@ class PreviewFiles:
     def _picture(self, key: Hashable, pixbuf: GdkPixbuf.Pixbuf | None) -> str:
         if key not in self._names:
             if pixbuf is None:
-                message = "There is no preview, because GIMP cannot make the pictures smaller."
+                message = _("There is no preview, because a picture cannot be shown.")
                 raise CanvasError(message)
             width, height = pixbuf.get_width(), pixbuf.get_height()
             pixels, stride, planes = (
@@ -127,7 +128,7 @@ class PreviewFiles:
     def _write(self, key: Hashable, shape: tuple[int, ...], values: bytes) -> None:
         name = f"small-{len(self._names) + 1}.npy"
         if self._folder is None:
-            message = "There is no preview, because no temporary folder can be made."
+            message = _("There is no preview, because no temporary folder can be made.")
             raise CanvasError(message)
         (self._folder / name).write_bytes(npy.header(shape, npy.BYTES) + values)
         self._names[key] = name

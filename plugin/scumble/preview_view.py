@@ -12,13 +12,15 @@ import region_outlines
 import thumbnails
 from gi.repository import Gdk, GdkPixbuf, GLib, Gtk
 
+from engine.translations import N_, _
+
 LEAST = 260
 """Pixels; the least width of the picture."""
 
-TIP = "Press the mouse button or the space bar to see the photo"
-BEGINNING = "Painting the preview…"
-GROWING = "The preview grows. Press it to see the photo."
-FINISHED = "Preview. Press it to see the photo."
+TIP = N_("Press the mouse button or the space bar to see the photo")
+BEGINNING = N_("Painting the preview…")
+GROWING = N_("The preview grows. Press it to see the photo.")
+FINISHED = N_("Preview. Press it to see the photo.")
 
 
 class PreviewView(Gtk.Box):
@@ -39,8 +41,8 @@ class PreviewView(Gtk.Box):
         self._protected: bytes | None = None
         self._pressed = False
         self._area = self._made_area()
-        self._outlines = Gtk.CheckButton.new_with_mnemonic(labels.MARKED[labels.OUTLINES])
-        self._outlines.set_tooltip_text("Where each style goes; the protected part is hatched")
+        self._outlines = Gtk.CheckButton.new_with_mnemonic(labels.all_marked()[labels.OUTLINES])
+        self._outlines.set_tooltip_text(_("Where each style goes; the protected part is hatched"))
         self._outlines.connect("toggled", lambda _button: self._area.queue_draw())
         self._note = pickers.dim_label()
         self.pack_start(self._area, True, True, 0)
@@ -50,8 +52,8 @@ class PreviewView(Gtk.Box):
     def _made_area(self) -> Gtk.DrawingArea:
         area = Gtk.DrawingArea(can_focus=True)
         area.set_size_request(LEAST, LEAST * 2 // 3)
-        area.set_tooltip_text(TIP)
-        area.get_accessible().set_name("The preview")
+        area.set_tooltip_text(_(TIP))
+        area.get_accessible().set_name(_("The preview"))
         mask = Gdk.EventMask
         area.add_events(mask.BUTTON_PRESS_MASK | mask.BUTTON_RELEASE_MASK | mask.KEY_RELEASE_MASK)
         area.connect("draw", self._draw)
@@ -77,7 +79,7 @@ class PreviewView(Gtk.Box):
 
     def begin(self) -> None:
         """Say that a preview is being painted. The one before stays until there is a new one."""
-        self._note.set_text(BEGINNING)
+        self._note.set_text(_(BEGINNING))
 
     def show_painting(self, line: dict[str, Any]) -> None:
         """Show a picture, as the engine's line has it."""
@@ -85,7 +87,7 @@ class PreviewView(Gtk.Box):
         size = line["width"], line["height"]
         rgb = GdkPixbuf.Colorspace.RGB
         self._painting = GdkPixbuf.Pixbuf.new_from_bytes(data, rgb, False, 8, *size, 3 * size[0])
-        self._note.set_text(FINISHED if line["last"] else GROWING)
+        self._note.set_text(_(FINISHED if line["last"] else GROWING))
         self._area.queue_draw()
 
     def show_problem(self, text: str) -> None:
