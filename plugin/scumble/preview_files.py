@@ -16,8 +16,9 @@ from gi.repository import GdkPixbuf
 from engine import job
 from engine.translations import _
 
-STYLE_SIDE = 800
-"""Pixels of the longest side of a style that the engine does not read itself."""
+LAYER_SIDE = 800
+"""Pixels of the longest side of a layer that is a style. A file has those of its thumbnail, because
+opening a large one again would block the dialog."""
 
 
 class PreviewFiles:
@@ -91,7 +92,8 @@ class PreviewFiles:
             return style.path
         if style.kind == sources.FILE and picture_files.engine_reads(style.path):
             return style.path
-        return self._picture(style, self._small.style(style, STYLE_SIDE))
+        side = thumbnails.FILE_SIDE if style.item is None else LAYER_SIDE
+        return self._picture(style, self._small.style(style, side))
 
     def _mask(self, mask: sources.Source) -> str:
         if mask.kind in (sources.ALL, sources.REST):
