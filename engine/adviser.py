@@ -223,8 +223,8 @@ def advice(
     network_of : callable
         Returns the network for a job.
     """
-    from engine.preparation import plan, present_conditions, survey_size
     from engine.dialog_preview import preview_job
+    from engine.preparation import plan, present_conditions, survey_size
 
     job = job_from_dict(question["job"])
     height, width = question["content"]

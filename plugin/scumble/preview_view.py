@@ -24,7 +24,7 @@ FINISHED = N_("Preview. Press it to see the photo.")
 
 
 class PreviewView(Gtk.Box):
-    """Shows what will be painted, with a note on it below.
+    """Shows what will be painted, with a note on it above.
 
     Parameters
     ----------
@@ -45,9 +45,11 @@ class PreviewView(Gtk.Box):
         self._outlines.set_tooltip_text(_("Where each style goes; the protected part is hatched"))
         self._outlines.connect("toggled", lambda _button: self._area.queue_draw())
         self._note = pickers.dim_label()
+        above = Gtk.Box(spacing=12)
+        above.pack_start(self._note, True, True, 0)
+        above.pack_start(self._outlines, False, False, 0)
+        self.pack_start(above, False, False, 0)
         self.pack_start(self._area, True, True, 0)
-        self.pack_start(self._note, False, False, 0)
-        self.pack_start(self._outlines, False, False, 0)
 
     def _made_area(self) -> Gtk.DrawingArea:
         area = Gtk.DrawingArea(can_focus=True)

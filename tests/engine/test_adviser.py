@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from engine.adviser import packed, unpacked
-from engine.jobfile import job_from_dict
 from engine.dialog_preview import LEAST_AREA, preview_job
+from engine.jobfile import job_from_dict
 from engine.schedule import ScalePlan
 from tests.engine.programs import (
     HEIGHT,
