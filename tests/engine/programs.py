@@ -26,6 +26,10 @@ SHALLOW_JOB: dict[str, Any] = {
 SHALLOW = ("--style-layers", "conv1_1=0.5,conv2_1=0.5", "--content-layers", "conv2_2")
 """The same as options."""
 QUICK = ("--iterations", "2", *SHALLOW)
+ENDLESS_JOB: dict[str, Any] = {"iterations": 10_000, "scales": 1, "optimizer": "adam"}
+"""A job that no test waits for: with one scale and Adam nothing ends it before its last step."""
+ENDLESS = (*SHALLOW, "--iterations", "10000", "--scales", "1", "--optimizer", "adam")
+"""The same as options, with three shallow layers."""
 PATIENCE = 120
 """Seconds after which a process that should have ended makes a test fail."""
 FILES_ARE_WHOLE = """

@@ -18,6 +18,7 @@ from engine.job import RUN_FOLDER_PREFIX
 from engine.jobfile import job_from_dict
 from engine.worker import PREVIEW_NAMES
 from tests.engine.programs import (
+    ENDLESS_JOB,
     HEIGHT,
     PATIENCE,
     SHALLOW_JOB,
@@ -26,9 +27,6 @@ from tests.engine.programs import (
     scumble,
 )
 from tests.engine.worker_process import Worker
-
-FOREVER = 10_000
-"""Iterations that no test waits for."""
 
 
 @pytest.fixture
@@ -120,19 +118,19 @@ def test_a_run_from_hello_to_the_end(start, run_folder):
 
 
 def test_stop_keeps_the_best_picture(start, run_folder):
-    worker = start({"iterations": FOREVER})
+    worker = start(ENDLESS_JOB)
     worker.wait_for("progress", stage="paint", step=2)
     worker.order(b"stop\r\n")
     done = worker.wait_for("done")
     assert done["stopped"] is True
-    assert 2 <= done["steps"] < FOREVER
+    assert 2 <= done["steps"] < ENDLESS_JOB["iterations"]
     assert np.load(run_folder / "result.npy").shape == (HEIGHT, WIDTH, 4)
     worker.order(b"stop\n")
     assert worker.end() == 0
 
 
 def test_previews_take_turns(start, run_folder):
-    worker = start({"iterations": FOREVER})
+    worker = start(ENDLESS_JOB)
     for name in (*PREVIEW_NAMES, PREVIEW_NAMES[0]):
         preview = worker.wait_for("preview")
         assert preview["file"] == name
@@ -145,17 +143,17 @@ def test_previews_take_turns(start, run_folder):
 
 
 def test_the_end_of_input_cancels_in_the_middle(start):
-    worker = start({"iterations": FOREVER})
+    worker = start(ENDLESS_JOB)
     worker.wait_for("progress", stage="paint")
     assert worker.end() == 130
 
 
 def test_input_that_is_closed_from_the_start(start):
-    assert start({"iterations": FOREVER}, stdin=subprocess.DEVNULL).ended() == 130
+    assert start(ENDLESS_JOB, stdin=subprocess.DEVNULL).ended() == 130
 
 
 def test_a_reader_that_has_gone(start):
-    worker = start({"iterations": FOREVER})
+    worker = start(ENDLESS_JOB)
     worker.wait_for("progress", stage="paint")
     worker.process.stdout.close()
     assert worker.ended() == 130
@@ -164,14 +162,14 @@ def test_a_reader_that_has_gone(start):
 def test_a_reader_that_has_gone_before_the_first_line(start, run_folder):
     reading, writing = os.pipe()
     os.close(reading)
-    worker = start({"iterations": FOREVER}, stdout=writing)
+    worker = start(ENDLESS_JOB, stdout=writing)
     os.close(writing)
     assert worker.ended() == 1  # and the folder with the user's pixels is gone
 
 
 def test_a_reader_that_is_only_slow(start):
     # It complains about strange orders, but never waits for a reader while the input may end.
-    worker = start({"iterations": FOREVER})
+    worker = start(ENDLESS_JOB)
     worker.wait_for("hello")
     worker.order(b"x\n" * 50_000)
     assert worker.end() == 130
@@ -186,7 +184,7 @@ def test_a_reader_that_is_only_slow(start):
     ],
 )
 def test_an_unknown_command_gets_one_notice_and_the_run_continues(start, order, shown):
-    worker = start({"iterations": FOREVER})
+    worker = start(ENDLESS_JOB)
     worker.wait_for("progress", stage="paint")
     worker.order(order)
     text = worker.wait_for("notice")["text"]
@@ -203,7 +201,7 @@ def test_an_unknown_command_gets_one_notice_and_the_run_continues(start, order, 
 
 
 def test_sigterm_ends_a_painting_with_status_130(start):
-    worker = start({"iterations": FOREVER})
+    worker = start(ENDLESS_JOB)
     worker.wait_for("progress", stage="paint")
     worker.process.send_signal(signal.SIGTERM)
     assert worker.ended() == 130
@@ -217,14 +215,14 @@ engine.worker.hold_run_folder = lambda folder: (time.sleep(20), hold(folder))[1]
 
 
 def test_sigterm_after_the_first_line_leaves_no_run_folder(start):
-    worker = start({"iterations": FOREVER}, before=SLOW_HOLD)
+    worker = start(ENDLESS_JOB, before=SLOW_HOLD)
     worker.wait_for("hello")
     worker.process.send_signal(signal.SIGTERM)
     assert worker.ended() == 130
 
 
 def test_a_killed_worker_leaves_its_inputs_and_no_result(start, run_folder):
-    worker = start({"iterations": FOREVER})
+    worker = start(ENDLESS_JOB)
     before = (run_folder / "content.npy").read_bytes()
     worker.wait_for("progress", stage="paint")
     worker.process.kill()
@@ -468,7 +466,7 @@ def test_only_what_is_in_the_folder_is_deleted(start, run_folder, tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "holiday.jpg").write_text("precious")
     os.symlink(tmp_path / "photos", run_folder / "link")
-    worker = start({"iterations": FOREVER})
+    worker = start(ENDLESS_JOB)
     worker.wait_for("hello")
     assert worker.end() == 130
     assert (tmp_path / "photos" / "holiday.jpg").read_text() == "precious"

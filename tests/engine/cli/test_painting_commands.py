@@ -16,6 +16,7 @@ from engine import __version__
 from engine.jobfile import job_from_dict
 from engine.pictures.picture import read_picture, read_settings
 from tests.engine.programs import (
+    ENDLESS,
     HEIGHT,
     PATIENCE,
     QUICK,
@@ -219,9 +220,7 @@ def wait_for_painting(process):
 
 
 def test_ctrl_c_keeps_the_best_picture(pictures, model_home):
-    process = started(
-        *BASE, *SHALLOW, "--iterations", "10000", "--json", home=model_home, folder=pictures
-    )
+    process = started(*BASE, *ENDLESS, "--json", home=model_home, folder=pictures)
     wait_for_painting(process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)

@@ -16,6 +16,7 @@ import pytest
 from engine.job import RUN_FOLDER_PREFIX
 from engine.pictures.picture import read_picture
 from tests.engine.programs import (
+    ENDLESS,
     PATIENCE,
     SHALLOW,
     SHALLOW_JOB,
@@ -86,9 +87,7 @@ def numbers_of(folder: Path) -> dict[str, Any]:
 
 
 def test_ctrl_c_once_reports_what_was_done(model_home: Path, pictures: Path) -> None:
-    process = started(
-        *BASE, *SHALLOW, "--iterations", "10000", "--json", home=model_home, folder=pictures
-    )
+    process = started(*BASE, *ENDLESS, "--json", home=model_home, folder=pictures)
     wait_for_painting(process, 2)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)
@@ -106,7 +105,7 @@ def test_a_stitched_run_that_is_stopped_in_its_first_picture(
     model_home: Path, pictures: Path
 ) -> None:
     process = started(*BASE, "ramp.png", "--style", "oil.png", "rest", "--method",
-                      "stitch", *SHALLOW, "--iterations", "10000", "--json",
+                      "stitch", *ENDLESS, "--json",
                       home=model_home, folder=pictures)  # fmt: skip
     wait_for_painting(process, 1)
     process.send_signal(signal.SIGINT)
