@@ -33,7 +33,7 @@ def test_the_engine_receives_what_gimp_shows_and_its_result_arrives(gimp: Gimp) 
     found = results(gimp, "pixels")
     failures = {name: failure for name, failure in found.items() if failure}
     assert not failures, "\n".join(f"{name}\n{failure}" for name, failure in failures.items())
-    assert len(found) == (41 if gimp.version == "3.0" else 17)
+    assert len(found) == (60 if gimp.version == "3.0" else 24)
 
 
 def test_a_killed_plugin_leaves_nothing(gimp: Gimp) -> None:
