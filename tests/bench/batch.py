@@ -6,7 +6,7 @@
 Makes pictures of 0.1 megapixels in FOLDER, cut from the bench's photographs, and paints them:
 one command after the other (`loop`), in one process (`one`), on workers (`workers`), or on workers
 of which one is killed every so many seconds (`killed`). Prints wall and processor seconds of all
-processes, and checks that every picture is there.
+processes, checks that every picture is there, and counts those that were written more than once.
 """
 
 from __future__ import annotations
@@ -63,6 +63,22 @@ def kill_workers(parent: int, seconds: float, ended: threading.Event, killed: li
                 killed.append(victim.pid)
 
 
+def watch_results(
+    out: Path, ended: threading.Event, versions: dict[str, set[tuple[int, int]]]
+) -> None:
+    """Note every file that ever stood under the name of a result, by its inode and time.
+
+    A result is put in place by a rename, and no picture is painted in less than a tenth of a second.
+    """
+    last = False
+    while not last:
+        last = ended.wait(0.02)
+        for each in out.glob("[0-9]*.png"):
+            with suppress(FileNotFoundError):
+                found = each.stat()
+                versions.setdefault(each.name, set()).add((found.st_ino, found.st_mtime_ns))
+
+
 def main() -> None:
     """Paint and print what it took."""
     parser = argparse.ArgumentParser()
@@ -78,7 +94,9 @@ def main() -> None:
     contents = make_contents(given.folder, given.start + given.pictures)[given.start :]
     style = str(PICTURES / "renoir.jpg")
     out = given.folder / f"out-{given.part}"
-    out.mkdir(exist_ok=True)
+    if out.exists():
+        sys.exit(f"{out} exists already: remove it first, since results that are written are counted.")
+    out.mkdir()
     job = {
         "regions": [{"style": style}],
         "size": given.size,
@@ -87,6 +105,10 @@ def main() -> None:
     }
     (given.folder / "job.json").write_text(json.dumps(job))
     engine = [sys.executable, "-m", "engine"]
+    versions: dict[str, set[tuple[int, int]]] = {}
+    ended = threading.Event()
+    watcher = threading.Thread(target=watch_results, args=(out, ended, versions))
+    watcher.start()
     before, began, killed = os.times(), time.perf_counter(), []  # type: ignore[var-annotated]
     if given.part == "loop":
         for content in contents:
@@ -100,22 +122,24 @@ def main() -> None:
         workers = 0 if given.part == "one" else given.workers
         command += [] if workers is None else ["--workers", str(workers)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        ended = threading.Event()
         if given.part == "killed":
             arguments = (process.pid, given.seconds, ended, killed)
             threading.Thread(target=kill_workers, args=arguments, daemon=True).start()
         status = process.wait()
-        ended.set()
         if status:
+            ended.set()
             sys.exit(f"status {status}")
     after, wall = os.times(), time.perf_counter() - began
+    ended.set()
+    watcher.join()
     processor = (after.children_user - before.children_user) + (
         after.children_system - before.children_system
     )
     there = sum(read_settings(out / each.name)["stopped"] is False for each in contents)
+    twice = sorted(name for name, each in versions.items() if len(each) > 1)
     print(
-        f"{given.part}: {there} of {len(contents)} pictures, {wall:.1f} s wall, {processor:.1f} s "
-        f"of processors, {len(killed)} workers killed"
+        f"{given.part}: {there} of {len(contents)} pictures, {len(twice)} written more than once "
+        f"{twice}, {wall:.1f} s wall, {processor:.1f} s of processors, {len(killed)} workers killed"
     )
 
 
