@@ -7,6 +7,7 @@ picture that Dask had to begin twice is still written once.
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import secrets
@@ -60,12 +61,15 @@ class _Flight:
         The workers that may paint it; None for all.
     pushed : set of str
         Workers that were sent its common files.
+    submitted : float
+        When it was handed out last, by the monotonic clock.
     """
 
     request: Request
     attempts: int = 1
     workers: frozenset[str] | None = None
     pushed: set[str] = field(default_factory=set)
+    submitted: float = 0.0
 
 
 class ClusterPainter:
@@ -102,6 +106,8 @@ class ClusterPainter:
         self._futures: dict[str, Future] = {}
         self._ended: queue.Queue[str] = queue.Queue()
         self._attaches = False
+        # When a worker received a file, by the worker's address and the file's SHA-256.
+        self._received: dict[tuple[str, str], float] = {}
         self._excluded: set[str] = set()
         self._alone_since = 0.0
         self._on_event: Callable[[tuple[float, dict]], None] = lambda event: None
@@ -193,6 +199,7 @@ class ClusterPainter:
                 raise ClusterError(message)
         key = f"scumble-{request.number}-{secrets.token_hex(4)}"
         self._flights[key] = flight
+        flight.submitted = time.monotonic()
         arguments = (request, sums, self._folder, self._own, attached)
         allowed = None if flight.workers is None else sorted(flight.workers)
         while True:
@@ -279,12 +286,20 @@ class ClusterPainter:
         if address in flight.pushed and self._attaches:
             return self._again(flight, f"the worker cannot read {shown_name(missing[0])}")
         sums = {path: file_sum(path) for path in missing}
-        common = _contents([path for path in missing if self._uses[path] > 1], sums)
+
+        def is_on_its_way(path: str) -> bool:
+            # Another picture had the worker sent this file while this one was looking for it.
+            return self._received.get((address, sums[path]), -math.inf) > flight.submitted
+
+        paths = [path for path in missing if self._uses[path] > 1 and not is_on_its_way(path)]
+        common = _contents(paths, sums)
         self._attaches = True
         flight.pushed.add(address)
         if common:
             with suppress(Exception):  # a worker that has just ended; another one will ask
                 self._client.run(worker.receive, common, workers=[address])
+                now = time.monotonic()
+                self._received.update({(address, sum_): now for sum_ in common})
         self._submit(flight)
         return None
 

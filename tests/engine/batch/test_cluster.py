@@ -138,7 +138,7 @@ def test_without_a_shared_folder_files_are_sent_both_ways(
         _everywhere(client, "Folder.is_shared = before_shared; receive = before_receive")
     assert results(folder) == results(alone)
     style = __import__("hashlib").sha256((folder / "oil.png").read_bytes()).hexdigest()
-    assert all(sums.count(style) == 1 for sums in found.values())
+    assert {worker: sums.count(style) for worker, sums in found.items()} == dict.fromkeys(found, 1)
 
 
 def test_pictures_of_a_killed_worker_are_painted_by_others_and_written_once(
