@@ -67,9 +67,10 @@ class Interrupts:
 
         threading.Thread(target=worker, name="painting", daemon=True).start()
         # The wait is short, since on Windows a longer one would not hear Ctrl-C.
-        said = False
-        while not ended.wait(0.05):
-            if self.stop.is_set() and not said:
+        said = done = False
+        while not done:
+            done = ended.wait(0.05)
+            if self.stop.is_set() and not said:  # also where the work ended before the next look
                 said = True
                 self._terminal.say(self._stopping)
         if outcome[1] is not None:
