@@ -68,7 +68,7 @@ def watch_results(
 ) -> None:
     """Note every file that ever stood under the name of a result, by its inode and time.
 
-    A result is put in place by a rename, and no picture is painted in less than a tenth of a second.
+    A result is put in place by a rename, and no picture is painted in a tenth of a second.
     """
     last = False
     while not last:
@@ -95,7 +95,7 @@ def main() -> None:
     style = str(PICTURES / "renoir.jpg")
     out = given.folder / f"out-{given.part}"
     if out.exists():
-        sys.exit(f"{out} exists already: remove it first, since results that are written are counted.")
+        sys.exit(f"{out} exists already: remove it first, since written results are counted.")
     out.mkdir()
     job = {
         "regions": [{"style": style}],
