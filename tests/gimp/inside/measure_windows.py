@@ -69,8 +69,7 @@ def shows_preview(desktop: Desktop) -> bool:
 def time_to_another_preview(desktop: Desktop) -> float:
     """Return the seconds from a change to the first picture of its preview."""
     wait(lambda: any(each["text"] == FINISHED for each in desktop.look()), "a preview", 600.0)
-    desktop.press(*desktop.widget(type="SpinButton")["at"])
-    desktop.key("Up")
+    enter(desktop, "Strength", "2")
     began = time.monotonic()
     wait(lambda: not shows_preview(desktop), "the change")
     wait(lambda: shows_preview(desktop), "the next preview")
