@@ -64,7 +64,7 @@ STEPS = (
 DEMO = CHECKOUT / "docs" / "demo"
 
 FOLDERS = {"demo": DEMO, "test": CHECKOUT / "tests"}
-"""What a command needs beside the program, and an extension of GIMP has not."""
+"""The files that a command needs beside the program, and an extension of GIMP has not."""
 
 # Chosen so that two cores paint it in one to two minutes.
 DEMO_OPTIONS = ["--size", "full", "--iterations", "70"]

@@ -69,7 +69,7 @@ class Method:
 
     @property
     def masks_layers(self) -> bool:
-        """Whether masks are carried to the layers; else they are used at picture size only."""
+        """Return whether masks are carried to the layers; else only the picture has them."""
         return self.style_terms != "whole"
 
     def propagation_for(self, job: Job) -> str:

@@ -104,7 +104,7 @@ class Optimizer(ABC):
     @property
     @abstractmethod
     def resumes(self) -> bool:
-        """Whether `minimize` continues from a `State`.
+        """Return whether `minimize` continues from a `State`.
 
         Else a run is repeated from its start with the evaluations that it had.
         """

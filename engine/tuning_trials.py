@@ -30,7 +30,7 @@ HOPELESS = 1.4
 """A candidate that takes so many times the fastest one's time is tried once only."""
 
 GAIN = 0.04
-"""What a candidate must gain to take the place of the usual one; less is noise."""
+"""The gain at which a candidate takes the place of the usual one; less is noise."""
 
 SPINS = (0, 100)
 """Microseconds, the usual ones first."""

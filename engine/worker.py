@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 JOB = "job.json"
 ORIGIN = "origin.json"
-"""What the program that started the run wants to have back with a saved state; may be missing."""
+"""The file that the program that started the run gets back with a saved state; may be missing."""
 
 ORIGIN_BYTES = 64_000
 OUTPUT = "result.npy"

@@ -40,7 +40,7 @@ KINDS: tuple[Kind, ...] = tuple(
 """All kinds of VGG-16's layers but the first, which has its own form (see `graphs`)."""
 
 USUAL_FORMS: Forms = {kind: WINOGRAD[4] if min(kind[:2]) >= 256 else DIRECT for kind in KINDS}
-"""What is quickest on most processors; used on a processor that has not been measured."""
+"""The quickest forms on most processors; used on a processor that has not been measured."""
 
 
 def possible_forms(direction: str) -> tuple[str, ...]:

@@ -66,8 +66,8 @@ METADATA = f"""\
 """
 
 SPLIT_MARK = b"PK00"
-"""What a zip may begin with (APPNOTE 8.5.4: split, but in one piece). GIMP 3.2 takes a file that
-begins like a plain zip for a compressed picture, and does not install it."""
+"""The mark that a zip may begin with (APPNOTE 8.5.4: split, but in one piece). GIMP 3.2 takes a
+file that begins like a plain zip for a compressed picture, and does not install it."""
 
 PROGRAMS = (ENTRY, INSTALLER)
 PROGRAM_MODE, FILE_MODE = 0o100755, 0o100644

@@ -31,7 +31,7 @@ PLUGINS, EXTENSIONS = "plug-ins", "extensions"
 """The folders in a profile that the extension may be in."""
 
 ACTIVE = re.compile(rf'\(GimpExtension\s+"{re.escape(ID)}"\s+\(active\s+yes\)')
-"""What GIMP writes into its file extensionrc when it ends."""
+"""The line that GIMP writes into its file extensionrc when it ends."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,12 @@ class InstalledExtension:
 
     @property
     def is_there(self) -> bool:
-        """Whether there is one."""
+        """Return whether there is one."""
         return (self.folder / ENTRY).is_file()
 
     @property
     def in_use(self) -> bool:
-        """Whether GIMP has its filter from it."""
+        """Return whether GIMP has its filter from it."""
         plugin = self.folder.parent.name == PLUGINS
         return self.is_there and (plugin or _is_active(self.profile))
 

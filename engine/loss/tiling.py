@@ -175,7 +175,7 @@ class Tiling:
 
     @property
     def whole(self) -> bool:
-        """Whether the picture is one tile."""
+        """Return whether the picture is one tile."""
         return len(self.tiles) == 1
 
     @property

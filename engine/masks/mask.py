@@ -78,7 +78,7 @@ class Mask:
 
 
 class Rest(Mask):
-    """What other masks leave: 1 less their sum, made when it is read.
+    """The part that other masks leave: 1 less their sum, made when it is read.
 
     Parameters
     ----------

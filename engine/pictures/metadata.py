@@ -132,7 +132,7 @@ class Exif:
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a file says of its picture.
+    """The metadata of a picture file.
 
     Attributes
     ----------

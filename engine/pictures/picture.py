@@ -28,7 +28,7 @@ from engine.translations import _
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".npy")
 
 IMAGE_DESCRIPTION = 0x010E
-"""Where the settings were in files other than PNG up to version 0.1.0."""
+"""The tag that held the settings in files other than PNG up to version 0.1.0."""
 
 
 @dataclass(frozen=True)

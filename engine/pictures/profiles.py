@@ -57,7 +57,7 @@ class ColorSpace:
 
     @property
     def is_srgb(self) -> bool:
-        """Whether numbers are sRGB colors already."""
+        """Return whether numbers are sRGB colors already."""
         return type(self) is ColorSpace
 
     def to_srgb(self, numbers: np.ndarray) -> np.ndarray:

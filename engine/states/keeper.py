@@ -185,12 +185,12 @@ class Keeper:
 
     @property
     def has_state(self) -> bool:
-        """Whether there is a state to resume."""
+        """Return whether there is a state to resume."""
         return (self._folder / store.STATE).exists()
 
     @property
     def can_save(self) -> bool:
-        """Whether states of this run are kept."""
+        """Return whether states of this run are kept."""
         return self._descriptor is not None and not self._closed
 
     def is_due(self, *, at_end: bool = False) -> bool:

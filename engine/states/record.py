@@ -64,12 +64,12 @@ class Record:
 
     @property
     def is_open(self) -> bool:
-        """Whether the run that is recorded is still going on."""
+        """Return whether the run that is recorded is still going on."""
         return not self._file.closed
 
     @property
     def replaying(self) -> bool:
-        """Whether the next evaluation may be answered from the file."""
+        """Return whether the next evaluation may be answered from the file."""
         return self._position < self._size
 
     def __call__(self, picture: np.ndarray) -> Evaluation:

@@ -42,7 +42,7 @@ KEPT_SECONDS = 30 * 24 * 3600.0
 """Age at which a state is removed."""
 
 MOST_BYTES = 20_000_000_000
-"""What all states together may take on the disk."""
+"""The most that all states together may take on the disk."""
 
 MOST_OF_FREE = 0.5
 """The share of the disk's free room that all states together may take."""

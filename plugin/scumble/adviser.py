@@ -81,7 +81,7 @@ class Adviser:
         self._asked += 1
 
     def is_latest(self, answer: dict[str, Any]) -> bool:
-        """Whether an answer is one to the last question, or none at all."""
+        """Return whether an answer is one to the last question, or none at all."""
         return answer.get("number", self._asked) == self._asked
 
     def close(self) -> None:

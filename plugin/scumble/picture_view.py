@@ -107,7 +107,7 @@ class PictureView(Gtk.DrawingArea):
 
     @property
     def zoomed(self) -> bool:
-        """Whether the layer is shown at 1:1."""
+        """Return whether the layer is shown at 1:1."""
         return self._zoomed
 
     def _scale(self) -> float:

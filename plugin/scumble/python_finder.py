@@ -26,7 +26,7 @@ MAC_FOLDERS = (
     "/opt/homebrew/bin",
     "/usr/local/bin",
 )
-"""Where Python is on macOS; programs from the desktop get a short PATH."""
+"""The folders of Python on macOS; programs from the desktop get a short PATH."""
 
 PROBE = (
     "import importlib.util, json, platform, sys, sysconfig; "

@@ -33,7 +33,7 @@ STEPS = {
     "GIMP": N_("Looking for every GIMP"),
     "Ready": N_("Tidying up"),
 }
-"""What the installer's steps are called here."""
+"""Names of the installer's steps, for the painter."""
 
 START, CANCEL = Gtk.ResponseType.OK, Gtk.ResponseType.CANCEL
 

@@ -489,7 +489,7 @@ MISSING = {
         N_("{where}: {count} channels are called “{name}”. Rename one of them."),
     ),
 }
-"""What is said of a number that is not there, of a name that is not there, and of a name twice."""
+"""Sentences on a number that is not there, of a name that is not there, and of a name twice."""
 
 
 def _find(where: str, kind: str, which: str, items: tuple[Item, ...]) -> Item:

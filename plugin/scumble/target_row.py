@@ -31,12 +31,12 @@ class TargetRow(Gtk.Box):
 
     @property
     def goes_on(self) -> bool:
-        """Whether the painting starts from the earlier result."""
+        """Return whether the painting starts from the earlier result."""
         return self._goes_on is not None and self._goes_on.get_active()
 
     @property
     def replaces(self) -> bool:
-        """Whether the new result takes the place of the earlier one."""
+        """Return whether the new result takes the place of the earlier one."""
         return self._replaces is not None and self._replaces.get_active()
 
     def _add_label(self, text: str) -> None:

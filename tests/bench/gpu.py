@@ -300,7 +300,7 @@ _HUNDREDS = {
     "processor": (False, False, False),
     "processor SciPy": (False, False, True),
 }
-"""Whether losses and L-BFGS are on the card, with TF32, and whether L-BFGS is SciPy's."""
+"""Return whether losses and L-BFGS are on the card, with TF32, and whether L-BFGS is SciPy's."""
 
 _VARIANTS = {
     "channels last": {"prefer_nhwc": "1"},

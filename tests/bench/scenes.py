@@ -48,7 +48,7 @@ class Scene(NamedTuple):
 
     @property
     def ramp(self) -> bool:
-        """Whether the mask is a wide ramp without a border."""
+        """Return whether the mask is a wide ramp without a border."""
         return isinstance(self.mask, float) or self.feather > 3
 
 

@@ -62,7 +62,7 @@ FINISHED = "Preview. Press it to see the photo."
 
 
 def shows_preview(desktop: Desktop) -> bool:
-    """Whether the dialog shows a preview of the present settings, finished or not."""
+    """Return whether the dialog shows a preview of the present settings, finished or not."""
     return any(each["text"] in (GROWS, FINISHED) for each in desktop.look())
 
 
@@ -90,7 +90,7 @@ def time_to_preview(desktop: Desktop) -> dict[str, float]:
 
 
 def adviser_gone() -> bool:
-    """Whether neither the engine behind a dialog nor its run folder is left."""
+    """Return whether neither the engine behind a dialog nor its run folder is left."""
     command = ["pgrep", "-f", "m engine adviser"]
     return subprocess.run(command, capture_output=True).returncode != 0 and all_gone()
 
