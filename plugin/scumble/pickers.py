@@ -46,7 +46,7 @@ class SourceList(Gtk.ComboBox):
     chosen : callable
         Called with the text of the new choice.
     picture : callable, optional
-        Returns the thumbnail of an entry as a surface, or None.
+        Returns the thumbnail of an entry as a surface, or None. Without it the list has none.
     accept : callable, optional
         Called with the path of a file that was chosen; raises a CanvasError to refuse it.
     """
@@ -57,15 +57,19 @@ class SourceList(Gtk.ComboBox):
         now: str,
         title: str,
         chosen: Callable[[str], None],
-        picture: Callable[[str], Any] = lambda spec: None,
+        picture: Callable[[str], Any] | None = None,
         accept: Callable[[str], Any] = picture_files.look_at,
     ) -> None:
         self._entries = Gtk.ListStore(str, str, object)
         super().__init__(model=self._entries, id_column=SPEC)
         self._title, self._chosen, self._picture, self._accept = title, chosen, picture, accept
-        icon = Gtk.CellRendererPixbuf()
-        self.pack_start(icon, False)
-        self.set_cell_data_func(icon, _show_icon)
+        if picture is not None:
+            icon = Gtk.CellRendererPixbuf()
+            # Else the entries of an open list move while thumbnails arrive, and the wrong one is
+            # pressed.
+            icon.set_fixed_size(ICON, ICON)
+            self.pack_start(icon, False)
+            self.set_cell_data_func(icon, _show_icon)
         text = Gtk.CellRendererText(ellipsize=Pango.EllipsizeMode.END)
         self.pack_start(text, True)
         self.add_attribute(text, "text", TEXT)
@@ -79,14 +83,17 @@ class SourceList(Gtk.ComboBox):
         for spec, text in offered:
             self._entries.append([text, spec or EMPTY, None])
         self.set_active_id(now or EMPTY)
-        GLib.idle_add(self._add_pictures, iter(list(self._entries)))
+        if self._picture is not None:
+            GLib.idle_add(self._add_pictures, iter(list(self._entries)), self._picture)
 
-    def _add_pictures(self, rows: Iterator[Gtk.TreeModelRow]) -> bool:
+    def _add_pictures(
+        self, rows: Iterator[Gtk.TreeModelRow], picture: Callable[[str], Any]
+    ) -> bool:
         """Make the next thumbnail; one at a time, so that the dialog stays awake."""
         row = next(rows, None)
         if row is None or not row.model.iter_is_valid(row.iter):
             return False
-        row[PICTURE] = self._picture("" if row[SPEC] == EMPTY else row[SPEC])
+        row[PICTURE] = picture("" if row[SPEC] == EMPTY else row[SPEC])
         return True
 
     def _changed(self, _list: Gtk.ComboBox) -> None:
@@ -97,7 +104,8 @@ class SourceList(Gtk.ComboBox):
             path = self._choose_file()
             if path and path not in [row[SPEC] for row in self._entries]:
                 name = source_choices.short(os.path.basename(path))
-                self._entries.insert(0, [name, path, self._picture(path)])
+                picture = self._picture and self._picture(path)
+                self._entries.insert(0, [name, path, picture])
             self.set_active_id(path or self._now or EMPTY)  # comes back here
             return
         spec = "" if spec == EMPTY else spec
@@ -124,9 +132,7 @@ class SourceList(Gtk.ComboBox):
 def _show_icon(
     _list: Gtk.ComboBox, cell: Gtk.CellRendererPixbuf, entries: Gtk.TreeModel, at: Gtk.TreeIter
 ) -> None:
-    picture = entries[at][PICTURE]
-    cell.set_property("surface", picture)
-    cell.set_property("visible", picture is not None)
+    cell.set_property("surface", entries[at][PICTURE])
 
 
 def _refuse(parent: Gtk.Window, text: str) -> None:

@@ -113,6 +113,7 @@ def fill(desktop: Desktop) -> None:
     """Add, choose, reorder and remove regions, and change their numbers."""
     desktop.open_filter()
     assert not desktop.widget(text="Paint")["able"], "nothing is chosen yet"
+    check_heights(desktop)
     desktop.choose(STYLE, "Layer: Oil")
     desktop.click(text="Add a style")
     desktop.widget(1, **STYLE)
@@ -137,6 +138,16 @@ def fill(desktop: Desktop) -> None:
     assert desktop.widget(text="Paint")["able"]
 
 
+def check_heights(desktop: Desktop) -> None:
+    """The entries of a list do not move when their thumbnails come."""
+    desktop.click(**STYLE)
+    desktop.widget(menu=True, text="Layer: Oil")
+    heights = {each["box"][3] for each in desktop.widgets(menu=True, type="CellView")}
+    assert len(heights) == 1, heights
+    desktop.key("Escape")
+    wait(lambda: not desktop.widgets(menu=True), "the list's end")
+
+
 def choose_file(desktop: Desktop, row: int, path: str) -> None:
     """Choose a picture file as a region's style."""
     desktop.choose(STYLE, "Choose a picture file…", row)
@@ -144,17 +155,9 @@ def choose_file(desktop: Desktop, row: int, path: str) -> None:
     desktop.window(DIALOG)
 
 
-def beside(desktop: Desktop, label: str, kind: str) -> dict[str, Any]:
-    """Return the control beside a label, after turning the wheel until it is to be seen."""
-    desktop.click(text=label)
-    down = desktop.widget(text=label)["at"][1]
-    near = [each for each in desktop.widgets(type=kind) if abs(each["at"][1] - down) <= 4]
-    return near[0]
-
-
 def choose_beside(desktop: Desktop, label: str, first: str) -> None:
     """Choose the entry that begins so, in the list beside a label."""
-    desktop.press(*beside(desktop, label, "ToggleButton")["at"])
+    desktop.press(*desktop.beside(label, "ToggleButton")["at"])
     wait(lambda: desktop.widgets(menu=True), "the list")
     (entry,) = {
         each["text"] for each in desktop.widgets(menu=True) if each["text"].startswith(first)
@@ -165,14 +168,15 @@ def choose_beside(desktop: Desktop, label: str, first: str) -> None:
 
 def turn(desktop: Desktop, row: int, wanted: dict[str, Any], up: int) -> None:
     """Press the plus or the minus of a number."""
-    left, top, width, height = desktop.widget(row, **wanted)["box"]
+    widget = desktop.at_rest(lambda: [desktop.widget(row, **wanted)], f"{wanted} to be turned")
+    left, top, width, height = widget["box"]
     across = left + width - height // 2 - (0 if up > 0 else height)
     desktop.press(across, top + height // 2, times=abs(up))
 
 
 def enter(desktop: Desktop, label: str, value: str) -> None:
     """Type a number beside its label."""
-    left, top, _, height = beside(desktop, label, "SpinButton")["box"]
+    left, top, _, height = desktop.beside(label, "SpinButton")["box"]
     desktop.press(left + 20, top + height // 2, times=3)
     desktop.type(value)
     desktop.key("Tab")
@@ -180,7 +184,7 @@ def enter(desktop: Desktop, label: str, value: str) -> None:
 
 def number(desktop: Desktop, label: str) -> float:
     """Return the number beside a label."""
-    return float(beside(desktop, label, "SpinButton")["value"])
+    return float(desktop.beside(label, "SpinButton")["value"])
 
 
 def cancel(desktop: Desktop, before: int) -> None:

@@ -208,18 +208,47 @@ class Desktop:
 
     def click(self, number: int = 0, **wanted: Any) -> None:
         """Press a widget where it is, after turning the wheel until it is to be seen."""
-        seen: list[Any] = []
 
-        def at_rest() -> bool:
-            widget = self.widget(number, **wanted)
-            ready = widget["able"] and seen[-1:] == [widget["at"]]
-            if not widget["shown"] and ready:
-                self.turn_wheel(widget)
-            seen.append(widget["at"])
-            return bool(ready and widget["shown"])
+        def able() -> list[Widget]:
+            found = self.widget(number, **wanted)
+            return [found] if found["able"] else []
 
-        wait(at_rest, f"{wanted} to be pressed", 30.0)
-        self.press(*seen[-1])
+        what = f"{wanted} to be pressed"
+        widget = self.at_rest(able, what)
+        for _ in range(100):
+            if widget["shown"]:
+                break
+            self.turn_wheel(widget)
+            widget = self.at_rest(able, what)
+        assert widget["shown"], what
+        self.press(*widget["at"])
+
+    def beside(self, label: str, kind: str) -> Widget:
+        """Return the control of a kind beside a label, after turning the wheel until it is seen."""
+        self.click(text=label)
+
+        def near() -> list[Widget]:
+            # Both from one look, since rows may move between two.
+            seen = self.look()
+            down = [each["at"][1] for each in seen if each["text"] == label]
+            return [
+                each
+                for each in seen
+                if each["type"] == kind and down and abs(each["at"][1] - down[0]) <= 4
+            ]
+
+        return self.at_rest(near, f"a {kind} beside {label}")
+
+    def at_rest(self, look: Callable[[], list[Widget]], what: str) -> Widget:
+        """Wait until the first widget of a look is where it was in the look before."""
+        seen: list[list[Widget]] = [[], []]
+
+        def rests() -> bool:
+            seen[:] = [seen[1], look()]
+            return bool(seen[1]) and [each["box"] for each in seen[0][:1]] == [seen[1][0]["box"]]
+
+        wait(rests, what, 30.0)
+        return seen[1][0]
 
     def turn_wheel(self, widget: Widget) -> None:
         lists = [each for each in self.look() if each["type"] == "ScrolledWindow"]
