@@ -7,6 +7,7 @@ gradient take on a card. Here only the trial picture, its gradient and a few inn
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +37,8 @@ class CardLbfgs(ProjectedLbfgs):
     Raises
     ------
     DeviceMemoryError
-        Here and from `tell`, if the device has not enough memory.
+        Here and from `tell`, if the device has not enough memory and `Network.with_room` finds
+        none.
     """
 
     def __init__(
@@ -67,9 +69,12 @@ class CardLbfgs(ProjectedLbfgs):
             "direction": direction_graph(self._size, memory),
             "trial": trial_graph(self._size, shapes[0], shapes[1]),
         }
-        self._graphs = {name: (network.session(graph), graph) for name, graph in graphs.items()}
+        self._graphs = {
+            name: (network.with_room(partial(network.session, graph)), graph)
+            for name, graph in graphs.items()
+        }
         count = 2 * memory + 1
-        self._basis = network.empty((count, self._size), np.dtype(np.float32))
+        self._basis = self._empty(count)
         self._weights = np.zeros((1, count), np.float32)
         self._all_products = np.zeros((count, count), np.float32)
 
@@ -166,11 +171,13 @@ class CardLbfgs(ProjectedLbfgs):
         used = np.arange(len(self._order))
         return np.concatenate([used, self._memory + used, [2 * self._memory]])
 
-    def _empty(self) -> onnxruntime.OrtValue:
-        return self._network.empty((1, self._size), np.dtype(np.float32))
+    def _empty(self, rows: int = 1) -> onnxruntime.OrtValue:
+        shape, kind = (rows, self._size), np.dtype(np.float32)
+        return self._network.with_room(partial(self._network.empty, shape, kind))
 
     def _uploaded(self, array: np.ndarray) -> onnxruntime.OrtValue:
-        return self._network.upload(np.ascontiguousarray(array))
+        whole = np.ascontiguousarray(array)
+        return self._network.with_room(partial(self._network.upload, whole))
 
     @staticmethod
     def _vector(array: np.ndarray) -> np.ndarray:
@@ -187,8 +194,12 @@ class CardLbfgs(ProjectedLbfgs):
         known = {**self._vectors, **self._bounds, **values}
         for output, array in arrays.items():
             known[output] = onnxruntime.OrtValue.ortvalue_from_numpy(array)
-        with memory_errors(self._network.device):
-            _bound_run(session, graph, known)
+
+        def run() -> None:
+            with memory_errors(self._network.device):
+                _bound_run(session, graph, known)
+
+        self._network.with_room(run)
 
 
 def _bound_run(

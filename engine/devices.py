@@ -58,6 +58,9 @@ class DeviceEntry:
         The package with the provider's library; empty where onnxruntime itself has the provider.
     imitated : bool
         Whether a driver may imitate the device in software, slower than the processor.
+    shortages : tuple of str
+        The words of its libraries that say that its memory is too small, besides those that
+        `errors.is_out_of_memory` has for all.
     """
 
     name: str
@@ -70,6 +73,7 @@ class DeviceEntry:
     free_memory: Callable[[], int]
     plugin: str = ""
     imitated: bool = False
+    shortages: tuple[str, ...] = ()
 
 
 def _shared_memory() -> int:
@@ -116,6 +120,8 @@ ENTRIES = {
             options={"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"},
             rounded={"use_tf32": "1"},
             free_memory=_free_nvidia_memory,
+            # cuDNN and cuBLAS give names of states; "out of memory" is what CUDA itself says.
+            shortages=("_ALLOC_FAILED", "_ALLOCATION_FAILED"),
         ),
         DeviceEntry(
             name="directml",
@@ -126,6 +132,8 @@ ENTRIES = {
             options={},
             rounded={},
             free_memory=_shared_memory,
+            # E_OUTOFMEMORY; the sentence after it is in the language of Windows.
+            shortages=("8007000E",),
         ),
         DeviceEntry(
             name="webgpu",
@@ -138,6 +146,13 @@ ENTRIES = {
             free_memory=_shared_memory,
             plugin="onnxruntime_ep_webgpu",
             imitated=True,
+            # WebGPU also limits the size of one buffer, and of the part that a program sees.
+            shortages=(
+                "VK_ERROR_OUT_OF_",
+                "Failed to create GPU buffer",
+                "exceeds the max buffer size limit",
+                "larger than the maximum storage buffer binding size",
+            ),
         ),
     )
 }
@@ -358,7 +373,10 @@ def memory_errors(device: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # every provider raises its own kinds
-        if entry.host_memory or not is_out_of_memory(str(error)):
+        words = str(error)
+        if entry.host_memory or isinstance(error, DeviceMemoryError):
+            raise
+        if not (is_out_of_memory(words) or any(each in words for each in entry.shortages)):
             raise
         free = entry.free_memory()
         message = _("The graphics card has not enough memory for a picture of this size.")

@@ -146,6 +146,7 @@ def is_out_of_memory(text: str) -> bool:
     """Return whether a library ran out of memory; onnxruntime and the loader say so in words."""
     words = (
         "Failed to allocate memory",
+        "is smaller than requested bytes of",
         "bad allocation",
         "bad_alloc",
         "out of memory",

@@ -132,13 +132,13 @@ class Card:
 
     Attributes
     ----------
-    free : int
-        Bytes of its memory.
+    free : float
+        Bytes of its memory; infinity where that is not known.
     search : callable
         Makes an L-BFGS that keeps its vectors there, as `optimizers.Lbfgs32` takes it.
     """
 
-    free: int
+    free: float
     search: MakeSearch
 
 
@@ -356,7 +356,8 @@ def _resources(
     memory = room - working
     if card is not None:
         # Tiles on a card pass through the processor's memory.
-        memory = min(memory, card.free / CARD_BYTES * tile_bytes(layers, job.pooling))
+        share = card.free / CARD_BYTES * tile_bytes(layers, job.pooling)
+        memory = max(min(memory, share), least)  # which shrinks where even that is too much
     evaluation = choose_plan(plan.size, layers, memory, pooling=job.pooling)
     if evaluation.tiling.whole:
         keeps_content = True

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Callable
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Callable, TypeVar
 
 import numpy as np
 import onnxruntime
@@ -18,6 +19,7 @@ from engine.devices import (
     open_session,
     session_options,
 )
+from engine.errors import DeviceMemoryError
 from engine.paths import model_file
 from engine.threads import thread_count
 from engine.tuning import recorded
@@ -28,6 +30,8 @@ from models.weights import Weights
 if TYPE_CHECKING:
     from engine.job import Job
     from engine.tuning import Tuning
+
+Done = TypeVar("Done")
 
 
 def open_network(job: Job, tuning: Tuning | None = None) -> Network:
@@ -85,6 +89,8 @@ class Network:
     notice : str
         Why another device is used than was asked for, or an empty text.
     """
+
+    _make_room: Callable[[str], None] | None = None
 
     def __init__(
         self,
@@ -209,6 +215,43 @@ class Network:
             return onnxruntime.OrtValue.ortvalue_from_shape_and_type(
                 list(shape), dtype.type, self.entry.memory, 0
             )
+
+    @contextmanager
+    def relieved_by(self, make_room: Callable[[str], None]) -> Iterator[None]:
+        """Have memory of the device freed, in this context, for what `with_room` does.
+
+        Parameters
+        ----------
+        make_room : callable
+            Frees some memory, or raises a `DeviceMemoryError` with the sentence that it is given.
+        """
+        self._make_room = make_room
+        try:
+            yield
+        finally:
+            self._make_room = None
+
+    def with_room(self, action: Callable[[], Done]) -> Done:
+        """Do something that takes memory of the device, again each time that some was freed for it.
+
+        Parameters
+        ----------
+        action : callable
+            May be called again after a `DeviceMemoryError`.
+
+        Raises
+        ------
+        DeviceMemoryError
+            If no memory can be freed.
+        """
+        while True:
+            try:
+                return action()
+            except DeviceMemoryError as error:
+                if self._make_room is None:
+                    raise
+                sentence = str(error)
+            self._make_room(sentence)
 
     def session(self, graph: Graph, *, rounded: bool = False) -> onnxruntime.InferenceSession:
         """Make a session for a graph and give it its initializers."""

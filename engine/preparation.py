@@ -49,7 +49,7 @@ class Conditions:
     seconds_per_pixel : float
         Of one evaluation.
     card_bytes : int
-        Bytes of memory that a graphics card had free; 0 without one.
+        Bytes of memory that a graphics card had free; 0 without one, or where it is not known.
     forms : dict of str to str
         How each kind of convolution is computed.
     """
@@ -242,7 +242,8 @@ def plan(
     """
     card = None
     if network.losses == "card":
-        card = Card(conditions.card_bytes, partial(CardLbfgs, network))
+        # Where the free memory is not known, the tiles shrink to what it is.
+        card = Card(conditions.card_bytes or math.inf, partial(CardLbfgs, network))
     budget, seconds = conditions.budget, conditions.seconds_per_pixel
     return estimate(job, method, shape, budget, seconds, card)
 

@@ -214,7 +214,7 @@ def stylize(
     beyond = finisher.uncut(pictures) if job.uncut else ()
     minimizing = sum(curve.seconds for curve in loop.curves)
     earlier = started - keeper.began if resumed and keeper is not None else 0.0
-    usual = undisturbed and not resumed and job.style_layers == Job.style_layers
+    usual = undisturbed and not (resumed or loop.shrunk) and job.style_layers == Job.style_layers
     if usual and minimizing > speed.MIN_SECONDS:
         speed.record(network, minimizing / loop.work)
     ended = time.perf_counter()

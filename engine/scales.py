@@ -15,9 +15,11 @@ from engine.initial_picture import start_picture
 from engine.job import Job
 from engine.loss.blocks import BlockedLosses
 from engine.loss.make_terms import ScaleInputs, layers_of
-from engine.loss.objective import OBJECTIVES, Objective
+from engine.loss.objective import OBJECTIVES, MakeEvaluator, Objective
+from engine.loss.shrinking import TileLimit, shrinking_evaluators
 from engine.loss.targets import StyleCache, compute_targets
 from engine.loss.tiles import evaluator_maker
+from engine.loss.tiling import Plan
 from engine.loss_curve import LossCurve
 from engine.masks.regions import LoadedRegion
 from engine.methods import Method
@@ -156,9 +158,16 @@ class ScaleLoop:
         planned = self._pictures_count * sum(each.work * each.plan.steps for each in scales)
         self._progress = ProgressReporter(on_event, stop, len(scales), planned)
         self._previews = Previews(method, on_event, previews, preview_seconds)
+        self._layers = tuple(dict.fromkeys(sum(layers_of(job), ())))
+        self._tile_limit = TileLimit()
         self._finished: dict[str, np.ndarray] = {}
         self._from = (1, 0)  # the scale and the picture to begin with
         self._interrupted: dict[str, Any] | None = None  # what is known of that picture
+
+    @property
+    def shrunk(self) -> bool:
+        """Whether a card's memory ran out, so that its tiles were made smaller."""
+        return self._tile_limit.pixels < math.inf
 
     def paint(self) -> list[np.ndarray]:
         """Paint all scales.
@@ -197,22 +206,36 @@ class ScaleLoop:
             self.stopped = True
             return self._so_far(self._begun(number, content, masks, before))
         pictures = self._begun(number, content, masks, before)
-        layers = tuple(dict.fromkeys(sum(layers_of(self._job), ())))
 
-        # Rounded products are good enough for a scale that another one follows.
-        make = evaluator_maker(
+        def evaluators(plan: Plan) -> MakeEvaluator:
+            return evaluator_maker(
+                self._network,
+                plan,
+                self._layers,
+                losses,
+                content,
+                self._progress.on_tile,
+                # Rounded products are good enough for a scale that another one follows.
+                rounded=number < len(self._scales),
+                on_notice=self._notice,
+            )
+
+        with shrinking_evaluators(
             self._network,
+            evaluators,
             resources.evaluation,
-            layers,
-            losses,
-            content,
-            self._progress.on_tile,
-            rounded=number < len(self._scales),
-            on_notice=self._notice,
-        )
-        objectives = OBJECTIVES[self._method.objective](inputs, make)
-        scale = _Scale(number, resources, content, masks, objectives, pictures)
-        self._previews.begin_scale(content, masks)
+            self._layers,
+            self._tile_limit,
+            self._notice,
+        ) as make:
+            objectives = OBJECTIVES[self._method.objective](inputs, make)
+            scale = _Scale(number, resources, content, masks, objectives, pictures)
+            return self._paint_pictures(scale)
+
+    def _paint_pictures(self, scale: _Scale) -> list[np.ndarray]:
+        """Minimize the losses of a scale's pictures; return the pictures."""
+        number, pictures = scale.number, scale.pictures
+        self._previews.begin_scale(scale.content, scale.masks)
         first = self._from[1] if number == self._from[0] else 0
         loss = self.loss if first else 0.0
         for index in range(first, self._pictures_count):
@@ -224,9 +247,9 @@ class ScaleLoop:
             self.loss = loss = loss + trace.loss
             self.steps += trace.steps
             self.evaluations += trace.evaluations
-            self.work += resources.work * trace.evaluations
+            self.work += scale.resources.work * trace.evaluations
             region = index if self._method.picture_per_region else None
-            self.curves.append(LossCurve(number, region, size, tuple(trace.parts), seconds))
+            self.curves.append(LossCurve(number, region, scale.size, tuple(trace.parts), seconds))
             if self.stopped:
                 break
             self._finish_picture(number, index, trace.picture)

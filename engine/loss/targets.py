@@ -13,6 +13,7 @@ from engine.job import Job
 from engine.loss.definition import protect_factors
 from engine.loss.grain import variograms
 from engine.loss.make_terms import MIN_COVERED_POSITIONS, PIXELS, layers_of, weighted_layers
+from engine.loss.shrinking import by_shrinking_tiles
 from engine.loss.terms import StyleMoments
 from engine.loss.tiles import content_features, style_moments
 from engine.loss.tiling import Tiling, choose_feature_tiling
@@ -115,7 +116,7 @@ def compute_targets(
     on_style : callable
         Called before each style with its index.
     on_notice : callable
-        Called with a sentence when a layer is skipped.
+        Called with a sentence when a layer is skipped, and when a card's memory runs out.
     protect : ndarray, shape (height, width), optional
         Where the content is protected, from 0 to 1, at the working size.
     tiling : Tiling, optional
@@ -128,6 +129,11 @@ def compute_targets(
         Of earlier runs with this network.
     on_tile : callable, optional
         As `tiles.OnTile` says, for the content and for each style.
+
+    Raises
+    ------
+    DeviceMemoryError
+        If a card has not enough memory even for the smallest tiles.
     """
     cache = cache or StyleCache()
     content_layers, style_layers = layers_of(job)
@@ -136,7 +142,12 @@ def compute_targets(
         features: dict[str, np.ndarray] = {}
         if keeps_content:
             whole = tiling or Tiling.of(content.shape[1:], content_layers, (1, 1))
-            features = content_features(network, whole, content, content_layers, on_tile)
+            features = by_shrinking_tiles(
+                whole,
+                content_layers,
+                lambda cut: content_features(network, cut, content, content_layers, on_tile),
+                on_notice,
+            )
         alpha = BASE_RATIO / job.strength
         contents = {
             layer: (features.get(layer), alpha * weight)
@@ -192,7 +203,7 @@ def _style_moments(
         return {}
     size = style_size(region.style, area, stroke_size(region.style_size, job.brush_size))
     kind = "receptive" if job.propagation == "auto" else job.propagation
-    tiling = choose_feature_tiling(size, layers, style_memory)
+    cut = choose_feature_tiling(size, layers, style_memory)
 
     def compute() -> tuple[dict[str, StyleMoments], list[str]]:
         guidance = propagate(resized_mask(region.style_mask, size), layers, kind)
@@ -206,12 +217,18 @@ def _style_moments(
         if not covered:
             return {}, skipped
         # Without the deepest layer a tile may have less margin.
-        cut = choose_feature_tiling(size, tuple(covered), style_memory)
+        tiling = choose_feature_tiling(size, tuple(covered), style_memory)
         style = resized(region.style, size)
-        return style_moments(network, cut, style, covered, on_tile), skipped
+        moments = by_shrinking_tiles(
+            tiling,
+            tuple(covered),
+            lambda cut: style_moments(network, cut, style, covered, on_tile),
+            on_notice,
+        )
+        return moments, skipped
 
     moments, skipped = cache.take(
-        (region.style, region.style_mask), (size, kind, layers, tiling.tile), compute
+        (region.style, region.style_mask), (size, kind, layers, cut.tile), compute
     )
     for layer in skipped:
         text = _("Region {region}: nothing of the style mask is left at {layer}, which is skipped.")

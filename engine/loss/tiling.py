@@ -27,6 +27,10 @@ measured from 512x512 to 1024x1024."""
 FEATURE_BYTES = 1500
 """Bytes that features without gradients take per pixel of a tile; measured."""
 
+MOST_OVERHEAD = 4.0
+"""The most pixels that the network may see per pixel of the picture in tiles that are small because
+a card's memory ran out; smaller ones would be nearly all margin."""
+
 FORWARD_SHARE = 0.4
 """The part of an evaluation's time that its forward pass takes; measured at 512x512."""
 
@@ -172,6 +176,29 @@ class Tiling:
                 raise ValueError(message)
             counts.append(fitting[0])
         return cls.of(size, layers, (counts[0], counts[1]))
+
+    @classmethod
+    def within(cls, size: tuple[int, int], layers: tuple[str, ...], pixels: float) -> Tiling | None:
+        """Cut a picture into the quickest tiles of no more than so many pixels.
+
+        Parameters
+        ----------
+        size, layers
+            As for `of`.
+        pixels : float
+            The greatest area of a tile with its margin.
+
+        Returns
+        -------
+        Tiling or None
+            None where such tiles would be nearly all margin, as `MOST_OVERHEAD` has it.
+        """
+        counts, areas = _possible(size, layers)
+        cost = np.where(areas <= pixels, areas * counts.prod(axis=1), np.inf)
+        best = int(np.argmin(cost))
+        if cost[best] > MOST_OVERHEAD * math.prod(size):
+            return None
+        return cls.of(size, layers, (int(counts[best, 0]), int(counts[best, 1])))
 
     @property
     def whole(self) -> bool:

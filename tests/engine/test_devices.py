@@ -250,6 +250,30 @@ def test_a_full_card_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
+    ("device", "words"),
+    [
+        ("cuda", "BFCArena::AllocateRawInternal Failed to allocate memory for requested buffer"),
+        ("cuda", "Available memory of 512 is smaller than requested bytes of 1048576"),
+        ("cuda", "CUDA failure 2: out of memory ; GPU=0 ; hostname=a ; expr=cudaMalloc((void**)"),
+        ("cuda", "CUDNN failure 4: CUDNN_STATUS_ALLOC_FAILED ; GPU=0 ; hostname=a"),
+        ("cuda", "CUDNN failure 5003: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+        ("cuda", "CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0 ; hostname=a"),
+        ("directml", "BucketizedBufferAllocator.cpp(122) Exception(1) tid(4790) 8007000E Nicht"),
+        ("webgpu", "Buffer size (5368709120) exceeds the max buffer size limit (1073741824)."),
+        ("webgpu", "Binding is larger than the maximum storage buffer binding size (134217728)."),
+        ("webgpu", "Failed to create GPU buffer: size=1024"),
+        ("webgpu", "vkAllocateMemory failed with VK_ERROR_OUT_OF_DEVICE_MEMORY"),
+    ],
+)
+def test_every_devices_own_words_for_a_lack_of_memory_are_known(
+    monkeypatch: pytest.MonkeyPatch, device: str, words: str
+) -> None:
+    monkeypatch.setitem(ENTRIES, device, replace(ENTRIES[device], free_memory=lambda: 0))
+    with pytest.raises(DeviceMemoryError), memory_errors(device):
+        raise RuntimeError(words)
+
+
+@pytest.mark.parametrize(
     ("visible", "answer", "asked", "free"),
     [
         ("", "1000\n3000\n", [], 1000 << 20),
