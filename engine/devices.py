@@ -58,9 +58,14 @@ class DeviceEntry:
         The package with the provider's library; empty where onnxruntime itself has the provider.
     imitated : bool
         Whether a driver may imitate the device in software, slower than the processor.
+    channels_last : bool
+        Whether onnxruntime turns values there so that their channels come last, which it cannot do
+        with bool.
     shortages : tuple of str
         The words of its libraries that say that its memory is too small, besides those that
         `errors.is_out_of_memory` has for all.
+    silent : bool
+        Whether a lack of memory may raise nothing. What should have been computed is missing then.
     """
 
     name: str
@@ -73,7 +78,9 @@ class DeviceEntry:
     free_memory: Callable[[], int]
     plugin: str = ""
     imitated: bool = False
+    channels_last: bool = False
     shortages: tuple[str, ...] = ()
+    silent: bool = False
 
 
 def _shared_memory() -> int:
@@ -146,13 +153,18 @@ ENTRIES = {
             free_memory=_shared_memory,
             plugin="onnxruntime_ep_webgpu",
             imitated=True,
-            # WebGPU also limits the size of one buffer, and of the part that a program sees.
+            channels_last=True,
+            # WebGPU also limits the size of one buffer, and of the part that a program sees. Errors
+            # in making buffers are only logged, and what uses these buffers is left out: seen with
+            # version 0.4.0. Reading such a buffer is what raises an exception.
             shortages=(
                 "VK_ERROR_OUT_OF_",
                 "Failed to create GPU buffer",
                 "exceeds the max buffer size limit",
                 "larger than the maximum storage buffer binding size",
+                "is invalid due to a previous error",
             ),
+            silent=True,
         ),
     )
 }
@@ -378,14 +390,19 @@ def memory_errors(device: str) -> Iterator[None]:
             raise
         if not (is_out_of_memory(words) or any(each in words for each in entry.shortages)):
             raise
-        free = entry.free_memory()
-        message = _("The graphics card has not enough memory for a picture of this size.")
-        if free:
-            message = _(
-                "The graphics card has not enough memory for a picture of this size: {gigabytes} "
-                "GB are free."
-            ).format(gigabytes=number_text(free / 1e9, ".1f"))
-        raise DeviceMemoryError(message) from error
+        raise DeviceMemoryError(full_card(entry)) from error
+
+
+def full_card(entry: DeviceEntry) -> str:
+    """Return the sentence that says that a device's memory is too small."""
+    free = entry.free_memory()
+    if not free:
+        return _("The graphics card has not enough memory for a picture of this size.")
+    text = _(
+        "The graphics card has not enough memory for a picture of this size: {gigabytes} GB are "
+        "free."
+    )
+    return text.format(gigabytes=number_text(free / 1e9, ".1f"))
 
 
 _arena_lock = threading.Lock()

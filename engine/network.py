@@ -14,6 +14,7 @@ import onnxruntime
 from engine.devices import (
     ENTRIES,
     choose_device,
+    full_card,
     memory_errors,
     nodes_elsewhere,
     open_session,
@@ -172,6 +173,8 @@ class Network:
                     value = onnxruntime.OrtValue.ortvalue_from_numpy(array)
                     binding.bind_ortvalue_output(name, value)
                 session.run_with_iobinding(binding, options)
+            if self.entry.silent and not all(array.any() for array in features.values()):
+                raise DeviceMemoryError(full_card(self.entry))
             return {name: array.reshape(array.shape[1], -1) for name, array in features.items()}
 
         return extract
@@ -202,7 +205,8 @@ class Network:
     def upload(self, array: np.ndarray) -> onnxruntime.OrtValue:
         """Return a contiguous array as a value in the device's memory; see `empty`."""
         with memory_errors(self.device):
-            return onnxruntime.OrtValue.ortvalue_from_numpy(array, self.entry.memory, 0)
+            value = onnxruntime.OrtValue.ortvalue_from_numpy(array, self.entry.memory, 0)
+            return self._proven(value)
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> onnxruntime.OrtValue:
         """Return a value of undefined content in the device's memory.
@@ -212,9 +216,16 @@ class Network:
         if self.entry.host_memory:
             return onnxruntime.OrtValue.ortvalue_from_numpy(np.empty(shape, dtype))
         with memory_errors(self.device):
-            return onnxruntime.OrtValue.ortvalue_from_shape_and_type(
+            value = onnxruntime.OrtValue.ortvalue_from_shape_and_type(
                 list(shape), dtype.type, self.entry.memory, 0
             )
+            return self._proven(value)
+
+    def _proven(self, value: onnxruntime.OrtValue) -> onnxruntime.OrtValue:
+        """Return a value whose memory is there: it is read once where its lack raises nothing."""
+        if self.entry.silent:
+            value.numpy()
+        return value
 
     @contextmanager
     def relieved_by(self, make_room: Callable[[str], None]) -> Iterator[None]:
@@ -306,7 +317,13 @@ class DifferentiableNetwork:
         self.layers = layers
         pooling, forms = network.pooling, network.forms
         forward = features_graph(
-            height, width, layers, pooling=pooling, forms=forms, for_gradient=True
+            height,
+            width,
+            layers,
+            pooling=pooling,
+            forms=forms,
+            for_gradient=True,
+            channels_last=network.entry.channels_last,
         )
         backward = gradient_graph(height, width, layers, pooling=pooling, forms=forms)
         self._forward = network.session(forward, rounded=rounded)

@@ -71,6 +71,7 @@ def features_graph(
     pooling: str = "average",
     forms: Forms = USUAL_FORMS,
     for_gradient: bool = False,
+    channels_last: bool = False,
 ) -> Graph:
     """Build the graph from a picture to activations.
 
@@ -85,6 +86,9 @@ def features_graph(
         How to compute each kind of convolution.
     for_gradient : bool
         Whether to put out everything that `gradient_graph` needs for the same layers.
+    channels_last : bool
+        Whether onnxruntime turns the values on this device so that their channels come last, and
+        cannot turn bool there.
 
     Returns
     -------
@@ -114,7 +118,15 @@ def features_graph(
     for name in reversed(wanted):
         if name.endswith(".open"):
             zero = build.constant(np.zeros((), np.float32))
-            build.node("Greater", name[: -len(".open")], zero, output=name)
+            value = name[: -len(".open")]
+            if channels_last:
+                # What is flat is not turned, so the float32 before it is.
+                flat = build.node("Reshape", value, build.constant(np.array([1, -1], np.int64)))
+                is_open = build.node("Greater", flat, zero)
+                whole = build.constant(np.array(outputs[name], np.int64))
+                build.node("Reshape", is_open, whole, output=name)
+            else:
+                build.node("Greater", value, zero, output=name)
     return finished_graph(build, inputs, outputs)
 
 

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 Done = TypeVar("Done")
 
+PROOF_CHANGE = 0.25
+"""Root mean square of the change of the picture, in units of 0..255, that proves a gradient."""
+
+PROOF_SHARE = 0.05
+"""The most by which the losses may then differ from what the gradient says, as a share."""
+
 
 def shrunk(tiling: Tiling, layers: tuple[str, ...], on_notice: Callable[[str], None]) -> Tiling:
     """Return tiles of at most half as many pixels, and say so.
@@ -197,6 +203,11 @@ class ShrinkingEvaluators:
             self._made = self._make(self.plan)
         return self._made(groups)
 
+    @property
+    def silent(self) -> bool:
+        """Whether a lack of memory may raise nothing."""
+        return self._network.entry.silent
+
     def shrink(self) -> None:
         """Free the card's memory, and plan the next evaluation with smaller tiles.
 
@@ -253,9 +264,7 @@ class _ShrinkingEvaluator:
         given = 0
         while True:
             try:
-                if self._evaluator is None:
-                    self._evaluator = self._shared.evaluator(self._groups)
-                for index, evaluation in enumerate(self._evaluator(picture)):
+                for index, evaluation in enumerate(self._ready(picture)(picture)):
                     if index >= given:
                         given += 1
                         yield evaluation
@@ -263,3 +272,42 @@ class _ShrinkingEvaluator:
             except DeviceMemoryError:
                 pass  # at its end the error is gone, and with it all that its traceback holds
             self._shared.shrink()
+
+    def _ready(self, picture: np.ndarray) -> Evaluator:
+        """Return the evaluator in use, a new one only after it has proved itself."""
+        if self._evaluator is None:
+            evaluator = self._shared.evaluator(self._groups)
+            if self._shared.silent and not is_consistent(evaluator, picture):
+                raise DeviceMemoryError
+            self._evaluator = evaluator
+        return self._evaluator
+
+
+def is_consistent(evaluator: Evaluator, picture: np.ndarray) -> bool:
+    """Return whether the losses of all groups change with the picture as their gradients say.
+
+    Where a part of the network was not computed, they do not. It takes three evaluations.
+
+    Parameters
+    ----------
+    evaluator : Evaluator
+    picture : ndarray, shape (3, height, width)
+    """
+    found = [(each.loss, each.gradient.astype(np.float64)) for each in evaluator(picture)]
+    way = np.zeros(picture.shape)
+    for _loss, gradient in found:
+        way += gradient / (np.linalg.norm(gradient) or 1)
+    way *= PROOF_CHANGE * np.sqrt(picture.size) / (np.linalg.norm(way) or 1)
+    ahead, back = (
+        [each.loss for each in evaluator((picture + sign * way).astype(np.float32))]
+        for sign in (1, -1)
+    )
+    for (loss, gradient), after, before in zip(found, ahead, back):
+        if not gradient.any():
+            if loss:
+                return False
+            continue
+        error = abs((after - before) / 2 - float(np.vdot(gradient, way)))
+        if error > PROOF_SHARE * np.linalg.norm(gradient) * np.linalg.norm(way):
+            return False
+    return True

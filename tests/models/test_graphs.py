@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from typing import Callable
 
 import numpy as np
@@ -263,12 +264,15 @@ def test_a_position_depends_on_exactly_its_receptive_field(layer: str) -> None:
 
 @pytest.mark.parametrize("size", [(16, 16), (67, 97)], ids=str)
 @pytest.mark.parametrize("pooling", ["average", "max"])
-@pytest.mark.parametrize("direction", ["features", "gradient"])
+@pytest.mark.parametrize("direction", ["features", "channels last", "gradient"])
 def test_models_are_valid_onnx_with_the_declared_shapes(
     size: tuple[int, int], pooling: str, direction: str
 ) -> None:
-    if direction == "features":
-        graph = features_graph(*size, STYLE_AND_CONTENT, pooling=pooling, for_gradient=True)
+    if direction != "gradient":
+        last = direction == "channels last"
+        graph = features_graph(
+            *size, STYLE_AND_CONTENT, pooling=pooling, for_gradient=True, channels_last=last
+        )
     else:
         graph = gradient_graph(*size, STYLE_AND_CONTENT, pooling=pooling)
     model = onnx.load_from_string(graph.model)
@@ -289,6 +293,26 @@ def test_models_are_valid_onnx_with_the_declared_shapes(
             if value.name not in graph.kernel_inputs
         }
         assert shapes == declared
+
+
+def test_where_channels_come_last_no_bool_is_turned_and_nothing_else_changes(
+    kernels: Kernels,
+) -> None:
+    """Seen on WebGPU: onnxruntime moves a transpose of 4 axes past `Greater`, to the processor."""
+    layers = ("conv2_1", "conv3_1")
+    graph = features_graph(20, 24, layers, for_gradient=True, channels_last=True)
+    nodes = read_model(graph.model).graph.node
+    made = {output: node.op_type for node in nodes for output in node.output}
+    compared = [made[node.input[0]] for node in nodes if node.op_type == "Greater"]
+    assert compared == ["Reshape"] * 3  # conv1_1, conv1_2, conv2_2
+    network = Network(kernels, device="cpu", threads=1)
+    found = []
+    for last in (False, True):
+        network.entry = replace(network.entry, channels_last=last)
+        sized = network.differentiable(20, 24, layers)
+        features = sized.forward(picture(20, 24))
+        found.append(sized.backward({name: features[name].copy() for name in layers}).copy())
+    np.testing.assert_array_equal(found[1], found[0])
 
 
 def cut(data: bytes) -> bytes:
