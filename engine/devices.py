@@ -231,6 +231,8 @@ def _plugin_device(entry: DeviceEntry) -> Any:
         if entry.name not in _registered_plugins:
             library = package.get_library_path()
             onnxruntime.register_execution_provider_library(entry.name, library)
+            # Its errors, too, come as exceptions, or show in what it has not computed.
+            onnxruntime.set_default_logger_severity(4)
             _registered_plugins.add(entry.name)
     devices = onnxruntime.get_ep_devices()
     return next((device for device in devices if device.ep_name == entry.provider), None)
