@@ -27,11 +27,12 @@ def main(side: int, regions: str) -> None:
     sized = network.differentiable(side, side, LAYERS)
     evaluate = BlockEvaluator(sized, [terms], BlockedLosses(network.threads))
     for _ in sys.stdin:
-        began = time.perf_counter()
+        began, computed = time.perf_counter(), time.process_time()
         evaluation = next(evaluate(picture))
-        seconds = time.perf_counter() - began
+        seconds, processor = time.perf_counter() - began, time.process_time() - computed
         norm = float(np.linalg.norm(evaluation.gradient.astype(np.float64)))
-        answer = {"seconds": seconds, "loss": evaluation.loss, "gradient": norm}
+        answer = {"seconds": seconds, "processor": processor}
+        answer.update(loss=evaluation.loss, gradient=norm)
         answer["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         print(json.dumps(answer), flush=True)
 

@@ -21,11 +21,11 @@ def main(side: int) -> None:
     peer = TorchPeer(side, [np.ones((side, side), np.float32)])
     _, _, picture = pictures(side)
     for _ in sys.stdin:
-        began = time.perf_counter()
+        began, computed = time.perf_counter(), time.process_time()
         loss, gradient = peer(picture)
-        seconds = time.perf_counter() - began
+        seconds, processor = time.perf_counter() - began, time.process_time() - computed
         norm = float(np.linalg.norm(gradient.astype(np.float64)))
-        answer = {"seconds": seconds, "loss": loss, "gradient": norm}
+        answer = {"seconds": seconds, "processor": processor, "loss": loss, "gradient": norm}
         answer["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         print(json.dumps(answer), flush=True)
 

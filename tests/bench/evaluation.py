@@ -5,7 +5,8 @@
 PYTHON is the environment of `install.py test`. `--torch` names a Python with PyTorch, numpy, Pillow
 and protobuf; Scumble itself does not need PyTorch. Each program runs in its own process. They take
 turns: only one computes at a time, and a machine that slows down affects all of them. Prints a
-table in Markdown.
+table in Markdown and appends the figures to `history.jsonl`. Where other work shares the machine,
+pin all of it to one processor (`taskset -c 0`) and read the ratio of processor seconds.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import time
 from pathlib import Path
 
 from engine.threads import thread_count
+from tests.bench import history
 
 ROOT = Path(__file__).resolve().parents[2]
 WARM_UP = 2
@@ -57,7 +59,11 @@ class Program:
     @property
     def seconds(self) -> list[float]:
         """The times of the turns after the warm-up."""
-        return [answer["seconds"] for answer in self.answers[WARM_UP:]]
+        return self.after_warm_up("seconds")
+
+    def after_warm_up(self, name: str) -> list[float]:
+        """Return one figure of each turn after the warm-up."""
+        return [answer[name] for answer in self.answers[WARM_UP:]]
 
 
 def main() -> None:
@@ -88,14 +94,22 @@ def main() -> None:
     threads = thread_count(0)
     print(f"{options.side}x{options.side}, {threads} threads, {platform.machine()}, medians of")
     print(f"{options.rounds} turns, ratios turn by turn.\n")
-    print("| program | seconds | fastest | of PyTorch | of one region | peak memory, MB |")
-    print("|---|---|---|---|---|---|")
+    heads = ["program", "seconds", "fastest", "of PyTorch", "processor time, of PyTorch's"]
+    heads += ["of one region", "peak memory, MB"]
+    print(f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", sep="\n")
+    figures = {}
     for program in programs:
+        of_torch, of_torch_processor = (
+            _ratio(program, programs[0], name) for name in ("seconds", "processor")
+        )
         print(
             f"| {program.title} | {statistics.median(program.seconds):.3f} "
-            f"| {min(program.seconds):.3f} | {_ratio(program, programs[0]):.2f} "
+            f"| {min(program.seconds):.3f} | {of_torch:.2f} | {of_torch_processor:.2f} "
             f"| {_ratio(program, programs[1]):.2f} | {program.answers[-1]['peak'] / 1e6:.0f} |"
         )
+        figures[f"{program.title}, of PyTorch"] = of_torch
+        figures[f"{program.title}, processor time of PyTorch's"] = of_torch_processor
+    history.append(f"evaluation {options.side}", figures)
     ours, theirs = programs[1].answers[-1], programs[0].answers[-1]
     for name in ("loss", "gradient"):
         print(
@@ -148,8 +162,9 @@ def start(rounds: int) -> str:
     )
 
 
-def _ratio(program: Program, other: Program) -> float:
-    return statistics.median(a / b for a, b in zip(program.seconds, other.seconds))
+def _ratio(program: Program, other: Program, name: str = "seconds") -> float:
+    pairs = zip(program.after_warm_up(name), other.after_warm_up(name))
+    return statistics.median(a / b for a, b in pairs)
 
 
 if __name__ == "__main__":
