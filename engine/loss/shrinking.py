@@ -308,6 +308,7 @@ def is_consistent(evaluator: Evaluator, picture: np.ndarray) -> bool:
                 return False
             continue
         error = abs((after - before) / 2 - float(np.vdot(gradient, way)))
-        if error > PROOF_SHARE * np.linalg.norm(gradient) * np.linalg.norm(way):
+        most = PROOF_SHARE * np.linalg.norm(gradient) * np.linalg.norm(way)
+        if not bool(error <= most):  # also where one of them is not a number
             return False
     return True

@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,8 @@ from engine.errors import DeviceMemoryError
 from engine.estimate import ScaleResources
 from engine.events import Event, Notice
 from engine.job import REST, Job, Region
+from engine.loss.objective import Evaluation
+from engine.loss.shrinking import is_consistent
 from engine.loss.targets import Targets, compute_targets
 from engine.loss.tiling import Plan, Tiling
 from engine.masks.mask import Mask
@@ -226,6 +229,8 @@ def test_features_that_do_not_fit_are_taken_by_tiles(
     found = targets(said)
     assert len(said) == 2
     features, others = (each.contents["conv2_1"][0] for each in (found, expected))
+    assert features is not None
+    assert others is not None
     np.testing.assert_allclose(features, others, rtol=1e-4, atol=1e-2)
     for layer, moments in expected.styles[0].items():
         np.testing.assert_allclose(found.styles[0][layer].gram, moments.gram, rtol=1e-4, atol=1)
@@ -247,7 +252,8 @@ def test_the_optimizer_takes_the_memory_that_smaller_tiles_leave(
 ) -> None:
     """Its vectors cannot be made smaller; each of them is asked for again."""
     (expected,) = loop(network, [], [WHOLE]).paint()
-    empty, failed = Network.empty, []
+    empty = Network.empty
+    failed: list[tuple[int, ...]] = []
 
     def limited(own: Network, shape: tuple[int, ...], dtype: np.dtype) -> Any:
         # The first vectors of a pair, after the first evaluation.
@@ -280,6 +286,7 @@ def test_without_anything_to_free_the_card_is_said_to_be_full(
 
 LIMITED = """
 import sys, threading
+from collections.abc import Iterator
 from dataclasses import replace
 import numpy as np, onnxruntime
 from engine import devices
@@ -322,3 +329,18 @@ def test_onnxruntimes_own_lack_of_memory_makes_tiles_shrink(tmp_path: Path) -> N
     assert len(said[0]) == 1
     assert said[1][:-1] == [SENTENCE.format(80, 48)]
     np.testing.assert_allclose(float(said[1][-1]), float(said[0][-1]), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("factor", "proven"), [(1.0, True), (0.9, False), (0.0, False), (math.nan, False)]
+)
+def test_a_gradient_proves_itself_by_the_losses_around_the_picture(
+    factor: float, proven: bool
+) -> None:
+    center = np.random.default_rng(1).uniform(0, 255, (3, 6, 8)).astype(np.float32)
+
+    def evaluator(picture: np.ndarray) -> Iterator[Evaluation]:
+        away = picture - center
+        yield Evaluation(float((away.astype(np.float64) ** 2).sum() / 2), factor * away, {})
+
+    assert is_consistent(evaluator, np.full((3, 6, 8), 100, np.float32)) is proven
