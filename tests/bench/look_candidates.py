@@ -9,6 +9,7 @@ from typing import Any, Callable
 from unittest.mock import patch
 
 import numpy as np
+from scipy import ndimage, optimize, sparse
 
 import models.graphs as graphs
 from engine import scales
@@ -16,6 +17,7 @@ from engine.looks import LOOKS
 from engine.loss import make_terms, targets
 from engine.loss.definition import gram_loss, sum_of_squares
 from engine.loss.terms import LayerGuidance, MomentsTerm, SmoothingTerm, StyleMoments
+from engine.optimizers import LbfgsB
 from engine.scales import ScaleLoop
 from models.forms import Forms
 
@@ -145,14 +147,99 @@ def first_layer_replicates() -> Iterator[None]:
 @contextmanager
 def blurred_start(sigma: float) -> Iterator[None]:
     """Take the finest bands of the content out of the start."""
-    from scipy import ndimage
-
     original = scales.start_picture
 
     def start(*args: Any, **kw: Any) -> np.ndarray:
         return ndimage.gaussian_filter(original(*args, **kw), (0, sigma, sigma))
 
     with patch.object(scales, "start_picture", start):
+        yield
+
+
+# -- what is optimized -----------------------------------------------------------------------------
+def expansion(side: int, level: int) -> sparse.csr_matrix:
+    """Return what enlarges a row of a pyramid's level to a side, by linear steps of two."""
+    sides = [side]
+    for _ in range(level):
+        sides.append((sides[-1] + 1) // 2)
+    whole = sparse.identity(sides[-1], format="csr")
+    for finer, coarser in zip(sides[-2::-1], sides[:0:-1]):
+        at = (np.arange(finer) + 0.5) / 2 - 0.5
+        low = np.floor(at).astype(int)
+        share = at - low
+        rows = np.tile(np.arange(finer), 2)
+        columns = np.clip(np.concatenate([low, low + 1]), 0, coarser - 1)
+        step = sparse.csr_matrix(
+            (np.concatenate([1 - share, share]), (rows, columns)), shape=(finer, coarser)
+        )
+        whole = step @ whole
+    return whole
+
+
+class Pyramid:
+    """A picture as the sum of enlarged coefficients, the finest level first."""
+
+    def __init__(self, shape: tuple[int, ...], levels: int) -> None:
+        _, height, width = shape
+        self._across = [expansion(width, level) for level in range(levels)]
+        self._down = [expansion(height, level) for level in range(levels)]
+        self._shapes = [(3, d.shape[1], a.shape[1]) for d, a in zip(self._down, self._across)]
+
+    def picture(self, coefficients: np.ndarray) -> np.ndarray:
+        """Return the picture that all coefficients make."""
+        ends = np.cumsum([np.prod(shape) for shape in self._shapes])[:-1]
+        levels = np.split(coefficients, ends)
+        return sum(
+            np.stack([down @ (across @ plane.T).T for plane in level.reshape(shape)])
+            for level, shape, down, across in zip(levels, self._shapes, self._down, self._across)
+        )
+
+    def gradient(self, gradient: np.ndarray) -> np.ndarray:
+        """Return the gradient by the coefficients from that by the pixels: the adjoint."""
+        return np.concatenate(
+            [
+                np.stack([down.T @ (across.T @ plane.T).T for plane in gradient]).ravel()
+                for down, across in zip(self._down, self._across)
+            ]
+        )
+
+    def start(self, picture: np.ndarray) -> np.ndarray:
+        """Return the coefficients of a Laplacian pyramid: what each level adds to the coarser."""
+        rest, found = picture.astype(np.float64), []
+        for level in range(len(self._shapes) - 1):
+            coarse = ndimage.gaussian_filter(rest, (0, 1, 1))[:, ::2, ::2]
+            side = self._shapes[level]
+            down, across = expansion(side[1], 1), expansion(side[2], 1)
+            found.append(rest - np.stack([down @ (across @ plane.T).T for plane in coarse]))
+            rest = coarse
+        return np.concatenate([each.ravel() for each in (*found, rest)])
+
+
+@contextmanager
+def laplacian_coefficients(levels: int) -> Iterator[None]:
+    """Optimize the coefficients of a Laplacian pyramid (Kolkin et al. 2022, NNST)."""
+
+    def search(self: LbfgsB, run: Any) -> None:
+        pyramid = Pyramid(run.start.shape, levels)
+        trace = run.begin(self.used, np.clip(run.start, *run.bounds), lambda: ({}, {}))
+
+        def function(coefficients: np.ndarray) -> tuple[float, np.ndarray]:
+            free = pyramid.picture(coefficients)
+            picture = np.clip(free, *run.bounds)
+            evaluation = run.evaluate(picture.astype(np.float32))
+            run.announce()
+            return evaluation.loss, pyramid.gradient(evaluation.gradient * (free == picture))
+
+        def callback(intermediate_result: optimize.OptimizeResult) -> None:
+            trace.steps += 1
+
+        options = {"maxiter": run.steps, "maxcor": self.memory, "ftol": 1e-12, "gtol": 0.0}
+        start = pyramid.start(trace.picture)
+        optimize.minimize(
+            function, start, method="L-BFGS-B", jac=True, callback=callback, options=options
+        )
+
+    with patch.object(LbfgsB, "_search", search):
         yield
 
 
@@ -164,6 +251,7 @@ BEFORE: dict[str, Any] = {"init": "content", "statistics": "gram", "grain": 0.0}
 """The default of before; every candidate says what it changes."""
 
 COLORS, MOMENTS = {"init": "colors"}, {"statistics": "moments"}
+NOW: dict[str, Any] = {**COLORS, **MOMENTS, "grain": 1.0}
 
 CHANGES: dict[str, tuple[dict[str, Any], tuple[Patch, ...]]] = {
     "before": ({}, ()),
@@ -187,8 +275,10 @@ CHANGES: dict[str, tuple[dict[str, Any], tuple[Patch, ...]]] = {
     "colors, means, max": ({**COLORS, "pooling": "max"}, (means,)),
     "colors, means, 16:8:4:2:1": ({**COLORS, **weighted(16, 8, 4, 2, 1)}, (means,)),
     "colors, means, 3 grain": ({**COLORS, "grain": 3.0}, (means,)),
-    "now": ({**COLORS, **MOMENTS, "grain": 1.0}, ()),
-    "now, 3 grain": ({**COLORS, **MOMENTS, "grain": 3.0}, ()),
+    "now": (NOW, ()),
+    "now, 3 grain": ({**NOW, "grain": 3.0}, ()),
+    "now, 3 levels of a pyramid": (NOW, (lambda: laplacian_coefficients(3),)),
+    "now, 6 levels of a pyramid": (NOW, (lambda: laplacian_coefficients(6),)),
     "paper": (LOOKS["paper"], ()),
 }
 CANDIDATES = {name: ({**BEFORE, **given}, patches) for name, (given, patches) in CHANGES.items()}
