@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.run import Result
+    from engine.states import store
     from engine.states.keeper import Keeper
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -83,45 +84,65 @@ def _run(options: argparse.Namespace) -> int:
     tight = why_too_little()
     if tight and options.command != "worker":  # which says it in its own way
         raise LimitError(tight)
-    if options.command == "worker":
-        from engine.worker import work
+    return COMMANDS[options.command](options)
 
-        return work(options.folder, options.resume or "")
-    if options.command == "adviser":
-        from engine.adviser import advise
 
-        return advise(options.folder)
-    if options.command == "doctor":
-        from engine.cli import doctor
+# Each command imports what it needs, so that none waits for the libraries of the others.
 
-        return doctor.measure() if options.measure else doctor.examine(as_json=options.json)
-    if options.command == "measure":
-        from engine.cli.measure import measure
 
-        return measure(
-            options.content, options.result, options.mask, options.style, as_json=options.json
-        )
-    if options.command == "gallery":
-        from engine.cli.gallery import gallery
+def _worker(options: argparse.Namespace) -> int:
+    from engine.worker import work
 
-        return gallery(options.folder, lambda: gallery_request(options), quiet=options.quiet)
-    if options.command == "batch":
-        from engine.cli.batch import batch
+    return work(options.folder, options.resume or "")
 
-        return batch(options)
-    if options.command == "estimate":
-        from engine.cli.estimate import estimate_files
 
-        return estimate_files(options.jobs, as_json=options.json)
-    if options.command == "styles":
-        from engine.cli.styles import list_styles
+def _adviser(options: argparse.Namespace) -> int:
+    from engine.adviser import advise
 
-        return list_styles(as_json=options.json)
-    if options.command == "resume" and (options.forget or not options.state):
-        if options.forget:
-            return forget_state(options.state)
-        return list_states(as_json=options.json)
-    return _paint(options)
+    return advise(options.folder)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from engine.cli import doctor
+
+    return doctor.measure() if options.measure else doctor.examine(as_json=options.json)
+
+
+def _measure(options: argparse.Namespace) -> int:
+    from engine.cli.measure import measure
+
+    pictures = options.content, options.result, options.mask, options.style
+    return measure(*pictures, as_json=options.json)
+
+
+def _gallery(options: argparse.Namespace) -> int:
+    from engine.cli.gallery import gallery
+
+    return gallery(options.folder, lambda: gallery_request(options), quiet=options.quiet)
+
+
+def _batch(options: argparse.Namespace) -> int:
+    from engine.cli.batch import batch
+
+    return batch(options)
+
+
+def _estimate(options: argparse.Namespace) -> int:
+    from engine.cli.estimate import estimate_files
+
+    return estimate_files(options.jobs, as_json=options.json)
+
+
+def _styles(options: argparse.Namespace) -> int:
+    from engine.cli.styles import list_styles
+
+    return list_styles(as_json=options.json)
+
+
+def _resume(options: argparse.Namespace) -> int:
+    if options.forget:
+        return forget_state(options.state)
+    return _paint(options) if options.state else list_states(as_json=options.json)
 
 
 def _paint(options: argparse.Namespace) -> int:
@@ -148,14 +169,8 @@ def _paint(options: argparse.Namespace) -> int:
         return status
 
     on_event = terminal.show if output is None else output.event
-    found = None
     try:
-        if options.command == "stylize":
-            job = job_from_options(options)
-        elif options.command == "job":
-            job = output_files.load(options.job, options.output or "", options.inputs or "")
-        else:
-            found, job = chosen_state(options.state, options.output or "")
+        found, job = _state_and_job(options)
         output_files.check_files(job)
         if job.report:
             check_report(job)
@@ -211,6 +226,15 @@ def _paint(options: argparse.Namespace) -> int:
     return failed(report_failure) if report_failure else status
 
 
+def _state_and_job(options: argparse.Namespace) -> tuple[store.Found | None, Job]:
+    """Return the job that a command line asks for, and the state that `scumble resume` names."""
+    if options.command == "stylize":
+        return None, job_from_options(options)
+    if options.command == "job":
+        return None, output_files.load(options.job, options.output or "", options.inputs or "")
+    return chosen_state(options.state, options.output or "")
+
+
 def _show_result(text: str, file: Path, output: JsonOutput | None, program: str) -> int:
     """Say where the result is; a reader who has left does not undo it."""
     try:
@@ -239,3 +263,19 @@ def _show_failure(failure: Failure, program: str) -> None:
     if failure.log:
         text += f" Log: {failure.log}"
     to_standard_error(f"{program}: {text}")
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "stylize": _paint,
+    "job": _paint,
+    "resume": _resume,
+    "batch": _batch,
+    "estimate": _estimate,
+    "measure": _measure,
+    "gallery": _gallery,
+    "styles": _styles,
+    "doctor": _doctor,
+    "worker": _worker,
+    "adviser": _adviser,
+}
+"""What runs each command of the parser."""
