@@ -24,11 +24,6 @@ class Mask:
     def __init__(self, numbers: np.ndarray) -> None:
         self._numbers = numbers
 
-    @classmethod
-    def everywhere(cls, size: tuple[int, int]) -> Mask:
-        """Return a mask that is 1 everywhere, and takes no memory."""
-        return cls(np.broadcast_to(np.float32(1), size))
-
     @property
     def size(self) -> tuple[int, int]:
         """Height and width."""
@@ -75,6 +70,31 @@ class Mask:
         values = numbers.astype(np.float32)
         values /= np.float32(np.iinfo(numbers.dtype).max)
         return values
+
+
+class Everywhere(Mask):
+    """A mask that is 1 everywhere, and takes neither memory nor time.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Height and width.
+    """
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        super().__init__(np.broadcast_to(np.float32(1), size))
+
+    def resized(self, size: tuple[int, int]) -> np.ndarray:
+        """Return it at another size, float32."""
+        return np.ones(size, np.float32)
+
+    def any(self) -> bool:
+        """Return that it covers something."""
+        return True
+
+    def mean(self) -> float:
+        """Return 1, the share of the picture that it covers."""
+        return 1.0
 
 
 class Rest(Mask):

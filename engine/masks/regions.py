@@ -10,7 +10,7 @@ from typing import Callable
 import numpy as np
 
 from engine.job import MIN_SIDE, REST, Job, JobError, Region
-from engine.masks.mask import Mask, Rest
+from engine.masks.mask import Everywhere, Mask, Rest
 from engine.paintings.catalog import style_file
 from engine.pictures.picture import read_stored, read_stored_mask
 from engine.pictures.reading_memory import ReadingMemory
@@ -188,7 +188,7 @@ def region_masks(
         if region.mask not in ("", REST):
             given[index] = _fitted(region.mask, size, reading)
             reading.keep(given[index].nbytes)
-    everywhere = Mask.everywhere(size)
+    everywhere = Everywhere(size)
     if any(region.mask == "" for region in job.regions):
         rest = Mask(np.broadcast_to(np.float32(0), size))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Callable
@@ -17,8 +18,8 @@ class Block:
 
     Attributes
     ----------
-    content : ndarray, shape (3, height, columns)
-        0..255, of the content's own size.
+    read_content : callable
+        Returns the content, shape (3, height, columns), 0..255, of its own size.
     masks : sequence of ndarray, shape (height, columns)
         From 0 to 1.
     protected : ndarray, shape (height, columns), or float
@@ -26,16 +27,21 @@ class Block:
     pictures : sequence of ndarray, shape (3, height, columns)
         Painted, 0..255, one for each mask or one in all. Where they were painted at a smaller size
         they are enlarged, and may leave the range.
-    small : ndarray, shape (3, height, columns), or None
-        The content as it is after being made as small as the pictures and enlarged again; None
-        where they have the content's size.
+    read_small : callable or None
+        Returns the content as it is after being made as small as the pictures and enlarged again;
+        None where they have the content's size.
     """
 
-    content: np.ndarray
+    read_content: Callable[[], np.ndarray]
     masks: Sequence[np.ndarray]
     protected: np.ndarray | float
     pictures: Sequence[np.ndarray]
-    small: np.ndarray | None
+    read_small: Callable[[], np.ndarray] | None
+
+    @property
+    def content(self) -> np.ndarray:
+        """The content, shape (3, height, columns), 0..255, of its own size."""
+        return self.read_content()
 
     def covered(self) -> np.ndarray:
         """Return the masks' sum, at most 1."""
@@ -47,11 +53,11 @@ class Block:
 
     def detailed(self, index: int, share: np.ndarray | float) -> np.ndarray:
         """Return a picture with a share of the detail that the content has."""
-        if self.small is None:
+        if self.read_small is None:
             return self.pictures[index]
         enlarged = self.pictures[index]
         if np.any(share):
-            enlarged = enlarged + share * (self.content - self.small)
+            enlarged = enlarged + share * (self.content - self.read_small())
         return np.clip(enlarged, 0, 255)
 
 
@@ -68,7 +74,7 @@ def _blend(block: Block) -> np.ndarray:
 def _pinned(block: Block) -> np.ndarray:
     """Return the one picture; where no mask is it is the content, bit for bit."""
     painted = _blend(block)
-    if block.small is None:
+    if block.read_small is None:
         return painted  # its bounds have held it
     return np.where(_total(block.masks) == 0, block.content, painted)
 
@@ -102,17 +108,24 @@ class Assembly:
         0..255, of the working size.
     content : Planes
         In the colors that were painted.
+    small : ndarray, shape (3, rows, columns), optional
+        The content at the working size, if it is there already.
     """
 
-    def __init__(self, pictures: Sequence[np.ndarray], content: Planes) -> None:
+    def __init__(
+        self, pictures: Sequence[np.ndarray], content: Planes, small: np.ndarray | None = None
+    ) -> None:
         self._content = content
-        size, small = content.size, pictures[0].shape[1:]
-        self._same = small == size
+        size, working = content.size, pictures[0].shape[1:]
+        self._same = working == size
         if self._same:
             self._pictures: list[Planes | Enlarged] = [ArrayPlanes(each) for each in pictures]
             return
         self._pictures = [Enlarged(each, size) for each in pictures]
-        self._small = Enlarged(content.resized((small[0], small[1])), size)
+        self._working = working[0], working[1]
+        self._given_small = small
+        self._small: Enlarged | None = None
+        self._enlarging = threading.Lock()
 
     def block(
         self,
@@ -125,12 +138,21 @@ class Assembly:
         """Return some columns of everything, with all the pictures or with one of them."""
         pictures = self._pictures if index is None else [self._pictures[index]]
         return Block(
-            self._content.columns(left, right),
+            lambda: self._content.columns(left, right),
             masks,
             protected,
             [each.columns(left, right) for each in pictures],
-            None if self._same else self._small.columns(left, right),
+            None if self._same else lambda: self._small_columns(left, right),
         )
+
+    def _small_columns(self, left: int, right: int) -> np.ndarray:
+        """Return some columns of the content after being made as small as the pictures."""
+        with self._enlarging:  # only once it is wanted, since it takes time
+            if self._small is None:
+                small = self._given_small
+                small = self._content.resized(self._working) if small is None else small
+                self._small = Enlarged(small, self._content.size)
+        return self._small.columns(left, right)
 
 
 def composite(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Callable, TypeVar
 
 import numpy as np
 
@@ -19,6 +21,11 @@ CLIPPED = 1.5 / 255
 
 UNPAINTED = 0.999
 """Share of the content in a pixel from which on it counts as unpainted."""
+
+MOST_THREADS = 4
+"""More would each take memory for a strip, and wait for the memory's speed."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,10 @@ class Finisher:
         Whether the result has the content's chroma (the colors 'luminance').
     in_float : bool
         Whether the result is in sRGB, as float32, whatever the content is.
+    small : ndarray, shape (3, rows, columns), optional
+        The canvas at the working size, if it is there already.
+    threads : int
+        Strips that are put together at a time.
     """
 
     content: StoredPicture
@@ -46,6 +57,8 @@ class Finisher:
     protect_strength: float
     keeps_chroma: bool
     in_float: bool
+    small: np.ndarray | None = None
+    threads: int = 1
 
     def result(self, composite: str, pictures: Sequence[np.ndarray]) -> tuple[StoredPicture, float]:
         """Put the result together.
@@ -66,36 +79,46 @@ class Finisher:
             The share of the painted pixels whose colors lie beyond sRGB, or beyond the content's
             color space, and were clipped; from 0 to 1.
         """
-        assembly = Assembly(pictures, self.canvas)
-        height, width = self.content.size
+        assembly = Assembly(pictures, self.canvas, self.small)
         result = self._empty()
-        painted = clipped = 0
-        for left, right in strips(width, height):
+
+        def put_together(left: int, right: int) -> tuple[int, int]:
             masks = [mask.columns(left, right) for mask in self.masks]
             block = assembly.block(left, right, masks, self._protected(left, right))
             values = self._colored(COMPOSITES[composite](block), left, right)
             clips = self._store(result, values, block, left)
-            if clips is not None:
-                here = block.unpainted() < UNPAINTED
-                painted += int(np.count_nonzero(here))
-                clipped += int(np.count_nonzero(clips & here))
+            if clips is None:
+                return 0, 0
+            here = block.unpainted() < UNPAINTED
+            return int(np.count_nonzero(here)), int(np.count_nonzero(clips & here))
+
+        counts = list(self._by_strips(put_together))
+        painted, clipped = (sum(each) for each in zip(*counts))
         return self._picture(result), clipped / painted if painted else 0.0
 
     def uncut(self, pictures: Sequence[np.ndarray]) -> tuple[StoredPicture, ...]:
         """Return each painted picture by itself at the content's size, as if without masks."""
-        assembly = Assembly(pictures, self.canvas)
+        assembly = Assembly(pictures, self.canvas, self.small)
+        return tuple(self._uncut(assembly, index) for index in range(len(pictures)))
+
+    def _uncut(self, assembly: Assembly, index: int) -> StoredPicture:
+        result = self._empty()
+
+        def put_together(left: int, right: int) -> None:
+            everywhere = [np.ones((self.content.size[0], right - left), np.float32)]
+            protected = self._protected(left, right)
+            block = assembly.block(left, right, everywhere, protected, index)
+            values = self._colored(COMPOSITES["blend"](block), left, right)
+            self._store(result, values, block, left)
+
+        list(self._by_strips(put_together))
+        return self._picture(result)
+
+    def _by_strips(self, put_together: Callable[[int, int], T]) -> Iterable[T]:
+        """Yield what is made of each strip of columns, in their order."""
         height, width = self.content.size
-        found = []
-        for index in range(len(pictures)):
-            result = self._empty()
-            for left, right in strips(width, height):
-                everywhere = [np.ones((height, right - left), np.float32)]
-                protected = self._protected(left, right)
-                block = assembly.block(left, right, everywhere, protected, index)
-                values = self._colored(COMPOSITES["blend"](block), left, right)
-                self._store(result, values, block, left)
-            found.append(self._picture(result))
-        return tuple(found)
+        with ThreadPoolExecutor(min(self.threads, MOST_THREADS)) as pool:
+            yield from pool.map(lambda at: put_together(*at), strips(width, height))
 
     def _protected(self, left: int, right: int) -> np.ndarray | float:
         if self.protect is None:

@@ -81,14 +81,21 @@ class StoredPicture:
 
     def resized(self, size: tuple[int, int]) -> np.ndarray:
         """Return it in sRGB at another size, float32, shape (3, rows, columns), 0..255."""
-        return np.clip(resized_by_strips(self.rows, self.size, size), 0, 255)
+        planes = resized_by_strips(lambda *at: self._planes(np.s_[slice(*at)]), self.size, size)
+        return _three(np.clip(planes, 0, 255))
 
     def _block(self, at: slice | tuple[slice, slice]) -> np.ndarray:
+        return _three(self._planes(at))
+
+    def _planes(self, at: slice | tuple[slice, slice]) -> np.ndarray:
+        """Return a part of it in sRGB, float32, 0..255, shape (1 or 3, rows, columns)."""
         numbers = fractions((self.numbers if self.srgb is None else self.srgb)[at])
-        numbers = numbers * np.float32(255)
-        if numbers.shape[2] == 1:
-            numbers = np.repeat(numbers, 3, axis=2)
-        return np.ascontiguousarray(numbers.transpose(2, 0, 1))
+        return np.ascontiguousarray((numbers * np.float32(255)).transpose(2, 0, 1))
+
+
+def _three(planes: np.ndarray) -> np.ndarray:
+    """Return three planes, of which a gray picture has one."""
+    return planes if len(planes) == 3 else np.repeat(planes, 3, axis=0)
 
 
 def in_srgb(numbers: np.ndarray, space: ColorSpace) -> np.ndarray | None:

@@ -15,7 +15,7 @@ from engine.estimate import ScaleResources
 from engine.events import Event, Progress
 from engine.job import Job, Region
 from engine.loss.tiling import Plan, Tiling, choose_feature_tiling
-from engine.masks.mask import Mask
+from engine.masks.mask import Everywhere
 from engine.masks.regions import LoadedRegion
 from engine.methods import METHODS
 from engine.network import DifferentiableNetwork, Network
@@ -89,7 +89,7 @@ def loop(network: Network, tiles: Tiles, events: list[Event], count: int = 2) ->
     content = random.uniform(0, 255, (3, *LARGE)).astype(np.float32)
     style = random.uniform(0, 255, (3, 64, 64)).astype(np.float32)
     everywhere = np.ones((64, 64), np.float32)
-    region = LoadedRegion("a", style, everywhere, Mask.everywhere(LARGE), 1.0, 1.0)
+    region = LoadedRegion("a", style, everywhere, Everywhere(LARGE), 1.0, 1.0)
     return ScaleLoop(
         JOB,
         METHODS["joint"],

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from engine.methods import METHODS
+from engine.pictures.compositing import COMPOSITES, Assembly, stitched
 from engine.pictures.compositing import composite as put_together
-from engine.pictures.compositing import stitched
 from engine.sizes import resized
 
 SIZE = (45, 62)
@@ -122,3 +122,25 @@ def test_enlarging_sharp_edges_stays_in_range(method: str) -> None:
     found = composite(method, [painted], content, [right_third() * np.float32(0.5)])
     assert found.min() >= 0
     assert found.max() <= 255
+
+
+class Unread:
+    """A content that nothing may read."""
+
+    size = SIZE
+
+    def _refuse(self, *_: object) -> np.ndarray:
+        message = "the content was read"
+        raise AssertionError(message)
+
+    rows = columns = resized = _refuse
+
+
+def test_where_all_is_painted_nothing_of_the_content_is_read() -> None:
+    full = [np.ones(SIZE, np.float32)]
+    block = Assembly([flat(80)], Unread()).block(0, SIZE[1], full, 0.0)
+    np.testing.assert_allclose(COMPOSITES["blend"](block), 80, atol=1e-4)
+    half = [np.full(SIZE, 0.5, np.float32)]
+    block = Assembly([flat(80)], Unread()).block(0, SIZE[1], half, 0.0)
+    with pytest.raises(AssertionError, match="was read"):
+        COMPOSITES["blend"](block)

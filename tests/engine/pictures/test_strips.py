@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.masks.mask import Mask, Rest
+from engine.masks.mask import Everywhere, Mask, Rest
 from engine.pictures import strips
 from engine.pictures.colors import GrayPlanes, luminance, match_colors
 from engine.pictures.compositing import composite
@@ -65,8 +65,8 @@ def test_masks(dtype: type) -> None:
     left = np.clip(1 - values - (numbers // 2).astype(np.float32) / np.iinfo(dtype).max, 0, 1)
     np.testing.assert_allclose(rest.whole(), left, atol=1e-6)
     np.testing.assert_array_equal(rest.resized(SMALL), resized_mask(rest.whole(), SMALL))
-    assert (mask.nbytes, rest.nbytes, Mask.everywhere(SIZE).nbytes) == (numbers.nbytes, 0, 0)
-    assert Mask.everywhere(SIZE).any()
+    assert (mask.nbytes, rest.nbytes, Everywhere(SIZE).nbytes) == (numbers.nbytes, 0, 0)
+    assert Everywhere(SIZE).any()
     assert not Mask(np.zeros(SIZE, dtype)).any()
 
 
@@ -98,3 +98,31 @@ def test_statistics_of_colors(picture: StoredPicture) -> None:
     _, [matched] = apply_color_mode("match", picture, [region])
     expected = match_colors(style, everywhere, whole(picture), mask.whole())
     np.testing.assert_allclose(matched.style, expected, atol=1e-3)
+
+
+def test_a_gray_picture_is_resized_once_with_the_same_result() -> None:
+    gray = np.random.default_rng(6).integers(0, 256, (40, 50, 1), np.uint8)
+    new = (17, 23)
+    three = StoredPicture(np.repeat(gray, 3, axis=2)).resized(new)
+    np.testing.assert_array_equal(StoredPicture(gray).resized(new), three)
+
+
+def test_a_mask_of_everything_is_the_same_at_every_size() -> None:
+    ones = np.ones((40, 50), np.float32)
+    for new in ((17, 23), (40, 50), (90, 61)):
+        np.testing.assert_array_equal(Everywhere((40, 50)).resized(new), Mask(ones).resized(new))
+    assert Everywhere((40, 50)).mean() == Mask(ones).mean() == 1
+
+
+def test_threads_put_the_same_result_together() -> None:
+    random = np.random.default_rng(7)
+    content = StoredPicture(random.integers(0, 256, (40, 90, 3), np.uint8))
+    masks = [Mask(random.integers(0, 256, (40, 90), np.uint8))]
+    painted = [random.uniform(0, 255, (3, 20, 45)).astype(np.float32)]
+    small = content.resized((20, 45))
+    found = [
+        Finisher(content, content, masks, None, 1.0, False, False, *given).result("blend", painted)
+        for given in ((), (None, 4), (small, 4))
+    ]
+    for each in found[1:]:
+        np.testing.assert_array_equal(each[0].numbers, found[0][0].numbers)
