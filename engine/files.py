@@ -89,7 +89,24 @@ def why_not_writable(path: str | Path) -> str:
         return message.format(name=name)
     if not os.access(target, os.W_OK):
         return _("{name} cannot be written: it is write-protected.").format(name=name)
+    if not _may_be_replaced(target):
+        message = _(
+            "{name} cannot be replaced: it belongs to another user, and so does its folder, in "
+            "which only owners replace files; name another file."
+        )
+        return message.format(name=name)
     return ""
+
+
+def _may_be_replaced(target: str) -> bool:
+    """Return whether the folder of an existing file lets this user rename another one to it.
+
+    In a folder with the sticky bit, such as /tmp, it has to belong to the user, or the folder has.
+    """
+    folder = os.stat(os.path.dirname(target))
+    if not folder.st_mode & stat.S_ISVTX or not hasattr(os, "geteuid"):
+        return True
+    return os.geteuid() in (0, folder.st_uid, os.stat(target).st_uid)
 
 
 def write_file(

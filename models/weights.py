@@ -50,7 +50,15 @@ class Weights(Mapping[str, Layer]):
 
     def __init__(self, cache: Path) -> None:
         self._cache = cache
-        if not cache.is_file():
+        try:
+            there = cache.is_file()
+        except PermissionError as error:  # in the data folder of somebody else
+            message = (
+                f"The file of the weights, {cache}, {damage(error)}; let its owner open the folder "
+                "to others, or name another one by SCUMBLE_HOME"
+            )
+            raise WeightsError(message) from error
+        if not there:
             message = f"The file of the weights, {cache}, is missing; {_REMEDY}"
             raise WeightsError(message)
 

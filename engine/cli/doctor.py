@@ -94,6 +94,7 @@ def examine(*, as_json: bool = False) -> int:
 def measure() -> int:
     """Measure what is quickest on this processor, record it, and print the table."""
     from engine.network import Network
+    from engine.rate_trials import measure_rates
     from engine.speed import seconds_per_pixel
     from engine.tuning_trials import measure as measure_choices
     from models.kernels import Kernels
@@ -104,6 +105,9 @@ def measure() -> int:
     seconds_per_pixel(Network(kernels, tuning=tuning))
     for line in _tuning_table():
         to_standard_output(line)
+    to_standard_output("\nOther work on this machine, milliseconds for a megapixel:")
+    for kind, rate in measure_rates().items():
+        to_standard_output(f"  {kind:<30}{1e9 * rate:.0f}")
     return 0
 
 
@@ -288,6 +292,12 @@ def _data_folder() -> Finding:
     if not folder.is_dir():
         problem = f"The data folder {folder} is missing; {REPAIR}."
         return Finding("data folder", f"{folder}, missing", problem)
+    if not _is_open(folder):
+        problem = (
+            f"The data folder {folder} is closed to you; let its owner open it to others, or name "
+            "another folder by SCUMBLE_HOME."
+        )
+        return Finding("data folder", f"{folder}, closed to you", problem)
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
@@ -304,6 +314,11 @@ def _data_folder() -> Finding:
         return Finding("data folder", f"{folder}, {MARKER} damaged", str(error))
     room = shutil.disk_usage(folder).free / 2**30
     return Finding("data folder", f"{folder}, {made}, {room:.1f} GiB free")
+
+
+def _is_open(folder: Path) -> bool:
+    """Return whether this user may read what is in a folder."""
+    return os.access(folder, os.R_OK | os.X_OK)
 
 
 def _is_own(folder: Path) -> bool:
@@ -408,6 +423,8 @@ def _guarded(name: str, check: Callable[[], Finding]) -> Finding:
     try:
         return check()
     except Exception as error:
+        if isinstance(error, PermissionError) and not _is_open(home()):
+            return Finding(name, "in the data folder, which is closed to you")
         log = record(error)
         reason = re.sub(r"\s+", " ", str(error)).strip()[:200] or type(error).__name__
         details = f" Details are in {log}." if log else ""

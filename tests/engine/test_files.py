@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from engine.errors import PictureError
-from engine.files import write_file
+from engine.files import why_not_writable, write_file
 from engine.job import RUN_FOLDER_PREFIX, Job, Region
 from engine.leftovers import UNLOCKED_SECONDS, remove_parts, remove_run_folders
 from engine.locks import OWNER, hold_run_folder
@@ -54,6 +54,22 @@ def test_a_replaced_file_keeps_its_owner(tmp_path):
     os.chown(file, 1234, 2345)
     assert write_file(file, b"new") == ()
     assert (file.stat().st_uid, file.stat().st_gid) == (1234, 2345)
+
+
+def test_a_file_that_only_its_owner_may_replace_is_refused_before_a_run(tmp_path, monkeypatch):
+    file = tmp_path / "out.png"
+    file.write_bytes(b"old")
+    file.chmod(0o666)
+    own = tmp_path.stat().st_uid
+    for mode, user, refused in (
+        (0o1777, own + 1, True),  # as in /tmp
+        (0o1777, own, False),
+        (0o777, own + 1, False),
+    ):
+        tmp_path.chmod(mode)
+        monkeypatch.setattr("engine.files.os.geteuid", lambda user=user: user, raising=False)
+        assert ("belongs to another user" in why_not_writable(file)) is refused
+        assert why_not_writable(tmp_path / "new.png") == ""
 
 
 def test_a_link_stays_a_link(tmp_path):

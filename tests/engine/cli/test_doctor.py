@@ -121,6 +121,24 @@ def test_only_a_data_folder_of_ones_own_has_to_be_writable(tmp_path, monkeypatch
     assert bool(found.problem) is own
 
 
+def test_a_data_folder_that_is_closed_is_one_problem(tmp_path, monkeypatch):
+    from engine.cli import doctor
+    from models.weights import Weights, WeightsError
+
+    def closed(*_, **__):
+        raise PermissionError(13, "Permission denied", str(tmp_path))
+
+    monkeypatch.setenv("SCUMBLE_HOME", str(tmp_path))
+    monkeypatch.setattr("engine.cli.doctor.os.access", lambda *_: False)
+    found = [doctor._guarded("data folder", doctor._data_folder), doctor._guarded("model", closed)]
+    assert "SCUMBLE_HOME" in found[0].problem
+    assert "closed to you" in found[1].value
+    assert not found[1].problem
+    monkeypatch.setattr("pathlib.Path.is_file", closed)
+    with pytest.raises(WeightsError, match=r"cannot be read: Permission denied.*SCUMBLE_HOME"):
+        Weights(tmp_path / "vgg16.npz")
+
+
 def test_two_onnxruntimes_are_refused(model_home, tmp_path):
     for name in ("onnxruntime", "onnxruntime-gpu"):
         folder = tmp_path / "site" / f"{name.replace('-', '_')}-1.26.0.dist-info"
