@@ -30,6 +30,7 @@ from engine.locks import hold_run_folder
 from engine.masks.softness import survey
 from engine.methods import METHODS, Method, choose_method
 from engine.pictures.picture import read_picture
+from engine.pictures.reading_memory import Read
 from engine.protocol import Lines
 from engine.run_folder import refusal, remove
 from engine.schedule import plan_scales
@@ -228,7 +229,8 @@ def advice(
 
     job = job_from_dict(question["job"])
     height, width = question["content"]
-    shape = _shape(job, (height, width), [tuple(size) for size in question["styles"]])
+    given = sum(mask is not None for mask in question["masks"])
+    shape = _shape(job, (height, width), [tuple(size) for size in question["styles"]], given)
     size = survey_size(job, (height, width))
     masks = [
         np.ones(size, np.float32) if mask is None else resized_mask(unpacked(mask), size)
@@ -259,13 +261,30 @@ def advice(
     return answer, preview_job(painted, first, conditions.seconds_per_pixel)
 
 
-def _shape(job: Job, content: tuple[int, int], styles: list[tuple[int, int]]) -> RunShape:
-    """Return the sizes of a run whose files GIMP has not written yet."""
+def _shape(
+    job: Job, content: tuple[int, int], styles: list[tuple[int, int]], given: int
+) -> RunShape:
+    """Return the sizes of a run whose files GIMP has not written yet.
+
+    Parameters
+    ----------
+    job : Job
+    content : (int, int)
+        Height and width.
+    styles : list of (int, int)
+        The same of each style picture. Most are photographs of paintings, and read as such.
+    given : int
+        Regions with a mask.
+    """
     pixels = math.prod(content)
     masks = len(styles) + bool(job.protect)
     held = pixels * (CONTENT_BYTES + MASK_BYTES * masks) + STYLE_BYTES * sum(map(math.prod, styles))
     reading = held + 2 * CONTENT_BYTES * pixels
-    return RunShape(content, styles, bool(job.protect), held, reading, depth=4)
+    arrays = [Read("read NPY", pixels)] * (1 + given + bool(job.protect))
+    reads = [*arrays, *(Read("read JPEG", math.prod(size)) for size in styles)]
+    return RunShape(
+        content, styles, bool(job.protect), held, reading, depth=4, masks=given, reads=reads
+    )
 
 
 def _chosen(job: Job, method: Method, network: Network, now: dict[str, Any]) -> dict[str, Any]:

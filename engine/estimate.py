@@ -18,12 +18,15 @@ from engine.loss.make_terms import layers_of
 from engine.loss.tiling import FORWARD_SHARE, Plan, Tiling, choose_plan, tile_bytes
 from engine.optimizer_choice import choose_optimizer, record_bytes
 from engine.optimizers import MakeSearch, Optimizer
+from engine.overhead import Overhead, Rates, overhead
 from engine.schedule import ScalePlan, plan_scales
+from engine.sizes import stroke_size
 from engine.translations import _, number_text
 from models.vgg16 import CHANNELS, receptive_field
 
 if TYPE_CHECKING:
     from engine.methods import Method
+    from engine.pictures.reading_memory import Read
 
 BASE_BYTES = 330_000_000
 """Python, the libraries, the network's weights and their transformed kernels."""
@@ -37,8 +40,9 @@ STRIPS_BYTES = 160_000_000
 ENCODER_BYTES = 60_000_000
 """Memory that an encoder works in."""
 
-WRITING_BYTES = {".png": 4, ".jpg": 4, ".jpeg": 4, ".webp": 9}
-"""Per pixel of the result, by its extension: Pillow's copy, and what its encoder takes."""
+WRITING_BYTES = {".jpg": 4, ".jpeg": 4, ".webp": 9}
+"""Per pixel of the result, by its extension: Pillow's copy, and what its encoder takes. PNG and
+TIFF are written in strips."""
 
 MASK_BYTES = 4
 """Per pixel and mask, at the working size."""
@@ -66,7 +70,7 @@ SMALLEST_AUTO = 125_000
 """Pixels of the smallest automatic working size."""
 
 AUTO_SECONDS = 300.0
-"""Seconds that the automatic working size aims at."""
+"""Seconds of painting that the automatic working size aims at."""
 
 EVALUATIONS_PER_STEP = 1.06
 """A line search sometimes tries twice; measured."""
@@ -74,8 +78,11 @@ EVALUATIONS_PER_STEP = 1.06
 REGION_TIME = 0.08
 """Time of each further region, as a share of an evaluation with one; measured."""
 
-TARGET_EVALUATIONS = 1.5
-"""Time of a scale's targets and set-up, in evaluations of it."""
+CONTENT_TARGET = 0.3
+"""Time of a scale's content targets, as a share of an evaluation."""
+
+STYLE_TARGET = 0.5
+"""Time of a style's targets, as a share of an evaluation of as many pixels."""
 
 
 class DoesNotFitError(JobError):
@@ -111,6 +118,14 @@ class RunShape:
         The most bytes that reading them took.
     depth : int
         Bytes of a number of the result: 1, 2, or 4 for float32.
+    planes : int
+        Of the content: 1 for a gray one, else 3.
+    masks : int
+        Regions with a mask.
+    converted : bool
+        Whether the content's colors are of another space than sRGB.
+    reads : sequence of Read
+        The files that are read.
     """
 
     content: tuple[int, int]
@@ -119,6 +134,10 @@ class RunShape:
     held: int = 0
     reading: int = 0
     depth: int = 1
+    planes: int = 3
+    masks: int = 0
+    converted: bool = False
+    reads: Sequence[Read] = ()
 
     @property
     def pixels(self) -> int:
@@ -187,14 +206,22 @@ class Estimate:
         The coarsest first.
     bytes : int
         The most memory that the process has at a time.
-    seconds : float
-        From start to end.
+    painting : float
+        Seconds of the evaluations.
+    overhead : Overhead
+        The time of everything else.
     """
 
     area: int
     scales: list[ScaleResources]
     bytes: int
-    seconds: float
+    painting: float
+    overhead: Overhead
+
+    @property
+    def seconds(self) -> float:
+        """The time from start to end."""
+        return self.painting + self.overhead.seconds
 
     @property
     def size(self) -> tuple[int, int]:
@@ -216,6 +243,7 @@ def estimate(
     budget: int,
     seconds_per_pixel: float,
     card: Card | None = None,
+    rates: Rates | None = None,
 ) -> Estimate:
     """Plan a run within a budget of memory.
 
@@ -231,6 +259,8 @@ def estimate(
         Of one evaluation on this machine.
     card : Card, optional
         The graphics card; without it, the processor evaluates.
+    rates : Rates, optional
+        How fast everything else is on this machine; by default as usual.
 
     Raises
     ------
@@ -238,16 +268,16 @@ def estimate(
         If not even the smallest tile of the size that was asked for fits.
     """
     if job.size != AUTO_SIZE:
-        return _estimate(job, method, shape, job.size, budget, seconds_per_pixel, card)
+        return _estimate(job, method, shape, job.size, budget, seconds_per_pixel, card, rates)
     chosen = None
     for area in _ladder(shape.pixels):
         try:
-            found = _estimate(job, method, shape, area, budget, seconds_per_pixel, card)
+            found = _estimate(job, method, shape, area, budget, seconds_per_pixel, card, rates)
         except DoesNotFitError:
             if chosen is None:
                 raise
             break
-        if chosen is not None and found.seconds > AUTO_SECONDS:
+        if chosen is not None and found.painting > AUTO_SECONDS:
             break
         chosen = found
     assert chosen is not None
@@ -271,6 +301,7 @@ def _estimate(
     budget: int,
     seconds_per_pixel: float,
     card: Card | None,
+    rates: Rates | None,
 ) -> Estimate:
     pictures = method.pictures(len(shape.styles))
     guidances = _guidances(job, method, len(shape.styles))
@@ -283,14 +314,26 @@ def _estimate(
     for plan, (resources, taken) in zip(plans, reversed(found)):
         scales.append(resources)
         most = max(most, taken)
-        evaluations = plan.steps * EVALUATIONS_PER_STEP * pictures + TARGET_EVALUATIONS
-        work += resources.work * evaluations
+        evaluations = (plan.steps * EVALUATIONS_PER_STEP + 1) * pictures + CONTENT_TARGET
+        work += resources.work * evaluations + STYLE_TARGET * _style_pixels(job, shape, plan.pixels)
     seconds = work * seconds_per_pixel * (1 + REGION_TIME * (guidances - 1))
     enlarging, writing = _finishing(job, shape, scales[-1].plan, pictures)
     reading = LIBRARIES_BYTES + shape.reading
     # When the result is written, content and masks are gone.
     most = max(reading, held + most, held + enlarging, base + writing)
-    return Estimate(area, scales, int(most), seconds)
+    whole = shape.pixels * seconds_per_pixel
+    sizes = [plan.size for plan in plans]
+    beside = overhead(job, shape, sizes, pictures, rates or Rates(), whole)
+    return Estimate(area, scales, int(most), seconds, beside)
+
+
+def _style_pixels(job: Job, shape: RunShape, area: int) -> float:
+    """Return about how many pixels of all styles the network sees at a scale."""
+    found = 0.0
+    for region, size in zip(job.regions, shape.styles):
+        times = stroke_size(region.style_size, job.brush_size)
+        found += min(area, math.prod(size)) * times**2
+    return found
 
 
 def _finishing(job: Job, shape: RunShape, last: ScalePlan, pictures: int) -> tuple[float, float]:
@@ -299,12 +342,11 @@ def _finishing(job: Job, shape: RunShape, last: ScalePlan, pictures: int) -> tup
     result = 3 * shape.depth * shape.pixels * (1 + (pictures if job.uncut else 0))
     enlarging = 0
     if last.size != shape.content:
-        enlarging = 12 * last.size[0] * shape.content[1] * (pictures + 1)
+        enlarging = 12 * last.size[0] * shape.content[1] * (pictures + 1) + 12 * last.pixels
     extension = Path(job.output).suffix.lower()
     writing = WRITING_BYTES.get(extension, 0) * shape.pixels
-    if extension == ".png" and shape.depth == 2:
-        writing = 0  # in strips
-    elif shape.depth > 1 and extension not in ("", ".npy", ".tif", ".tiff"):
+    deep = ("", ".npy", ".tif", ".tiff", *([".png"] if shape.depth == 2 else []))
+    if shape.depth > 1 and extension not in deep:
         writing += 3 * shape.pixels  # a copy in 8 bits
     return painted + result + enlarging + STRIPS_BYTES, result + writing + ENCODER_BYTES
 

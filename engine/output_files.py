@@ -22,6 +22,7 @@ from engine.leftovers import remove_parts
 from engine.looks import EARLIER
 from engine.messages import shown_name
 from engine.methods import METHODS
+from engine.overhead import write_kind
 from engine.paintings.catalog import near_names
 from engine.paths import home
 from engine.translations import _
@@ -271,12 +272,14 @@ def write(job: Job, result: Result) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     PictureError
         If a picture cannot be written; the message says where the result was saved instead.
     """
+    from engine import speed
     from engine.pictures.picture import write_picture
 
     described = settings(job, result)
     pictures = (result.picture, *result.uncut)
     files = outputs(job)[: len(pictures)]
     notices: list[str] = []
+    clocks, began = speed.Clocks(), time.perf_counter()
     for file, picture in zip(files, pictures):
         try:
             notices += [each for each in write_picture(file, picture, described)
@@ -288,6 +291,10 @@ def write(job: Job, result: Result) -> tuple[tuple[Path, ...], tuple[str, ...]]:
             raise _rescued(
                 error, job, lambda place: write_picture(place, result.picture, described)
             ) from error.__cause__
+    pixels = len(pictures) * math.prod(result.picture.size)
+    if pixels > speed.RATE_PIXELS and clocks.had(1):
+        kind = write_kind(job.output, result.picture.numbers.itemsize)
+        speed.record_rates({kind: (time.perf_counter() - began) / pixels})
     return files, tuple(notices)
 
 

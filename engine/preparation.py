@@ -21,6 +21,7 @@ from engine.masks.softness import survey
 from engine.memory import memory, resident
 from engine.methods import METHODS, Method, choose_method
 from engine.network import Network, open_network
+from engine.overhead import reading_rates
 from engine.paths import model_file
 from engine.pictures.picture import read_stored
 from engine.pictures.reading_memory import ReadingMemory
@@ -77,7 +78,10 @@ class Prepared:
     protect : Mask or None
     network : Network
     estimated : Estimate
+    shape : RunShape
     conditions : Conditions
+    reading_rates : dict of str to float
+        How fast each kind of file was read, in seconds per pixel; empty beside other work.
     read, opened : float
         When the files were read and the network was opened, as `time.perf_counter` has it.
     """
@@ -89,7 +93,9 @@ class Prepared:
     protect: Mask | None
     network: Network
     estimated: Estimate
+    shape: RunShape
     conditions: Conditions
+    reading_rates: dict[str, float]
     read: float
     opened: float
 
@@ -126,6 +132,7 @@ def prepare(
     warm = warm or Warm()
     warm.begin(job)
     on_event(Progress("model", 0, 1))
+    clocks = speed.Clocks()
     reading = ReadingMemory(memory_budget(job) - resident(), limited=bool(job.memory))
     content = read_stored(job.content, reading=reading)
     reading.keep(content.nbytes)
@@ -136,6 +143,7 @@ def prepare(
     for note in notes:
         on_event(Notice(note))
     protect = protect_mask(job, (height, width), reading)
+    rates = reading_rates(reading.reads, speed.RATE_PIXELS) if clocks.had(1) else {}
     read = time.perf_counter()
     if conditions is None and tuning.outdated():
         text = _("This processor or this onnxruntime is new: measuring what is quickest on it.")
@@ -155,6 +163,10 @@ def prepare(
         held=reading.held,
         reading=reading.most,
         depth=4 if in_float(job) else content.numbers.itemsize,
+        planes=3 if content.srgb is not None else content.numbers.shape[2],
+        masks=sum(region.mask != "" for region in job.regions),
+        converted=content.srgb is not None and not in_float(job),
+        reads=reading.reads,
     )
     if method is None:
         size = survey_size(job, (height, width))
@@ -188,7 +200,18 @@ def prepare(
     for notice in _small_styles(regions, math.prod(estimated.size)):
         on_event(Notice(notice))
     return Prepared(
-        job, method, content, regions, protect, network, estimated, conditions, read, opened
+        job=job,
+        method=method,
+        content=content,
+        regions=regions,
+        protect=protect,
+        network=network,
+        estimated=estimated,
+        shape=shape,
+        conditions=conditions,
+        reading_rates=rates,
+        read=read,
+        opened=opened,
     )
 
 
@@ -245,7 +268,7 @@ def plan(
         # Where the free memory is not known, the tiles shrink to what it is.
         card = Card(conditions.card_bytes or math.inf, partial(CardLbfgs, network))
     budget, seconds = conditions.budget, conditions.seconds_per_pixel
-    return estimate(job, method, shape, budget, seconds, card)
+    return estimate(job, method, shape, budget, seconds, card, speed.rates())
 
 
 def in_float(job: Job) -> bool:

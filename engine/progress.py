@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,10 @@ class ProgressReporter:
     scales : int
     planned : float
         The work of the whole loop: steps, each times the pixels that it takes.
+    before_scales : sequence of float
+        Seconds before the first step of each scale.
+    ending : float
+        Seconds after the last scale, in which the result is put together and written.
 
     Attributes
     ----------
@@ -38,12 +43,19 @@ class ProgressReporter:
     """
 
     def __init__(
-        self, on_event: OnEvent, stop: threading.Event, scales: int, planned: float
+        self,
+        on_event: OnEvent,
+        stop: threading.Event,
+        planned: float,
+        before_scales: Sequence[float],
+        ending: float = 0.0,
     ) -> None:
         self._on_event = on_event
         self._stop = stop
-        self._scales = scales
+        self._scales = len(before_scales)
         self._planned = planned
+        self._before_scales = before_scales
+        self._ending = ending
         self.done = 0.0
         self.seconds = 0.0
         self._latest = Progress("paint", 0, 1)
@@ -57,8 +69,11 @@ class ProgressReporter:
 
     @property
     def seconds_left(self) -> float | None:
-        """The time for the rest of the work; None before any of it is done."""
-        return self.seconds * (self._planned / self.done - 1) if self.done else None
+        """The time for the rest of the run; None before any of the work is done."""
+        if not self.done:
+            return None
+        painting = self.seconds * (self._planned / self.done - 1)
+        return painting + sum(self._before_scales[self._latest.scale :]) + self._ending
 
     def begin(self, stage: str, scale: int, step: int, steps: int) -> None:
         """Report a step of a stage before the painting.

@@ -14,6 +14,7 @@ from engine.job import Job
 from engine.loss_curve import LossCurve
 from engine.methods import Method
 from engine.output_files import input_sums
+from engine.overhead import finish_kind, finish_pixels
 from engine.pictures.colors import apply_color_mode, restore_chroma
 from engine.pictures.finishing import Finisher
 from engine.pictures.stored import StoredPicture
@@ -162,7 +163,7 @@ def stylize(
     prepared = prepare(job, tell, method, warm=warm, area=area, conditions=conditions)
     job, method, network = prepared.job, prepared.method, prepared.network
     regions, protect, estimated = prepared.regions, prepared.protect, prepared.estimated
-    content, conditions = prepared.content, prepared.conditions
+    content, conditions, shape = prepared.content, prepared.conditions, prepared.shape
     read, opened = prepared.read, prepared.opened
     if keeper is not None:
         keeper.begin(asdict(conditions), content.size, notices)
@@ -189,12 +190,15 @@ def stylize(
         preview_seconds=preview_seconds,
         cache=warm.moments if warm else None,
         keeper=keeper,
+        before_scales=estimated.overhead.scales,
+        ending=estimated.overhead.ending,
     )
     clocks = speed.Clocks()
     pictures = loop.paint()
     painted = time.perf_counter()
     undisturbed = clocks.undisturbed(network)
-    tell(Progress("write", 0, 1))
+    clocks = speed.Clocks()
+    tell(Progress("write", 0, 1, seconds_left=estimated.overhead.ending))
     finisher = Finisher(
         content,
         canvas,
@@ -203,6 +207,8 @@ def stylize(
         job.protect_strength,
         keeps_chroma=job.colors == "luminance",
         in_float=in_float(job),
+        small=loop.content,
+        threads=network.threads,
     )
     picture, clipped = finisher.result(method.composite, pictures)
     if clipped > 0:
@@ -218,6 +224,12 @@ def stylize(
     if usual and minimizing > speed.MIN_SECONDS:
         speed.record(network, minimizing / loop.work)
     ended = time.perf_counter()
+    working = pictures[0].shape[1], pictures[0].shape[2]
+    rates = prepared.reading_rates
+    if shape.pixels > speed.RATE_PIXELS and clocks.had(1):
+        finished = finish_pixels(job, shape, working, len(pictures))
+        rates[finish_kind(shape)] = (ended - painted) / finished
+    speed.record_rates(rates)
     return Result(
         picture=picture,
         uncut=beyond,
@@ -230,7 +242,7 @@ def stylize(
         device=network.device,
         losses=network.losses,
         threads=network.threads,
-        working_size=(pictures[0].shape[1], pictures[0].shape[2]),
+        working_size=working,
         coverage=tuple(region.coverage for region in regions),
         curves=tuple(loop.curves),
         method=job.method,

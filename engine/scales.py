@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -99,6 +100,10 @@ class ScaleLoop:
         Of earlier runs with this network.
     keeper : Keeper, optional
         Saves the loop's state now and then, and has the one from which the loop resumes.
+    before_scales : sequence of float
+        Seconds before the first step of each scale, for the time left.
+    ending : float
+        Seconds from the end of the loop to the end of the run, for the time left.
 
     Attributes
     ----------
@@ -113,6 +118,8 @@ class ScaleLoop:
         The evaluations so far, each times the pixels that the network sees.
     optimizer : str
         The optimizer of the last scale, with its options.
+    content : ndarray, shape (3, rows, columns), or None
+        The content at the scale that was painted last; None if that is its own size.
     earlier_seconds : float
         The part of the curves' time that belongs to the runs that this one resumes.
     """
@@ -133,6 +140,8 @@ class ScaleLoop:
         preview_seconds: float = PREVIEW_SECONDS,
         cache: StyleCache | None = None,
         keeper: Keeper | None = None,
+        before_scales: Sequence[float] = (),
+        ending: float = 0.0,
     ) -> None:
         self._job = job
         self._method = method
@@ -153,10 +162,12 @@ class ScaleLoop:
         self.curves: list[LossCurve] = []
         self.work = 0.0
         self.optimizer = scales[0].optimizer.used
+        self.content: np.ndarray | None = None
         self.earlier_seconds = 0.0
         self._pictures_count = method.pictures(len(regions))
         planned = self._pictures_count * sum(each.work * each.plan.steps for each in scales)
-        self._progress = ProgressReporter(on_event, stop, len(scales), planned)
+        before = before_scales or (0.0,) * len(scales)
+        self._progress = ProgressReporter(on_event, stop, planned, before, ending)
         self._previews = Previews(method, on_event, previews, preview_seconds)
         self._layers = tuple(dict.fromkeys(sum(layers_of(job), ())))
         self._tile_limit = TileLimit()
@@ -198,6 +209,7 @@ class ScaleLoop:
     ) -> list[np.ndarray]:
         size = resources.plan.size
         content = self._content.resized(size)
+        self.content = content if size != self._content.size else None
         masks = [region.mask.resized(size) for region in self._regions]
         self.optimizer = resources.optimizer.used
         try:
@@ -364,6 +376,8 @@ class ScaleLoop:
             self._progress.seconds = seconds + now - began
             progress(step, trace.loss, self._progress.seconds_left)
             scale.pictures[index] = trace.picture
+            if self._stop.is_set():  # the result is not to wait for a preview or a state
+                return True
             self._previews.show_if_due(scale.pictures)
             keeper = self._keeper
             if keeper is not None and keeper.is_due() and (optimizer.resumes or record is not None):

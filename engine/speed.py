@@ -1,4 +1,4 @@
-"""Speed of this machine: seconds per pixel of an evaluation, measured and kept in the data folder.
+"""Speed of this machine: seconds per pixel of all work, measured and kept in the data folder.
 
 The record is one small JSON file. An entry holds for one device, one version of onnxruntime, one
 processor and one number of threads; another machine on the same home folder has an entry of its
@@ -11,6 +11,7 @@ import json
 import math
 import platform
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
@@ -21,6 +22,7 @@ import onnxruntime
 from engine.errors import PictureError
 from engine.files import write_file
 from engine.job import Job
+from engine.overhead import Rates
 from engine.paths import home
 from engine.threads import usable_processors
 
@@ -43,6 +45,9 @@ NEW_SHARE = 0.5
 BUSY_SHARE = 0.6
 """The share of its threads' time that an undisturbed painting computes; usually it is more."""
 
+RATE_PIXELS = 500_000
+"""Pixels from which on the time of reading, finishing or writing says something about its rate."""
+
 
 class Clocks:
     """The time of the process and that of the world, from when this is made."""
@@ -55,11 +60,12 @@ class Clocks:
 
         A painting beside other work says nothing about how fast the machine is.
         """
-        if network.losses == "card":
-            return True
+        return network.losses == "card" or self.had(min(network.threads, usable_processors()))
+
+    def had(self, processors: int) -> bool:
+        """Return whether the process computed on so many processors, but for short waits."""
         seconds = time.perf_counter() - self._began[0]
-        computed = time.process_time() - self._began[1]
-        return computed >= BUSY_SHARE * seconds * min(network.threads, usable_processors())
+        return time.process_time() - self._began[1] >= BUSY_SHARE * seconds * processors
 
 
 def record_file() -> Path:
@@ -135,6 +141,30 @@ def record(network: Network, seconds: float) -> None:
     enter(_key(network), seconds)
 
 
+def rates() -> Rates:
+    """Return the rates of everything but evaluations, from the record; the rest is typical."""
+    found = entries().get(_rates_key())
+    if not isinstance(found, dict):
+        return Rates()
+    return Rates({kind: value for kind, value in found.items()
+                  if isinstance(value, float) and 0 < value < 1})  # fmt: skip
+
+
+def record_rates(measured: Mapping[str, float]) -> None:
+    """Put measurements of seconds per pixel into the record, by the kind of work.
+
+    As with evaluations, a new measurement moves the record by a share.
+    """
+    before = rates()
+    found = {
+        kind: before.updated(kind, value, NEW_SHARE)
+        for kind, value in measured.items()
+        if math.isfinite(value) and value > 0
+    }
+    if found:
+        enter(_rates_key(), {**before.measured, **found})
+
+
 def entries() -> dict[str, Any]:
     """Return all entries of the record; none if it is missing or damaged."""
     try:
@@ -155,6 +185,10 @@ def enter(key: str, value: Any) -> None:
 def machine() -> str:
     """Return the names of onnxruntime and the processor, for the keys of entries."""
     return f"onnxruntime {onnxruntime.__version__}, {_processor()}"
+
+
+def _rates_key() -> str:
+    return f"rates, {usable_processors()} processors, {_processor()}"
 
 
 def _key(network: Network) -> str:

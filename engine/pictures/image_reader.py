@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ from engine.pictures.profiles import (
     space_of,
     to_srgb_image,
 )
-from engine.pictures.reading_memory import ReadingMemory
+from engine.pictures.reading_memory import Read, ReadingMemory
 from engine.pictures.stored import StoredPicture, in_srgb, in_type
 from engine.pictures.strips import strips
 from engine.translations import _
@@ -84,12 +85,18 @@ def decode(
         If the file cannot be read, is not a picture, or does not fit into the memory.
     """
     reading = reading or ReadingMemory()
+    began = time.perf_counter()
     if path.suffix.lower() == ".npy":
-        return read_array(path, reading)
+        picture = read_array(path, reading)
+        pixels = picture.size[0] * picture.size[1]
+        reading.reads.append(Read("read NPY", pixels, time.perf_counter() - began))
+        return picture
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         opened = _open(path, reading, enough)
         picture = _stored(path, opened, managed=managed)
+    kind = _kind(opened, picture)
+    reading.reads.append(Read(kind, opened.pixels, time.perf_counter() - began))
     said = [_reason(each.message) for each in warned
             if not issubclass(each.category, DeprecationWarning)]  # fmt: skip
     notes = (*picture.notes, *(f"{each}." for each in dict.fromkeys(said)))
@@ -138,6 +145,8 @@ class _Opened:
     orientation : int
         As EXIF has it, from 1 to 8.
     notes : list of str
+    pixels : int
+        Of the file.
     reduced : bool
         Whether fewer pixels were read than there are.
     """
@@ -146,6 +155,7 @@ class _Opened:
     raw: str
     orientation: int
     notes: list[str]
+    pixels: int
     reduced: bool
 
 
@@ -197,7 +207,19 @@ def _open(path: Path, reading: ReadingMemory, enough: int) -> _Opened:
     if frames > 1:
         note = _("it holds {count} pictures; the first is used.")
         notes.append(note.format(count=frames))
-    return _Opened(image, raw, orientation, notes, drafted)
+    return _Opened(image, raw, orientation, notes, width * height, drafted)
+
+
+def _kind(opened: _Opened, picture: StoredPicture) -> str:
+    """Return what kind of work reading a picture was, as `overhead.TYPICAL` has it."""
+    name = "JPEG" if opened.image.format == "MPO" else opened.image.format
+    words = {
+        "gray": picture.numbers.shape[2] == 1,
+        "16 bits": picture.numbers.dtype == np.uint16,
+        "reduced": opened.reduced,
+        "converted": picture.srgb is not None,
+    }
+    return ", ".join([f"read {name}", *(word for word, holds in words.items() if holds)])
 
 
 def _stored(path: Path, opened: _Opened, *, managed: bool) -> StoredPicture:

@@ -1,8 +1,9 @@
-"""The memory that reading pictures takes, compared with what there is before each is decoded."""
+"""The memory that reading pictures takes, compared with what there is, and the time it took."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from engine.errors import PictureError
 from engine.memory import memory
@@ -11,6 +12,24 @@ from engine.translations import _, number_text
 
 ALWAYS_READ = 64_000_000
 """Bytes that a picture may take whatever there is: less than the libraries take themselves."""
+
+
+class Read(NamedTuple):
+    """A file that was read.
+
+    Attributes
+    ----------
+    kind : str
+        The kind of work, as `overhead.TYPICAL` has it.
+    pixels : int
+        Of the file, also where fewer were decoded.
+    seconds : float
+        The time that it took; 0 where that is not known.
+    """
+
+    kind: str
+    pixels: int
+    seconds: float = 0.0
 
 
 class ReadingMemory:
@@ -29,6 +48,8 @@ class ReadingMemory:
         Bytes of what has been read and is kept.
     most : int
         The most bytes that were taken at a time.
+    reads : list of Read
+        The files that were read.
     """
 
     def __init__(self, room: int | None = None, *, limited: bool = False) -> None:
@@ -36,6 +57,7 @@ class ReadingMemory:
         self._limited = limited
         self.held = 0
         self.most = 0
+        self.reads: list[Read] = []
 
     def keep(self, nbytes: int) -> None:
         """Count what is kept of a picture."""

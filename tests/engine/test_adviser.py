@@ -105,7 +105,7 @@ def test_the_figures_are_those_of_the_command_line(adviser, home, tmp_path):
     assert {name: found[name] for name in ("width", "height", "scales", "tiles")} == {
         name: told[name] for name in ("width", "height", "scales", "tiles")
     }
-    assert found["seconds"] == pytest.approx(told["seconds"])
+    assert found["seconds"] == pytest.approx(told["seconds"], rel=0.01)  # and .npy in its files
     assert found["bytes"] == pytest.approx(told["bytes"], rel=0.05)  # GIMP's pixels are float32
 
 

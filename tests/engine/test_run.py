@@ -89,7 +89,7 @@ class Painter:
             if self.stop_at and len(evaluated) >= self.stop_at:
                 stop.set()
 
-        return stylize(asked, report, stop)
+        return stylize(asked, report, stop, preview_seconds=0.0)
 
     def progress(self) -> list[Progress]:
         return [event for event in self.events if isinstance(event, Progress)]
@@ -205,6 +205,14 @@ def test_stopping_ends_early_with_the_best_picture_so_far(folder: Path, method: 
     assert result.picture.rgb.shape == (*SIZE, 3)
     assert np.abs(result.picture.rgb - original(folder)).mean() > 0.5
     assert painter.progress()[-1].stage == "write"
+
+
+def test_a_result_that_was_asked_for_waits_for_no_preview(folder: Path) -> None:
+    painter = Painter(stop_at=1)
+    painter.paint(job(folder, iterations=50))
+    stopped = next(number for number, event in enumerate(painter.events)
+                   if isinstance(event, Progress) and event.loss is not None)  # fmt: skip
+    assert not any(isinstance(event, Preview) for event in painter.events[stopped:])
 
 
 def test_the_loss_goes_down_and_is_that_of_the_best_step(folder: Path) -> None:
