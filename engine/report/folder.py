@@ -85,14 +85,17 @@ def check_report(job: Job) -> None:
     if not folder.parent.is_dir():
         message = _("There is no folder {folder} to write the report {name} to.")
         raise PictureError(message.format(folder=folder.parent, name=folder.name))
-    try:
-        with tempfile.TemporaryFile(dir=folder.parent):
-            pass
-    except OSError as error:
-        reason = error.strerror or error
-        message = _("The report cannot be written to {folder}: {reason}.")
-        message = message.format(folder=folder.parent, reason=reason)
-        raise PictureError(message) from error
+    # What is left of an earlier report is removed, file by file; it may be another user's.
+    left = [each for each in (folder, _partial(job), _replaced(folder)) if each.is_dir()]
+    for place in (folder.parent, *left):
+        try:
+            with tempfile.TemporaryFile(dir=place):
+                pass
+        except OSError as error:
+            reason = error.strerror or error
+            message = _("The report cannot be written to {folder}: {reason}.")
+            message = message.format(folder=place, reason=reason)
+            raise PictureError(message) from error
 
 
 def write_report(job: Job, result: Result, files: Sequence[Path], writing: float) -> Path:

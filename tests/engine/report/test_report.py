@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -410,3 +411,25 @@ def test_a_report_is_put_back_if_its_replacement_was_killed_half_way(tmp_path: P
     check_report(job)
     assert (old / "letter.txt").read_text() == "mine"
     assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize("name", ["report", ".report.old", ".report.part"])
+def test_what_another_user_left_of_a_report_is_said_before_the_painting(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.errors import PictureError
+    from engine.job import Job, Region
+    from engine.report import folder as report_folder
+
+    def refuse(dir: Path) -> Any:
+        if Path(dir) == tmp_path / name:
+            raise PermissionError(13, "Permission denied")
+        return tempfile.SpooledTemporaryFile()
+
+    (tmp_path / name).mkdir()
+    monkeypatch.setattr(report_folder.tempfile, "TemporaryFile", refuse)
+    content, style = str(tmp_path / "content.png"), str(tmp_path / "style.png")
+    job = Job(content=content, output=str(tmp_path / "out" / "a.png"), regions=(Region(style),),
+              report=str(tmp_path / "report"))  # fmt: skip
+    with pytest.raises(PictureError, match=f"{name}: Permission denied"):
+        report_folder.check_report(job)
