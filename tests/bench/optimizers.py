@@ -74,9 +74,9 @@ class Run:
     losses : ndarray, shape (evaluations,)
         The lowest loss so far, by evaluation.
     own : float
-        Seconds per evaluation that the optimizer itself took.
+        Processor seconds per evaluation that the optimizer itself took.
     evaluation : float
-        Seconds per evaluation that the loss and its gradient took.
+        Processor seconds per evaluation that the loss and its gradient took.
     picture : ndarray, shape (3, height, width)
     """
 
@@ -120,7 +120,13 @@ class Problem:
 
     def start(self, init: str) -> np.ndarray:
         """Return the picture that such a start begins with."""
-        return start_picture(replace(self.job, init=init), self.content, self.regions, self.masks)
+        return start_picture(
+            replace(self.job, init=init),
+            self.content,
+            self.regions,
+            self.masks,
+            cut_out=self.method.paints_past_masks,
+        )
 
     @property
     def bounds(self) -> Bounds:
@@ -166,12 +172,12 @@ def run(
 
     def timed(picture: np.ndarray) -> Evaluation:
         nonlocal inside
-        began = time.perf_counter()
+        began = time.process_time()
         evaluation = evaluate(picture)
-        inside += time.perf_counter() - began
+        inside += time.process_time() - began
         return evaluation
 
-    began = time.perf_counter()
+    began = time.process_time()
     trace = optimizer.minimize(
         timed,
         start,
@@ -179,7 +185,7 @@ def run(
         steps=evaluations,
         on_step=lambda step, trace: trace.evaluations >= evaluations,
     )
-    own = time.perf_counter() - began - inside
+    own = time.process_time() - began - inside
     if np.any(trace.picture < bounds[0]) or np.any(trace.picture > bounds[1]):
         message = f"{optimizer.used} has left the bounds"
         raise AssertionError(message)
