@@ -144,7 +144,7 @@ def main() -> None:
             print(f"| {name} | {count} | {own:.1f} | {own / seconds:.3f} | {shown[kind]:.3g} |")
             figures[f"evaluations from {start}, of {kind}'s"] = count / theirs
             figures[f"processor time from {start}, of {kind}'s"] = own / seconds
-    history.append(f"peers {asked.side}", figures)
+    history.append(f"peers {asked.side}, {asked.evaluations} evaluations", figures)
 
 
 def _peer(folder: Path, kind: str) -> dict[str, float]:
