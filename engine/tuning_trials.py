@@ -33,14 +33,14 @@ GAIN = 0.04
 """The gain at which a candidate takes the place of the usual one; less is noise."""
 
 SPINS = (0, 100)
-"""Microseconds, the usual ones first."""
+"""Microseconds, the usual ones first; a single thread has no other one to wait for."""
 
 
 @single_threaded_blas()
 def measure(kernels: Kernels) -> tuple[Tuning, list[Trial]]:
     """Measure every choice on the processor and put it into the record.
 
-    Takes a few seconds on two cores.
+    Takes ten to twenty seconds.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def measure(kernels: Kernels) -> tuple[Tuning, list[Trial]]:
     counts = [str(count) for count in thread_counts()]
     chosen = _choose_evaluation(kernels, "threads", counts, lambda n: Tuning(forms, int(n), 0))
     threads = int(chosen.chosen)
-    spins = [str(spin) for spin in SPINS]
+    spins = [str(spin) for spin in (SPINS if threads > 1 else SPINS[:1])]
     spinning = _choose_evaluation(
         kernels, "busy waiting, microseconds", spins, lambda us: Tuning(forms, threads, int(us))
     )

@@ -105,6 +105,9 @@ def test_measuring_records_a_form_for_every_kind_of_layer(kernels: Kernels) -> N
         assert found.forms[kind] == trial.chosen
         best = min(trial.seconds.values())
         assert trial.seconds[trial.chosen] <= best / (1 - tuning_trials.GAIN)
+    # A single thread has no other one to wait for.
+    waiting = by_subject["busy waiting, microseconds"]
+    assert set(waiting.seconds) == (set() if found.threads == 1 else {"0", "100"})
 
 
 def test_the_usual_form_stays_where_another_gains_little() -> None:
