@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from models.graphs import Graph, Shapes, finished_graph
 from models.onnx_format import GraphBuilder
 from models.vgg16 import CHANNELS, layer_size
@@ -91,7 +89,7 @@ def loss_graph(height: int, width: int, terms: tuple[LayerTerms, ...]) -> Graph:
         rows, columns = layer_size(each.layer, height, width)
         shape = (1, channels, rows, columns)
         features = given(each.layer, *shape)
-        flat = _reshaped(build, features, channels, rows * columns)
+        flat = build.reshaped(features, channels, rows * columns)
         gradients = []
         for index, guided in enumerate(each.guided):
             name = f"{each.layer}.style.{index}"
@@ -116,7 +114,7 @@ def loss_graph(height: int, width: int, terms: tuple[LayerTerms, ...]) -> Graph:
             if guided:
                 total = build.node("Gemm", flat, guidance, transB=1)
             else:
-                total = _reshaped(build, _sums(build, features, (3, 2)), channels, 1)
+                total = build.reshaped(build.summed(features, 3, 2), channels, 1)
             m = build.node("Mul", total, mean)
             covariance = build.node("Sub", gram, build.node("Gemm", m, m, transB=1))
             difference, away = build.node("Sub", covariance, target), build.node("Sub", m, b)
@@ -128,7 +126,7 @@ def loss_graph(height: int, width: int, terms: tuple[LayerTerms, ...]) -> Graph:
             gradients.append(build.node("Mul", product, guidance) if guided else product)
         gradient = _added(build, gradients)
         if gradient:
-            gradient = _reshaped(build, gradient, *shape)
+            gradient = build.reshaped(gradient, *shape)
         for index, protected in enumerate(each.protected):
             name = f"{each.layer}.content.{index}"
             difference = build.node("Sub", features, given(f"{name}.target", *shape))
@@ -149,7 +147,7 @@ def loss_graph(height: int, width: int, terms: tuple[LayerTerms, ...]) -> Graph:
     if squares:
         outputs["squares"] = (numbers,)
         build.output("squares", (numbers,))
-        flat_parts = [_reshaped(build, each, -1) for each in squares]
+        flat_parts = [build.reshaped(each, -1) for each in squares]
         build.node("Concat", *flat_parts, output="squares", axis=0)
     return finished_graph(build, inputs, outputs)
 
@@ -169,21 +167,10 @@ def _sum_of_squares(build: GraphBuilder, value: str, factors: str, axes: tuple[i
     total = build.node("Mul", value, value)
     if factors:
         total = build.node("Mul", total, factors)
-    return _sums(build, total, axes)
+    return build.summed(total, *axes)
 
 
 def _gram(build: GraphBuilder, flat: str, guidance: str, mean: str) -> str:
     """Return the Gram matrix of features, shape (N, M), in mean form."""
     weighted = build.node("Mul", flat, guidance) if guidance else flat
     return build.node("Mul", build.node("Gemm", weighted, flat, transB=1), mean)
-
-
-def _sums(build: GraphBuilder, value: str, axes: tuple[int, ...]) -> str:
-    """Return the sums along axes one by one: long sums in single precision lose digits."""
-    for axis in axes:
-        value = build.node("ReduceSum", value, build.constant(np.array([axis])), keepdims=0)
-    return value
-
-
-def _reshaped(build: GraphBuilder, value: str, *sizes: int) -> str:
-    return build.node("Reshape", value, build.constant(np.array(sizes, np.int64)))

@@ -210,6 +210,16 @@ class GraphBuilder:
                 attribute.ints.extend(value)
         return output
 
+    def reshaped(self, value: str, *sizes: int) -> str:
+        """Add a node that gives a value another shape; -1 stands for the size that is left."""
+        return self.node("Reshape", value, self.constant(np.array(sizes, np.int64)))
+
+    def summed(self, value: str, *axes: int) -> str:
+        """Add nodes that sum along axes one by one: long sums in single precision lose digits."""
+        for axis in axes:
+            value = self.node("ReduceSum", value, self.constant(np.array([axis])), keepdims=0)
+        return value
+
     def constant(self, values: np.ndarray) -> str:
         """Add a small constant stored in the graph; equal ones are stored once."""
         values = np.asarray(values)

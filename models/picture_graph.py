@@ -68,7 +68,7 @@ def picture_graph(
             after = _slice(build, "picture", axis, 1, size)
             before = _slice(build, "picture", axis, 0, size - 1)
             difference = build.node("Sub", after, before)
-            squares.append(_summed(build, build.node("Mul", difference, difference), (3, 2)))
+            squares.append(build.summed(build.node("Mul", difference, difference), 3, 2))
             scaled = build.node("Mul", difference, slope)
             edges = [(0, 0), (0, 0), (0, 0), (0, 0)]
             edges[axis] = (1, 0)
@@ -99,14 +99,14 @@ def picture_graph(
             if masked:
                 weights = build.node("Mul", piece(roots, 0, left), piece(roots, down, partner))
                 weighted = build.node("Mul", e, weights)
-            flat = _reshaped(build, weighted, 3, rows * columns)
-            products = build.node("Gemm", flat, _reshaped(build, e, 3, rows * columns), transB=1)
+            flat = build.reshaped(weighted, 3, rows * columns)
+            products = build.node("Gemm", flat, build.reshaped(e, 3, rows * columns), transB=1)
             of_lag = [_slice(build, each, 0, number, number + 1) for each in (means, slopes)]
-            target = _reshaped(build, _slice(build, targets, 0, number, number + 1), 3, 3)
+            target = build.reshaped(_slice(build, targets, 0, number, number + 1), 3, 3)
             away = build.node("Sub", build.node("Mul", products, of_lag[0]), target)
             squares.append(build.node("Mul", away, away))
             part = build.node("MatMul", build.node("Mul", away, of_lag[1]), flat)
-            part = _reshaped(build, part, 1, 3, rows, columns)
+            part = build.reshaped(part, 1, 3, rows, columns)
             edges = [(0, 0), (0, 0), (0, down), (left, partner)]
             gradient = build.node("Add", gradient, _padded(build, part, edges))
             edges = [(0, 0), (0, 0), (down, 0), (partner, left)]
@@ -116,19 +116,9 @@ def picture_graph(
     for name, sizes in outputs.items():
         build.output(name, sizes)
     build.node("Identity", gradient, output="gradient")
-    parts = [_reshaped(build, each, -1) for each in squares]
+    parts = [build.reshaped(each, -1) for each in squares]
     build.node("Concat", *parts, output="squares", axis=0)
     return finished_graph(build, inputs, outputs)
-
-
-def _summed(build: GraphBuilder, value: str, axes: tuple[int, ...]) -> str:
-    for axis in axes:
-        value = build.node("ReduceSum", value, build.constant(np.array([axis])), keepdims=0)
-    return value
-
-
-def _reshaped(build: GraphBuilder, value: str, *sizes: int) -> str:
-    return build.node("Reshape", value, build.constant(np.array(sizes, np.int64)))
 
 
 def _slice(build: GraphBuilder, value: str, axis: int, start: int, end: int) -> str:

@@ -126,29 +126,26 @@ def convolve(
         A, B = A[:, reciprocal], B[reciprocal]
         kernel = graph.node("Transpose", kernel, perm=(0, 2, 1))
 
-    def reshaped(name: str, *sizes: int) -> str:
-        return graph.node("Reshape", name, graph.constant(np.array(sizes, np.int64)))
-
     # Input channels stand where the batch was, so that each is transformed alone.
     filters = np.einsum("ai,bj->abij", B, B).reshape(positions, 1, side, side)
     tiles = graph.node(
         "Conv",
-        reshaped(value, inputs, 1, height, width),
+        graph.reshaped(value, inputs, 1, height, width),
         graph.constant(filters.astype(np.float32)),
         kernel_shape=(side, side),
         strides=(tile, tile),
         pads=(1, 1, tile * rows - height + 1, tile * columns - width + 1),
     )
-    tiles = reshaped(tiles, inputs, positions, rows * columns)
+    tiles = graph.reshaped(tiles, inputs, positions, rows * columns)
     tiles = graph.node("Transpose", tiles, perm=(1, 0, 2))
     products = graph.node("MatMul", kernel, tiles)
     # The output transform is a matrix product too; its rows are the pixels of a tile.
     transform = np.einsum("ia,jb->ijab", A, A).reshape(tile**2, positions).astype(np.float32)
-    flat = reshaped(products, positions, outputs * rows * columns)
+    flat = graph.reshaped(products, positions, outputs * rows * columns)
     pixels = graph.node("MatMul", graph.constant(transform), flat)
-    pixels = reshaped(pixels, tile**2, outputs, rows * columns)
+    pixels = graph.reshaped(pixels, tile**2, outputs, rows * columns)
     pixels = graph.node("Transpose", pixels, perm=(1, 0, 2))
-    pixels = reshaped(pixels, 1, outputs * tile**2, rows, columns)
+    pixels = graph.reshaped(pixels, 1, outputs * tile**2, rows, columns)
     result = graph.node("DepthToSpace", pixels, blocksize=tile, mode="CRD")
     if (tile * rows, tile * columns) == (height, width):
         return result
