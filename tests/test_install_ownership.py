@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.made_up import MadeUp, copy_installation, make, run
+from tests.made_up import MadeUp, copy_installation, record, run
 
 OWN = {
     "tmp/letter.txt": "mine",
@@ -28,24 +28,6 @@ OWN = {
     "bin/scumble.bak": "mine",
     "notes.txt": "mine",
 }
-
-
-@pytest.fixture(scope="module")
-def made_up(tmp_path_factory: pytest.TempPathFactory) -> MadeUp:
-    return make(tmp_path_factory.mktemp("made-up"))
-
-
-@pytest.fixture(scope="module")
-def installed(made_up: MadeUp, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a data folder that tests copy."""
-    home = tmp_path_factory.mktemp("installed") / "home"
-    well(made_up.install("--home", home))
-    return home
-
-
-@pytest.fixture
-def home(installed: Path, tmp_path: Path) -> Path:
-    return copy_installation(installed, tmp_path / "home")
 
 
 def well(done: subprocess.CompletedProcess[str]) -> str:
@@ -71,10 +53,6 @@ def own_files(home: Path) -> dict[str, str]:
 
 def files(home: Path) -> set[str]:
     return {path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file()}
-
-
-def record(home: Path) -> dict:
-    return json.loads((home / "scumble.json").read_text(encoding="utf-8"))
 
 
 def test_a_folder_of_the_users_own_loses_nothing(made_up: MadeUp, tmp_path: Path) -> None:

@@ -141,11 +141,6 @@ def test_other_names_and_folders_are_refused(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["folder.gex"]
 
 
-@pytest.fixture(scope="module")
-def made_up(tmp_path_factory: pytest.TempPathFactory) -> MadeUp:
-    return make(tmp_path_factory.mktemp("made up"))
-
-
 def engine_of(folder: Path) -> str:
     """Return the data folder that the plug-in in a folder knows."""
     return json.loads((folder / "engine.json").read_text(encoding="utf-8"))["home"]

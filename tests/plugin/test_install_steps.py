@@ -6,11 +6,10 @@ import json
 import os
 from pathlib import Path
 
-from tests.made_up import make
+from tests.made_up import MadeUp
 
 
-def test_install_and_uninstall(tmp_path: Path) -> None:
-    made_up = make(tmp_path / "made up")
+def test_install_and_uninstall(made_up: MadeUp, tmp_path: Path) -> None:
     home, named, painter = tmp_path / "data", tmp_path / "my gimp", tmp_path / "painter"
     found = painter / ".config" / "GIMP" / "3.2"
     for folder in (named, found):

@@ -10,12 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.made_up import MadeUp, make
-
-
-@pytest.fixture(scope="module")
-def made_up(tmp_path_factory: pytest.TempPathFactory) -> MadeUp:
-    return make(tmp_path_factory.mktemp("made up"))
+from tests.made_up import MadeUp
 
 
 def start(made_up: MadeUp, home: Path, **variables: str) -> Any:
