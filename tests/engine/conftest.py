@@ -54,6 +54,16 @@ def weights_checked_once(weights: dict[str, Layer], monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("engine.network.Weights", lambda path: weights)
 
 
+@pytest.fixture(scope="module")
+def sessions_kept() -> Iterator[None]:
+    """Keep the sessions of this process's networks until the end of the module."""
+    from tests.engine.kept_sessions import drop_sessions, keep_sessions
+
+    keep_sessions()
+    yield
+    drop_sessions()
+
+
 @pytest.fixture
 def full_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullDisk]:
     """Return a folder on a small disk of its own, or on one that only says that it is full."""

@@ -32,11 +32,27 @@ ENDLESS = (*SHALLOW, "--iterations", "10000", "--scales", "1", "--optimizer", "a
 """The same as options, with three shallow layers."""
 PATIENCE = 120
 """Seconds after which a process that should have ended makes a test fail."""
-FILES_ARE_WHOLE = """
+QUICK_DOCTOR = """
+import sys
 from engine.cli import doctor
 doctor.damaged_packages = lambda python: {}
+doctor.check_plotting = lambda: None
+sys.modules["distributed"] = None
 """
-"""Code that leaves out the doctor's look at every file of the packages, which takes a second."""
+"""Code that leaves out what takes the doctor seconds: a look at every file of the packages, and the
+imports of matplotlib and Dask.
+"""
+PLAIN_CURVES = """
+from PIL import Image
+from engine.gallery import build
+from engine.report import folder
+def plain(path, *given):
+    Image.new("L", (16, 16)).save(path)
+build.loss_curves = folder.loss_curves = plain
+"""
+"""Code that stands in for matplotlib, which takes longer than a small picture takes to paint."""
+KEPT_SESSIONS = "from tests.engine.kept_sessions import keep_sessions\nkeep_sessions()\n"
+"""Code that saves most of the time of a process that paints many pictures of one size."""
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ import pytest
 from engine.setup import relocatable_python
 from plugin.flatpak import applications
 from plugin.gimp_profiles import Account
-from tests.engine.programs import FILES_ARE_WHOLE, scumble
-from tests.made_up import MadeUp, make
+from tests.engine.programs import QUICK_DOCTOR, scumble
+from tests.made_up import MadeUp, record
 
 FLATPAK = """#!/bin/sh
 # flatpak run --command=NAME APPLICATION ARGUMENTS, with what is asked of it in a file.
@@ -26,11 +27,6 @@ command=${2#--command=}
 shift 3
 exec "$command" "$@"
 """
-
-
-@pytest.fixture(scope="session")
-def made_up(tmp_path_factory: pytest.TempPathFactory) -> MadeUp:
-    return make(tmp_path_factory.mktemp("made-up"))
 
 
 class Painter:
@@ -62,8 +58,9 @@ class Painter:
 
 
 @pytest.fixture
-def painter(made_up: MadeUp, tmp_path: Path) -> Painter:
-    return Painter(made_up, tmp_path)
+def painter(made_up: MadeUp, tmp_path: Path) -> Iterator[Painter]:
+    yield Painter(made_up, tmp_path)
+    (made_up.commands / "flatpak").unlink(missing_ok=True)
 
 
 def test_it_gets_an_engine_on_a_copy_of_python(painter: Painter) -> None:
@@ -153,8 +150,7 @@ def test_it_can_be_asked_for_without_flatpak(made_up: MadeUp, tmp_path: Path) ->
     assert (done.returncode, done.stderr) == (0, "")
     assert "Flatpak" not in done.stdout
     assert relocatable_python.in_use(home, home / "env")
-    record = json.loads((home / "scumble.json").read_text(encoding="utf-8"))
-    assert record["self_contained"] is True
+    assert record(home)["self_contained"] is True
 
 
 def test_flatpaks_gimps_are_found_wherever_flatpak_keeps_them(tmp_path: Path) -> None:
@@ -192,7 +188,7 @@ def test_the_doctor_has_a_line_for_the_gimps(
 
     def doctor() -> dict:
         done = scumble(
-            "doctor", "--json", home=home, folder=tmp_path, before=FILES_ARE_WHOLE,
+            "doctor", "--json", home=home, folder=tmp_path, before=QUICK_DOCTOR,
             HOME=str(painter.user),
         )  # fmt: skip
         return json.loads(done.stdout)

@@ -11,12 +11,12 @@ import pytest
 
 from engine import __version__
 from engine.memory import memory
-from tests.engine.programs import FILES_ARE_WHOLE, scumble
+from tests.engine.programs import QUICK_DOCTOR, scumble
 
 
 def doctor(*options, home, folder, before="", **more):
-    """Run it; the files of the environment, which take a second, are left to the first test."""
-    before += FILES_ARE_WHOLE
+    """Run it; what takes seconds is left to the first test."""
+    before += QUICK_DOCTOR
     return scumble("doctor", *options, home=home, folder=folder, before=before, **more)
 
 
@@ -193,6 +193,5 @@ def test_painting_is_tried_and_a_failure_is_a_problem(model_home, tmp_path):
 
 
 def test_an_extra_that_is_not_installed_is_no_fault(model_home, tmp_path):
-    before = "import sys\nsys.modules['distributed'] = None\n"
-    done = doctor(home=model_home, folder=tmp_path, before=before, fresh=True)
+    done = doctor(home=model_home, folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout

@@ -26,16 +26,17 @@ from engine.pictures.picture import read_mask, read_picture, read_settings
 from engine.sizes import planar
 from models.kernels import Kernels
 from models.weights import Weights
-from tests.engine.programs import PATIENCE, check_sentence, scumble, started
+from tests.engine.programs import (
+    KEPT_SESSIONS,
+    PATIENCE,
+    PLAIN_CURVES,
+    check_sentence,
+    scumble,
+    started,
+)
 
 TINY = ("--size", "1200", "--iterations", "2")
 PICTURES_PER_FIGURE = {"4": 2, "5": 5, "6": 1, "9": 10, "10": 8}
-PLAIN_CURVES = """
-from PIL import Image
-from engine.gallery import build
-build.loss_curves = lambda path, *given: Image.new("L", (8, 8)).save(path)
-"""
-"""Stands in for matplotlib, which takes longer than such a small picture; two figures have it."""
 NO_MATPLOTLIB = "import sys\nsys.modules['matplotlib'] = None\n"
 
 
@@ -47,7 +48,7 @@ def made(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         options = [word for number in figures_asked for word in ("--figure", number)]
         done = scumble(
             "gallery", folder, *TINY, *options, home=home, folder=folder.parents[1],
-            before="" if "4" in figures_asked else PLAIN_CURVES,
+            before=KEPT_SESSIONS + ("" if "4" in figures_asked else PLAIN_CURVES),
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert f"{count} pictures painted, 0 kept" in done.stdout
@@ -174,6 +175,7 @@ def arrays(folder: Path, panel: dict[str, Any], entry: dict[str, Any]) -> tuple[
     return result, content, read_mask(input_file(folder, panel, "mask"))
 
 
+@pytest.mark.usefixtures("sessions_kept")
 def test_figure_10s_numbers_are_those_of_the_files(made: Path, model: Path) -> None:
     network = Network(Kernels(Weights(model)))
     for panel, entry in entries(made, "10"):
@@ -193,6 +195,7 @@ def test_figure_10s_numbers_are_those_of_the_files(made: Path, model: Path) -> N
             assert leaks[0] == 0
 
 
+@pytest.mark.usefixtures("sessions_kept")
 def test_figure_9s_numbers_are_those_of_the_files(made: Path, model: Path) -> None:
     network = Network(Kernels(Weights(model)))
     for panel, entry in entries(made, "9"):
@@ -245,7 +248,8 @@ def test_what_is_there_is_kept_and_what_is_not_is_painted(made: Path, home: Path
     lost.with_suffix(".png").unlink()
     Image.new("RGB", (42, 28)).save(changed.with_suffix(".png"))
     cut.with_suffix(".json").write_text('{"wanted": ')
-    done = scumble("gallery", made, *TINY, "--figure", "10", home=home, folder=made)
+    done = scumble("gallery", made, *TINY, "--figure", "10", home=home, folder=made,
+                   before=KEPT_SESSIONS + PLAIN_CURVES)  # fmt: skip
     assert "3 pictures painted, 5 kept" in done.stdout
     anew = {name for name, time in times().items() if before[name] != time}
     stems = {re.sub(r"(-loss)?\.\w+$", "", name) for name in anew}
@@ -256,7 +260,7 @@ def test_what_is_there_is_kept_and_what_is_not_is_painted(made: Path, home: Path
 
 def test_ctrl_c_leaves_a_gallery_that_goes_on(home: Path, tmp_path: Path) -> None:
     arguments = ("gallery", "stopped", "--figure", "5", "--size", "400", "--iterations", "60")
-    process = started(*arguments, home=home, folder=tmp_path)
+    process = started(*arguments, home=home, folder=tmp_path, before=KEPT_SESSIONS + PLAIN_CURVES)
     assert process.stderr is not None
     for line in process.stderr:
         if line.startswith("Figure 5, conv2_1"):
@@ -269,7 +273,7 @@ def test_ctrl_c_leaves_a_gallery_that_goes_on(home: Path, tmp_path: Path) -> Non
     check_links(folder)
     page = (folder / "gallery.html").read_text(encoding="utf-8")
     assert page.count("not painted yet") == 4
-    done = scumble(*arguments, home=home, folder=tmp_path)
+    done = scumble(*arguments, home=home, folder=tmp_path, before=KEPT_SESSIONS + PLAIN_CURVES)
     assert "4 pictures painted, 1 kept" in done.stdout
     assert "not painted yet" not in (folder / "gallery.html").read_text(encoding="utf-8")
 
@@ -294,7 +298,7 @@ def test_ones_own_pictures_take_the_place_of_the_gallerys(own: Path, home: Path)
         "gallery", "mine", "--content", "Grüße & co.png", "--style", "one.png", "--style",
         "two.png", "--mask", "half.png", "--figure", "9", "--figure", "10", "--quiet",
         "--size", "full", "--iterations", "1", "--seed", "5", home=home, folder=own,
-        before=PLAIN_CURVES,
+        before=KEPT_SESSIONS + PLAIN_CURVES,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "13 pictures painted" in done.stdout  # once, since both pairs would be the same

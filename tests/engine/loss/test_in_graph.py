@@ -42,6 +42,8 @@ SIZE = (37, 50)
 
 LAYERS = ("conv1_1", "conv2_2", "conv4_1", "conv3_2")
 
+pytestmark = pytest.mark.usefixtures("sessions_kept")
+
 
 def picture(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).uniform(0, 255, (3, *SIZE)).astype(np.float32)

@@ -13,6 +13,8 @@ from engine.metrics.style_distance import LAYERS, style_distance
 from engine.network import Network
 from models.kernels import Kernels
 
+pytestmark = pytest.mark.usefixtures("sessions_kept")
+
 
 @pytest.fixture(scope="module")
 def network(kernels: Kernels) -> Network:

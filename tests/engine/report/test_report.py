@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,6 +19,7 @@ from engine.network import Network
 from engine.pictures.picture import read_mask, read_picture, read_settings
 from engine.sizes import planar
 from tests.engine.programs import (
+    PLAIN_CURVES,
     SHALLOW,
     SHALLOW_JOB,
     check_sentence,
@@ -81,9 +83,11 @@ def metrics(numbers: dict[str, Any], region: int | None) -> dict[str, float]:
     return entry["metrics"]
 
 
-def painted(home: Path, folder: Path, *arguments: str) -> dict[str, Any]:
+def painted(
+    home: Path, folder: Path, *arguments: str, before: str = PLAIN_CURVES
+) -> dict[str, Any]:
     done = scumble("stylize", "content.png", "out.png", *arguments, *SHALLOW, "--iterations", "2",
-                   "--report", "report", home=home, folder=folder)  # fmt: skip
+                   "--report", "report", home=home, folder=folder, before=before)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Note: The report is " in done.stderr
     return numbers_of(folder / "report")
@@ -97,7 +101,8 @@ def test_a_hard_masks_table_has_the_figures_of_the_formulas(
     home: Path, wide: Path, kernels
 ) -> None:
     numbers = painted(home, wide, "--style", "waves.png", "hard.png", "--name", ODD,
-                      "--method", "pinned", "--smoothing", "5", "--init", "content")  # fmt: skip
+                      "--method", "pinned", "--smoothing", "5", "--init", "content",
+                      before="")  # fmt: skip
     content, result = file_array(wide / "content.png"), file_array(wide / "out.png")
     mask = read_mask(wide / "hard.png")
     found = metrics(numbers, 1)
@@ -214,7 +219,7 @@ def test_a_leak_into_another_region_is_none(home: Path, wide: Path) -> None:
 
 def test_stitch_has_curves_for_each_picture(home: Path, wide: Path) -> None:
     numbers = painted(home, wide, "--style", "waves.png", "hard.png", "--style", "oil.png", "rest",
-                      "--method", "stitch", "--scales", "2")  # fmt: skip
+                      "--method", "stitch", "--scales", "2", before="")  # fmt: skip
     assert {"curves-1.png", "curves-2.png"} < set(numbers["files"])
     about = [(each["scale"], each["picture_of_region"]) for each in numbers["loss_by_scale"]]
     assert about == [(1, 1), (1, 2), (2, 1), (2, 2)]
@@ -229,7 +234,7 @@ def test_nothing_else_is_written_and_the_copies_are_the_pictures(
 ) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     names = ("HOME", "TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "APPDATA")
-    Image.fromarray(noise(1, 900, 1200, 4)).save(pictures / "content.png")
+    Image.fromarray(noise(1, 450, 600, 4)).save(pictures / "content.png")
     there = {each.name for each in pictures.iterdir()}
     kept = {each.name for each in home.iterdir()}
     done = scumble("stylize", "content.png", "out.png", "--style", "waves.png", "--size", "3000",
@@ -250,13 +255,26 @@ def test_nothing_else_is_written_and_the_copies_are_the_pictures(
     assert small.rgb.mean() == pytest.approx(whole.rgb.mean(), abs=1)
 
 
-def test_repeating_a_result_leaves_its_report(home: Path, pictures: Path) -> None:
-    painted(home, pictures, "--style", "waves.png")
-    before = {each.name: each.read_bytes() for each in (pictures / "report").iterdir()}
-    done = scumble("job", "out.png", "--output", "again.png", home=home, folder=pictures)
+@pytest.fixture(scope="module")
+def painted_once(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of pictures with a result and its report, to be copied."""
+    folder = make_pictures(tmp_path_factory.mktemp("painted"))
+    painted(home, folder, "--style", "waves.png")
+    return folder
+
+
+@pytest.fixture
+def reported(painted_once: Path, tmp_path: Path) -> Path:
+    """Return a copy of that folder."""
+    return shutil.copytree(painted_once, tmp_path / "reported")
+
+
+def test_repeating_a_result_leaves_its_report(home: Path, reported: Path) -> None:
+    before = {each.name: each.read_bytes() for each in (reported / "report").iterdir()}
+    done = scumble("job", "out.png", "--output", "again.png", home=home, folder=reported)
     assert done.returncode == 0, done.stderr
     assert "report" not in done.stderr
-    assert before == {each.name: each.read_bytes() for each in (pictures / "report").iterdir()}
+    assert before == {each.name: each.read_bytes() for each in (reported / "report").iterdir()}
 
 
 def test_a_job_file_may_ask_for_one_and_writes_it_anew(home: Path, pictures: Path) -> None:
@@ -273,7 +291,8 @@ def test_a_job_file_may_ask_for_one_and_writes_it_anew(home: Path, pictures: Pat
     for count in (2, 1):
         text = json.dumps({**job, "regions": regions[:count]})
         (pictures / "jobs" / "job.json").write_text(text)
-        done = scumble("job", "jobs/job.json", "--json", home=home, folder=pictures)
+        done = scumble("job", "jobs/job.json", "--json", home=home, folder=pictures,
+                       before=PLAIN_CURVES)  # fmt: skip
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
         assert json.loads(done.stdout.splitlines()[-1])["type"] == "done"
         numbers = numbers_of(pictures / "jobs" / "report")
@@ -293,28 +312,27 @@ def refused(home: Path, folder: Path, *arguments: str) -> str:
     return done.stderr
 
 
-def test_folders_that_are_not_its_own(home: Path, pictures: Path) -> None:
+def test_folders_that_are_not_its_own(home: Path, reported: Path) -> None:
     base = ("out.png", "--style", "waves.png", "--report")
-    assert "ramp.png is a file" in refused(home, pictures, *base, "ramp.png")
-    assert "There is no folder" in refused(home, pictures, *base, "no/where")
-    (pictures / "mine").mkdir()
-    (pictures / "mine" / "letter.txt").write_text("mine")
-    assert "letter.txt" in refused(home, pictures, *base, "mine")
+    assert "ramp.png is a file" in refused(home, reported, *base, "ramp.png")
+    assert "There is no folder" in refused(home, reported, *base, "no/where")
+    (reported / "mine").mkdir()
+    (reported / "mine" / "letter.txt").write_text("mine")
+    assert "letter.txt" in refused(home, reported, *base, "mine")
     # Names like ours do not make it ours.
-    (pictures / "mine" / "letter.txt").rename(pictures / "mine" / "result.png")
-    assert "result.png" in refused(home, pictures, *base, "mine")
-    (pictures / "mine" / "report.json").write_text('{"files": ["result.png", "report.json"]}')
-    assert "report.json" in refused(home, pictures, *base, "mine")
-    assert "content.png lies in" in refused(home, pictures, *base, ".")
-    (pictures / "empty").mkdir()
+    (reported / "mine" / "letter.txt").rename(reported / "mine" / "result.png")
+    assert "result.png" in refused(home, reported, *base, "mine")
+    (reported / "mine" / "report.json").write_text('{"files": ["result.png", "report.json"]}')
+    assert "report.json" in refused(home, reported, *base, "mine")
+    assert "content.png lies in" in refused(home, reported, *base, ".")
+    (reported / "empty").mkdir()
     inside = ("empty/out.png", "--style", "waves.png", "--report", "empty")
-    assert "out.png lies in" in refused(home, pictures, *inside)
+    assert "out.png lies in" in refused(home, reported, *inside)
 
-    painted(home, pictures, "--style", "waves.png")
-    (pictures / "report" / "mine.txt").write_text("mine")
-    assert "mine.txt" in refused(home, pictures, *base, "report")
-    (pictures / "report" / "mine.txt").rename(pictures / "report" / "curves-7.png")
-    assert "curves-7.png" in refused(home, pictures, *base, "report")
+    (reported / "report" / "mine.txt").write_text("mine")
+    assert "mine.txt" in refused(home, reported, *base, "report")
+    (reported / "report" / "mine.txt").rename(reported / "report" / "curves-7.png")
+    assert "curves-7.png" in refused(home, reported, *base, "report")
 
 
 def test_an_empty_folder_and_one_behind_a_link(home: Path, pictures: Path) -> None:
@@ -354,9 +372,8 @@ def test_a_report_that_fails_costs_no_picture(
         assert done.stdout.startswith("Wrote out.png")
 
 
-def test_an_earlier_report_outlives_one_that_fails(home: Path, pictures: Path) -> None:
-    painted(home, pictures, "--style", "waves.png")
-    before = {each.name: each.read_bytes() for each in (pictures / "report").iterdir()}
+def test_an_earlier_report_outlives_one_that_fails(home: Path, reported: Path) -> None:
+    before = {each.name: each.read_bytes() for each in (reported / "report").iterdir()}
     broken = """
 from engine.report import guidance_maps
 def no_memory(*given):
@@ -365,11 +382,11 @@ guidance_maps.draw_sheet = no_memory
 """
     done = scumble("stylize", "content.png", "out.png", "--style", "oil.png", *SHALLOW,
                    "--iterations", "1", "--report", "report",
-                   home=home, folder=pictures, before=broken)  # fmt: skip
+                   home=home, folder=reported, before=PLAIN_CURVES + broken)  # fmt: skip
     assert done.returncode == 1
     assert "not enough memory" in done.stderr.splitlines()[-1]
-    assert before == {each.name: each.read_bytes() for each in (pictures / "report").iterdir()}
-    assert list(pictures.glob(".*")) == []
+    assert before == {each.name: each.read_bytes() for each in (reported / "report").iterdir()}
+    assert list(reported.glob(".*")) == []
 
 
 def test_a_report_of_ten_regions_is_its_own_and_may_be_replaced(tmp_path: Path) -> None:
