@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
+import onnxruntime
 import pytest
 
-from engine.devices import session_options
+from engine.devices import ENTRIES, session_options
+from engine.errors import DeviceMemoryError
 from engine.job import Job
 from engine.network import Network, open_network
 from models.kernels import Kernels
@@ -156,3 +160,53 @@ def test_nodes_that_the_device_cannot_compute_are_told(
     assert "(2 Pad, 4 Resize)" in sized.notice
     monkeypatch.setattr("engine.network.nodes_elsewhere", lambda session: None)
     assert sized.notice == ""
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the processor be a card whose lack of memory raises nothing, as WebGPU's."""
+    entry = replace(
+        ENTRIES["webgpu"],
+        name="cpu",
+        provider=CPU,
+        memory="cpu",
+        free_memory=lambda: 0,
+        plugin="",
+    )
+    monkeypatch.setitem(ENTRIES, "cpu", entry)
+
+
+@pytest.mark.usefixtures("silent")
+@pytest.mark.parametrize(
+    ("maker", "make"),
+    [
+        ("ortvalue_from_shape_and_type", lambda network: network.empty((3,), np.dtype(np.float32))),
+        ("ortvalue_from_numpy", lambda network: network.upload(np.ones(3, np.float32))),
+    ],
+)
+def test_memory_that_was_not_made_is_noticed_by_reading_it(
+    kernels: Kernels,
+    monkeypatch: pytest.MonkeyPatch,
+    maker: str,
+    make: Callable[[Network], object],
+) -> None:
+    class Missing:
+        def numpy(self) -> np.ndarray:
+            message = (
+                "Failed to download data from buffer. wgpu::MapAsyncStatus value: 3, message: "
+                "[Invalid Buffer (unlabeled)] is invalid due to a previous error."
+            )
+            raise RuntimeError(message)
+
+    network = Network(kernels, device="cpu", threads=1)
+    monkeypatch.setattr(onnxruntime.OrtValue, maker, staticmethod(lambda *given: Missing()))
+    with pytest.raises(DeviceMemoryError):
+        make(network)
+
+
+@pytest.mark.usefixtures("silent")
+def test_features_of_a_part_that_was_left_out_are_noticed() -> None:
+    nothing = {"conv1_1": (np.zeros((64, 3, 3, 3), np.float32), np.zeros(64, np.float32))}
+    network = Network(Kernels(nothing), device="cpu", threads=1)
+    with pytest.raises(DeviceMemoryError):
+        network.features(picture(16, 18), ("conv1_1",))
