@@ -211,7 +211,7 @@ def test_features_that_do_not_fit_are_taken_by_tiles(
     content = random.uniform(0, 255, (3, *SIZE)).astype(np.float32)
     style = random.uniform(0, 255, (3, 104, 72)).astype(np.float32)
     half = np.tile(np.linspace(0, 1, 72, dtype=np.float32), (104, 1))
-    regions = [LoadedRegion("a", style, half, Mask.everywhere(SIZE), 1.0, 1.0)]
+    regions = [LoadedRegion("a", style, half, Mask(np.ones(SIZE, np.float32)), 1.0, 1.0)]
 
     def targets(said: list[str]) -> Targets:
         return compute_targets(JOB, network, content, regions, lambda index: None, said.append)
