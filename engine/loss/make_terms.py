@@ -110,17 +110,18 @@ def _grain_terms(inputs: ScaleInputs) -> list[Term]:
     return terms
 
 
-TERMS: tuple[Callable[[ScaleInputs], list[Term]], ...] = (
-    style_terms,
-    content_terms,
-    smoothing_terms,
-)
-"""Every kind of term, made from a scale of a job."""
+COMMON_TERMS: tuple[Callable[[ScaleInputs], list[Term]], ...] = (content_terms, smoothing_terms)
+"""Every kind of term that belongs to no style, made from a scale of a job."""
+
+
+def common_terms(inputs: ScaleInputs) -> list[Term]:
+    """Return the terms that belong to no style."""
+    return [term for make in COMMON_TERMS for term in make(inputs)]
 
 
 def all_terms(inputs: ScaleInputs) -> list[Term]:
     """Return all terms of equation 6, ``alpha content + beta style + gamma smoothing``."""
-    return [term for make in TERMS for term in make(inputs)]
+    return [*style_terms(inputs), *common_terms(inputs)]
 
 
 def weighted_layers(weights: Sequence[tuple[str, float]]) -> tuple[tuple[str, float], ...]:

@@ -15,8 +15,7 @@ import numpy as np
 from engine.loss.make_terms import (
     ScaleInputs,
     all_terms,
-    content_terms,
-    smoothing_terms,
+    common_terms,
     style_terms,
 )
 from engine.loss.terms import LayerTerm, Part, PictureTerm, Term
@@ -122,8 +121,8 @@ def _joint(inputs: ScaleInputs, make: MakeEvaluator) -> list[Objective]:
 
 
 def _each_region(inputs: ScaleInputs, make: MakeEvaluator) -> list[Objective]:
-    """Return one objective for each region: its style, the content and the smoothing."""
-    common = [*content_terms(inputs), *smoothing_terms(inputs)]
+    """Return one objective for each region: its style, and the terms of no style."""
+    common = common_terms(inputs)
     return [_single(make([[*styles, *common]])) for styles in styles_by_region(inputs)]
 
 
@@ -137,7 +136,7 @@ def masked_gradients(
 ) -> Objective:
     """Return the sum of picture gradients, each multiplied by its region's mask.
 
-    The gradient of content and smoothing is not masked. The field that comes out is no function's
+    The gradient of the terms of no style is not masked. The field that comes out is no function's
     gradient, so it suits Adam and no line search.
 
     Parameters
@@ -147,7 +146,7 @@ def masked_gradients(
     styles : sequence of sequence of Term
         Each region's terms.
     """
-    evaluator = make([[*content_terms(inputs), *smoothing_terms(inputs)], *styles])
+    evaluator = make([common_terms(inputs), *styles])
 
     def evaluate(picture: np.ndarray) -> Evaluation:
         evaluations = evaluator(picture)

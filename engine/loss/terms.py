@@ -6,7 +6,7 @@ needs the features there and what the sums gave. So every evaluator works the sa
 back to `add_gradient`, block by block. The equations are those of `definition.py`.
 
 To add a term: define it in `definition.py`, write its class here, and add the function that makes
-it from a job to `make_terms.TERMS`. `in_graph.py` needs its nodes, too.
+it from a job to `make_terms.COMMON_TERMS`. `in_graph.py` needs its nodes, too.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def content_falls(factor: float) -> Iterator[None]:
 def smoothing_at_the_end(weight: float) -> Iterator[None]:
     """Add a little total variation at the last scale only."""
     made = lambda inputs: [SmoothingTerm(weight)] if _level["last"] else []  # noqa: E731
-    with patch.object(make_terms, "TERMS", (*make_terms.TERMS[:-1], made)):
+    with patch.object(make_terms, "COMMON_TERMS", (*make_terms.COMMON_TERMS[:-1], made)):
         yield
 
 

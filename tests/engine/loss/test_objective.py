@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from engine.job import POOLINGS, PROPAGATIONS, Job
+from engine.loss import make_terms
 from engine.loss.blocks import BlockedLosses
 from engine.loss.make_terms import ScaleInputs, layers_of
 from engine.loss.objective import OBJECTIVES, BlockEvaluator, Evaluation
 from engine.loss.targets import compute_targets
 from engine.loss.terms import CONTENT as CONTENT_PART
-from engine.loss.terms import SMOOTHING
+from engine.loss.terms import SMOOTHING, SmoothingTerm
 from engine.loss.terms import Part as LossPart
 from engine.masks.mask import Mask
 from engine.masks.regions import LoadedRegion
@@ -311,6 +312,28 @@ def test_the_order_of_the_regions_changes_nothing(
         np.testing.assert_allclose(loss, found[0][0], rtol=1e-6)
         away = np.linalg.norm(gradient - found[0][1])
         assert away <= 1e-5 * np.linalg.norm(found[0][1])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_new_term_of_no_style_reaches_every_method(
+    objectives, references, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shallow = (("conv1_1", 1.0),)
+    job = replace(BASE, method=method, smoothing=0.0, style_layers=shallow, content_layers=shallow)
+
+    def losses() -> list[Evaluation]:
+        return [each(PICTURE) for each in objectives(job, references["average"], LOOSE)]
+
+    without = losses()
+    assert not any(SMOOTHING in each.parts for each in without)
+    more = (*make_terms.COMMON_TERMS, lambda inputs: [SmoothingTerm(3.0)])
+    monkeypatch.setattr(make_terms, "COMMON_TERMS", more)
+    expected = (
+        3 * sum((np.diff(PICTURE, axis=axis) ** 2).sum() for axis in (1, 2)) / PICTURE[0].size
+    )
+    for found, before in zip(losses(), without):
+        np.testing.assert_allclose(found.parts[SMOOTHING], expected, rtol=1e-5)
+        np.testing.assert_allclose(found.loss - before.loss, expected, rtol=1e-3)
 
 
 def test_strength_divides_the_content_and_weights_multiply_the_styles(
