@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -189,10 +190,11 @@ class Pyramid:
         """Return the picture that all coefficients make."""
         ends = np.cumsum([np.prod(shape) for shape in self._shapes])[:-1]
         levels = np.split(coefficients, ends)
-        return sum(
+        expanded = (
             np.stack([down @ (across @ plane.T).T for plane in level.reshape(shape)])
             for level, shape, down, across in zip(levels, self._shapes, self._down, self._across)
         )
+        return functools.reduce(np.add, expanded)
 
     def gradient(self, gradient: np.ndarray) -> np.ndarray:
         """Return the gradient by the coefficients from that by the pixels: the adjoint."""
