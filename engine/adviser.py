@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import importlib
 import json
 import math
 import os
@@ -149,6 +150,7 @@ class _Adviser:
         os._exit(0)
 
     def _answer_all(self) -> None:
+        self._prepare()
         while True:
             with self._news:
                 self._news.wait_for(lambda: self._latest is not None)
@@ -156,6 +158,12 @@ class _Adviser:
                 stop = self._stop
             assert question is not None
             self._answer(question, stop)
+
+    def _prepare(self) -> None:
+        """Load what every answer needs, while GIMP builds its dialog."""
+        with suppress(Exception):  # the first answer comes upon the same error, and reports it
+            importlib.import_module("engine.dialog_preview")
+            self._warm.network(Job(content="", output=""))
 
     def _answer(self, question: dict[str, Any], stop: threading.Event) -> None:
         """Answer a question, and paint its preview until the next one comes."""
@@ -252,7 +260,7 @@ def advice(
     now = estimated(job.size)
     answer = {
         "chosen": _chosen(job, method, network, now),
-        "sizes": list(asked.values()),
+        "sizes": [asked[area] for area in question["sizes"]],
         "largest": _largest(shape.pixels, asked, estimated),
     }
     area = max(job.size, 0) if "problem" in now else now["width"] * now["height"]

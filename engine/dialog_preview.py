@@ -28,7 +28,7 @@ LEAST_AREA = 36_000
 STEPS = 40
 """The most steps of a preview. After them little changes that can be seen at its size."""
 
-FIRST_STEP = 2
+FIRST_STEP = 1
 """The first step that is shown. The pictures before are not yet painted."""
 
 SHOW_SECONDS = 0.25

@@ -12,6 +12,7 @@ import subprocess
 import threading
 import zlib
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Callable
 
 import engine_process
@@ -25,12 +26,11 @@ NO_PREVIEW = N_("There is no preview, because the engine does not run. Paint say
 class Adviser:
     """The engine in a process of its own, which answers questions.
 
+    It starts at once, and loads its libraries while the dialog is being built.
+
     Parameters
     ----------
     location : engine_process.EngineLocation
-    on_answer : callable
-        Called with each answer, from another thread: of type 'advice', 'preview' or, when the
-        engine has ended, 'gone'.
 
     Attributes
     ----------
@@ -38,12 +38,7 @@ class Adviser:
         For the files that a preview needs; None if no folder can be made.
     """
 
-    def __init__(
-        self,
-        location: engine_process.EngineLocation,
-        on_answer: Callable[[dict[str, Any]], None],
-    ) -> None:
-        self._on_answer = on_answer
+    def __init__(self, location: engine_process.EngineLocation) -> None:
         self._questions: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._asked = 0
         self._folder: engine_process.RunFolder | None = None
@@ -63,12 +58,26 @@ class Adviser:
             )
         except OSError:
             self._process = None
+        self._threads: list[threading.Thread] = []
+
+    def listen(self, on_answer: Callable[[dict[str, Any]], None]) -> None:
+        """Begin to send questions, and to take answers.
+
+        Parameters
+        ----------
+        on_answer : callable
+            Called with each answer, from another thread: of type 'advice', 'preview' or, when the
+            engine has ended, 'gone'.
+        """
+        if self._process is None:
             on_answer({"type": "gone"})
             return
-        self._writer = threading.Thread(target=self._write, daemon=True)
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._writer.start()
-        self._reader.start()
+        self._threads = [
+            threading.Thread(target=self._write, daemon=True),
+            threading.Thread(target=self._read, args=(on_answer,), daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def ask(self, question: dict[str, Any]) -> int:
         """Ask a question and return its number, which the answer has."""
@@ -85,13 +94,13 @@ class Adviser:
         return answer.get("number", self._asked) == self._asked
 
     def close(self) -> None:
-        """End the process, and remove the folder."""
+        """End the process, and remove the folder; a second time this does nothing."""
         self._questions.put(None)
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-            self._writer.join()
-            self._reader.join()
+            for thread in self._threads:
+                thread.join()
             with suppress(OSError):
                 self._process.stdin.close()
         if self._folder is not None:
@@ -111,13 +120,21 @@ class Adviser:
             except OSError:
                 return  # it has ended, which the other thread notices
 
-    def _read(self) -> None:
+    def _read(self, on_answer: Callable[[dict[str, Any]], None]) -> None:
         with self._process.stdout as lines:
             for line in lines:
                 answer = json.loads(line)
                 if answer.get("type") in ("advice", "preview"):
-                    self._on_answer(answer)
-        self._on_answer({"type": "gone"})
+                    on_answer(answer)
+        on_answer({"type": "gone"})
+
+
+def start(folder: Path) -> Adviser | None:
+    """Start the engine of the plug-in in a folder; return None where none is set up."""
+    try:
+        return Adviser(engine_process.read_location(folder))
+    except engine_process.NotSetUpError:
+        return None
 
 
 def packed(mask: bytes, width: int, height: int) -> dict[str, Any]:

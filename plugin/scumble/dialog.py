@@ -8,7 +8,7 @@ from typing import Any
 import adviser
 import arguments
 import canvas_error
-import engine_process
+import earlier_results
 import gi
 import gimp_run
 import labels
@@ -30,6 +30,7 @@ import preview_view  # noqa: E402
 import protect_row  # noqa: E402
 import region_rows  # noqa: E402
 import size_row  # noqa: E402
+import target_row  # noqa: E402
 import thumbnails  # noqa: E402
 import window_size  # noqa: E402
 from gi.repository import Gdk, Gimp, GimpUi, Gio, GLib, GObject, Gtk  # noqa: E402
@@ -69,7 +70,8 @@ class Dialog:
         config: Gimp.ProcedureConfig,
         available: sources.Sources,
         small: thumbnails.Thumbnails,
-        above: Gtk.Widget | None = None,
+        asked: adviser.Adviser,
+        above: target_row.TargetRow | None = None,
     ) -> None:
         self._above = above
         self._config, self._available, self._small = config, available, small
@@ -86,16 +88,17 @@ class Dialog:
         self._shown_regions: list[sources.ResolvedRegion | None] = []
         self._options = [option_rows.OptionRows(config)]
         self._problem = Gtk.Label(xalign=0.0, wrap=True, max_width_chars=1)
-        self._adviser = adviser.Adviser(
-            engine_process.read_location(gimp_run.HERE),
-            lambda answer: GLib.idle_add(self._answered, answer),
-        )
+        self._adviser = asked
+        asked.listen(lambda answer: GLib.idle_add(self._answered, answer))
         self._files = preview_files.PreviewFiles(self._adviser.folder, small)
         self._asking = 0
         self._refused: dict[str, str] = {}
+        self._chosen: dict[str, str] = {}
         self._asked_sizes: list[int] = []
         self._closed = False
         self._build()
+        if above is not None:
+            above.on_choice(self._start_changed)
         config.connect("notify", self._config_changed)
         self._config_changed(config, None)
 
@@ -201,17 +204,25 @@ class Dialog:
     def _folded(self, label: str, fields: list[dataclasses.Field]) -> Gtk.Widget:
         """Return options below a label that unfolds them."""
         rows = option_rows.OptionRows(self._config)
-        self._options.append(rows)
         rows.set_border_width(6)
-        for described in fields:
-            rows.add_option(described.name)
         expander = Gtk.Expander.new_with_mnemonic(labels.with_key(label))
         expander.add(rows)
         # Hidden while folded, else access keys lead to invisible options.
-        rows.show_all()
         rows.set_no_show_all(True)
         expander.bind_property("expanded", rows, "visible", GObject.BindingFlags.SYNC_CREATE)
+        expander.connect("notify::expanded", lambda *_: self._fill(rows, fields))
         return expander
+
+    def _fill(self, rows: option_rows.OptionRows, fields: list[dataclasses.Field]) -> None:
+        """Make folded options when they are first seen, so that the dialog is there sooner."""
+        if rows in self._options:
+            return
+        self._options.append(rows)
+        for described in fields:
+            rows.add_option(described.name)
+        for each in rows.get_children():
+            each.show_all()
+        rows.show_chosen(self._chosen)
 
     def _rows_changed(self, chosen: tuple[job.Region, ...]) -> None:
         self._config.set_property("regions", sources.regions_to_json(chosen))
@@ -243,6 +254,14 @@ class Dialog:
         self._uncut.set_sensitive(labels.gives_masked_layers(method))
         self._borders.set_text(labels.movable_borders(method))
         self._show_problem(chosen)
+        self._ask_soon()
+
+    def _start_changed(self) -> None:
+        """Show what another start of the painting gives."""
+        self._show_problem(sources.regions_from_json(self._config.get_property("regions")))
+        self._ask_soon()
+
+    def _ask_soon(self) -> None:
         if not self._asking:
             self._asking = GLib.timeout_add(ASK_MS, self._ask)
 
@@ -257,6 +276,12 @@ class Dialog:
             return False
         previewed = self._previewed(wanted)
         sizes = self._sizes.sizes()
+        # What goes on from an earlier painting has its size in place of an automatic one.
+        automatic = job.AUTO_SIZE
+        if self._start is not None:
+            known = earlier_results.continuation(self._start, job.AUTO_SIZE)
+            automatic = known.get("size", automatic)
+        estimated = [automatic if size == job.AUTO_SIZE else size for size in sizes]
         width, height = self._small.full_size
         self._asked_sizes = sizes
         self._adviser.ask(
@@ -266,7 +291,7 @@ class Dialog:
                 "content": [height, width],
                 "styles": self._small.style_sizes(self._shown_regions),
                 "masks": [self._packed(mask) for mask in self._masks],
-                "sizes": sizes,
+                "sizes": estimated,
                 "files": self._paths(),
             }
         )
@@ -279,7 +304,7 @@ class Dialog:
             self._view.show_problem(_(CHOOSE))
             return None
         try:
-            previewed = self._files.job(wanted, regions, self._protected_source())
+            previewed = self._files.job(wanted, regions, self._protected_source(), self._start)
         except canvas_error.CanvasError as error:
             self._view.show_problem(str(error))
             return None
@@ -326,6 +351,7 @@ class Dialog:
         if None not in self._shown_regions:  # else the blend is not known yet
             chosen = advice.get("chosen", {})
             names = {name: labels.chosen(name, value) for name, value in chosen.items()}
+        self._chosen = names
         for rows in self._options:
             rows.show_chosen(names)
         self._show_problem(sources.regions_from_json(self._config.get_property("regions")))
@@ -340,6 +366,11 @@ class Dialog:
             except sources.RegionError:
                 found.append(None)
         return found
+
+    @property
+    def _start(self) -> Gimp.Layer | None:
+        """The earlier result that the painting starts from; None if it begins anew."""
+        return None if self._above is None else self._above.start
 
     def _protected_source(self) -> sources.Source | None:
         try:
@@ -363,7 +394,7 @@ class Dialog:
         self._window.set_response_sensitive(Gtk.ResponseType.OK, not problem)
 
     def _wanted(self, chosen: tuple[job.Region, ...]) -> job.Job:
-        """Return the job, with a stand-in for the content and for styles that are missing.
+        """Return the job, with a stand-in for the pictures of GIMP and for styles that are missing.
 
         Raises
         ------
@@ -371,6 +402,9 @@ class Dialog:
             If its options contradict each other.
         """
         options = arguments.read(self._config)
+        if self._start is not None:
+            options.update(earlier_results.continuation(self._start, options["size"]))
+            options["init_picture"] = "-"
         regions = tuple(dataclasses.replace(each, style=each.style or "-") for each in chosen)
         wanted = job.Job(content="-", output="-", regions=regions, **options)
         job_checks.check(wanted)

@@ -15,6 +15,8 @@ import parasites
 import sources
 from gi.repository import Gimp
 
+from engine import job
+
 
 @dataclass(frozen=True)
 class Target:
@@ -89,6 +91,24 @@ def results_of(image: Gimp.Image, content: Gimp.Layer) -> list[Gimp.Layer]:
     beside = parent.get_children() if parent is not None else image.get_layers()
     above = beside[: image.get_item_position(content)]
     return [layer for layer in above if content_of(image, layer) == content]
+
+
+def continuation(result: Gimp.Layer, size: int) -> dict[str, Any]:
+    """Return the options for further steps from a result, without the picture itself.
+
+    Parameters
+    ----------
+    result : Gimp.Layer
+    size : int
+        The working size that is asked for, as in a job; an automatic one becomes the result's.
+    """
+    known = painted(result)
+    options: dict[str, Any] = {"init": "picture", "scales": 1}
+    if known.get("steps"):
+        options["iterations"] = known["steps"]
+    if size == job.AUTO_SIZE and known.get("size"):
+        options["size"] = known["size"]
+    return options
 
 
 def painted(result: Gimp.Layer) -> dict[str, int]:

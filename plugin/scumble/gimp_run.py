@@ -202,13 +202,8 @@ class GimpRun:
         request = self.request
         assert request.result is not None
         canvas.write_over(request.result, request.content, self.folder / START)
-        painted = earlier_results.painted(request.result)
-        options = {"init": "picture", "init_picture": START, "scales": 1}
-        if painted.get("steps"):
-            options["iterations"] = painted["steps"]
-        if request.options["size"] == job.AUTO_SIZE and painted.get("size"):
-            options["size"] = painted["size"]
-        return options
+        options = earlier_results.continuation(request.result, request.options["size"])
+        return {**options, "init_picture": START}
 
     def _write_origin(self) -> None:
         """Write what recognizes the layer and finishes the run, if the run is interrupted."""

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import engine_process
+from fingerprint import Fingerprint
+from gi.repository import Gimp
 
 from engine.translations import _
 
@@ -17,7 +19,9 @@ ORIGIN = "origin.json"
 """The file beside job.json whose contents the engine keeps with the state of a run."""
 
 STATES = "states"
-"""The folder of the states, in the data folder."""
+"""The folder of the states, in the data folder; each is a folder with a file `STATE`."""
+
+STATE = "state.json"
 
 LIST_SECONDS = 10.0
 
@@ -60,22 +64,26 @@ class Interrupted:
         return _("on {date} at {time}").format(date=date, time=clock)
 
 
-def find(location: engine_process.EngineLocation, fingerprint: str) -> Interrupted | None:
-    """Return the latest interrupted run on a layer with this fingerprint, if there is one.
+def find(location: engine_process.EngineLocation, layer: Gimp.Layer) -> Interrupted | None:
+    """Return the latest interrupted run on a layer, if there is one.
 
     Parameters
     ----------
     location : EngineLocation
-    fingerprint : str
-        The digest of the layer's fingerprint.
+    layer : Gimp.Layer
+        The run was on a layer with the same fingerprint.
 
     Raises
     ------
     engine_process.EngineError
         If the engine cannot list the states.
     """
-    folder = Path(location.home) / STATES
-    if not folder.is_dir() or not any(folder.iterdir()):
+    # The engine, which takes a moment to start, is only asked where a state may be the layer's.
+    states = list((Path(location.home) / STATES).glob(f"*/{STATE}"))
+    if not states:
+        return None
+    fingerprint = Fingerprint.of(layer).digest()
+    if not any(_mentions(state, fingerprint) for state in states):
         return None
     for line in _run(location, "--json").splitlines():
         state = json.loads(line)
@@ -83,6 +91,13 @@ def find(location: engine_process.EngineLocation, fingerprint: str) -> Interrupt
             fields = Interrupted.__dataclass_fields__
             return Interrupted(**{name: state[name] for name in fields})
     return None
+
+
+def _mentions(path: Path, text: str) -> bool:
+    try:
+        return text in path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False  # it has just been removed
 
 
 def forget(location: engine_process.EngineLocation, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import adviser
 import arguments
 import dialog
 import earlier_results
@@ -21,7 +22,6 @@ import setup_window
 import sources
 import target_row
 import thumbnails
-from fingerprint import Fingerprint
 from gi.repository import Gimp, GimpUi
 
 from engine.translations import _
@@ -35,30 +35,68 @@ def ask_and_paint(
     config: Gimp.ProcedureConfig,
     image: Gimp.Image,
     targets: list[earlier_results.Target],
+    asked: adviser.Adviser | None = None,
 ) -> list[Gimp.Layer] | None:
     """Show the dialog, then paint and show the growing picture.
+
+    Parameters
+    ----------
+    procedure : Gimp.Procedure
+    config : Gimp.ProcedureConfig
+    image : Gimp.Image
+    targets : list of Target
+        The layers to paint.
+    asked : Adviser, optional
+        The engine that the dialog asks, if it has been started; it is closed with the dialog.
 
     Returns
     -------
     list of Gimp.Layer or None
         The new layers; none if the painting went into a file; None if the user cancelled.
     """
-    _init()
-    location = _find_engine()  # before the user fills in the dialog
-    if location is None:
-        return None
-    first = targets[0]
-    if len(targets) == 1:
-        digest = Fingerprint.of(first.content).digest()
-        interrupted = interrupted_runs.find(location, digest)
+    interrupted = None
+    try:
+        _init()
+        location = _find_engine()  # before the user fills in the dialog
+        if location is None:
+            return None
+        first = targets[0]
+        if len(targets) == 1:
+            interrupted = interrupted_runs.find(location, first.content)
         if interrupted is not None:
             answer = interrupted_window.ask(interrupted, first.content.get_name())
             if answer == interrupted_window.Answer.CANCEL:
                 return None
-            if answer == interrupted_window.Answer.RESUME:
-                return _paint([run_requests.of_interrupted(image, first, interrupted)], interrupted)
             if answer == interrupted_window.Answer.DISCARD:
                 interrupted_runs.forget(location, interrupted.name)
+            if answer != interrupted_window.Answer.RESUME:
+                interrupted = None
+        if interrupted is None:
+            asked = asked or adviser.Adviser(location)
+            requests = _ask(procedure, config, image, targets, asked)
+        else:
+            requests = [run_requests.of_interrupted(image, first, interrupted)]
+    finally:
+        if asked is not None:
+            asked.close()
+    if not requests:
+        return None
+    layers = _paint(requests, interrupted)
+    if layers is not None and interrupted is None and image.is_valid():
+        # GIMP keeps the settings now, but not those of a closed image.
+        initial_settings.forget()
+    return layers
+
+
+def _ask(
+    procedure: Gimp.Procedure,
+    config: Gimp.ProcedureConfig,
+    image: Gimp.Image,
+    targets: list[earlier_results.Target],
+    asked: adviser.Adviser,
+) -> list[run_requests.Request]:
+    """Show the dialog; return what to paint, nothing if the user cancelled."""
+    first = targets[0]
     chosen = first.chosen
     with_result = initial_settings.latest_target(image, first)
     others = tuple(target.content.get_id() for target in targets[1:])
@@ -66,25 +104,20 @@ def ask_and_paint(
     initial_settings.start_from(config, available, with_result, again=first.result is not None)
     small = thumbnails.Thumbnails(image, first.content, SIDE)
     row = target_row.TargetRow([with_result, *targets[1:]])
-    shown = dialog.Dialog(procedure, config, available, small, row)
+    shown = dialog.Dialog(procedure, config, available, small, asked, row)
     agreed = shown.run()
     goes_on, replaces = row.goes_on, row.replaces
     shown.destroy()
     if not agreed:
-        return None
+        return []
     options = arguments.read(config)
     text = config.get_property("regions")
     initial_settings.keep(chosen, arguments.to_text(options, text, ""))
     regions = sources.regions_from_json(text)
-    requests = [
+    return [
         run_requests.Request(image, each.content, options, regions, each.result, goes_on, replaces)
         for each in (with_result, *targets[1:])
     ]
-    layers = _paint(requests)
-    if layers is not None and image.is_valid():
-        # GIMP keeps the settings now, but not those of a closed image.
-        initial_settings.forget()
-    return layers
 
 
 def repeat(

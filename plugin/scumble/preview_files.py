@@ -11,9 +11,9 @@ import picture_files
 import sources
 import thumbnails
 from canvas_error import CanvasError
-from gi.repository import GdkPixbuf
+from gi.repository import GdkPixbuf, Gimp
 
-from engine import job
+from engine.job import Job
 from engine.translations import _
 
 LAYER_SIDE = 800
@@ -38,20 +38,23 @@ class PreviewFiles:
 
     def job(
         self,
-        wanted: job.Job,
+        wanted: Job,
         resolved: list[sources.ResolvedRegion],
         protected: sources.Source | None,
-    ) -> job.Job:
+        start: Gimp.Layer | None = None,
+    ) -> Job:
         """Return a job with the names of these files in it.
 
         Parameters
         ----------
-        wanted : job.Job
+        wanted : Job
             The job with its options.
         resolved : list of sources.ResolvedRegion
             Its regions.
         protected : sources.Source or None
             The mask of the protected part.
+        start : Gimp.Layer, optional
+            The earlier result that the painting starts from, in place of the job's own picture.
 
         Raises
         ------
@@ -70,18 +73,22 @@ class PreviewFiles:
             )
             for each in resolved
         )
-        start = wanted.init_picture
-        uses_start = wanted.init == "picture" and bool(start)
         return dataclasses.replace(
             wanted,
             content=self._content(),
             regions=regions,
             protect="" if protected is None else self._mask(protected),
-            init_picture=self._style(sources.Source(sources.FILE, path=start))
-            if uses_start
-            else start,
+            init_picture=self._start(wanted, start),
             report="",
         )
+
+    def _start(self, wanted: Job, result: Gimp.Layer | None) -> str:
+        """Return the name of the picture that the painting starts from; empty if it has none."""
+        if result is not None:
+            return self._picture(("start", result.get_id()), self._small.over_content(result))
+        if wanted.init != "picture" or not wanted.init_picture:
+            return ""
+        return self._style(sources.Source(sources.FILE, path=wanted.init_picture))
 
     def _content(self) -> str:
         return self._picture("content", self._small.content())

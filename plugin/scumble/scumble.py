@@ -29,6 +29,7 @@ from engine import translations  # noqa: E402
 # Before any sentence is made. GIMP's own choice of a language is in the environment.
 translations.use(GLib.get_language_names())
 
+import adviser  # noqa: E402
 import arguments  # noqa: E402
 import canvas  # noqa: E402
 import earlier_results  # noqa: E402
@@ -65,10 +66,12 @@ def paint(
         again = run_mode != Gimp.RunMode.NONINTERACTIVE
         targets = run_requests.targets(image, drawables, again=again)
         if again and Gimp.default_display() is not None:
+            asked = run_mode == Gimp.RunMode.INTERACTIVE
+            engine = adviser.start(gimp_run.HERE) if asked else None  # beside Gtk, which takes long
             import painting_windows
 
-            if run_mode == Gimp.RunMode.INTERACTIVE:
-                layers = painting_windows.ask_and_paint(procedure, config, image, targets)
+            if asked:
+                layers = painting_windows.ask_and_paint(procedure, config, image, targets, engine)
             else:
                 layers = painting_windows.repeat(config, image, targets)
             if layers is None:

@@ -9,6 +9,9 @@ from gi.repository import GdkPixbuf, Gimp, GLib
 LARGEST = 1024
 """The longest side of a thumbnail that GIMP makes."""
 
+IN_SRGB = 2
+"""The minor version of the first GIMP 3 that makes thumbnails in sRGB."""
+
 NEAR = 2
 """How many times as wide as the small picture a layer is when its pixels are averaged."""
 
@@ -16,31 +19,46 @@ NEAR = 2
 def small_picture(layer: Gimp.Layer, size: tuple[int, int]) -> GdkPixbuf.Pixbuf | None:
     """Return a layer after its filters, within a width and a height of up to `LARGEST` pixels.
 
-    GIMP makes the thumbnail of a large layer within a tenth of a second, but in the colors of the
-    image's profile, and none of an image with linear values.
+    GIMP makes the thumbnail of a large layer within a tenth of a second, but none of an image with
+    linear values, and GIMP 3.0 none of one with more than 8 bits. For a layer with filters it takes
+    seconds. GIMP 3.0 leaves it in the colors of the image's profile.
     """
     image = layer.get_image()
-    profile = image.get_color_profile()
-    gray = image.get_base_type() == Gimp.ImageBaseType.GRAY
-    if image.get_precision().value_nick.endswith("-linear") or (gray and profile is not None):
+    precision = image.get_precision().value_nick
+    linear = precision.endswith("-linear") and not precision.endswith("-non-linear")
+    foreign = image.get_color_profile() is not None and Gimp.MINOR_VERSION < IN_SRGB
+    if linear or foreign or layer.get_filters():
         return _reduced(layer, size)
-    found = layer.get_thumbnail(*size, Gimp.PixbufTransparency.KEEP_ALPHA)
-    return found if found is None or profile is None else _in_srgb(found, profile)
+    # GIMP would enlarge a small layer.
+    within = min(size[0], layer.get_width()), min(size[1], layer.get_height())
+    found = layer.get_thumbnail(*within, Gimp.PixbufTransparency.KEEP_ALPHA)
+    return _reduced(layer, size) if found is None else found
 
 
-def _in_srgb(picture: GdkPixbuf.Pixbuf, profile: Gimp.ColorProfile) -> GdkPixbuf.Pixbuf:
-    """Return a picture whose colors are those of a profile in sRGB."""
-    size = picture.get_width(), picture.get_height()
-    image = Gimp.Image.new(*size, Gimp.ImageBaseType.RGB)
-    try:
-        image.undo_disable()
-        normal = Gimp.LayerMode.NORMAL
-        layer = Gimp.Layer.new_from_pixbuf(image, "Small", picture, 100.0, normal, 0.0, 0.0)
-        image.insert_layer(layer, None, 0)
-        image.set_color_profile(profile)  # the numbers stay
-        return _read(layer)
-    finally:
-        image.delete()
+def over(
+    below: GdkPixbuf.Pixbuf, above: GdkPixbuf.Pixbuf, area: tuple[int, int, int, int]
+) -> GdkPixbuf.Pixbuf:
+    """Return a picture with another one over it, stretched over an area.
+
+    Parameters
+    ----------
+    below, above : GdkPixbuf.Pixbuf
+    area : tuple of int
+        Left, top, width and height in the lower picture; parts beyond it are left out.
+    """
+    made = below.copy()
+    left, top = max(area[0], 0), max(area[1], 0)
+    right = min(area[0] + area[2], made.get_width())
+    bottom = min(area[1] + area[3], made.get_height())
+    if right > left and bottom > top:
+        stretched = area[2] / above.get_width(), area[3] / above.get_height()
+        above.composite(
+            made,
+            *(left, top, right - left, bottom - top),
+            *(area[0], area[1], *stretched),
+            *(GdkPixbuf.InterpType.BILINEAR, 255),
+        )
+    return made
 
 
 def _reduced(layer: Gimp.Layer, size: tuple[int, int]) -> GdkPixbuf.Pixbuf:

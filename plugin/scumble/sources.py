@@ -24,7 +24,6 @@ import os
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from engine import job, job_checks
 from engine.paintings import catalog
@@ -364,6 +363,8 @@ def one_line(text: str) -> str:
 def local_path(text: str) -> str:
     """Return the path that a path or a file's URI stands for."""
     if text.startswith("file:"):
+        from urllib.request import url2pathname  # which loads much, and is seldom needed
+
         return url2pathname(urlsplit(text).path)
     return os.path.abspath(os.path.expanduser(text))
 

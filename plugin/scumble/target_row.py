@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Callable
+
 import earlier_results
-from gi.repository import Gtk, Pango
+from gi.repository import Gimp, Gtk, Pango
 
 from engine.translations import _, ngettext
 
@@ -22,6 +24,7 @@ class TargetRow(Gtk.Box):
 
     def __init__(self, targets: list[earlier_results.Target]) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=4)
+        self._result = targets[0].result if len(targets) == 1 else None
         self._goes_on: Gtk.RadioButton | None = None
         self._replaces: Gtk.CheckButton | None = None
         if len(targets) > 1:
@@ -33,6 +36,16 @@ class TargetRow(Gtk.Box):
     def goes_on(self) -> bool:
         """Return whether the painting starts from the earlier result."""
         return self._goes_on is not None and self._goes_on.get_active()
+
+    @property
+    def start(self) -> Gimp.Layer | None:
+        """The earlier result that the painting starts from; None if it begins anew."""
+        return self._result if self.goes_on else None
+
+    def on_choice(self, act: Callable[[], None]) -> None:
+        """Call a function when another start of the painting is chosen."""
+        if self._goes_on is not None:
+            self._goes_on.connect("toggled", lambda _button: act())
 
     @property
     def replaces(self) -> bool:

@@ -8,6 +8,7 @@ import cairo
 import canvas
 import canvas_error
 import engine_process
+import image_items
 import mask_pixels
 import picture_files
 import rendering
@@ -62,6 +63,25 @@ class Thumbnails:
         """Return the content as a surface of cairo."""
         found = self.content()
         return None if found is None else surface(found)
+
+    def over_content(self, layer: Gimp.Layer) -> GdkPixbuf.Pixbuf | None:
+        """Return the content with another layer of its image over it; None if it cannot be shown.
+
+        The layer has its filters, but neither its mask, its opacity nor its mode, as when the
+        engine starts from it.
+        """
+        photo = self.content()
+        if photo is None:
+            return None
+        scale = photo.get_width() / self.full_size[0]
+        sides = layer.get_width(), layer.get_height()
+        size = max(round(sides[0] * scale), 1), max(round(sides[1] * scale), 1)
+        above = small_pictures.small_picture(layer, size)
+        if above is None:
+            return None
+        here, there = image_items.offsets(self._content), image_items.offsets(layer)
+        left, top = (round((b - a) * scale) for a, b in zip(here, there))
+        return small_pictures.over(photo, above, (left, top, *size))
 
     def style_surface(self, source: sources.Source, side: int) -> cairo.ImageSurface | None:
         """Return a style within a square of `side` pixels, sharp on a screen of any scale."""

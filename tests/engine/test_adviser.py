@@ -125,8 +125,9 @@ def test_what_auto_stands_for(adviser):
 def test_a_size_that_does_not_fit_has_a_reason_and_the_largest_that_fits_is_known(adviser):
     content = (3000, 4000)
     little = {"memory": 2.0}
-    answer = adviser.advice(content=content, job=little, sizes=[90_000, 0])
-    small, full = answer["sizes"]
+    answer = adviser.advice(content=content, job=little, sizes=[90_000, 0, 90_000])
+    small, full, again = answer["sizes"]
+    assert again == small, "one answer for each size, also for one that is asked for twice"
     assert "problem" not in small
     assert "4000 x 3000 pixels needs" in full["problem"]
     assert full["missing"] > 0

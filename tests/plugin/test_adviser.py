@@ -29,7 +29,8 @@ def test_an_engine_that_ends_is_said(plugin_folder, tmp_path):
         # The one ends without a word; the other does not start.
         answers: list = []
         location = engine_process.EngineLocation(python, str(tmp_path), "0")
-        asked = adviser.Adviser(location, answers.append)
+        asked = adviser.Adviser(location)
+        asked.listen(answers.append)
         asked.ask({})
         last = time.monotonic() + 30
         while not answers and time.monotonic() < last:
@@ -58,7 +59,8 @@ def test_only_the_answers_to_the_last_question_count(plugin_folder, tmp_path):
     echo.chmod(0o755)
     answers: list = []
     location = engine_process.EngineLocation(str(echo), str(tmp_path), "0")
-    asked = adviser.Adviser(location, answers.append)
+    asked = adviser.Adviser(location)
+    asked.listen(answers.append)
     folder = asked.folder
     assert folder is not None
     assert folder.is_dir()

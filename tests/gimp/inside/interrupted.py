@@ -18,7 +18,6 @@ import parasites
 import placing
 import refusals
 import run_requests
-from fingerprint import Fingerprint
 from gi.repository import Gegl, Gimp, Gio
 
 from engine import job
@@ -81,7 +80,7 @@ def leave_one(path: str) -> None:
 
 def found(layer: Any) -> Any:
     location = engine_process.read_location(gimp_run.HERE)
-    return interrupted_runs.find(location, Fingerprint.of(layer).digest())
+    return interrupted_runs.find(location, layer)
 
 
 def finish(run: Any) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 from unittest.mock import patch
 
+import adviser
 import arguments
 import cairo
 import canvas_error
@@ -39,7 +40,11 @@ class Panel:
     """The dialog for an image with a selection and a channel."""
 
     def __init__(
-        self, size: tuple[int, int] = (0, 0), given: Any = None, **arguments_: Any
+        self,
+        size: tuple[int, int] = (0, 0),
+        given: Any = None,
+        above: Any = None,
+        **arguments_: Any,
     ) -> None:
         self.image, self.layer = given or (photo() if size == (0, 0) else white(*size))
         self.image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 2, 30, 30)
@@ -52,7 +57,8 @@ class Panel:
         scene = image_items.available_sources(self.image, self.layer)
         initial_settings.start_from(self.config, scene, earlier_results.Target(self.layer))
         self.small = thumbnails.Thumbnails(self.image, self.layer, painting_windows.SIDE)
-        self.dialog = dialog.Dialog(procedure, self.config, scene, self.small)
+        asked = adviser.start(dialog.gimp_run.HERE)
+        self.dialog = dialog.Dialog(procedure, self.config, scene, self.small, asked, above)
         self.window = self.dialog._window
         self.window.show()
         settle()
@@ -229,11 +235,11 @@ def check_the_choices_are_kept_until_they_are_painted() -> None:
         def __init__(self, *_: Any) -> None:
             self.run, self.destroy = lambda: True, lambda: None
 
-    def close(requests: Any) -> list:
+    def close(requests: Any, _interrupted: Any) -> list:
         requests[0].image.delete()
         return []
 
-    def fail(requests: Any) -> list:
+    def fail(requests: Any, _interrupted: Any) -> list:
         raise painting_windows.engine_process.EngineError("no memory")
 
     def kept(paint: Any) -> bool:
@@ -251,11 +257,11 @@ def check_the_choices_are_kept_until_they_are_painted() -> None:
                 assert paint is fail
         return Gimp.get_parasite(initial_settings.UNFINISHED) is not None
 
-    assert kept(lambda requests: None)
+    assert kept(lambda requests, interrupted: None)
     assert kept(close)
     assert kept(fail)
-    assert not kept(lambda requests: [requests[0].content])
-    assert not kept(lambda requests: []), "the layer was lost, the image is there"
+    assert not kept(lambda requests, interrupted: [requests[0].content])
+    assert not kept(lambda requests, interrupted: []), "the layer was lost, the image is there"
 
 
 class Running:
@@ -319,6 +325,7 @@ def check_a_long_painting_is_not_thrown_away_at_once() -> None:
 
 def check_the_report_goes_into_a_folder() -> None:
     panel = Panel()
+    panel.unfold()
     folder = kit.TMP / "report"
     folder.mkdir(exist_ok=True)
     buttons = {each.get_action(): each for each in panel.all(Gtk.FileChooserButton)}

@@ -261,15 +261,27 @@ def check_beyond_srgb() -> None:
 
 def check_small(kind: str) -> None:
     """A small picture of a layer has its colors, in sRGB."""
+    check_small_layer(make(kind)[1])
+
+
+def check_small_filtered() -> None:
+    """A small picture of a layer shows its filters."""
+    layer = make("rgba")[1]
+    layer.append_filter(Gimp.DrawableFilter.new(layer, "gegl:invert-gamma", "Invert"))
+    check_small_layer(layer)
+
+
+def check_small_layer(layer: Any) -> None:
     import canvas
+    import rendering
     import small_pictures
 
-    layer = make(kind)[1]
     size = layer.get_width(), layer.get_height()
     found = small_pictures.small_picture(layer, size)
     assert (found.get_width(), found.get_height()) == size
     pixels, stride, planes = found.get_pixels(), found.get_rowstride(), found.get_n_channels()
-    true = canvas.read_for_screen(layer, (0, 0, *size))
+    with rendering.rendered(layer) as shown:
+        true = canvas.read_for_screen(shown, (0, 0, *size))
     error = total = 0
     for y in range(size[1]):
         for x in range(size[0]):
@@ -292,5 +304,6 @@ for _kind in KINDS if Gimp.MINOR_VERSION == 0 else SOME:
     CHECKS[f"small: {_kind}"] = lambda kind=_kind: check_small(kind)
     CHECKS[f"placed: {_kind}"] = lambda kind=_kind: check_placed(kind)
 CHECKS["Adobe RGB by its formula"] = check_adobe_by_formula
+CHECKS["small: filtered"] = check_small_filtered
 CHECKS["what is not painted stays"] = check_unpainted_stays
 CHECKS["colours beyond sRGB"] = check_beyond_srgb

@@ -9,12 +9,17 @@ from typing import Any
 import adviser
 import canvas
 import dialog
+import earlier_results
 import kit
+import parasites
 import preview_view
 import rendering
+import target_row
 from dialog import Gdk, Gtk
 from gi.repository import Gimp
 from panel import Panel, drawing, settle
+
+from engine import job
 
 
 def previewed(panel: Panel) -> Any:
@@ -92,6 +97,42 @@ def check_a_change_gives_another_preview() -> None:
     settle(0.5)
     assert view._note.get_text() == dialog.CHOOSE
     assert drawing(panel, photo=False, outlines=False) == photo
+    panel.close()
+
+
+def check_it_goes_on_from_the_earlier_painting() -> None:
+    """Where that is chosen, it starts from that painting, whatever its place and its opacity."""
+    image, layer = kit.photo()
+    painted = kit.add_layer(image, "Painted", place=(kit.PLACE[0] + 16, kit.PLACE[1]))
+    painted.fill(Gimp.FillType.WHITE)
+    painted.set_opacity(40.0)
+    about = {"content": {"tattoo": layer.get_tattoo()}, "painted": {"size": 3072, "steps": 1}}
+    parasites.attach_settings(painted, json.dumps(about))
+    row = target_row.TargetRow([earlier_results.target_of(image, painted)])
+    # One step from the start, which hardly changes it.
+    options = {"style": kit.style_file(), "init": "content", "strength": 0.01}
+    panel = Panel(given=(image, layer), above=row, **options)
+    anew, goes_on = row.start is None, panel.all(Gtk.RadioButton)
+    assert anew
+    (button,) = [each for each in goes_on if each.get_label() == "Go on from the earlier painting"]
+    begun = previewed(panel)
+    button.set_active(True)
+    assert row.start == painted
+    settle(0.3)
+    assert panel.dialog._view._note.get_text() != preview_view.FINISHED, "the choice asks anew"
+    continued = previewed(panel)
+    assert panel.dialog._sizes._estimates[job.AUTO_SIZE]["width"] == kit.WIDTH
+    for picture, white in ((begun, False), (continued, True)):
+        stride, pixels = picture.get_rowstride(), picture.get_pixels()
+        # Within the selection, which is the region.
+        levels = [pixels[y * stride + 3 * x] for y in range(14, 38) for x in range(20, 34)]
+        mean = sum(levels) / len(levels)
+        assert (mean > 230) == white, (white, mean)
+    shown, stride = continued.get_pixels(), continued.get_rowstride()
+    photo = canvas.read_for_screen(layer, (0, 0, kit.WIDTH, kit.HEIGHT))
+    for y in range(14, 38):
+        here, there = shown[y * stride + 3 * 10], photo[4 * (y * kit.WIDTH + 10)]
+        kit.near(here, there, 40.0, "the photograph beside the painting")
     panel.close()
 
 
