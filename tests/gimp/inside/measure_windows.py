@@ -1,24 +1,32 @@
 """What the plug-in costs with its windows, on a large layer; run beside GIMP, not in it.
 
-The real engine paints a sketch. Prints one JSON object: seconds and bytes.
+The real engine paints a sketch. Prints one JSON object: seconds and bytes, and the longest steps in
+which the windows stand still, each with the processor's seconds in it and the place in the plug-in.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
+from typing import Any
 
 from measure import peak_memory
 from mouse import choose_beside, choose_file, enter
-from screen import DIALOG, WATCH, Desktop, all_gone, wait
+from screen import DIALOG, TMP, WATCH, Desktop, all_gone, wait
 
 SHORTCUT = "ctrl+alt+j"
 PAINTING_SECONDS = 600.0
 
 
+SLOW_STEPS = 3
+"""How many of the longest steps are printed."""
+
+
 def main(version: str, photo: str, style: str) -> None:
+    os.environ["HEARTBEAT"] = "1"
     desktop = Desktop(version, photo)
     try:
         times = {"to the dialog": time_to_dialog(desktop)}
@@ -27,17 +35,22 @@ def main(version: str, photo: str, style: str) -> None:
         choose_beside(desktop, "Working size", "Sketch")
         enter(desktop, "Iterations", "400")
         dialog = peak_memory()
+        in_dialog = slowest_steps()
         times["from Cancel to the engine's end"] = time_to_cancel(desktop)
         times.update(time_to_preview(desktop))
         desktop.open_filter()
         enter(desktop, "Iterations", "20")
+        slowest_steps()
         peak = paint(desktop)
+        painting = slowest_steps()
     finally:
         desktop.close()
     seen = {
         **{f"seconds {name}": round(took, 2) for name, took in times.items()},
         "peak memory with the dialog, bytes": dialog,
         "peak memory with the growing picture and the result, bytes": peak,
+        "longest steps in the dialog": in_dialog,
+        "longest steps while painting": painting,
     }
     print("SEEN " + json.dumps(seen))
 
@@ -55,6 +68,20 @@ def time_to_dialog(desktop: Desktop) -> float:
     took = wait(lambda: desktop.find(DIALOG), "the dialog")
     desktop.window(DIALOG)
     return took
+
+
+def slowest_steps() -> list[dict[str, Any]]:
+    """Return the longest steps of the interface since the last call, the longest first."""
+    steps = TMP / "heartbeat"
+    if not steps.exists():
+        return []
+    lines = steps.read_text(encoding="utf-8").splitlines()
+    steps.unlink()
+    found = sorted(map(json.loads, lines), key=lambda step: -step["seconds"])
+    return [
+        {**step, "seconds": round(step["seconds"], 3), "cpu": round(step["cpu"], 3)}
+        for step in found[:SLOW_STEPS]
+    ]
 
 
 GROWS = "The preview grows. Press it to see the photo."

@@ -78,7 +78,9 @@ class Desktop:
         gimp = (f"gimp-{version}", "-n", "-s", *files)
         both = ("sh", "-c", 'python3 "$0" & exec "$@"', str(NOTICES))
         command = ["dbus-run-session", *both, *gimp]
-        seeing = {**os.environ, "PYTHONPATH": str(EYES), "PYTHONDONTWRITEBYTECODE": "1"}
+        # As for a user, the plug-in is compiled once, but nothing is left in its folder.
+        compiled = {"PYTHONPYCACHEPREFIX": str(TMP / "bytecode")}
+        seeing = {**os.environ, **compiled, "PYTHONPATH": str(EYES)}
         with (TMP / "gimp.log").open("w") as log:
             self._start(command, env=seeing, stdout=log, stderr=log)
         # Windows come and go until the last image is open.

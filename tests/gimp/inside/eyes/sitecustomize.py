@@ -97,6 +97,10 @@ def wait_for_windows() -> None:
     from gi.repository import GLib, Gtk
 
     GLib.timeout_add(POLL_MS, answer, Gtk)
+    if os.environ.get("HEARTBEAT"):
+        from heartbeat import Heartbeat
+
+        Heartbeat(GLib, TMP / "heartbeat")
 
 
 def begin() -> None:
