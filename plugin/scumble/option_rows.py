@@ -71,11 +71,12 @@ class OptionRows(Gtk.Box):
         if control is not None:
             label.set_valign(Gtk.Align.START)
             label.set_margin_top(8)
-        row.attach(label, 0, 0, 1, 1)
         widget.set_hexpand(True)
-        row.attach(widget, 1, 0, 1, 1)
+        # A screen reader goes from the part that was attached last to the first one.
         if note is not None:
             row.attach(note, 1, 1, 1, 1)
+        row.attach(widget, 1, 0, 1, 1)
+        row.attach(label, 0, 0, 1, 1)
         self.add_row(row, label)
 
     def show_chosen(self, chosen: dict[str, str]) -> None:
@@ -156,10 +157,22 @@ class OptionRows(Gtk.Box):
                 button.unselect_all()
             else:
                 button.set_file(file)
+            chosen = "" if file is None else file.get_basename()
+            _describe_parts(button, labels.label(described), chosen)
 
         show(self._config)
         self._config.connect(f"notify::{name}", show)
         return button
+
+
+def _describe_parts(chooser: Gtk.FileChooserButton, name: str, chosen: str) -> None:
+    """Tell a screen reader what the button in a chooser is for, and which file is chosen."""
+
+    def describe(part: Gtk.Widget) -> None:
+        part.get_accessible().set_name(name)
+        part.get_accessible().set_description(chosen)
+
+    chooser.forall(describe)
 
 
 def _ends(low: str, high: str) -> Gtk.Widget:

@@ -181,16 +181,16 @@ class _Row(Gtk.Grid):
         self._mask.set_tooltip_text(_("Where this style goes"))
         self._coverage = Gtk.Label(xalign=1.0, width_chars=5)
         self._coverage.set_tooltip_text(_("Share of the layer that this region covers"))
-        # In the order of reading, which the Tab key follows.
-        self.attach(badge, 0, 0, 1, 3)
-        self.attach(self._image, 1, 0, 1, 3)
-        self.attach(self._label("style", self._style), 2, 0, 1, 1)
-        self.attach(self._style, 3, 0, 1, 1)
-        self.attach(self._buttons(count), 4, 0, 1, 1)
-        self.attach(self._label("mask", self._mask), 2, 1, 1, 1)
-        self.attach(self._mask, 3, 1, 1, 1)
-        self.attach(self._coverage, 4, 1, 1, 1)
+        # A screen reader goes from the part that was attached last to the first one.
         self.attach(self._numbers(), 2, 2, 3, 1)
+        self.attach(self._coverage, 4, 1, 1, 1)
+        self.attach(self._mask, 3, 1, 1, 1)
+        self.attach(self._label("mask", self._mask), 2, 1, 1, 1)
+        self.attach(self._buttons(count), 4, 0, 1, 1)
+        self.attach(self._style, 3, 0, 1, 1)
+        self.attach(self._label("style", self._style), 2, 0, 1, 1)
+        self.attach(self._image, 1, 0, 1, 3)
+        self.attach(badge, 0, 0, 1, 3)
         self._show_picture()
 
     def _label(self, field: str, widget: Gtk.Widget) -> Gtk.Label:

@@ -38,6 +38,12 @@ def test_the_preview_is_right(gimp: Gimp, name: str) -> None:
     assert not failure, failure
 
 
+@pytest.mark.parametrize("name", check_names("spoken"))
+def test_a_screen_reader_is_told(gimp: Gimp, name: str) -> None:
+    failure = results(gimp, "spoken")[name]
+    assert not failure, failure
+
+
 def test_the_dialog_on_small_screens(gimp: Gimp) -> None:
     """It fits, scrolls, is sharp at scale 2, and remembers its size and the last style."""
     inside = f"{gimp.checkout_inside}/tests/gimp/inside"

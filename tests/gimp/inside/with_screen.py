@@ -1,4 +1,7 @@
-"""Runs a module of checks inside GIMP with a screen for the plug-in's windows; run beside GIMP."""
+"""Runs a module of checks inside GIMP with a screen for the plug-in's windows; run beside GIMP.
+
+The module `spoken` also has a session bus, over which a screen reader listens.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,16 @@ def main(version: str, inside: str, module: str) -> int:
     server = subprocess.Popen(screen, pass_fds=[theirs], stderr=subprocess.DEVNULL)
     try:
         os.environ["DISPLAY"] = ":" + os.read(ours, 10).decode().strip()
-        os.environ["NO_AT_BRIDGE"] = "1"
+        bus = ["dbus-run-session", "--"] if module == "spoken" else []
+        if not bus:
+            os.environ["NO_AT_BRIDGE"] = "1"
         script = (
             f"import sys; sys.path.insert(0, {inside!r})\n"
             f"import kit, {module}\n"
             f"kit.run_all({module}.CHECKS, kit.TMP / '{module}.json')\n"
         )
         flags = ["-idf", "--batch-interpreter=python-fu-eval", "-b", "-", "--quit"]
-        gimp = [f"gimp-console-{version}", *flags]
+        gimp = [*bus, f"gimp-console-{version}", *flags]
         return subprocess.run(gimp, input=script, text=True, timeout=250).returncode
     finally:
         server.terminate()
