@@ -23,7 +23,8 @@ SUITES = {"3.0": "trixie", "3.2": "forky"}
 
 PACKAGES = (
     "gimp,gir1.2-gimp-3.0,python3,python3-gi,python3-gi-cairo,python3-venv,xvfb,xdotool,openbox,"
-    "imagemagick,dbus-x11,fonts-dejavu-core,x11-utils,xauth,ca-certificates,procps"
+    "imagemagick,dbus-x11,fonts-dejavu-core,x11-utils,xauth,ca-certificates,procps,at-spi2-core,"
+    "gir1.2-atspi-2.0"
 )
 GIMPRC = """\
 (config-version "{full}")
@@ -44,8 +45,8 @@ BESIDE = ("Xvfb", "openbox", "xdotool", "import", "xprop", "xwininfo", "dbus-run
 
 HELP = (
     "No GIMP 3 can be had for these tests: install GIMP 3, Xvfb, openbox, xdotool, ImageMagick, "
-    "xprop, xwininfo and dbus-run-session (or, on Debian and Ubuntu, apt with a network, from "
-    "which all is made), or leave them out with --without-gimp."
+    "xprop, xwininfo, dbus-run-session and AT-SPI with its typelib (or, on Debian and Ubuntu, apt "
+    "with a network, from which all is made), or leave them out with --without-gimp."
 )
 
 
@@ -198,7 +199,9 @@ def _unpack(package: str, target: Path) -> None:
 
 
 def make_root(version: str) -> Path:
-    """Return a root folder with this GIMP, made at the first call and kept in the user's cache.
+    """Return a root folder with this GIMP, kept in the user's cache.
+
+    It is made at the first call, and anew when a package has been added to the list.
 
     Raises
     ------
@@ -206,13 +209,11 @@ def make_root(version: str) -> Path:
         If it cannot be made.
     """
     root = tests_home() / f"gimp-{version}"
-    if root.is_dir():
+    if root.is_dir() and _is_complete(root):
         return root
     _need("apt-get", "perl")
     part = root.with_name(root.name + ".part")
-    if part.exists():
-        _quietly(["chmod", "-R", "u+w", str(part)], "/")
-        shutil.rmtree(part)
+    _remove(part)
     part.parent.mkdir(parents=True, exist_ok=True)
     mode = "root" if os.geteuid() == 0 else "unshare"
     command = [
@@ -225,8 +226,22 @@ def make_root(version: str) -> Path:
     except NoGimpError:
         shutil.rmtree(part, ignore_errors=True)
         raise
+    _remove(root)
     part.rename(root)
     return root
+
+
+def _remove(root: Path) -> None:
+    if root.exists():
+        _quietly(["chmod", "-R", "u+w", str(root)], "/")
+        shutil.rmtree(root)
+
+
+def _is_complete(root: Path) -> bool:
+    """Return whether a root folder has all packages of the list."""
+    lists = {path.name.partition(":")[0] for path in (root / "var/lib/dpkg/info").glob("*.list")}
+    known = {name.removesuffix(".list") for name in lists}
+    return known.issuperset(PACKAGES.split(","))
 
 
 def make_gimp(version: str, tmp: Path) -> Gimp:
