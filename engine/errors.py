@@ -20,7 +20,9 @@ from engine.job import JobError
 from engine.messages import UserError, one_line, printable
 from engine.paths import home
 from engine.translations import _
-from models.errors import WeightsError
+from models.errors import WeightsError, speak
+
+speak(_)
 
 CODES = ("job", "picture", "weights", "memory", "disk", "state", "cluster", "internal")
 LOG_BYTES = 1_000_000

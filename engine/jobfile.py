@@ -12,6 +12,7 @@ from engine.job import PATH_KINDS, Job, JobError, Region, with_new_names
 from engine.job_checks import check, checked_fields
 from engine.looks import filled
 from engine.messages import shown, shown_name
+from engine.translations import _
 
 MAX_BYTES = 4_000_000
 MAX_DIGITS = 1000
@@ -46,28 +47,36 @@ def read_json(path: str | Path) -> Any:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        message = f"The job file {name} cannot be read: {error.strerror or error}."
+        message = _("The job file {name} cannot be read: {reason}.").format(
+            name=name, reason=error.strerror or error
+        )
         raise JobError(message) from error
     if len(content) > MAX_BYTES:
-        message = f"{name} is not a job file: it has more than {MAX_BYTES} bytes."
+        message = _("{name} is not a job file: it has more than {most} bytes.").format(
+            name=name, most=MAX_BYTES
+        )
         raise JobError(message)
     try:
         return json.loads(content.decode("utf-8"), parse_int=_whole_number)
     except UnicodeDecodeError as error:
-        message = f"{name} is not a job file, since it is not JSON: it is not UTF-8 text."
+        message = _("{name} is not a job file, since it is not JSON: it is not UTF-8 text.").format(
+            name=name
+        )
         raise JobError(message) from error
     except RecursionError as error:
-        message = f"{name} is not a job file: its lists are nested too deeply."
+        message = _("{name} is not a job file: its lists are nested too deeply.").format(name=name)
         raise JobError(message) from error
     except ValueError as error:
-        message = f"{name} is not a job file, since it is not JSON: {error}."
+        message = _("{name} is not a job file, since it is not JSON: {reason}.").format(
+            name=name, reason=error
+        )
         raise JobError(message) from error
 
 
 def _whole_number(digits: str) -> int:
     """Read a whole number of JSON, of which Python would take minutes if it is long enough."""
     if len(digits) > MAX_DIGITS:
-        message = f"a number has {len(digits)} digits"
+        message = _("a number has {count} digits").format(count=len(digits))
         raise ValueError(message)
     return int(digits)
 
@@ -83,18 +92,22 @@ def job_from_dict(data: Any) -> Job:
         Names the field, the value it has and what is allowed.
     """
     if not isinstance(data, dict):
-        message = f"A job is a JSON object with fields such as 'content', not {shown(data)}."
+        message = _("A job is a JSON object with fields such as 'content', not {value}.").format(
+            value=shown(data)
+        )
         raise JobError(message)
     given = dict(data)
     regions = given.pop("regions", [])
     if not isinstance(regions, (list, tuple)):
-        message = f"regions: {shown(regions)} is not a list of regions."
+        message = _("regions: {value} is not a list of regions.").format(value=shown(regions))
         raise JobError(message)
     made = []
     for number, region in enumerate(regions, 1):
         where = f"regions[{number}]"
         if not isinstance(region, dict):
-            message = f"{where}: {shown(region)} is not an object with fields such as 'style'."
+            message = _("{where}: {value} is not an object with fields such as 'style'.").format(
+                where=where, value=shown(region)
+            )
             raise JobError(message)
         fields = with_new_names(Region, region)
         made.append(Region(**checked_fields(Region, fields, where + ".")))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from engine.files import write_file
 from engine.job import JobError
 from engine.paths import cache_folder, home, mark_own_folder
+from engine.translations import N_, _
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from engine.loss.terms import Part
     from engine.loss_curve import LossCurve
 
-MISSING = (
+MISSING = N_(
     "Loss curves are drawn by matplotlib, which is not installed; "
     "'python3 install.py --plots' in Scumble's folder adds it."
 )
@@ -54,11 +55,11 @@ def check_plotting() -> None:
         _matplotlib()
     except ImportError as error:
         if isinstance(error, ModuleNotFoundError) and error.name == "matplotlib":
-            raise JobError(MISSING) from error
-        message = (
-            f"Loss curves are drawn by matplotlib, which cannot be imported ({error}); "
+            raise JobError(_(MISSING)) from error
+        message = _(
+            "Loss curves are drawn by matplotlib, which cannot be imported ({reason}); "
             "'python3 install.py --plots' in Scumble's folder may repair it."
-        )
+        ).format(reason=error)
         raise JobError(message) from error
 
 

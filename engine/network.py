@@ -23,6 +23,7 @@ from engine.devices import (
 from engine.errors import DeviceMemoryError
 from engine.paths import model_file
 from engine.threads import thread_count
+from engine.translations import _
 from engine.tuning import recorded
 from models.graphs import Graph, features_graph, gradient_graph, value_type
 from models.kernels import Kernels
@@ -374,10 +375,10 @@ class DifferentiableNetwork:
         if not nodes:
             return ""
         listed = ", ".join(f"{count} {operator}" for operator, count in sorted(nodes.items()))
-        return (
-            f"A part of the network runs on the processor, since {self.network.device} cannot "
-            f"compute it ({listed}); that makes it slower."
-        )
+        return _(
+            "A part of the network runs on the processor, since {device} cannot compute it "
+            "({listed}); that makes it slower."
+        ).format(device=self.network.device, listed=listed)
 
     def load(self, picture: np.ndarray) -> None:
         """Compute the features of a picture, shape (3, height, width), 0..255."""

@@ -148,7 +148,9 @@ def load(path: str | Path, output: str = "", folder: str = "") -> Job:
     path = Path(path)
     if path.suffix.lower() not in PICTURE_EXTENSIONS:
         if folder:
-            message = f"--inputs: is for pictures, and {shown_name(path)} is not one."
+            message = _("--inputs: is for pictures, and {name} is not one.").format(
+                name=shown_name(path)
+            )
             raise JobError(message)
         job = load_job(path)
         return replace(job, output=output) if output else job
@@ -165,13 +167,15 @@ def load(path: str | Path, output: str = "", folder: str = "") -> Job:
             continue
         if os.path.exists(each) and os.path.samefile(each, path):
             name = shown_name(path)
-            message = f"The result would replace {name} itself; name another file with --output."
+            message = _(
+                "The result would replace {name} itself; name another file with --output."
+            ).format(name=name)
             raise JobError(message)
         if not output:
-            message = (
-                f"{shown_name(each)} is there already, and the settings of a picture replace "
-                "nothing; name the file to write with --output."
-            )
+            message = _(
+                "{name} is there already, and the settings of a picture replace nothing; "
+                "name the file to write with --output."
+            ).format(name=shown_name(each))
             raise JobError(message)
     return job
 
@@ -187,13 +191,12 @@ def _from_picture(job: Job, picture: Path, folder: str) -> Job:
         found = inside / parts.name
         if parts.name and os.path.isfile(found):
             return str(found)
-        message = (
-            f"The settings of {shown_name(picture)} name {shown_name(name)}, which is not in the "
-            "picture's folder. Put the file there, name its folder with --inputs, or write a job "
-            "file."
-        )
+        message = _(
+            "The settings of {picture} name {name}, which is not in the picture's folder. "
+            "Put the file there, name its folder with --inputs, or write a job file."
+        ).format(picture=shown_name(picture), name=shown_name(name))
         if folder:
-            message = f"--inputs: there is no file {shown_name(found)}."
+            message = _("--inputs: there is no file {name}.").format(name=shown_name(found))
         raise JobError(message)
 
     def output(name: str) -> str:
@@ -286,7 +289,9 @@ def write(job: Job, result: Result) -> tuple[tuple[Path, ...], tuple[str, ...]]:
                         if each not in notices]  # fmt: skip
         except PictureError as error:
             if file != files[0]:
-                message = f"The result is in {shown_name(files[0])}, but {error}"
+                message = _("The result is in {name}, but {reason}").format(
+                    name=shown_name(files[0]), reason=error
+                )
                 raise PictureError(message) from error.__cause__
             raise _rescued(
                 error, job, lambda place: write_picture(place, result.picture, described)
@@ -445,7 +450,11 @@ def _rescued(
             save(file)
         except (OSError, PictureError):
             continue  # the next folder; if both fail, the first error is reported
-        return PictureError(f"{error} The result was saved as {shown_name(file)} instead.")
+        return PictureError(
+            _("{reason} The result was saved as {name} instead.").format(
+                reason=error, name=shown_name(file)
+            )
+        )
     return error
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.loss.objective import Evaluation
 from engine.loss.terms import Part, losses_from_json, losses_to_json
+from engine.translations import _
 
 
 @dataclass(frozen=True)
@@ -125,12 +126,16 @@ class Trace:
         """
         self.evaluations += 1
         if not np.isfinite(evaluation.loss):
-            message = f"the loss is {evaluation.loss} at evaluation {self.evaluations}"
+            message = _("the loss is {loss} at evaluation {number}").format(
+                loss=evaluation.loss, number=self.evaluations
+            )
             raise FloatingPointError(message)
         with np.errstate(invalid="ignore", over="ignore"):
             finite = np.isfinite(np.sum(evaluation.gradient, dtype=np.float64))
         if not finite:
-            message = f"the gradient is no longer finite at evaluation {self.evaluations}"
+            message = _("the gradient is no longer finite at evaluation {number}").format(
+                number=self.evaluations
+            )
             raise FloatingPointError(message)
         if evaluation.loss < self.loss or not keep_best:
             self.loss = evaluation.loss

@@ -6,6 +6,7 @@ import os
 from pathlib import PureWindowsPath
 
 from engine.messages import shown, shown_name
+from engine.translations import _
 
 LONGEST = 259
 """Characters of a path, unless the user of Windows has enabled longer ones."""
@@ -28,16 +29,18 @@ def why_no_name(path: str | os.PathLike[str], *, windows: bool = os.name == "nt"
     # Not `name`, which takes the text before a colon for a drive.
     name = os.fspath(path).replace("\\", "/").rpartition("/")[2]
     if name.partition(".")[0].rstrip(" ").upper() in _DEVICES:
-        return f"{shown_name(name)} is the name of a device in Windows; choose another name."
+        return _("{name} is the name of a device in Windows; choose another name.").format(
+            name=shown_name(name)
+        )
     wrong = sorted({each for each in name if each in '<>:"|?*' or ord(each) < 32})
     if wrong:
-        return (
-            f"A name in Windows has no {shown(wrong[0])}, as in {shown_name(name)}; leave it out."
+        return _("A name in Windows has no {letter}, as in {name}; leave it out.").format(
+            letter=shown(wrong[0]), name=shown_name(name)
         )
     if name != name.rstrip(". "):
-        return (
-            f"{shown(name)} ends with a dot or a space, which Windows leaves out; choose another."
-        )
+        return _(
+            "{name} ends with a dot or a space, which Windows leaves out; choose another."
+        ).format(name=shown(name))
     return ""
 
 
@@ -54,7 +57,7 @@ def why_too_long(path: str | os.PathLike[str], *, windows: bool = os.name == "nt
     length = len(str(PureWindowsPath(path)))
     if not windows or length <= LONGEST:
         return ""
-    return (
-        f" Its path has {length} characters, and Windows allows {LONGEST}; choose a folder with a "
+    return " " + _(
+        "Its path has {length} characters, and Windows allows {most}; choose a folder with a "
         "shorter path, or enable long paths in Windows."
-    )
+    ).format(length=length, most=LONGEST)

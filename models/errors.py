@@ -1,7 +1,25 @@
-"""Errors of the weights. Standard library only."""
+"""Errors of the weights, and the language of their sentences. Standard library only."""
 
 from __future__ import annotations
+
+from typing import Callable
 
 
 class WeightsError(ValueError):
     """Weights that are missing or wrong; the message is one sentence for the user."""
+
+
+def _(text: str) -> str:
+    """Return a sentence in the language of the program that uses this package."""
+    return _Language.translate(text)
+
+
+def speak(translate: Callable[[str], str]) -> None:
+    """Let a function translate the sentences of this package, which are English otherwise."""
+    _Language.translate = staticmethod(translate)
+
+
+class _Language:
+    """The function that translates sentences."""
+
+    translate: Callable[[str], str] = staticmethod(str)

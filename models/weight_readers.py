@@ -18,8 +18,9 @@ from typing import cast
 
 import numpy as np
 
+from models.errors import WeightsError, _
 from models.onnx_format import read_model, tensor_to_array
-from models.reference_weights import Layer, WeightsError, is_candidate, match
+from models.reference_weights import Layer, is_candidate, match
 
 MAX_ONNX = 2**31 - 1
 """Bytes; protobuf reads no larger message."""
@@ -67,10 +68,12 @@ def read_source(path: Path) -> dict[str, Layer]:
         with path.open("rb") as file:
             start = file.read(8)
     except FileNotFoundError as error:
-        message = f"There is no file {path} to take the weights from"
+        message = _("There is no file {path} to take the weights from").format(path=path)
         raise WeightsError(message) from error
     except OSError as error:
-        message = f"{path} cannot be read: {error.strerror or error}"
+        message = _("{path} cannot be read: {reason}").format(
+            path=path, reason=error.strerror or error
+        )
         raise WeightsError(message) from error
     if not start:
         message = f"{path} is empty"
@@ -82,7 +85,9 @@ def read_source(path: Path) -> dict[str, Layer]:
     if start.startswith(_PICKLE) or path.suffix.lower() in _PICKLE_ENDINGS:
         raise _pickle(path)
     if start.startswith(_NPY):
-        message = f"{path} is a single NumPy array or a pickle; give a .npz, ONNX or wheel file"
+        message = _(
+            "{path} is a single NumPy array or a pickle; give a .npz, ONNX or wheel file"
+        ).format(path=path)
         raise WeightsError(message)
     return _read_onnx_file(path)
 
@@ -123,7 +128,9 @@ def npz_arrays(archive: zipfile.ZipFile, prefix: str = "") -> Iterator[tuple[str
 
 def _open(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> zipfile.ZipExtFile:
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        message = f"{member.filename} is compressed in a way that wheels and NumPy do not use"
+        message = _("{name} is compressed in a way that wheels and NumPy do not use").format(
+            name=member.filename
+        )
         raise ValueError(message)
     return cast(zipfile.ZipExtFile, archive.open(member))
 
@@ -132,8 +139,8 @@ def damage(error: Exception) -> str:
     """Return the meaning of one of DAMAGES for a file."""
     # A wrong offset inside a damaged archive is the system's invalid argument.
     if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
-        return f"cannot be read: {error.strerror}"
-    return "is cut off or damaged"
+        return _("cannot be read: {reason}").format(reason=error.strerror)
+    return _("is cut off or damaged")
 
 
 def _npy_header(member: zipfile.ZipExtFile) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -154,7 +161,7 @@ def _npy_header(member: zipfile.ZipExtFile) -> tuple[tuple[int, ...], bool, np.d
     except MemoryError:
         raise
     except Exception as error:
-        message = "an array does not begin as NumPy's files do"
+        message = _("an array does not begin as NumPy's files do")
         raise ValueError(message) from error
 
 
@@ -174,9 +181,11 @@ def _read_zip(path: Path) -> dict[str, Layer]:
                     with _open(archive, member) as file:
                         arrays += _onnx_arrays(file.read(), f"{path} ({member.filename})")
             elif any(each.filename.endswith(".npy") for each in members):
-                arrays += (array for _, array in npz_arrays(archive))
+                arrays += (array for _name, array in npz_arrays(archive))
             else:
-                message = f"{path} is an archive that holds neither an ONNX file nor NumPy arrays"
+                message = _(
+                    "{path} is an archive that holds neither an ONNX file nor NumPy arrays"
+                ).format(path=path)
                 raise WeightsError(message)
     except WeightsError:
         raise
@@ -192,7 +201,9 @@ def _read_onnx_file(path: Path) -> dict[str, Layer]:
             raise _too_large(path)
         data = path.read_bytes()
     except OSError as error:
-        message = f"{path} cannot be read: {error.strerror or error}"
+        message = _("{path} cannot be read: {reason}").format(
+            path=path, reason=error.strerror or error
+        )
         raise WeightsError(message) from error
     return match(_onnx_arrays(data, str(path)), str(path))
 
@@ -201,10 +212,10 @@ def _onnx_arrays(data: bytes, source: str) -> Iterator[np.ndarray]:
     try:
         model = read_model(data)
     except ValueError as error:
-        message = (
-            f"{source} is none of a wheel, an ONNX file, a Keras .h5 and a .npz, "
-            "or it is cut off or damaged"
-        )
+        message = _(
+            "{source} is none of a wheel, an ONNX file, a Keras .h5 and a .npz, or it is cut "
+            "off or damaged"
+        ).format(source=source)
         raise WeightsError(message) from error
     for tensor in model.graph.initializer:
         if is_candidate(tuple(tensor.dims)):
@@ -219,7 +230,9 @@ def _read_keras(path: Path) -> dict[str, Layer]:
     try:
         import h5py
     except ImportError as error:
-        message = f"{path} is a Keras file, and reading it needs h5py, which is not installed"
+        message = _(
+            "{path} is a Keras file, and reading it needs h5py, which is not installed"
+        ).format(path=path)
         raise H5pyMissingError(message) from error
     arrays: list[np.ndarray] = []
 
@@ -234,17 +247,22 @@ def _read_keras(path: Path) -> dict[str, Layer]:
         with h5py.File(path, "r") as file:
             file.visititems(take)
     except (*DAMAGES, KeyError, TypeError) as error:
-        message = f"{path} is cut off or damaged"
+        message = _("{path} is cut off or damaged").format(path=path)
         raise WeightsError(message) from error
     return match(arrays, str(path))
 
 
 def _pickle(path: Path) -> WeightsError:
     return WeightsError(
-        f"{path} is or holds a pickle (as PyTorch's .pth files do), and pickles are never loaded, "
-        "since they can run any program: give an ONNX file, a wheel, a Keras .h5 or a .npz"
+        _(
+            "{path} is or holds a pickle (as PyTorch's .pth files do), and pickles are never "
+            "loaded, since they can run any program: give an ONNX file, a wheel, a Keras .h5 or "
+            "a .npz"
+        ).format(path=path)
     )
 
 
 def _too_large(path: Path) -> WeightsError:
-    return WeightsError(f"{path} is too large: an ONNX file can have 2 GB at most")
+    return WeightsError(
+        _("{path} is too large: an ONNX file can have 2 GB at most").format(path=path)
+    )

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.errors import _
 from models.reference_weights import SHA256, Layer, WeightsError, digest
 from models.vgg16 import CHANNELS, LAYERS
 from models.weight_readers import DAMAGES, H5pyMissingError, damage, npz_arrays, read_source
@@ -29,8 +30,6 @@ __all__ = [
     "ensure_weights",
     "load_weights",
 ]
-
-_REMEDY = "run install.py again"
 
 
 class Weights(Mapping[str, Layer]):
@@ -53,13 +52,15 @@ class Weights(Mapping[str, Layer]):
         try:
             there = cache.is_file()
         except PermissionError as error:  # in the data folder of somebody else
-            message = (
-                f"The file of the weights, {cache}, {damage(error)}; let its owner open the folder "
-                "to others, or name another one by SCUMBLE_HOME"
-            )
+            message = _(
+                "The file of the weights, {cache}, {damage}; let its owner open the folder to "
+                "others, or name another one by SCUMBLE_HOME"
+            ).format(cache=cache, damage=damage(error))
             raise WeightsError(message) from error
         if not there:
-            message = f"The file of the weights, {cache}, is missing; {_REMEDY}"
+            message = _(
+                "The file of the weights, {cache}, is missing; run install.py again"
+            ).format(cache=cache)
             raise WeightsError(message)
 
     def __getitem__(self, name: str) -> Layer:
@@ -73,19 +74,25 @@ class Weights(Mapping[str, Layer]):
             with zipfile.ZipFile(self._cache) as archive:
                 arrays = dict(npz_arrays(archive, f"{name}."))
         except WeightsError as error:
-            message = f"{error}; {_REMEDY}"
+            message = _("{problem}; run install.py again").format(problem=error)
             raise WeightsError(message) from error
         except DAMAGES as error:
-            message = f"The file of the weights, {self._cache}, {damage(error)}; {_REMEDY}"
+            message = _("The file of the weights, {cache}, {damage}; run install.py again").format(
+                cache=self._cache, damage=damage(error)
+            )
             raise WeightsError(message) from error
         kernel, bias = arrays.get(f"{name}.kernel"), arrays.get(f"{name}.bias")
         if kernel is None or bias is None:
-            message = f"{name} is missing from the weights in {self._cache}; {_REMEDY}"
+            message = _(
+                "{name} is missing from the weights in {cache}; run install.py again"
+            ).format(name=name, cache=self._cache)
             raise WeightsError(message)
         layer = Layer(kernel, bias)
         right = kernel.shape[:1] == bias.shape == (CHANNELS[name],)
         if not (right and kernel.dtype == bias.dtype == "<f4") or digest(layer) != SHA256[name]:
-            message = f"{name} in {self._cache} is not the original; {_REMEDY}"
+            message = _("{name} in {cache} is not the original; run install.py again").format(
+                name=name, cache=self._cache
+            )
             raise WeightsError(message)
         return layer
 
@@ -138,22 +145,33 @@ def ensure_weights(cache: Path, source: Path | None, work: Path, name: str | Non
     """
     problem = check_cache(cache)
     if not problem:
-        unused = "" if source is None else f", so {name or source} was not needed"
-        return f"The weights in {cache} are there already and are the original ones{unused}."
+        unused = (
+            ""
+            if source is None
+            else _(", so {source} was not needed").format(source=name or source)
+        )
+        return _(
+            "The weights in {cache} are there already and are the original ones{unused}."
+        ).format(cache=cache, unused=unused)
     if source is None:
         raise WeightsError(problem)
     layers = read_source(source)
     _store(layers, work / f"{cache.name}.part", cache)
-    return (
-        f"The weights in {cache} were taken from {name or source}; "
-        "all 13 layers are the original ones."
-    )
+    return _(
+        "The weights in {cache} were taken from {source}; all 13 layers are the original ones."
+    ).format(cache=cache, source=name or source)
 
 
 def _cannot_write(folder: Path, error: OSError) -> WeightsError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return WeightsError(f"The disk is full; the weights need 59 MB in {folder}")
-    return WeightsError(f"{folder} cannot be written to: {error.strerror or error}")
+        return WeightsError(
+            _("The disk is full; the weights need 59 MB in {folder}").format(folder=folder)
+        )
+    return WeightsError(
+        _("{folder} cannot be written to: {reason}").format(
+            folder=folder, reason=error.strerror or error
+        )
+    )
 
 
 def _store(layers: dict[str, Layer], temporary: Path, cache: Path) -> None:
@@ -170,7 +188,9 @@ def _store(layers: dict[str, Layer], temporary: Path, cache: Path) -> None:
             os.fsync(file.fileno())
         problem = check_cache(temporary)
         if problem:
-            message = f"The disk of {cache.parent} did not keep what was written: {problem}"
+            message = _("The disk of {folder} did not keep what was written: {problem}").format(
+                folder=cache.parent, problem=problem
+            )
             raise WeightsError(message)
         os.replace(temporary, cache)
     except OSError as error:

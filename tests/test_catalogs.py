@@ -18,6 +18,7 @@ from tests import catalogs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from babel.messages import Message
 
@@ -92,6 +93,7 @@ def _placeholders(text: str) -> list[tuple[str, str | None, str | None]]:
 
 def _keys(text: str) -> int:
     """Return the number of access keys; a line in the middle of a word marks none in a sentence."""
+    text = re.sub(r"[A-Z]+(_[A-Z]+)+", "", text)  # variables of the environment
     return len(re.findall(r"_\w", text)) if re.search(r"(^|[\s(])\w?\w*_\w", text) else 0
 
 
@@ -275,3 +277,30 @@ def test_the_check_finds_an_unmarked_sentence() -> None:
     ]
     found = [text for text in texts if isinstance(text, str) and SENTENCE.fullmatch(text)]
     assert found == ["The layer is gone."]
+
+
+def test_the_weights_job_files_encoders_and_installer_speak_the_language(tmp_path: Path) -> None:
+    import numpy as np
+
+    import engine.errors  # noqa: F401 - which gives the language to the sentences of the weights
+    from engine.jobfile import JobError, load_job
+    from engine.pictures.encoders import encoder
+    from engine.pictures.stored import StoredPicture
+    from engine.setup.pip_errors import explain_pip
+    from models.errors import WeightsError
+    from models.weights import Weights
+
+    picture = StoredPicture(np.zeros((4, 4, 3), np.float32), np.zeros((4, 4), np.float32))
+    (tmp_path / "job.json").write_text("[")
+    translations.use(["de"])
+    try:
+        assert "brach ab" in explain_pip("Connection reset by peer")
+        assert encoder(".jpg", picture, "")[1] == [
+            "JPEG kennt keine Transparenz; das Bild wird auf Weiß gelegt."
+        ]
+        with pytest.raises(WeightsError, match=r"Die Datei der Gewichte, .* fehlt; führen Sie"):
+            Weights(tmp_path / "none.npz")
+        with pytest.raises(JobError, match="ist keine Auftragsdatei, denn sie ist kein JSON"):
+            load_job(tmp_path / "job.json")
+    finally:
+        translations.use([])

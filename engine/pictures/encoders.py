@@ -34,6 +34,7 @@ from engine.pictures.metadata import (
 from engine.pictures.profiles import srgb_profile
 from engine.pictures.stored import StoredPicture, fractions, in_type
 from engine.pictures.strips import strips
+from engine.translations import _
 
 Write = Callable[[IO[bytes]], None]
 """Writes a file's bytes from its beginning."""
@@ -61,23 +62,29 @@ def encoder(extension: str, picture: StoredPicture, settings: str) -> tuple[Writ
     """
     if extension == ".npy":
         return lambda file: _write_npy(file, picture), []
-    notes = [f"The content's {each}" for each in picture.lost]
+    notes = list(picture.lost)
     deep = picture.numbers.dtype == np.uint16
     if deep and extension in (".png", ".tif", ".tiff"):
         numbers, opacity = picture.numbers, picture.opacity
     else:
         if deep:
             kind = "WebP" if extension == ".webp" else "JPEG"
-            notes.append(f"{kind} has 8 bits per channel; the picture's 16 were rounded.")
+            notes.append(
+                _("{kind} has 8 bits per channel; the picture's 16 were rounded.").format(kind=kind)
+            )
         numbers, opacity = _in_8_bits(picture.numbers), _in_8_bits(picture.opacity)
     icc = picture.space.icc or srgb_profile()
     metadata = picture.metadata
     if metadata.texts and extension != ".png":
         names = ", ".join(metadata.texts)
-        notes.append(f"Only PNG has a place for the content's texts ({one_line(names, 100)}).")
+        notes.append(
+            _("Only PNG has a place for the content's texts ({names}).").format(
+                names=one_line(names, 100)
+            )
+        )
     if metadata.iptc and extension in (".png", ".webp"):
         kind = "WebP" if extension == ".webp" else "PNG"
-        notes.append(f"{kind} has no place for the content's IPTC records.")
+        notes.append(_("{kind} has no place for the content's IPTC records.").format(kind=kind))
     if extension in (".tif", ".tiff"):
         return lambda file: _write_tiff(file, numbers, opacity, icc, metadata, settings), notes
     if extension == ".png":
@@ -85,7 +92,7 @@ def encoder(extension: str, picture: StoredPicture, settings: str) -> tuple[Writ
     if extension in (".jpg", ".jpeg") and opacity is not None:
         # Viewers and browsers show transparent pixels on white.
         numbers, opacity = _on_white(picture), None
-        notes.append("JPEG has no transparency; the picture is put on white.")
+        notes.append(_("JPEG has no transparency; the picture is put on white."))
     options, more = _pillow_options(extension, icc, metadata, settings)
 
     def write(file: IO[bytes]) -> None:
@@ -97,7 +104,9 @@ def encoder(extension: str, picture: StoredPicture, settings: str) -> tuple[Writ
         except (MemoryError, OSError):
             raise
         except Exception as error:  # a format's own limits: a WebP side over 16383 pixels
-            message = f"The picture cannot be written as {extension}: {one_line(str(error))}."
+            message = _("The picture cannot be written as {extension}: {reason}.").format(
+                extension=extension, reason=one_line(str(error))
+            )
             raise PictureError(message) from error
 
     return write, [*notes, *more]
@@ -166,10 +175,14 @@ def _pillow_options(
         exif = exif.without_maker_note()
     if len(exif.block()) > room and settings:
         exif = _with_settings(metadata.exif.without_maker_note(), "")
-        notes.append(f"The settings are longer than the {room} bytes of a JPEG; they are left out.")
+        notes.append(
+            _("The settings are longer than the {room} bytes of a JPEG; they are left out.").format(
+                room=room
+            )
+        )
     elif len(exif.block()) > room:
         exif = Exif()
-        notes.append("The content's EXIF is too long for a JPEG and was left out.")
+        notes.append(_("The content's EXIF is too long for a JPEG and was left out."))
     options.update(format="JPEG", quality=95, subsampling=0)
     if exif:
         options["exif"] = b"Exif\0\0" + exif.block()
@@ -179,7 +192,9 @@ def _pillow_options(
         (b"\xff\xed", iptc_segment(metadata.iptc) if metadata.iptc else b"", "IPTC"),
     ):
         if len(data) > MAX_SEGMENT:
-            notes.append(f"The content's {name} is too long for a JPEG and was left out.")
+            notes.append(
+                _("The content's {name} is too long for a JPEG and was left out.").format(name=name)
+            )
         elif data:
             segments += mark + struct.pack(">H", len(data) + 2) + data
     return ({**options, "extra": segments} if segments else options), notes
@@ -293,7 +308,7 @@ def _write_tiff(
         return Entry(4, len(values), struct.pack(f"{order}{len(values)}I", *values))
 
     if at > 2**32 - 2**24:
-        message = "The picture is larger than the 4 GB that a TIFF file can have; write a PNG."
+        message = _("The picture is larger than the 4 GB that a TIFF file can have; write a PNG.")
         raise PictureError(message)
     entries = {
         256: longs(width),

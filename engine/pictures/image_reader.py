@@ -234,7 +234,8 @@ def _stored(path: Path, opened: _Opened, *, managed: bool) -> StoredPicture:
             metadata, damaged = read_metadata(image, file)
         notes += damaged
     if image.mode in ("CMYK", "LAB"):
-        lost.append(f"{'CMYK' if image.mode == 'CMYK' else 'Lab'} colors come back as RGB.")
+        mode = "CMYK" if image.mode == "CMYK" else "Lab"
+        lost.append(_("The content's {mode} colors come back as RGB.").format(mode=mode))
         if image.mode == "CMYK" and not icc:
             notes.append(_("its CMYK colors have no profile; they are approximate."))
     elif managed:
@@ -242,7 +243,9 @@ def _stored(path: Path, opened: _Opened, *, managed: bool) -> StoredPicture:
             space = space_of(icc)
         except OneWayProfileError:
             one_way = True
-            lost.append("color profile is for reading only; the result is in sRGB.")
+            lost.append(
+                _("The content's color profile is for reading only; the result is in sRGB.")
+            )
         except ProfileError:
             notes.append(_("its color profile cannot be used; it is taken as sRGB."))
     numbers, opacity = _numbers(path, opened, icc)
@@ -317,7 +320,7 @@ def _numbers(path: Path, opened: _Opened, icc: bytes) -> tuple[np.ndarray, np.nd
             return deep[..., :-1], deep[..., -1]
         return deep, _opaque(deep != key) if isinstance(key, tuple) else None
     if ";16" in raw:
-        opened.notes.append("its 16 bits per channel were read as 8.")
+        opened.notes.append(_("its 16 bits per channel were read as 8."))
 
     def flat(part: Image.Image) -> np.ndarray:
         unpacked = _unpacked(part)
@@ -382,10 +385,10 @@ def _read_planes(path: Path) -> np.ndarray:
     except MemoryError:
         raise
     except Exception as error:  # damaged, or of a compression that needs another library
-        message = (
-            f"{shown_name(path)} has 16 bits per channel in planes that cannot be read "
-            f"({_reason(error)}); save it with the channels together."
-        )
+        message = _(
+            "{name} has 16 bits per channel in planes that cannot be read ({reason}); save "
+            "it with the channels together."
+        ).format(name=shown_name(path), reason=_reason(error))
         raise PictureError(message) from error
     return np.ascontiguousarray(planes.transpose(1, 2, 0))
 
@@ -421,7 +424,7 @@ def _converted(image: Image.Image, icc: bytes, notes: list[str]) -> Image.Image:
         try:
             return to_srgb_image(image, icc)
         except ProfileError:
-            note = "its color profile cannot be used; its colors are approximate."
+            note = _("its color profile cannot be used; its colors are approximate.")
             if note not in notes:
                 notes.append(note)
     return image.convert("RGB")
@@ -446,5 +449,5 @@ def _reason(error: object) -> str:
     said = error.strerror if isinstance(error, OSError) and error.strerror else error
     text = one_line(str(said), 200).rstrip(".")
     if re.search(r"(de|en)coder error -?\d+", text):  # Pillow has no words for these
-        return "its compressed data cannot be decoded"
+        return _("its compressed data cannot be decoded")
     return text or type(error).__name__

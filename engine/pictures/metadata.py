@@ -14,6 +14,8 @@ from typing import IO, Any, Literal, NamedTuple
 
 from PIL import ImageFile
 
+from engine.translations import _
+
 ORIENTATION, SOFTWARE, IMAGE_HISTORY = 0x0112, 0x0131, 0x9213
 XMP_TAG, IPTC_TAG = 700, 33723
 PHOTO, PLACE, INTEROPERABILITY = 0x8769, 0x8825, 0xA005
@@ -180,7 +182,7 @@ def read_metadata(image: ImageFile.ImageFile, file: IO[bytes]) -> tuple[Metadata
             block = _exif_block(image.info)
             exif = parse_exif(_Bytes(block)) if block else exif
     except (ValueError, OSError, struct.error):
-        notes.append("its EXIF is damaged and is left out of the result.")
+        notes.append(_("its EXIF is damaged and is left out of the result."))
     texts = {
         name: str(text)
         for name, text in getattr(image, "text", {}).items()

@@ -195,7 +195,9 @@ def _writer(
     check_extension(path)
     stored = picture if isinstance(picture, StoredPicture) else _as_stored(picture)
     if not stored.is_finite():
-        message = f"{shown_name(path)} is not written: the picture holds NaN or infinite values."
+        message = _("{name} is not written: the picture holds NaN or infinite values.").format(
+            name=shown_name(path)
+        )
         raise PictureError(message)
     # EXIF and TIFF allow only ASCII; file names may hold undecodable bytes.
     text = "" if settings is None else json.dumps(settings, ensure_ascii=True)
@@ -213,7 +215,9 @@ def check_extension(path: str | Path) -> None:
     """
     if Path(path).suffix.lower() not in EXTENSIONS:
         allowed = ", ".join(EXTENSIONS)
-        message = f"{shown_name(path)} has none of the extensions that can be written: {allowed}."
+        message = _("{name} has none of the extensions that can be written: {allowed}.").format(
+            name=shown_name(path), allowed=allowed
+        )
         raise PictureError(message)
 
 
@@ -236,7 +240,7 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     except (PictureError, MemoryError):
         raise
     except Exception as error:  # as in the image reader: damaged files raise anything
-        message = f"{shown_name(path)} is damaged; its settings cannot be read."
+        message = _("{name} is damaged; its settings cannot be read.").format(name=shown_name(path))
         raise PictureError(message) from error
     try:
         settings = json.loads(text)
@@ -244,7 +248,9 @@ def read_settings(path: str | Path) -> dict[str, Any]:
         settings = None
     if not isinstance(settings, dict) or "scumble" not in settings:
         name = shown_name(path)
-        message = f"{name} has no settings: it was not made by Scumble, or was saved anew."
+        message = _(
+            "{name} has no settings: it was not made by Scumble, or was saved anew."
+        ).format(name=name)
         raise PictureError(message)
     return settings
 

@@ -31,6 +31,7 @@ from engine.paths import (
     make_own_folder,
 )
 from engine.setup.errors import SetupError
+from engine.translations import _
 
 LOCK = "install.lock"
 MADE = "made"
@@ -84,17 +85,21 @@ def read_record(home: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except NotADirectoryError as error:
-        message = f"{home} is not a folder; name another one with --home."
+        message = _("{home} is not a folder; name another one with --home.").format(home=home)
         raise SetupError(message) from error
     except (ValueError, RecursionError) as error:
-        message = f"{path} is not the file that Scumble wrote there; move it away first."
+        message = _("{path} is not the file that Scumble wrote there; move it away first.").format(
+            path=path
+        )
         raise SetupError(message) from error
     if not isinstance(record, dict) or record.get("program") != "scumble":
-        message = f"{path} belongs to another program; name another folder with --home."
+        message = _("{path} belongs to another program; name another folder with --home.").format(
+            path=path
+        )
         raise SetupError(message)
     made = record.get(MADE, {})
     if not isinstance(made, dict) or not all(map(_is_plain_name, made)):
-        message = f"{path} is damaged; move it away first."
+        message = _("{path} is damaged; move it away first.").format(path=path)
         raise SetupError(message)
     return record
 
@@ -139,14 +144,16 @@ def check_free(home: Path, *, for_tests: bool) -> None:
             folder = home / name
             empty = folder.is_dir() and not any(folder.iterdir())
             if os.path.lexists(folder) and not empty and not is_own_folder(folder):
-                message = (
-                    f"{home} already has '{name}', which Scumble did not make; "
-                    "name another folder with --home."
-                )
+                message = _(
+                    "{home} already has '{name}', which Scumble did not make; name another "
+                    "folder with --home."
+                ).format(home=home, name=name)
                 raise SetupError(message)
     elif record.get("for_tests", False) != for_tests:
         kind = "for use" if for_tests else "for the tests"
-        message = f"{home} has an installation {kind}; name another folder with --home."
+        message = _("{home} has an installation {kind}; name another folder with --home.").format(
+            home=home, kind=kind
+        )
         raise SetupError(message)
 
 
@@ -208,7 +215,9 @@ def claim_folder(home: Path, record: dict[str, Any], name: str) -> Path:
 
 def _not_ours(path: Path) -> SetupError:
     return SetupError(
-        f"{path} was not made by Scumble; move it away, or name another folder with --home."
+        _(
+            "{path} was not made by Scumble; move it away, or name another folder with --home."
+        ).format(path=path)
     )
 
 
@@ -244,10 +253,19 @@ def locked(
         with (home / LOCK).open("a") as file:
             taken = try_lock(file.fileno())
             if taken is None:
-                log(f"The disk of {home} has no locks; start no other install.py until this ends.")
+                log(
+                    _(
+                        "The disk of {home} has no locks; start no other install.py until this "
+                        "ends."
+                    ).format(home=home)
+                )
             if taken is False:
                 if not waiting:
-                    log(f"Another run of install.py is at work in {home}; waiting for it.")
+                    log(
+                        _("Another run of install.py is at work in {home}; waiting for it.").format(
+                            home=home
+                        )
+                    )
                 waiting = True
                 time.sleep(0.2)
             elif _is_file_of_name(file, home / LOCK):
@@ -317,14 +335,24 @@ def uninstall(home: Path, log: Callable[[str], None]) -> str:
     left = sorted(path.name for path in home.iterdir())
     if record.get(CREATED_HOME) and not left:
         home.rmdir()
-        return f"Removed Scumble with its folder {home} ({', '.join([*removed, MARKER])})."
+        return _("Removed Scumble with its folder {home} ({names}).").format(
+            home=home, names=", ".join([*removed, MARKER])
+        )
     said = f"Removed from {home}: {', '.join([*removed, MARKER])}."
-    return f"{said} What Scumble did not make stays: {', '.join(left)}." if left else said
+    return (
+        _("{said} What Scumble did not make stays: {names}.").format(
+            said=said, names=", ".join(left)
+        )
+        if left
+        else said
+    )
 
 
 def _not_installed(home: Path) -> SetupError:
     return SetupError(
-        f"{home} has no {MARKER}, so Scumble is not installed there; nothing was removed."
+        _("{home} has no {marker}, so Scumble is not installed there; nothing was removed.").format(
+            home=home, marker=MARKER
+        )
     )
 
 
@@ -423,12 +451,14 @@ def explain_os_error(error: OSError) -> str:
     """Return a sentence for an error of the system."""
     what = f" ({error.filename})" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"The disk is full{what}; free some space (2 GB) and run this again."
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return (
-            f"There is no permission to write{what}; change its owner or its permissions, "
-            "or name another folder with --home."
+        return _("The disk is full{what}; free some space (2 GB) and run this again.").format(
+            what=what
         )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return _(
+            "There is no permission to write{what}; change its owner or its permissions, or "
+            "name another folder with --home."
+        ).format(what=what)
     if error.errno == errno.EROFS:
-        return f"The disk is read-only{what}; name another folder with --home."
-    return f"The system says: {error.strerror or error}{what}."
+        return _("The disk is read-only{what}; name another folder with --home.").format(what=what)
+    return _("The system says: {reason}{what}.").format(reason=error.strerror or error, what=what)

@@ -19,6 +19,7 @@ from typing import Any, Callable
 
 from engine.setup.errors import SetupError
 from engine.setup.pip_errors import explain_connection
+from engine.translations import _
 
 MAX_BYTES = 2 << 30
 ATTEMPTS = 4
@@ -86,7 +87,9 @@ def download(
                 failures = ATTEMPTS
         failures = 1 if _size(part) > before else failures + 1
         if failures >= ATTEMPTS:
-            why = explain_connection(reason, server) or f"{server} does not deliver it: {reason}."
+            why = explain_connection(reason, server) or _(
+                "{server} does not deliver it: {reason}."
+            ).format(server=server, reason=reason)
             raise SetupError(why)
         time.sleep(pause)
 
@@ -115,7 +118,7 @@ def _fetch(
             part.unlink()
             return False
         if total > MAX_BYTES:
-            message = f"the file is too large ({total >> 20} MB)."
+            message = _("the file is too large ({size} MB).").format(size=total >> 20)
             raise SetupError(message)
         tag = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
         if tag and not tag.startswith("W/"):
@@ -138,7 +141,7 @@ def _receive(response: Any, file: Any, part: Path, total: int, show: Callable[[s
             error.filename = str(part)
             raise
         if file.tell() > (total or MAX_BYTES):
-            message = "the file is larger than announced."
+            message = _("the file is larger than announced.")
             raise SetupError(message)
         if time.monotonic() - shown > 0.2:
             shown = time.monotonic()
@@ -168,7 +171,7 @@ def _is_temporary(error: Exception) -> bool:
 
 def _explain_status(status: int, server: str) -> str:
     if status in (404, 410):
-        return f"{server} has no such file ({status})."
+        return _("{server} has no such file ({status}).").format(server=server, status=status)
     return explain_connection(f"{status} Client Error", server) or f"{server} answers {status}."
 
 

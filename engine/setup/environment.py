@@ -20,6 +20,7 @@ from engine.setup.datafolder import work_folder
 from engine.setup.errors import SetupError
 from engine.setup.pip_errors import explain_pip
 from engine.setup.subprocesses import output_of
+from engine.translations import _
 
 WANTED = (3, 11)
 """The oldest Python that current onnxruntime is built for; older ones get older packages."""
@@ -154,40 +155,52 @@ def choose_python(
         if good(other):
             return (
                 other,
-                f"taken since {starting.name}, which runs this, {_shortcoming(starting, newest)}",
+                _("taken since {name}, which runs this, {reason}").format(
+                    name=starting.name, reason=_shortcoming(starting, newest)
+                ),
             )
     if not starting.suitable:
-        message = (
-            f"{starting.name} at {starting.executable} is not a 64-bit CPython, and onnxruntime "
-            "is built for nothing else; install one from python.org or your system's packages."
-        )
+        message = _(
+            "{name} at {path} is not a 64-bit CPython, and onnxruntime is built for nothing "
+            "else; install one from python.org or your system's packages."
+        ).format(name=starting.name, path=starting.executable)
         raise SetupError(message)
     if not (starting.venv or starting.virtualenv):
         raise SetupError(_how_to_get_venv(starting))
     if starting.version[:2] > newest:
-        return starting, f"newer than {_dotted(newest)}, the newest that was tried"
+        return starting, _("newer than {version}, the newest that was tried").format(
+            version=_dotted(newest)
+        )
     return starting, (
-        "older than 3.11, so onnxruntime and the other packages will be older releases too; "
-        "with a newer Python installed, run this again"
+        _(
+            "older than 3.11, so onnxruntime and the other packages will be older releases too; "
+            "with a newer Python installed, run this again"
+        )
     )
 
 
 def _shortcoming(python: Python, newest: tuple[int, int]) -> str:
     if not python.suitable:
-        return "is not a 64-bit CPython"
+        return _("is not a 64-bit CPython")
     if python.version[:2] < WANTED:
-        return f"is older than {_dotted(WANTED)}"
+        return _("is older than {version}").format(version=_dotted(WANTED))
     if python.version[:2] > newest:
-        return f"is newer than {_dotted(newest)}"
-    return "cannot make environments"
+        return _("is newer than {version}").format(version=_dotted(newest))
+    return _("cannot make environments")
 
 
 def _how_to_get_venv(python: Python) -> str:
-    reason = f"{python.name} cannot make environments, since its module ensurepip is missing"
+    reason = _("{name} cannot make environments, since its module ensurepip is missing").format(
+        name=python.name
+    )
     if Path("/etc/debian_version").exists():
         package = f"python{_dotted(python.version[:2])}-venv"
-        return f"{reason}; run 'sudo apt install {package}' and then this command again."
-    return f"{reason}; install your system's package with Python's venv and run this again."
+        return _("{reason}; run 'sudo apt install {package}' and then this command again.").format(
+            reason=reason, package=package
+        )
+    return _(
+        "{reason}; install your system's package with Python's venv and run this again."
+    ).format(reason=reason)
 
 
 def _dotted(version: tuple[int, ...]) -> str:
@@ -241,7 +254,9 @@ def make_environment(
     for command in commands:
         status, output = run(command)
         if status:
-            message = f"{python.name} could not make the environment: {explain_pip(output)}"
+            message = _("{name} could not make the environment: {reason}").format(
+                name=python.name, reason=explain_pip(output)
+            )
             raise SetupError(message)
 
 

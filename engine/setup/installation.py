@@ -62,6 +62,7 @@ from engine.setup.requirements import (
     read_requirements,
 )
 from engine.setup.subprocesses import supervised
+from engine.translations import _
 
 ASKED = "asked for"
 """The reason for an environment on its own that is not given up when it cannot be had."""
@@ -209,11 +210,15 @@ def begin(installation: Installation) -> str:
     if LOGS[0] in record[MADE]:
         installation.log.write_text("", encoding="utf-8")
     if before is None:
-        return f"Scumble {engine.__version__} goes into {home}."
+        return _("Scumble {version} goes into {folder}.").format(
+            version=engine.__version__, folder=home
+        )
     if before.get("complete"):
         version = before.get("version")
-        return f"Scumble {version} is in {home}; missing and outdated parts are replaced."
-    return f"An earlier run in {home} was not finished; this one continues it."
+        return _("Scumble {version} is in {home}; missing and outdated parts are replaced.").format(
+            version=version, home=home
+        )
+    return _("An earlier run in {home} was not finished; this one continues it.").format(home=home)
 
 
 def install_packages(installation: Installation) -> str:
@@ -222,16 +227,20 @@ def install_packages(installation: Installation) -> str:
     home, environment = installation.home, installation.environment
     if not relocatable_python.in_use(home, environment):
         return done
-    installation.show("looking for the libraries that they need")
+    installation.show(_("looking for the libraries that they need"))
     try:
         outside = relocatable_python.complete(home, environment, installation.python)
     except SetupError as error:
         remove_own_folder(environment)
-        message = f"The packages cannot be loaded: {error}. Run this again to reinstall them."
+        message = _(
+            "The packages cannot be loaded: {reason}. Run this again to reinstall them."
+        ).format(reason=error)
         raise SetupError(message) from error
     if outside:
-        return f"{done} They load from outside of the data folder: {', '.join(outside)}."
-    return f"{done} They need no file outside of {home}."
+        return _("{done} They load from outside of the data folder: {names}.").format(
+            done=done, names=", ".join(outside)
+        )
+    return _("{done} They need no file outside of {home}.").format(done=done, home=home)
 
 
 def _install_packages(installation: Installation) -> str:
@@ -248,23 +257,23 @@ def _install_packages(installation: Installation) -> str:
     kept = complete.get("packages", {})
     if complete.get("requirements") == wanted and kept.items() <= present.items() and not damaged:
         _note_packages(installation, python, chosen, present)
-        return f"{_names(present, chosen)} are there already."
+        return _("{names} are there already.").format(names=_names(present, chosen))
     stamp.unlink(missing_ok=True)
     removed = [name for name in DISTRIBUTIONS if name in present and name != chosen.name]
     if removed:
         run_pip(installation, ["uninstall", "--yes", *removed], ", ".join(removed))
     kept_names = sorted(damaged.keys() - set(removed))
     if kept_names:
-        installation.show(f"mending {', '.join(kept_names)}")
+        installation.show(_("mending {names}").format(names=", ".join(kept_names)))
         again = [f"{name}=={damaged[name]}" for name in kept_names]
         options = [*INSTALL, "--force-reinstall", "--no-deps"]
         run_pip(installation, [*options, *again], ", ".join(kept_names))
-    installation.show(f"fetching {', '.join(wanted)}")
+    installation.show(_("fetching {names}").format(names=", ".join(wanted)))
     run_pip(
         installation,
         [*INSTALL, *wanted],
-        f"The packages for {python.name}",
-        "" if chosen.name == "onnxruntime" else " --onnxruntime cpu asks for less.",
+        _("The packages for {python}").format(python=python.name),
+        "" if chosen.name == "onnxruntime" else " " + _("--onnxruntime cpu asks for less."),
     )
     present = installed_packages(installation.python) or {}
     names = {distribution_name(requirement) for requirement in wanted}
@@ -273,9 +282,14 @@ def _install_packages(installation: Installation) -> str:
     )
     replace_file(stamp, text)
     _note_packages(installation, python, chosen, present)
-    instead = f" in place of {', '.join(removed)}" if removed else ""
-    mended = f" Mended {', '.join(kept_names)}." if kept_names else ""
-    return f"Installed {_names(present, chosen)}{instead} ({chosen.reason}).{mended}"
+    instead = mended = ""
+    if removed:
+        instead = " " + _("in place of {names}").format(names=", ".join(removed))
+    if kept_names:
+        mended = " " + _("Mended {names}.").format(names=", ".join(kept_names))
+    return _("Installed {names}{instead} ({reason}).{mended}").format(
+        names=_names(present, chosen), instead=instead, reason=chosen.reason, mended=mended
+    )
 
 
 def install_engine(installation: Installation) -> str:
@@ -283,13 +297,13 @@ def install_engine(installation: Installation) -> str:
     home = installation.home
     if installation.for_tests:
         _point_at(installation, str(installation.checkout))
-        return f"The engine is run from {installation.checkout}."
+        return _("The engine is run from {folder}.").format(folder=installation.checkout)
     app, fresh, old = home / "app", installation.work / "app", installation.work / "app-before"
     program = read_program(installation.checkout)
     if program == read_program(app):
         # Relative to the environment's packages, so that no letter of the path can go wrong.
         _point_at(installation, None)
-        return f"The engine in {app} is there already."
+        return _("The engine in {app} is there already.").format(app=app)
     for left in (fresh, old):
         remove(left)
     write_program(program, fresh)
@@ -302,7 +316,10 @@ def install_engine(installation: Installation) -> str:
     os.replace(fresh, app)
     remove(old)
     _point_at(installation, None)
-    return f"{'Replaced' if replaced else 'Copied'} the engine in {app}."
+    done = (
+        _("Replaced the engine in {folder}.") if replaced else _("Copied the engine to {folder}.")
+    )
+    return done.format(folder=app)
 
 
 def install_launcher(installation: Installation) -> str:
@@ -314,8 +331,8 @@ def install_launcher(installation: Installation) -> str:
         path.relative_to(installation.home).as_posix(),
     )
     if write_launcher(installation.home):
-        return f"The command is {path}."
-    return f"The command {path} is there already."
+        return _("The command is {path}.").format(path=path)
+    return _("The command {path} is there already.").format(path=path)
 
 
 _DEMO = "demo/result.png"
@@ -326,7 +343,9 @@ def claim_demo(installation: Installation) -> Path:
     path = installation.home / _DEMO
     sum_ = installation.record[MADE].get(_DEMO)
     if sum_ is not None and path.is_file() and sum_ not in ("", file_sum(path)):
-        message = f"{path} is not the picture that Scumble painted; name another file with --out."
+        message = _(
+            "{path} is not the picture that Scumble painted; name another file with --out."
+        ).format(path=path)
         raise SetupError(message)
     return claim_file(installation.home, installation.record, _DEMO)
 
@@ -348,7 +367,9 @@ def finish(installation: Installation) -> str:
                 (installation.home / name).rmdir()
     note(installation, complete=True)
     example = f"{installation.launcher} stylize PHOTO RESULT --style PAINTING"
-    return f"Scumble {engine.__version__} is ready; try: {example}"
+    return _("Scumble {version} is ready; try: {example}").format(
+        version=engine.__version__, example=example
+    )
 
 
 def variables(installation: Installation) -> dict[str, str]:
@@ -405,10 +426,9 @@ def run_pip(
     status, output = installation.run([*pip, *arguments])
     if status:
         details = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
-        message = (
-            f"{what} could not be installed: {explain_pip(output + details)}{hint} "
-            f"pip's own words are in {installation.log}."
-        )
+        message = _(
+            "{what} could not be installed: {reason}{hint} pip's own words are in {log}."
+        ).format(what=what, reason=explain_pip(output + details), hint=hint, log=installation.log)
         raise SetupError(message)
 
 
@@ -417,7 +437,9 @@ def _point_at(installation: Installation, checkout: str | None) -> None:
     code = "import sysconfig; print(sysconfig.get_path('purelib'))"
     status, output = installation.run([str(installation.python), "-I", "-c", code])
     if status:
-        message = f"{installation.python} does not run; the log is {installation.log}."
+        message = _("{path} does not run; the log is {log}.").format(
+            path=installation.python, log=installation.log
+        )
         raise SetupError(message)
     packages = Path(output.strip())
     # Relative where possible: it is plain ASCII then, whatever letters the data folder's path has.

@@ -22,6 +22,7 @@ from engine.setup.environment import (
 from engine.setup.errors import SetupError
 from engine.setup.installation import ASKED, Installation, note
 from engine.setup.machine import examine_machine, newest_python
+from engine.translations import _
 
 
 def make_python(installation: Installation) -> str:
@@ -49,24 +50,32 @@ def make_python(installation: Installation) -> str:
     if apart:
         try:
             if copy is None or copy.version[:2] < chosen.version[:2]:
-                installation.show(f"copying {chosen.name}")
+                installation.show(_("copying {name}").format(name=chosen.name))
                 copy = relocatable_python.make(chosen, installation.home)
-                where += f", copied into {installation.home / relocatable_python.FOLDER}"
+                where += _(", copied into {folder}").format(
+                    folder=installation.home / relocatable_python.FOLDER
+                )
             else:
-                where = f"the copy in {installation.home / relocatable_python.FOLDER}"
+                where = _("the copy in {folder}").format(
+                    folder=installation.home / relocatable_python.FOLDER
+                )
             if not copy.venv:
-                message = "its module ensurepip is missing (Debian's package is python3-venv)"
+                message = _("its module ensurepip is missing (Debian's package is python3-venv)")
                 raise SetupError(message)
             base = copy
         except SetupError as error:
             if installation.self_contained == ASKED:
-                message = f"--self-contained: {chosen.name} cannot be copied: {error}."
+                message = _("--self-contained: {name} cannot be copied: {reason}.").format(
+                    name=chosen.name, reason=error
+                )
                 raise SetupError(message) from error
-            notes.append(f"it could not be copied into the data folder: {error}")
+            notes.append(
+                _("it could not be copied into the data folder: {reason}").format(reason=error)
+            )
             present = examine(str(installation.python)) if present else None
             if present:
                 return f"{_already(installation, present)} ({'; '.join(notes)})"
-    installation.show(f"making an environment with {base.name}")
+    installation.show(_("making an environment with {name}").format(name=base.name))
     if present and base is copy and present.version[:2] == base.version[:2]:
         _exchange(installation, base)
     else:
@@ -76,17 +85,23 @@ def make_python(installation: Installation) -> str:
         installation.new_environment, installation.damaged = True, {}
     note(installation, self_contained=_stands_alone(installation))
     aside = f" ({'; '.join(notes)})" if notes else ""
-    return f"{base.name} from {where}{aside}, now in {environment}."
+    return _("{name} from {where}{aside}, now in {folder}.").format(
+        name=base.name, where=where, aside=aside, folder=environment
+    )
 
 
 def _already(installation: Installation, present: Python) -> str:
-    return f"{present.name} in {installation.environment} is there already."
+    return _("{name} in {folder} is there already.").format(
+        name=present.name, folder=installation.environment
+    )
 
 
 def _choose(newest: tuple[int, int]) -> tuple[Python, str]:
     starting = examine(sys.executable)
     if starting is None:
-        message = f"The Python that runs this, {sys.executable!r}, cannot be started once more."
+        message = _("The Python that runs this, {path}, cannot be started once more.").format(
+            path=repr(sys.executable)
+        )
         raise SetupError(message)
 
     def others() -> list[Python]:
@@ -108,5 +123,7 @@ def _exchange(installation: Installation, base: Python) -> None:
     if status:
         remove_own_folder(installation.environment)
         words = output.strip().splitlines() or [f"exit status {status}"]
-        message = f"The environment cannot be changed: {words[-1]}. Run this again to rebuild it."
+        message = _(
+            "The environment cannot be changed: {reason}. Run this again to rebuild it."
+        ).format(reason=words[-1])
         raise SetupError(message)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.job import DEVICES
+from engine.translations import _
 
 DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml")
 """They hold the same package in different builds, so an environment must have only one."""
@@ -130,28 +131,33 @@ def choose_onnxruntime(
         If the machine cannot run it.
     """
     if asked not in DEVICES:
-        message = f"onnxruntime: {asked!r} is not one of {', '.join(DEVICES)}."
+        message = _("onnxruntime: {name} is not one of {names}.")
+        message = message.format(name=repr(asked), names=", ".join(DEVICES))
         raise MachineError(message)
     if asked == "directml":
         if machine.system != "win32" or machine.architecture != "x86_64":
-            message = "DirectML exists on 64-bit Intel and AMD Windows only; ask for cpu or auto."
+            message = _(
+                "DirectML exists on 64-bit Intel and AMD Windows only; ask for cpu or auto."
+            )
             raise MachineError(message)
-        return _directml(python, "as requested")
+        return _directml(python, _("as requested"))
     cuda, obstacle = _cuda(machine, python)
     if asked == "cuda" or (asked == "auto" and cuda):
         if not cuda:
-            message = f"CUDA cannot be used here: {obstacle}."
+            message = _("CUDA cannot be used here: {obstacle}.").format(obstacle=obstacle)
             raise MachineError(message)
         return cuda
     webgpu, obstacle_to_webgpu = _webgpu(machine, python)
     if asked == "webgpu" or (asked == "auto" and webgpu and machine.graphics):
         if not webgpu:
-            message = f"WebGPU cannot be used here: {obstacle_to_webgpu}."
+            message = _("WebGPU cannot be used here: {obstacle}.").format(
+                obstacle=obstacle_to_webgpu
+            )
             raise MachineError(message)
         return webgpu
-    reason = "as requested" if asked == "cpu" else "for the processor"
+    reason = _("as requested") if asked == "cpu" else _("for the processor")
     if asked == "auto" and machine.nvidia_driver:
-        reason += f", since CUDA cannot be used here: {obstacle}"
+        reason += _(", since CUDA cannot be used here: {obstacle}").format(obstacle=obstacle)
     if _is_intel_mac(machine):
         return Distribution("onnxruntime", "onnxruntime>=1.19,<=1.23.2", reason)
     return Distribution("onnxruntime", "onnxruntime>=1.19,<2", reason)
@@ -160,39 +166,44 @@ def choose_onnxruntime(
 def _cuda(machine: Machine, python: tuple[int, ...]) -> tuple[Distribution | None, str]:
     """Return the CUDA build for a machine, or None and the obstacle."""
     if machine.system not in ("linux", "win32") or machine.architecture != "x86_64":
-        return None, "onnxruntime's CUDA builds are for 64-bit Intel and AMD Linux and Windows"
+        return None, _("onnxruntime's CUDA builds are for 64-bit Intel and AMD Linux and Windows")
     if not machine.nvidia_driver:
-        return None, "no NVIDIA driver was found"
+        return None, _("no NVIDIA driver was found")
     driver = int(machine.nvidia_driver.split(".")[0])
     if driver < CUDA_12_DRIVER:
         return None, (
-            f"the NVIDIA driver {machine.nvidia_driver} is older than {CUDA_12_DRIVER}, "
-            "which CUDA 12 needs"
+            _("the NVIDIA driver {driver} is older than {needed}, which CUDA 12 needs").format(
+                driver=machine.nvidia_driver, needed=CUDA_12_DRIVER
+            )
         )
     if python < (3, 10):
-        return None, "onnxruntime's CUDA builds need Python 3.10 or newer"
+        return None, _("onnxruntime's CUDA builds need Python 3.10 or newer")
     name = "onnxruntime-gpu"
     if driver >= CUDA_13_DRIVER and python >= (3, 11):
-        reason = f"CUDA 13, for the NVIDIA driver {machine.nvidia_driver}"
+        reason = _("CUDA {version}, for the NVIDIA driver {driver}")
+        reason = reason.format(version=13, driver=machine.nvidia_driver)
         return Distribution(name, f"{name}[cuda,cudnn]>=1.27,<2", reason), ""
-    reason = f"CUDA 12, for the NVIDIA driver {machine.nvidia_driver}"
+    reason = _("CUDA {version}, for the NVIDIA driver {driver}")
+    reason = reason.format(version=12, driver=machine.nvidia_driver)
     return Distribution(name, f"{name}[cuda,cudnn]>=1.21,<1.27", reason), ""
 
 
 def _webgpu(machine: Machine, python: tuple[int, ...]) -> tuple[Distribution | None, str]:
     """Return onnxruntime with the WebGPU provider beside it, or None and the obstacle."""
     if (machine.system, machine.architecture) not in _WEBGPU_SYSTEMS:
-        return None, "it is not built for this system and processor"
+        return None, _("it is not built for this system and processor")
     if python < (3, 11):
-        return None, "it needs Python 3.11 or newer"
-    reason = f"WebGPU, {f'for {machine.graphics}' if machine.graphics else 'as requested'}"
+        return None, _("it needs Python 3.11 or newer")
+    reason = _("WebGPU, as requested")
+    if machine.graphics:
+        reason = _("WebGPU, for {graphics}").format(graphics=machine.graphics)
     plugin = "onnxruntime-ep-webgpu>=0.4,<1"
     return Distribution("onnxruntime", "onnxruntime>=1.24.4,<2", reason, plugin), ""
 
 
 def _directml(python: tuple[int, ...], reason: str) -> Distribution:
     if python < (3, 11):
-        message = "onnxruntime's DirectML builds need Python 3.11 or newer; ask for cpu."
+        message = _("onnxruntime's DirectML builds need Python 3.11 or newer; ask for cpu.")
         raise MachineError(message)
     name = "onnxruntime-directml"
     return Distribution(name, f"{name}>=1.24,<2", f"DirectML, {reason}")

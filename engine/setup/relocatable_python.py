@@ -25,6 +25,7 @@ from engine.paths import OWN_MARK
 from engine.setup.datafolder import remove, remove_own_folder, replace_file, work_folder
 from engine.setup.environment import Python, environment_base, examine
 from engine.setup.errors import SetupError
+from engine.translations import _
 
 FOLDER = "python"
 LIBRARIES = "libraries"
@@ -93,18 +94,24 @@ def make(source: Python, home: Path) -> Python:
     """
     folder, fresh = home / FOLDER, work_folder(home) / FOLDER
     if sys.platform != "linux":
-        message = "that is possible on Linux only"
+        message = _("that is possible on Linux only")
         raise SetupError(message)
     if re.search(r"[:;\n]", str(folder)):
-        message = f"its loader cannot be told of a path with ':' or ';' ({folder})"
+        message = _("its loader cannot be told of a path with ':' or ';' ({folder})").format(
+            folder=folder
+        )
         raise SetupError(message)
     about = json.loads(_output([source.executable, "-I", "-c", _ABOUT]))
     library, modules = about["library"], about["modules"]
     if library.startswith("..") or modules.startswith(".."):
-        message = f"the standard library of {source.executable} lies outside of its own folder"
+        message = _("the standard library of {path} lies outside of its own folder").format(
+            path=source.executable
+        )
         raise SetupError(message)
     if inside(Path(about["prefixes"][0]), folder):
-        message = f"{source.executable} is the copy itself; start install.py with the system's"
+        message = _("{path} is the copy itself; start install.py with the system's").format(
+            path=source.executable
+        )
         raise SetupError(message)
     remove(fresh)
     for name in (LIBRARIES, "bin"):
@@ -116,7 +123,7 @@ def make(source: Python, home: Path) -> Python:
     loaded = _loaded_libraries(binaries)
     loader = next((name for name in loaded if _LOADER.fullmatch(name)), None)
     if loader is None:
-        message = f"{about['program']} is not started by a loader"
+        message = _("{path} is not started by a loader").format(path=about["program"])
         raise SetupError(message)
     _copy_libraries(loaded, fresh)
     _write_script(fresh, folder / LIBRARIES, loader, about["name"])
@@ -127,10 +134,10 @@ def make(source: Python, home: Path) -> Python:
     made = examine(str(python_path(home)))
     if made is None:
         remove_own_folder(folder)
-        message = (
-            f"the copy of {source.executable} does not run with its loader {loaded[loader]}, "
-            "which has to be of glibc 2.33 or newer"
-        )
+        message = _(
+            "the copy of {path} does not run with its loader {loader}, which has to be of "
+            "glibc 2.33 or newer"
+        ).format(path=source.executable, loader=loaded[loader])
         raise SetupError(message)
     return made
 

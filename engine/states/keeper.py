@@ -163,8 +163,11 @@ class Keeper:
             }
             if found.data["made_with"] != made_with():
                 self._say(
-                    "The machine or its libraries are not those with which the painting began, so "
-                    "the result may differ a little from that of an undisturbed run."
+                    _(
+                        "The machine or its libraries are not those with which the painting "
+                        "began, so the result may differ a little from that of an undisturbed "
+                        "run."
+                    )
                 )
 
     def begin(

@@ -393,10 +393,10 @@ def _problem(name: str, data: Any) -> str:
         return _damaged(name)
     made = data.get("version")
     if data["scumble_state"] != FORMAT or made != __version__:
-        return (
-            f"{shown_name(name)} cannot be resumed: version {made} saved it, and this is "
-            f"{__version__}; start the painting anew."
-        )
+        return _(
+            "{name} cannot be resumed: version {version} saved it, and this is {own}; start "
+            "the painting anew."
+        ).format(name=shown_name(name), version=made, own=__version__)
     try:
         job_from_dict(data["job"])
         [Input(**each) for each in data["inputs"]]

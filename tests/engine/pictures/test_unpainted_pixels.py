@@ -219,7 +219,9 @@ def test_a_profile_of_tables_goes_through_littlecms(tmp_path: Path) -> None:
     # It has no way back: the result is in sRGB, and a note says so.
     assert picture.space == ColorSpace()
     assert picture.notes == ()
-    assert picture.lost == ("color profile is for reading only; the result is in sRGB.",)
+    assert picture.lost == (
+        "The content's color profile is for reading only; the result is in sRGB.",
+    )
     expected = before[..., [1, 0, 2]].astype(int)
     assert np.abs(picture.numbers - expected).mean() < 30  # by two points per channel
     assert np.abs(picture.numbers - before.astype(int)).mean() > 50
