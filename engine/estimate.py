@@ -34,8 +34,8 @@ BASE_BYTES = 330_000_000
 LIBRARIES_BYTES = 120_000_000
 """Python and the libraries alone, while the pictures are read."""
 
-STRIPS_BYTES = 160_000_000
-"""Memory of the strips in which the result is put together."""
+STRIPS_BYTES = 180_000_000
+"""Memory of the strips in which the result is put together, by up to four threads."""
 
 ENCODER_BYTES = 60_000_000
 """Memory that an encoder works in."""

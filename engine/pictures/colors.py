@@ -170,8 +170,11 @@ def _moved(picture: np.ndarray, own: Samples, wanted: Samples) -> np.ndarray:
 
 
 def _of_array(picture: np.ndarray, mask: np.ndarray) -> Samples:
+    values, weights = picture.reshape(len(picture), -1), mask.ravel()
+
     def samples() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        yield picture.reshape(len(picture), -1), mask.ravel()
+        for at in strips(len(weights), 1):
+            yield values[:, slice(*at)], weights[slice(*at)]
 
     return samples
 

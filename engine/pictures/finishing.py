@@ -23,7 +23,7 @@ UNPAINTED = 0.999
 """Share of the content in a pixel from which on it counts as unpainted."""
 
 MOST_THREADS = 4
-"""More would each take memory for a strip, and wait for the memory's speed."""
+"""More would wait for the memory's speed."""
 
 T = TypeVar("T")
 
@@ -117,8 +117,9 @@ class Finisher:
     def _by_strips(self, put_together: Callable[[int, int], T]) -> Iterable[T]:
         """Yield what is made of each strip of columns, in their order."""
         height, width = self.content.size
-        with ThreadPoolExecutor(min(self.threads, MOST_THREADS)) as pool:
-            yield from pool.map(lambda at: put_together(*at), strips(width, height))
+        threads = min(self.threads, MOST_THREADS)
+        with ThreadPoolExecutor(threads) as pool:
+            yield from pool.map(lambda at: put_together(*at), strips(width, height, threads))
 
     def _protected(self, left: int, right: int) -> np.ndarray | float:
         if self.protect is None:

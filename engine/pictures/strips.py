@@ -93,15 +93,17 @@ class Enlarged:
         return np.stack([resize(plane[:, left:right], size) for plane in self._wide])
 
 
-def strips(length: int, across: int) -> Iterator[tuple[int, int]]:
+def strips(length: int, across: int, at_a_time: int = 1) -> Iterator[tuple[int, int]]:
     """Yield the beginnings and ends of strips along a side of this length.
 
     Parameters
     ----------
     length, across : int
         The side that is cut, and the other one, in pixels.
+    at_a_time : int
+        Strips that are in memory together.
     """
-    step = max(STRIP_PIXELS // max(across, 1), 16)
+    step = max(STRIP_PIXELS // at_a_time // max(across, 1), 16)
     for begin in range(0, length, step):
         yield begin, min(begin + step, length)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 
 from engine.pictures.colors import match_colors
@@ -71,3 +73,15 @@ def test_flat_pictures_and_strong_colours_stay_pictures() -> None:
     np.testing.assert_allclose(
         match_colors(flat, EVERYWHERE, flat + 40, EVERYWHERE), 130, atol=0.01
     )
+
+
+def test_the_statistics_of_a_large_style_take_little_memory() -> None:
+    style = np.random.default_rng(8).uniform(0, 255, (3, 1500, 1500)).astype(np.float32)
+    picture, ones = style[:, :40, :50].copy(), np.ones((1500, 1500), np.float32)
+    tracemalloc.start()
+    try:
+        match_colors(picture, ones[:40, :50].copy(), style, ones)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * style.nbytes  # in one piece it takes six times as much as the style
