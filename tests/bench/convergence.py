@@ -267,7 +267,7 @@ def table(found: list[dict], first: str) -> list[str]:
             if (*key, name) not in runs:
                 continue
             own = runs[(*key, name)]
-            end = end_of_base(reference["losses"])
+            end = end_of_base(reference["losses"][: len(own["losses"])])
             needed = evaluations_to(own["losses"], reference["losses"][end - 1])
             counts.append(needed / end)
             losses.append(own["losses"][end - 1] / reference["losses"][end - 1])
