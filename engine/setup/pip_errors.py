@@ -134,5 +134,7 @@ def explain_pip(output: str) -> str:
         return _("the packages' versions exclude each other.")
     if "No module named pip" in output:
         return _("this Python has no pip; add it and run this again.")
-    errors = [line.strip() for line in output.splitlines() if "error" in line.lower()]
+    # The second is of a Python that the disk does not let start, as sshfs does with links.
+    errors = [line.strip() for line in output.splitlines()
+              if "error" in line.lower() or "cannot be started" in line]  # fmt: skip
     return f"{errors[-1].rstrip('.')}." if errors else _("pip gave no reason.")

@@ -43,6 +43,10 @@ OS_ERROR = "ERROR: Could not install packages due to an OSError: "
             "Collecting numpy\nERROR: Something quite new happened\nnext line\n",
             "ERROR: Something quite new happened.",
         ),
+        (
+            "/net/env/bin/python cannot be started: Operation not permitted\n",
+            "/net/env/bin/python cannot be started: Operation not permitted.",
+        ),
         ("", "pip gave no reason."),
     ],
 )
