@@ -7,11 +7,9 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import engine_process
-from fingerprint import Fingerprint
-from gi.repository import Gimp
 
 from engine.translations import _
 
@@ -64,14 +62,16 @@ class Interrupted:
         return _("on {date} at {time}").format(date=date, time=clock)
 
 
-def find(location: engine_process.EngineLocation, layer: Gimp.Layer) -> Interrupted | None:
+def find(
+    location: engine_process.EngineLocation, fingerprint: Callable[[], str]
+) -> Interrupted | None:
     """Return the latest interrupted run on a layer, if there is one.
 
     Parameters
     ----------
     location : EngineLocation
-    layer : Gimp.Layer
-        The run was on a layer with the same fingerprint.
+    fingerprint : callable
+        Returns the digest of the layer's fingerprint; called only where there are states.
 
     Raises
     ------
@@ -82,12 +82,12 @@ def find(location: engine_process.EngineLocation, layer: Gimp.Layer) -> Interrup
     states = list((Path(location.home) / STATES).glob(f"*/{STATE}"))
     if not states:
         return None
-    fingerprint = Fingerprint.of(layer).digest()
-    if not any(_mentions(state, fingerprint) for state in states):
+    wanted = fingerprint()
+    if not any(_mentions(state, wanted) for state in states):
         return None
     for line in _run(location, "--json").splitlines():
         state = json.loads(line)
-        if state["origin"].get("look") == fingerprint and not state["painting"]:
+        if state["origin"].get("look") == wanted and not state["painting"]:
             fields = Interrupted.__dataclass_fields__
             return Interrupted(**{name: state[name] for name in fields})
     return None

@@ -22,6 +22,7 @@ import setup_window
 import sources
 import target_row
 import thumbnails
+from fingerprint import Fingerprint
 from gi.repository import Gimp, GimpUi
 
 from engine.translations import _
@@ -62,7 +63,9 @@ def ask_and_paint(
             return None
         first = targets[0]
         if len(targets) == 1:
-            interrupted = interrupted_runs.find(location, first.content)
+            interrupted = interrupted_runs.find(
+                location, lambda: Fingerprint.of(first.content).digest()
+            )
         if interrupted is not None:
             answer = interrupted_window.ask(interrupted, first.content.get_name())
             if answer == interrupted_window.Answer.CANCEL:

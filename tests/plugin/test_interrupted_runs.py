@@ -21,6 +21,7 @@ def interrupted(tmp_path):
     engine = tmp_path / "engine"
     home = tmp_path / "Daten ß"
     (home / "states" / "photo-1").mkdir(parents=True)
+    (home / "states" / "photo-1" / "state.json").write_text(state("mine", LOOK), encoding="utf-8")
     place = engine_process.EngineLocation(str(engine), str(home), "1")
 
     def answer(text: str, status: int = 0) -> None:
@@ -55,10 +56,10 @@ def test_the_latest_run_of_the_same_layer_is_found(interrupted):
         + state("mine", LOOK)
         + state("older", LOOK)
     )
-    found = module.find(place, LOOK)
+    found = module.find(place, lambda: LOOK)
     assert (found.name, found.share, found.origin["names"]) == ("mine", 0.4, ["波"])
     assert found.age == "10 min ago"
-    assert module.find(place, "no such look") is None
+    assert module.find(place, lambda: "no such look") is None
     assert "'resume', '--json'" in (place_of(place) / "asked").read_text()
     module.forget(place, "mine")
     assert "'resume', 'mine', '--forget'" in (place_of(place) / "asked").read_text()
@@ -73,8 +74,15 @@ def place_of(place):
 def test_without_states_no_engine_is_asked(interrupted):
     module, place, answer = interrupted
     answer(state("mine", LOOK))
-    (place_of(place) / "states" / "photo-1").rmdir()
-    assert module.find(place, LOOK) is None
+    (place_of(place) / "states" / "photo-1" / "state.json").unlink()
+    assert module.find(place, pytest.fail) is None
+    assert not (place_of(place) / "asked").exists()
+
+
+def test_for_the_states_of_other_layers_no_engine_is_asked(interrupted):
+    module, place, answer = interrupted
+    answer(state("mine", LOOK))
+    assert module.find(place, lambda: "another look") is None
     assert not (place_of(place) / "asked").exists()
 
 
@@ -86,4 +94,4 @@ def test_an_engine_that_cannot_list_says_why(interrupted):
     with pytest.raises(
         engine_process.EngineError, match="cannot list interrupted paintings: no room"
     ):
-        module.find(place, LOOK)
+        module.find(place, lambda: LOOK)
