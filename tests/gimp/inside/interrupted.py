@@ -18,6 +18,7 @@ import parasites
 import placing
 import refusals
 import run_requests
+from fingerprint import Fingerprint
 from gi.repository import Gegl, Gimp, Gio
 
 from engine import job
@@ -80,7 +81,7 @@ def leave_one(path: str) -> None:
 
 def found(layer: Any) -> Any:
     location = engine_process.read_location(gimp_run.HERE)
-    return interrupted_runs.find(location, layer)
+    return interrupted_runs.find(location, lambda: Fingerprint.of(layer).digest())
 
 
 def finish(run: Any) -> Any:
