@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.methods import METHODS
+
 if TYPE_CHECKING:
     from engine.estimate import RunShape
     from engine.job import Job
@@ -152,7 +154,7 @@ def overhead(
         Seconds of an evaluation of the whole content.
     """
     reading = sum(rates.seconds(each.kind, each.pixels) for each in shape.reads)
-    if job.method == "auto":  # which looks at the masks
+    if job.method not in METHODS:  # one is chosen by looking at the masks
         reading += rates.seconds("resize", shape.masks * shape.pixels)
     planes = shape.planes + shape.masks + 2 * shape.protect
     resized = shape.pixels * planes + 8 * sum(map(math.prod, shape.styles))

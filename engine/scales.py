@@ -177,7 +177,7 @@ class ScaleLoop:
 
     @property
     def shrunk(self) -> bool:
-        """Whether a card's memory ran out, so that its tiles were made smaller."""
+        """Return whether a card's memory ran out, so that its tiles were made smaller."""
         return self._tile_limit.pixels < math.inf
 
     def paint(self) -> list[np.ndarray]:

@@ -278,4 +278,4 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "worker": _worker,
     "adviser": _adviser,
 }
-"""What runs each command of the parser."""
+"""The function that runs each command of the parser, by the command's name."""

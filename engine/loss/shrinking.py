@@ -205,7 +205,7 @@ class ShrinkingEvaluators:
 
     @property
     def silent(self) -> bool:
-        """Whether a lack of memory may raise nothing."""
+        """Return whether a lack of memory may raise nothing."""
         return self._network.entry.silent
 
     def shrink(self) -> None:
