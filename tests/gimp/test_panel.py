@@ -16,7 +16,7 @@ from tests.gimp.launch import check_names, make_scenes
 
 
 @cache
-def results(gimp: Gimp, module: str = "panel") -> dict[str, str]:
+def results(gimp: Gimp, module: str = "controls") -> dict[str, str]:
     inside = f"{gimp.checkout_inside}/tests/gimp/inside"
     command = ("python3", f"{inside}/with_screen.py", gimp.version, inside, module)
     printed = gimp.run(*command)
@@ -26,7 +26,7 @@ def results(gimp: Gimp, module: str = "panel") -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("name", [*check_names("panel"), "printed"])
+@pytest.mark.parametrize("name", [*check_names("controls"), "printed"])
 def test_the_dialogs_letters_lists_and_help_are_right(gimp: Gimp, name: str) -> None:
     failure = results(gimp)[name]
     assert not failure, failure
