@@ -44,7 +44,7 @@ from engine.setup.datafolder import (
 )
 from engine.setup.errors import SetupError
 from engine.setup.machine import MachineError
-from engine.setup.progress import STOPPED, JsonLines, Lines, stop_at_end_of_input
+from engine.setup.progress import STOPPED, JsonLines, TextLines, stop_at_end_of_input
 from plugin import extension
 from plugin import install_steps as plugin
 
@@ -84,7 +84,7 @@ def main(arguments):
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace", line_buffering=True)
-    lines = JsonLines() if options.json else Lines()
+    lines = JsonLines() if options.json else TextLines()
     if options.json:
         stop_at_end_of_input()
     try:

@@ -14,6 +14,10 @@ OWN_MARK = ".made-by-scumble"
 """The file that marks a folder as Scumble's, with everything in it."""
 
 
+MODEL = "models/vgg16.npz"
+"""The file of the checked VGG-16 weights, in the data folder."""
+
+
 def default_home() -> Path:
     """Return the user's data folder for Scumble, whether or not it exists."""
     if sys.platform == "win32":
@@ -38,7 +42,7 @@ def home() -> Path:
 
 def model_file(folder: Path | None = None) -> Path:
     """Return the file of the checked VGG-16 weights in a data folder, by default the one in use."""
-    return (folder or home()) / "models" / "vgg16.npz"
+    return (folder or home()) / MODEL
 
 
 def states_folder() -> Path:

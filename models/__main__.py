@@ -1,4 +1,4 @@
-"""`python -m models`: checks the cached weights, and makes the cache from a file."""
+"""`python -m models`: the command that checks the cached weights, or makes them from a file."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-NOT_THERE = 3
-"""Exit status: there are no good weights in the cache, and no file was named."""
-
-NEEDS_H5PY = 4
-"""Exit status: the file is Keras', and h5py is not installed."""
+from models.errors import NEEDS_H5PY, NOT_THERE
 
 
 def main(arguments: list[str] | None = None) -> int:

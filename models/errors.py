@@ -1,8 +1,17 @@
-"""Errors of the weights, and the language of their sentences. Standard library only."""
+"""Errors of the weights, their exit statuses, and the language of their sentences.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
 from typing import Callable
+
+NOT_THERE = 3
+"""Exit status of `python -m models`: no good weights are in the cache, and no file was named."""
+
+NEEDS_H5PY = 4
+"""Exit status of `python -m models`: the file is Keras', and h5py is not installed."""
 
 
 class WeightsError(ValueError):

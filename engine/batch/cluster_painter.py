@@ -25,10 +25,10 @@ from distributed import Client, Future, KilledWorker
 
 from engine.batch import worker
 from engine.batch.cluster import CONNECT_SECONDS, answers, connect
-from engine.batch.existing import file_sum
+from engine.batch.existing import cached_checksum
 from engine.batch.local import OnOutcome, OnShareOf
-from engine.batch.painting import Painted, Request
-from engine.batch.worker import Answer, Folder, NotStarted
+from engine.batch.painting import Painted, PictureRequest
+from engine.batch.worker import Folder, NotStarted, WorkerAnswer
 from engine.errors import ClusterError, Failure, PictureError
 from engine.job import RUN_FOLDER_PREFIX, Job, JobError
 from engine.locks import hold_run_folder
@@ -54,7 +54,7 @@ class _Flight:
 
     Attributes
     ----------
-    request : Request
+    request : PictureRequest
     attempts : int
         How many times it was handed out.
     workers : frozenset of str or None
@@ -65,7 +65,7 @@ class _Flight:
         When it was handed out last, by the monotonic clock.
     """
 
-    request: Request
+    request: PictureRequest
     attempts: int = 1
     workers: frozenset[str] | None = None
     pushed: set[str] = field(default_factory=set)
@@ -114,7 +114,7 @@ class ClusterPainter:
 
     def __call__(
         self,
-        requests: Iterator[Request],
+        requests: Iterator[PictureRequest],
         on_outcome: OnOutcome,
         on_share: OnShareOf,
         stop: threading.Event,
@@ -186,7 +186,7 @@ class ClusterPainter:
 
     def _submit(self, flight: _Flight) -> None:
         request = flight.request
-        sums = {path: file_sum(path) for path in inputs(request.job)}
+        sums = {path: cached_checksum(path) for path in inputs(request.job)}
         attached = {}
         if self._attaches:
             own = [path for path in sums if self._uses[path] <= 1]
@@ -213,7 +213,7 @@ class ClusterPainter:
         self._futures[key] = future
         future.add_done_callback(lambda future: self._ended.put(future.key))
 
-    def _outcomes(self) -> Iterator[tuple[Request, Painted | Failure, str]]:
+    def _outcomes(self) -> Iterator[tuple[PictureRequest, Painted | Failure, str]]:
         """Wait a moment for pictures; hand out again what the cluster has lost."""
         keys = []
         with suppress(queue.Empty):
@@ -234,7 +234,7 @@ class ClusterPainter:
 
     def _outcome(
         self, future: Future, flight: _Flight
-    ) -> tuple[Request, Painted | Failure, str] | None:
+    ) -> tuple[PictureRequest, Painted | Failure, str] | None:
         """Return what became of a picture; None if it was handed out again."""
         request = flight.request
         if future.status == "error":
@@ -257,8 +257,8 @@ class ClusterPainter:
         return self._answered(flight, answer)
 
     def _answered(
-        self, flight: _Flight, answer: Answer
-    ) -> tuple[Request, Painted | Failure, str] | None:
+        self, flight: _Flight, answer: WorkerAnswer
+    ) -> tuple[PictureRequest, Painted | Failure, str] | None:
         outcome, name = answer.outcome, _host(answer.worker)
         if outcome is None:
             return self._again(flight, "it was given up")
@@ -281,11 +281,11 @@ class ClusterPainter:
 
     def _send_inputs(
         self, flight: _Flight, address: str, missing: tuple[str, ...]
-    ) -> tuple[Request, Painted | Failure, str] | None:
+    ) -> tuple[PictureRequest, Painted | Failure, str] | None:
         """Send a worker the files that it cannot read; those of one picture go with the picture."""
         if address in flight.pushed and self._attaches:
             return self._again(flight, f"the worker cannot read {shown_name(missing[0])}")
-        sums = {path: file_sum(path) for path in missing}
+        sums = {path: cached_checksum(path) for path in missing}
 
         def is_on_its_way(path: str) -> bool:
             # Another picture had the worker sent this file while this one was looking for it.
@@ -303,7 +303,9 @@ class ClusterPainter:
         self._submit(flight)
         return None
 
-    def _again(self, flight: _Flight, reason: str) -> tuple[Request, Painted | Failure, str] | None:
+    def _again(
+        self, flight: _Flight, reason: str
+    ) -> tuple[PictureRequest, Painted | Failure, str] | None:
         flight.attempts += 1
         if flight.attempts > MOST_ATTEMPTS:
             message = f"It could not be painted in {MOST_ATTEMPTS} attempts: {reason}."

@@ -35,7 +35,7 @@ OF_REGION = tuple(
 
 
 @dataclass(frozen=True)
-class Entry:
+class ContentEntry:
     """One picture to paint, and what is its own.
 
     Attributes
@@ -56,7 +56,7 @@ class Entry:
     origin: str = ""
 
 
-def read_entries(arguments: Sequence[str], on_notice: Callable[[str], None]) -> list[Entry]:
+def read_entries(arguments: Sequence[str], on_notice: Callable[[str], None]) -> list[ContentEntry]:
     """Return the pictures that the arguments of `scumble batch` name, each once.
 
     Parameters
@@ -72,7 +72,7 @@ def read_entries(arguments: Sequence[str], on_notice: Callable[[str], None]) -> 
     JobError
         If an argument names nothing, or a list has a fault.
     """
-    found: list[Entry] = []
+    found: list[ContentEntry] = []
     for argument in arguments:
         if not argument:
             message = "CONTENT is empty; name a picture, a folder, a glob or a list."
@@ -82,27 +82,27 @@ def read_entries(arguments: Sequence[str], on_notice: Callable[[str], None]) -> 
     return list(unique.values())
 
 
-def _expanded(argument: str, on_notice: Callable[[str], None]) -> list[Entry]:
+def _expanded(argument: str, on_notice: Callable[[str], None]) -> list[ContentEntry]:
     if os.path.isdir(argument):
         files = _pictures(sorted(os.listdir(argument)), argument, on_notice)
         if not files:
             kinds = ", ".join(PICTURE_EXTENSIONS)
             message = f"The folder {shown_name(argument)} holds no pictures ({kinds})."
             raise JobError(message)
-        return [Entry(os.path.abspath(os.path.join(argument, name))) for name in files]
+        return [ContentEntry(os.path.abspath(os.path.join(argument, name))) for name in files]
     if glob.has_magic(argument) and not os.path.lexists(argument):
         matches = [each for each in glob.glob(argument, recursive=True) if not os.path.isdir(each)]
         files = _pictures(sorted(matches), argument, on_notice)
         if not files:
             message = f"No picture matches {shown_name(argument)}."
             raise JobError(message)
-        return [Entry(os.path.abspath(file)) for file in files]
+        return [ContentEntry(os.path.abspath(file)) for file in files]
     refused = why_not_readable(argument)
     if refused:
         raise JobError(refused)
     if argument.lower().endswith(LIST):
         return _read_list(argument)
-    return [Entry(os.path.abspath(argument))]
+    return [ContentEntry(os.path.abspath(argument))]
 
 
 def _pictures(names: Iterable[str], where: str, on_notice: Callable[[str], None]) -> list[str]:
@@ -121,7 +121,7 @@ def _pictures(names: Iterable[str], where: str, on_notice: Callable[[str], None]
     return pictures
 
 
-def _read_list(path: str) -> list[Entry]:
+def _read_list(path: str) -> list[ContentEntry]:
     """Read a list; its relative paths start at its own folder."""
     name = shown_name(path)
     try:
@@ -181,7 +181,9 @@ def _columns(name: str, head: list[str]) -> list[tuple[int | None, str]]:
     return columns
 
 
-def _entry(path: str, origin: str, columns: list[tuple[int | None, str]], row: list[str]) -> Entry:
+def _entry(
+    path: str, origin: str, columns: list[tuple[int | None, str]], row: list[str]
+) -> ContentEntry:
     if len(row) > len(columns):
         message = f"{origin} has {len(row)} cells, but the list has {len(columns)} columns."
         raise JobError(message)
@@ -203,4 +205,4 @@ def _entry(path: str, origin: str, columns: list[tuple[int | None, str]], row: l
     if not content:
         message = f"{origin} names no content."
         raise JobError(message)
-    return Entry(content, fields, regions, origin)
+    return ContentEntry(content, fields, regions, origin)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from engine.batch.plan import Item
+from engine.batch.plan import BatchItem
 from engine.errors import PictureError
 from engine.files import checksum
 from engine.job import AUTO_SIZE, Job, Region
@@ -20,7 +20,7 @@ NOT_OF_THE_PICTURE = ("threads", "device", "memory", "output", "report")
 """Fields of a job that a finished picture is not painted again for."""
 
 
-def settings_if_same(item: Item) -> dict[str, Any] | None:
+def settings_if_same(item: BatchItem) -> dict[str, Any] | None:
     """Return the settings of a result that is there and needs no painting; else None.
 
     It needs none if its settings are those of the item's job, and if its inputs have the content
@@ -70,7 +70,7 @@ def _same(job: Job, settings: dict[str, Any]) -> bool:
     # As a file gives it back, with lists in place of tuples.
     if json.loads(json.dumps(wanted)) != found:
         return False
-    return settings.get("inputs") == {names[path]: file_sum(path) for path in inputs(job)}
+    return settings.get("inputs") == {names[path]: cached_checksum(path) for path in inputs(job)}
 
 
 @lru_cache(maxsize=4096)
@@ -78,7 +78,7 @@ def _sum(path: str, version: tuple[int, int]) -> str:
     return checksum(path)
 
 
-def file_sum(path: str) -> str:
+def cached_checksum(path: str) -> str:
     """Return the SHA-256 of an input; a style that many pictures share is read once."""
     try:
         status = Path(path).stat()

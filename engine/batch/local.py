@@ -6,11 +6,11 @@ import threading
 from collections.abc import Iterable
 from typing import Callable
 
-from engine.batch.painting import Painted, Request, paint
+from engine.batch.painting import Painted, PictureRequest, paint
 from engine.errors import Failure
 from engine.warm import Warm
 
-OnOutcome = Callable[[Request, "Painted | Failure", str], None]
+OnOutcome = Callable[[PictureRequest, "Painted | Failure", str], None]
 """Is called with each picture that is painted, or why it is not, and the name of the worker."""
 
 OnShareOf = Callable[[int, float], None]
@@ -18,7 +18,7 @@ OnShareOf = Callable[[int, float], None]
 
 
 def paint_here(
-    requests: Iterable[Request],
+    requests: Iterable[PictureRequest],
     on_outcome: OnOutcome,
     on_share: OnShareOf,
     stop: threading.Event,
@@ -28,7 +28,7 @@ def paint_here(
 
     Parameters
     ----------
-    requests : iterable of Request
+    requests : iterable of PictureRequest
     on_outcome, on_share : callable
     stop : threading.Event
     warm : Warm

@@ -27,7 +27,7 @@ THUMBNAIL_SIDE = 320
 
 
 @dataclass(frozen=True)
-class Request:
+class PictureRequest:
     """One picture to paint, as it goes to a worker.
 
     Attributes
@@ -90,7 +90,7 @@ OnShare = Callable[[float], None]
 
 
 def paint(
-    request: Request,
+    request: PictureRequest,
     warm: Warm,
     on_share: OnShare,
     stop: threading.Event,
@@ -100,7 +100,7 @@ def paint(
 
     Parameters
     ----------
-    request : Request
+    request : PictureRequest
     warm : Warm
         What the pictures before it have left.
     on_share : callable

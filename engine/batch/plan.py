@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable
 
-from engine.batch.contents import Entry, read_entries
+from engine.batch.contents import ContentEntry, read_entries
 from engine.batch.patterns import PLACEHOLDERS, filled, is_pattern
 from engine.errors import PictureError
 from engine.files import why_not_readable, why_not_writable
@@ -24,7 +24,7 @@ DEFAULT_EXTENSION = ".png"
 
 
 @dataclass(frozen=True)
-class Item:
+class BatchItem:
     """One picture of a batch.
 
     Attributes
@@ -46,7 +46,7 @@ class Item:
 
 def make_plan(
     job_file: str, arguments: Sequence[str], out: str, on_notice: Callable[[str], None]
-) -> list[Item]:
+) -> list[BatchItem]:
     """Return the pictures of a batch, in the order in which they are named.
 
     Parameters
@@ -81,7 +81,7 @@ def make_plan(
     target = os.path.abspath(out)
     jobs = [_job(data, folder, entry, target) for entry in entries]
     _check_outputs(jobs, entries, target)
-    items = [Item(job, _problem(job)) for job in jobs]
+    items = [BatchItem(job, _problem(job)) for job in jobs]
     _check_patterns(data, folder, items)
     if all(item.problem for item in items):
         raise JobError(items[0].problem)
@@ -89,7 +89,7 @@ def make_plan(
     return items
 
 
-def _job(data: dict[str, Any], folder: Path, entry: Entry, out: str) -> Job:
+def _job(data: dict[str, Any], folder: Path, entry: ContentEntry, out: str) -> Job:
     """Return the job of one picture."""
     where = f"{entry.origin}: " if entry.origin else ""
     try:
@@ -122,7 +122,7 @@ def with_placeholders_filled(job: Job, content: str) -> Job:
     return replace(with_paths(job, lambda path: filled(path, content)), content=job.content)
 
 
-def _output(data: dict[str, Any], entry: Entry) -> str:
+def _output(data: dict[str, Any], entry: ContentEntry) -> str:
     """Return the name of a result, which may have placeholders.
 
     A job's output without any cannot be that of many pictures; only its extension counts.
@@ -135,7 +135,7 @@ def _output(data: dict[str, Any], entry: Entry) -> str:
     return "{name}" + (Path(given).suffix or DEFAULT_EXTENSION)
 
 
-def _regions(given: Any, entry: Entry) -> Any:
+def _regions(given: Any, entry: ContentEntry) -> Any:
     """Return the job's regions with the fields that a list gives."""
     if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
         return given  # which is refused with the rest of the job
@@ -150,7 +150,7 @@ def _regions(given: Any, entry: Entry) -> Any:
     return regions
 
 
-def _check_outputs(jobs: list[Job], entries: list[Entry], out: str) -> None:
+def _check_outputs(jobs: list[Job], entries: list[ContentEntry], out: str) -> None:
     """Check that each file is written once, and that no input is."""
     written, read = Names(), Names()
     for path in dict.fromkeys(path for job in jobs for path in inputs(job)):
@@ -190,7 +190,7 @@ def _problem(job: Job) -> str:
     return ""
 
 
-def _check_patterns(data: dict[str, Any], folder: Path, items: list[Item]) -> None:
+def _check_patterns(data: dict[str, Any], folder: Path, items: list[BatchItem]) -> None:
     """Check that each pattern of the job names a file for at least one picture."""
     paths = {**data, "content": "-", "output": "-"}
     try:
@@ -215,7 +215,7 @@ def _more(others: int) -> str:
     return f", nor any of {others} others" if others else ""
 
 
-def _open_folder(out: str, items: list[Item]) -> None:
+def _open_folder(out: str, items: list[BatchItem]) -> None:
     """Make the folder of the results, and those below it, and find that they can be written to."""
     for folder in sorted({out, *(str(item.output.parent) for item in items)}):
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.batch.existing import picture_size
-from engine.batch.plan import Item
+from engine.batch.plan import BatchItem
 from engine.errors import PictureError
 from engine.job import AUTO_SIZE, Job, JobError
 from engine.memory import memory
@@ -73,7 +73,7 @@ class Sizes:
         return self._known[sides]
 
 
-def largest(items: Sequence[Item], warm: Warm) -> Prepared | None:
+def largest(items: Sequence[BatchItem], warm: Warm) -> Prepared | None:
     """Return the run of the picture that takes most memory; None if none can be run.
 
     It is that of the largest content, or of the next one if that cannot be read.

@@ -12,8 +12,8 @@ from typing import Any, Callable, Protocol
 
 from engine.batch import table
 from engine.batch.existing import picture_size, settings_if_same
-from engine.batch.painting import Painted, Request, thumbnail
-from engine.batch.plan import Item
+from engine.batch.painting import Painted, PictureRequest, thumbnail
+from engine.batch.plan import BatchItem
 from engine.batch.resources import Sizes
 from engine.batch.table import FAILED, KEPT, LEFT, PAINTED, Row
 from engine.errors import Failure, PictureError, describe
@@ -28,8 +28,8 @@ class Painter(Protocol):
 
     def __call__(
         self,
-        requests: Iterator[Request],
-        on_outcome: Callable[[Request, Painted | Failure, str], None],
+        requests: Iterator[PictureRequest],
+        on_outcome: Callable[[PictureRequest, Painted | Failure, str], None],
         on_share: Callable[[int, float], None],
         stop: threading.Event,
     ) -> None:
@@ -37,7 +37,7 @@ class Painter(Protocol):
 
         Parameters
         ----------
-        requests : iterator of Request
+        requests : iterator of PictureRequest
         on_outcome : callable
             Is called once for each request that was taken, unless the painter gives up, with the
             picture or why there is none, and with the name of the worker.
@@ -85,7 +85,7 @@ class Batch:
 
     Parameters
     ----------
-    items : sequence of Item
+    items : sequence of BatchItem
     out : str
         The folder of the results.
     force : bool
@@ -103,7 +103,7 @@ class Batch:
     """
 
     def __init__(
-        self, items: Sequence[Item], out: str, listener: Listener, *, force: bool = False
+        self, items: Sequence[BatchItem], out: str, listener: Listener, *, force: bool = False
     ) -> None:
         table.check_place(out)
         self._items = items
@@ -124,7 +124,7 @@ class Batch:
                 listener.picture(row, 0, 0)
 
     def _first_row(
-        self, item: Item, settings: dict[str, Any] | None, seconds: dict[str, float]
+        self, item: BatchItem, settings: dict[str, Any] | None, seconds: dict[str, float]
     ) -> Row:
         relative = Path(os.path.relpath(item.output, self._out)).as_posix()
         content = Path(os.path.relpath(item.job.content, self._out)).as_posix()
@@ -147,7 +147,7 @@ class Batch:
         )
 
     @property
-    def items_to_paint(self) -> list[Item]:
+    def items_to_paint(self) -> list[BatchItem]:
         """The items that are painted."""
         return [self._items[number] for number in self.wanted]
 
@@ -160,7 +160,7 @@ class Batch:
         ----------
         painter : Painter
         crew : (int, float)
-            Threads and memory of each picture, as in `painting.Request`.
+            Threads and memory of each picture, as in `painting.PictureRequest`.
         warm : Warm
             For choosing sizes.
         stop : threading.Event
@@ -168,7 +168,7 @@ class Batch:
         progress = _Progress(len(self.wanted), time.monotonic())
         sizes = Sizes(warm, self._sizes)
 
-        def requests() -> Iterator[Request]:
+        def requests() -> Iterator[PictureRequest]:
             for number in self.wanted:
                 job = self._items[number].job
                 try:
@@ -176,7 +176,7 @@ class Batch:
                 except Exception as error:
                     finish(number, describe(error), "")
                     continue
-                yield Request(number, job, paths_in_settings(job), *crew, area)
+                yield PictureRequest(number, job, paths_in_settings(job), *crew, area)
 
         def on_share(number: int, share: float) -> None:
             with self._lock:
@@ -200,14 +200,14 @@ class Batch:
             self._listener.picture(row, progress.done, progress.total)
             tell()
 
-        def on_outcome(request: Request, outcome: Painted | Failure, worker: str) -> None:
+        def on_outcome(request: PictureRequest, outcome: Painted | Failure, worker: str) -> None:
             if isinstance(outcome, Painted):
                 outcome = self._written(request, outcome)
             finish(request.number, outcome, worker)
 
         painter(requests(), on_outcome, on_share, stop)
 
-    def _written(self, request: Request, painted: Painted) -> Painted | Failure:
+    def _written(self, request: PictureRequest, painted: Painted) -> Painted | Failure:
         """Write a picture; this process alone writes results, so none is written twice."""
         job = self._items[request.number].job
         try:

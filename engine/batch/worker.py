@@ -22,7 +22,7 @@ import onnxruntime
 from distributed import get_worker
 
 from engine import __version__
-from engine.batch.painting import Painted, Request, paint
+from engine.batch.painting import Painted, PictureRequest, paint
 from engine.errors import Failure
 from engine.files import checksum, write_file
 from engine.output_files import inputs
@@ -79,7 +79,7 @@ class NotStarted:
 
 
 @dataclass(frozen=True)
-class Answer:
+class WorkerAnswer:
     """The answer of a worker to a request.
 
     Attributes
@@ -164,17 +164,17 @@ def receive(files: Mapping[str, tuple[str, bytes]]) -> None:
 
 
 def paint_task(
-    request: Request,
+    request: PictureRequest,
     sums: Mapping[str, str],
     folder: Folder,
     own: Fitness,
     attached: Mapping[str, tuple[str, bytes]],
-) -> Answer:
+) -> WorkerAnswer:
     """Paint one picture on this worker.
 
     Parameters
     ----------
-    request : Request
+    request : PictureRequest
     sums : mapping of str to str
         The SHA-256 of each input.
     folder : Folder
@@ -190,28 +190,30 @@ def paint_task(
         if not _warm:
             unfit = examine().why_not(address, own)
             if unfit:
-                return Answer(address, NotStarted(unfit=unfit))
+                return WorkerAnswer(address, NotStarted(unfit=unfit))
             _warm.append(Warm())
         receive(attached)
         places, missing = _places(request, sums)
         if missing:
-            return Answer(address, NotStarted(missing=missing))
+            return WorkerAnswer(address, NotStarted(missing=missing))
         try:
             outcome = _painted(request, places, worker)
         finally:
             for sum_ in attached:
                 shutil.rmtree(Path(_received.pop(sum_)).parent, ignore_errors=True)
     if not isinstance(outcome, Painted) or not folder.is_shared():
-        return Answer(address, outcome)
+        return WorkerAnswer(address, outcome)
     names = []
     for number, data in enumerate(outcome.files):
         file = Path(folder.path, f"{os.urandom(8).hex()}-{number}")
         write_file(file, data)
         names.append(str(file))
-    return Answer(address, replace(outcome, files=()), tuple(names))
+    return WorkerAnswer(address, replace(outcome, files=()), tuple(names))
 
 
-def _places(request: Request, sums: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+def _places(
+    request: PictureRequest, sums: Mapping[str, str]
+) -> tuple[dict[str, str], tuple[str, ...]]:
     """Return where this machine has the inputs of a picture, and which ones it has not."""
     places, missing = {}, []
     for path in inputs(request.job):
@@ -222,7 +224,9 @@ def _places(request: Request, sums: Mapping[str, str]) -> tuple[dict[str, str], 
     return places, tuple(missing)
 
 
-def _painted(request: Request, places: Mapping[str, str], worker: Any) -> Painted | Failure | None:
+def _painted(
+    request: PictureRequest, places: Mapping[str, str], worker: Any
+) -> Painted | Failure | None:
     """Paint a picture whose inputs are in other places, and report them under their own names."""
     stop = threading.Event()
     threads = request.threads or worker.state.nthreads

@@ -23,11 +23,11 @@ from engine.gallery.request import GalleryRequest
 from engine.gallery.tasks import (
     Task,
     make_task,
-    read_json,
+    read_object,
     record_of,
     relative,
     wanted,
-    write_json,
+    write_object,
 )
 from engine.job import Job, JobError
 from engine.leftovers import remove_parts
@@ -131,7 +131,7 @@ def paint_gallery(
     def write() -> Path:
         for task in tasks:
             _enter(shown, task)
-        write_json(folder / NUMBERS_FILE, {"scumble": __version__, "figures": shown})
+        write_object(folder / NUMBERS_FILE, {"scumble": __version__, "figures": shown})
         return write_page(folder / PAGE, shown, with_curves=with_curves)
 
     page = write()
@@ -158,7 +158,7 @@ def _opened(folder: Path) -> Path:
         for each in (folder, *folder.glob("*/")):
             remove_parts(each)
         names = os.listdir(folder)
-        numbers = read_json(folder / NUMBERS_FILE) or {}
+        numbers = read_object(folder / NUMBERS_FILE) or {}
         others = sorted(set(names) - {INPUTS})
         if others and "scumble" not in numbers:
             message = (
@@ -226,7 +226,7 @@ def _paint(
         "job": output_files.settings(task.job, result)["job"],
         "curves": [_curve_for_json(curve) for curve in result.curves],
     }
-    write_json(task.record, record)
+    write_object(task.record, record)
     return True
 
 
@@ -307,6 +307,6 @@ def _warm_start() -> Callable[[], Warm]:
 
 def _read_numbers(folder: Path) -> dict[str, Any]:
     """Return the figures that an earlier run has left."""
-    numbers = read_json(folder / NUMBERS_FILE) or {}
+    numbers = read_object(folder / NUMBERS_FILE) or {}
     found = numbers.get("figures", {})
     return found if isinstance(found, dict) else {}

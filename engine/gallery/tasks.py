@@ -102,13 +102,13 @@ def wanted(task: Task) -> dict[str, Any]:
 
 def record_of(task: Task) -> dict[str, Any] | None:
     """Return the record of a picture that is there and is as it is wanted, else None."""
-    record = read_json(task.record)
+    record = read_object(task.record)
     if record is None or record.get("wanted") != wanted(task):
         return None
     return record if record.get("sha256") == checksum(task.output) else None
 
 
-def read_json(file: Path) -> dict[str, Any] | None:
+def read_object(file: Path) -> dict[str, Any] | None:
     """Return a file's object; None where there is no such file, or it was cut off."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
@@ -117,7 +117,7 @@ def read_json(file: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def write_json(file: Path, content: dict[str, Any]) -> None:
+def write_object(file: Path, content: dict[str, Any]) -> None:
     """Write an object, all of it or not at all.
 
     Raises

@@ -35,7 +35,7 @@ _INK, _FAINT, _ALARM, _PAPER = "#111111", "#555555", "#B00000", "#FFFFFF"
 
 
 @dataclass(frozen=True)
-class Row:
+class SheetRow:
     """One row of the sheet.
 
     Attributes
@@ -60,7 +60,7 @@ class Row:
 
 def guidance_rows(
     job: Job, method: str, names: Sequence[str], masks: Sequence[np.ndarray]
-) -> tuple[list[Row], list[str]]:
+) -> tuple[list[SheetRow], list[str]]:
     """Carry the masks to the style layers, as the method does.
 
     Parameters
@@ -75,7 +75,7 @@ def guidance_rows(
 
     Returns
     -------
-    rows : list of Row
+    rows : list of SheetRow
         A row per region; with pinned and cutout another one, steepened; with banded one per band.
     notes : list of str
         Sentences about rows that are left out.
@@ -83,7 +83,7 @@ def guidance_rows(
     if not METHODS[method].masks_layers:
         note = f"The method {method} uses the masks at picture size only."
         rows = [
-            Row("guidance", name, index, mask, {})
+            SheetRow("guidance", name, index, mask, {})
             for index, (name, mask) in enumerate(zip(names, masks))
         ]
         return rows, [note]
@@ -93,11 +93,11 @@ def guidance_rows(
     carried = [propagate(mask, layers, kind, job.grow) for mask in masks]
     rows = []
     for index, (name, mask) in enumerate(zip(names, masks)):
-        rows.append(Row("guidance", name, index, mask, carried[index]))
+        rows.append(SheetRow("guidance", name, index, mask, carried[index]))
         if steepening:
             steepen = STEEPENINGS[steepening]
             steep = {layer: steepen(values) for layer, values in carried[index].items()}
-            rows.append(Row("steepened", f"{name}, steepened", index, None, steep))
+            rows.append(SheetRow("steepened", f"{name}, steepened", index, None, steep))
     if METHODS[method].style_terms != "banded":
         return rows, []
     bands = _band_rows(job, names, carried, layers)
@@ -107,7 +107,7 @@ def guidance_rows(
     return rows + bands[:MOST_BANDS], notes
 
 
-def protect_row(job: Job, mask: np.ndarray) -> Row:
+def protect_row(job: Job, mask: np.ndarray) -> SheetRow:
     """Return the row of the protected content, averaged over receptive fields.
 
     Parameters
@@ -117,7 +117,7 @@ def protect_row(job: Job, mask: np.ndarray) -> Row:
         At the working size, from 0 to 1.
     """
     _, layers = layers_of(job)
-    return Row("protect", "protected content", None, mask, propagate(mask, layers))
+    return SheetRow("protect", "protected content", None, mask, propagate(mask, layers))
 
 
 def _band_rows(
@@ -125,7 +125,7 @@ def _band_rows(
     names: Sequence[str],
     carried: Sequence[dict[str, np.ndarray]],
     layers: Sequence[str],
-) -> list[Row]:
+) -> list[SheetRow]:
     """Return a row for every band that has a style, most of the first region's style first."""
     found: dict[tuple[float, ...], dict[str, np.ndarray]] = {}
     for layer in layers:
@@ -147,11 +147,11 @@ def _band_rows(
     rows = []
     for center in sorted(found, reverse=True):
         parts = [f"{share:.0%} of {name}" for share, name in zip(center, names) if share]
-        rows.append(Row("band", "band: " + ", ".join(parts), None, None, found[center]))
+        rows.append(SheetRow("band", "band: " + ", ".join(parts), None, None, found[center]))
     return rows
 
 
-def in_numbers(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def in_numbers(rows: Sequence[SheetRow]) -> list[dict[str, Any]]:
     """Return each row's sizes, means and largest values, for JSON."""
     return [
         {
@@ -173,7 +173,7 @@ def in_numbers(rows: Sequence[Row]) -> list[dict[str, Any]]:
     ]
 
 
-def draw_sheet(path: Path, rows: Sequence[Row]) -> None:
+def draw_sheet(path: Path, rows: Sequence[SheetRow]) -> None:
     """Draw the rows as a PNG file; positions of a layer are squares, black for 0, white for 1.
 
     Raises

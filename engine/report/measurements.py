@@ -23,7 +23,7 @@ from engine.network import open_network
 from engine.pictures.picture import read_stored
 from engine.pictures.stored import StoredPicture
 from engine.protocol import plain
-from engine.report.guidance_maps import Row, guidance_rows, in_numbers, protect_row
+from engine.report.guidance_maps import SheetRow, guidance_rows, in_numbers, protect_row
 from engine.setup.machine import DISTRIBUTIONS
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Measurements:
     content, result : StoredPicture
         As they are in their files.
     regions : list of LoadedRegion
-    rows : list of Row
+    rows : list of SheetRow
         The rows of the contact sheet.
     """
 
@@ -57,7 +57,7 @@ class Measurements:
     content: StoredPicture
     result: StoredPicture
     regions: list[LoadedRegion]
-    rows: list[Row]
+    rows: list[SheetRow]
 
 
 def measure_run(

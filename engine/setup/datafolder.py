@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
 import re
@@ -22,9 +21,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Callable
 
+from engine.files import checksum
 from engine.locks import try_lock
 from engine.paths import (
     MARKER,
+    MODEL,
     OWN_MARK,
     default_home,
     is_own_folder,
@@ -54,7 +55,7 @@ CHANGING = (*LOGS, "speed.json")
 
 # Installations of version 0.1.0 have no marks and no list: their folders have these files.
 _SIGNS = {"env": "pyvenv.cfg", "python": "files.json", "app": "engine/__init__.py"}
-_FILES = ("models/vgg16.npz", "bin/scumble", "bin/scumble.cmd", "demo/result.png", *CHANGING)
+_FILES = (MODEL, "bin/scumble", "bin/scumble.cmd", "demo/result.png", *CHANGING)
 
 
 def tests_home() -> Path:
@@ -361,7 +362,7 @@ def _remove_listed(home: Path, made: dict[str, str]) -> list[str]:
     removed = []
     for name, sum_ in made.items():
         path = home / name
-        ours = path.is_file() and (not sum_ or file_sum(path) == sum_)
+        ours = path.is_file() and (not sum_ or checksum(path) == sum_)
         if not name.endswith("/") and (ours or path.is_symlink()):
             path.unlink()
             removed.append(name)
@@ -376,15 +377,6 @@ def _remove_lock(home: Path) -> None:
     path = home / LOCK
     if path.is_file() and not path.is_symlink() and path.stat().st_size == 0:
         path.unlink()
-
-
-def file_sum(path: Path) -> str:
-    """Return the SHA-256 sum of a file."""
-    sum_ = hashlib.sha256()
-    with path.open("rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            sum_.update(block)
-    return sum_.hexdigest()
 
 
 def remove_own_folder(folder: Path, mark: str = OWN_MARK) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import engine
+from engine.files import checksum
 from engine.paths import OWN_MARK, cache_folder, is_own_folder
 from engine.setup import relocatable_python
 from engine.setup.datafolder import (
@@ -26,7 +27,6 @@ from engine.setup.datafolder import (
     check_claimable,
     claim_file,
     claim_folder,
-    file_sum,
     read_record,
     remove,
     remove_leftovers,
@@ -342,7 +342,7 @@ def claim_demo(installation: Installation) -> Path:
     """Return the file for the demonstration's picture; refuse one that a user put there."""
     path = installation.home / _DEMO
     sum_ = installation.record[MADE].get(_DEMO)
-    if sum_ is not None and path.is_file() and sum_ not in ("", file_sum(path)):
+    if sum_ is not None and path.is_file() and sum_ not in ("", checksum(path)):
         message = _(
             "{path} is not the picture that Scumble painted; name another file with --out."
         ).format(path=path)
@@ -352,7 +352,7 @@ def claim_demo(installation: Installation) -> Path:
 
 def note_demo(installation: Installation) -> None:
     """Note the sum of the demonstration's picture, since its name is one that users choose too."""
-    installation.record[MADE][_DEMO] = file_sum(installation.home / _DEMO)
+    installation.record[MADE][_DEMO] = checksum(installation.home / _DEMO)
     write_record(installation.home, installation.record)
 
 

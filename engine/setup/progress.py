@@ -17,7 +17,7 @@ STOPPED = 130
 """Exit status of an installer that was interrupted."""
 
 
-class Lines:
+class TextLines:
     """A line for each finished step, and on a terminal one for progress, which changes.
 
     Attributes
@@ -54,7 +54,7 @@ class Lines:
         sys.stderr.write("install.py: " + sentence + "\n")
 
 
-class JsonLines(Lines):
+class JsonLines(TextLines):
     """The same as JSON, an object per line, each with `type`: step, progress, done, line, error."""
 
     def begin(self, name: str, number: int, count: int) -> None:

@@ -28,7 +28,7 @@ Image.merge("RGB", parts[::-1]).resize((64, 64)).save(sys.argv[2])
 
 
 @dataclass(frozen=True)
-class Trial:
+class TrialPainting:
     """Result of painting: a sentence if it failed, the seconds it took, the network's device."""
 
     problem: str
@@ -74,7 +74,7 @@ def measure(installation: Installation) -> str:
     return _("Measured what is quickest on this processor.")
 
 
-def paint(installation: Installation, before: Iterable[str] = ()) -> Trial:
+def paint(installation: Installation, before: Iterable[str] = ()) -> TrialPainting:
     """Paint a tiny picture through the launcher.
 
     Parameters
@@ -105,7 +105,7 @@ def paint(installation: Installation, before: Iterable[str] = ()) -> Trial:
             else _("it ended with status {status} and printed nothing.").format(status=status)
         )
     remove(folder)
-    return Trial(problem, time.monotonic() - began, _device(output))
+    return TrialPainting(problem, time.monotonic() - began, _device(output))
 
 
 def _device(output: str) -> str:

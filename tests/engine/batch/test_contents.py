@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.batch.contents import Entry, read_entries
+from engine.batch.contents import ContentEntry, read_entries
 from engine.job import JobError
 
 
@@ -27,7 +27,7 @@ def names(*arguments: str) -> list[str]:
     return [os.path.relpath(each.content) for each in read_entries(arguments, told.append)]
 
 
-def read(text: str) -> list[Entry]:
+def read(text: str) -> list[ContentEntry]:
     Path("list.csv").write_text(text, encoding="utf-8")
     return read_entries(["list.csv"], pytest.fail)
 

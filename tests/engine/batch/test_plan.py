@@ -11,7 +11,7 @@ import pytest
 
 from engine import same_files
 from engine.batch.patterns import filled
-from engine.batch.plan import Item, make_plan
+from engine.batch.plan import BatchItem, make_plan
 from engine.errors import PictureError
 from engine.job import JobError
 
@@ -26,13 +26,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def plan(*contents: str, out: str = "out", **fields: Any) -> list[Item]:
+def plan(*contents: str, out: str = "out", **fields: Any) -> list[BatchItem]:
     job = {"regions": [{"style": "oil.jpg", "mask": "masks/{name}.png"}], **fields}
     Path("job.json").write_text(json.dumps(job), encoding="utf-8")
     return make_plan("job.json", contents or ("walk",), out, pytest.fail)
 
 
-def outputs(items: list[Item]) -> list[str]:
+def outputs(items: list[BatchItem]) -> list[str]:
     return [os.path.relpath(item.output) for item in items]
 
 
