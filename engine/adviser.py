@@ -1,9 +1,9 @@
 """The adviser: the engine process behind GIMP's open dialog.
 
-It says what a run will take, and paints a preview of it. It reads questions from standard input,
-one JSON object per line, and writes lines to standard output. A question that is not answered yet,
-or whose preview is not finished, is dropped when the next one comes. The process ends with its
-input, and removes its run folder then.
+It estimates the time and the memory of a run, and paints a preview. It reads questions from
+standard input, one JSON object per line, and writes lines to standard output. A new question
+replaces one that is not answered yet, or whose preview is not finished. The process ends when its
+input ends, and removes its run folder.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ STEPS_TO_LARGEST = 5
 
 
 KEPT_PREVIEWS = 8
-"""Finished previews that are kept, for a user who tries something and takes it back."""
+"""Finished previews that are kept, for a user who undoes a change."""
 
 WRONG_USE = 2
 
@@ -63,7 +63,7 @@ def advise(folder: str = "") -> int:
     Parameters
     ----------
     folder : str
-        The run folder with the files that the questions name. It is removed in the end.
+        The run folder with the files that the questions name. It is removed at the end.
 
     A question has
 
@@ -280,7 +280,7 @@ def _shape(
     content : (int, int)
         Height and width.
     styles : list of (int, int)
-        The same of each style picture. Most are photographs of paintings, and read as such.
+        The same for each style picture. The estimate takes each for a JPEG, as most are.
     given : int
         Regions with a mask.
     """

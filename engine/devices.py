@@ -65,7 +65,7 @@ class DeviceEntry:
         The words of its libraries that say that its memory is too small, besides those that
         `errors.is_out_of_memory` has for all.
     silent : bool
-        Whether a lack of memory may raise nothing. What should have been computed is missing then.
+        Whether a lack of memory may raise no exception, and leave values uncomputed.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Previews of GIMP's open dialog: small paintings of what a job will give."""
+"""Previews for GIMP's open dialog: small paintings of a job's result."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ LEAST_AREA = 36_000
 """Pixels of the smallest preview. With fewer there is no room for strokes."""
 
 STEPS = 40
-"""The most steps of a preview. After them little changes that can be seen at its size."""
+"""The most steps of a preview. Further steps hardly show at its size."""
 
 FIRST_STEP = 1
-"""The first step that is shown. The pictures before are not yet painted."""
+"""The first step that is shown. Before it, little is painted."""
 
 SHOW_SECONDS = 0.25
 """The least time from one picture to the next."""

@@ -68,7 +68,7 @@ def why_not_readable(path: str | Path) -> str:
 def why_not_writable(path: str | Path) -> str:
     """Return why a file cannot be written, as a whole sentence; empty if it can.
 
-    The folder is not tried.
+    It does not check the folder.
     """
     target = os.path.realpath(path)
     name = shown_name(path)
@@ -99,9 +99,9 @@ def why_not_writable(path: str | Path) -> str:
 
 
 def _may_be_replaced(target: str) -> bool:
-    """Return whether the folder of an existing file lets this user rename another one to it.
+    """Return whether this user may replace an existing file by renaming another one.
 
-    In a folder with the sticky bit, such as /tmp, it has to belong to the user, or the folder has.
+    In a folder with the sticky bit, such as /tmp, the file or the folder must belong to the user.
     """
     folder = os.stat(os.path.dirname(target))
     if not folder.st_mode & stat.S_ISVTX or not hasattr(os, "geteuid"):

@@ -66,12 +66,12 @@ def check_plotting() -> None:
 def loss_curves(
     path: str | Path, curves: Sequence[LossCurve], names: Sequence[str], title: str = ""
 ) -> None:
-    """Draw how the loss has gone, term by term, as a PNG file of 960 pixels' width.
+    """Draw the course of the loss, term by term, as a PNG file 960 pixels wide.
 
-    The weighted terms of the loss and their sum over the evaluations, on a logarithmic axis: the
-    scales one after the other, each marked with its size. Line-search trials far above the start
-    are clipped. A run of the method stitch has several pictures;
-    each gets a panel of its own below the other.
+    The plot shows the weighted terms of the loss and their sum over the evaluations on a
+    logarithmic axis, one scale after the other, each marked with its size. Line-search trials far
+    above the start are clipped. If a run has several pictures, as with the method stitch, each has
+    its own panel, one below the other.
 
     Parameters
     ----------

@@ -223,14 +223,14 @@ class Network:
             return self._proven(value)
 
     def _proven(self, value: onnxruntime.OrtValue) -> onnxruntime.OrtValue:
-        """Return a value whose memory is there: it is read once where its lack raises nothing."""
+        """Return a value; read it once first where a lack of memory would raise nothing."""
         if self.entry.silent:
             value.numpy()
         return value
 
     @contextmanager
     def relieved_by(self, make_room: Callable[[str], None]) -> Iterator[None]:
-        """Have memory of the device freed, in this context, for what `with_room` does.
+        """Free memory of the device in this context when an action of `with_room` runs out of it.
 
         Parameters
         ----------
@@ -244,7 +244,8 @@ class Network:
             self._make_room = None
 
     def with_room(self, action: Callable[[], Done]) -> Done:
-        """Do something that takes memory of the device, again each time that some was freed for it.
+        """Run an action that takes memory of the device, again each time that memory was freed for
+        it.
 
         Parameters
         ----------

@@ -31,8 +31,8 @@ TYPICAL = {
 'resize' is for each plane, 'finish' for a picture that is enlarged to the content's size."""
 
 TIMES = {"gray": 0.4, "16 bits": 2.0, "reduced": 0.6, "converted": 8.0}
-"""Times as long as usual, by what makes it so: one number per pixel, numbers of 16 bits, a JPEG
-that is decoded to fewer pixels, and colors of another space than sRGB."""
+"""Factors of the time: for one number per pixel, numbers of 16 bits, a JPEG decoded to fewer
+pixels, and colors in a space other than sRGB."""
 
 START_SECONDS = 1.5
 """Time in which Python, the libraries and the network are loaded."""
@@ -41,10 +41,10 @@ SCALE_SECONDS = 0.3
 """Time in which the sessions of a scale are made."""
 
 SAME_SIZE = 0.35
-"""The share of 'finish' where nothing is enlarged."""
+"""The share of the rate 'finish' that is needed if nothing is enlarged."""
 
 CONTENT_SHOWS = 1.4
-"""The same for the content's detail, where masks or a protected part let it show."""
+"""The same for the content's detail, if masks or a protected part let it show."""
 
 MASK_SHARE = 0.1
 """The same for reading a mask."""
@@ -56,7 +56,7 @@ REPORT_SECONDS = 3.0
 """Time in which a report's curves are drawn."""
 
 REPORT_SHARE = 0.25
-"""Time in which a report's measurements look at a region, as a share of an evaluation."""
+"""Time in which a report measures a region, as a share of an evaluation."""
 
 
 class Rates:

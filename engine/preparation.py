@@ -1,4 +1,4 @@
-"""The preparation of a run: its files are read, its network is opened, and it is planned."""
+"""The preparation of a run: it reads the files, opens the network and plans the painting."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run before it paints: everything is read, and what it will take is known.
+    """A run that is ready to paint: its files are read, its time and its memory are estimated.
 
     Attributes
     ----------

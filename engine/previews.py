@@ -1,4 +1,4 @@
-"""Previews: the picture as it grows, made small and not too often."""
+"""Previews of the growing picture: small copies, sent not too often."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ EXTENSIONS = (".png", ".jpg", ".tif", ".webp", ".npy")
 
 
 def measure_rates() -> dict[str, float]:
-    """Measure every kind of work that runs often do, and put the rates into the record.
+    """Measure every common kind of work, and put the rates into the record.
 
     Takes a second or two.
 

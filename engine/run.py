@@ -71,8 +71,8 @@ class Result:
     optimizer : str
         The optimizer of the last scale, with its options.
     stages : dict of str to float
-        Seconds of 'reading' the files, opening the 'model', looking at the 'styles' and the
-        content, 'painting', and 'finishing' at the content's own size.
+        Seconds of 'reading' the files, opening the 'model', analyzing the 'styles' and the content,
+        'painting', and 'finishing' at the content's own size.
     inputs : dict of str to str
         The SHA-256 sums of the files that were read.
     """
@@ -127,7 +127,7 @@ def stylize(
     preview_seconds : float
         The least time from one preview to the next.
     warm : Warm, optional
-        What earlier runs in this process have left to be used again.
+        The network and the styles of earlier runs in this process.
     area : int, optional
         The size, in pixels, that was chosen for a job with an automatic size.
     keeper : Keeper, optional

@@ -1,4 +1,4 @@
-"""Run folders: what the plug-in and the engine exchange lies in them, and goes with the process."""
+"""Run folders, in which the plug-in and the engine exchange files while a process lives."""
 
 from __future__ import annotations
 

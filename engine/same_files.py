@@ -1,4 +1,4 @@
-"""Names that are one file: links, and disks that do not tell large letters from small ones.
+"""Different names of one file: links, and disks that ignore case.
 
 Such disks are usual under Windows and macOS, and under Linux on USB sticks and network shares.
 """
@@ -14,7 +14,7 @@ from engine.files import PART_PREFIX, PART_SUFFIX
 
 
 def folded(path: str | Path) -> str:
-    """Return what the names of one file have in common; other files may have it in common, too."""
+    """Return a key that all names of one file share; another file may have the same key."""
     return unicodedata.normalize("NFC", os.path.realpath(path)).casefold()
 
 
@@ -28,9 +28,9 @@ def are_one(path: str | Path, other: str | Path) -> bool:
 
 
 def ignores_case(path: str | Path) -> bool:
-    """Return whether the disk of a path, which need not exist, takes large letters for small ones.
+    """Return whether the disk of a path, which need not exist, ignores case.
 
-    A file is made and removed to see it. Where none can be made, the answer is yes.
+    A file is made and removed to find out. If none can be made, the answer is yes.
     """
     folder = Path(os.path.realpath(path)).parent
     while not folder.is_dir() and folder != folder.parent:
@@ -47,7 +47,7 @@ def ignores_case(path: str | Path) -> bool:
 
 
 class Names:
-    """Names of files, each with something that is known of it."""
+    """Names of files, each with a value."""
 
     def __init__(self) -> None:
         self._by_folded: dict[str, dict[str, str]] = {}
@@ -57,7 +57,7 @@ class Names:
         self._by_folded.setdefault(folded(path), {})[path] = known
 
     def find(self, path: str) -> str | None:
-        """Return what is known of the same file, by whatever name; None for a new one."""
+        """Return the value of the same file under any of its names; None for a new file."""
         for other, known in self._by_folded.get(folded(path), {}).items():
             if are_one(path, other):
                 return known

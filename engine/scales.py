@@ -91,7 +91,7 @@ class ScaleLoop:
     protect : Mask, optional
         Where the content is protected, of the content's own size.
     style_memory : float
-        Bytes that looking at a style picture may take; a larger one is cut into tiles.
+        Bytes that analyzing a style picture may take; a larger picture is cut into tiles.
     previews : bool
         Whether the events have previews, which take time.
     preview_seconds : float

@@ -25,7 +25,7 @@ LANGUAGES = tuple(
 ENGLISH = "en"
 
 VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
-"""The variables that name the language of messages, the first one that is set counts."""
+"""The variables that name the language of messages; the first one that is set counts."""
 
 MARKS = {"de": (".", ","), "es": (".", ","), "fr": ("\u202f", ",")}
 """The marks of thousands and of decimals where they are not those of English."""

@@ -69,7 +69,7 @@ def _style_key(region: Region) -> tuple:
 
 
 def file_version(path: str) -> tuple[int, int] | None:
-    """Return what changes when a file is written anew; None if there is no such file."""
+    """Return a value that changes when a file is written; None if there is no such file."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):

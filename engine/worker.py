@@ -1,8 +1,8 @@
 """The worker: the process that the plug-in starts for one run, with a protocol of JSON lines.
 
 It writes JSON lines to standard output and reads commands from standard input: `stop` finishes with
-the best picture so far, `forget` removes the saved state in the end. When the input ends, it
-deletes the run folder and exits: so nothing is left behind if the plug-in dies. The saved state of
+the best picture so far, `forget` removes the saved state at the end. When the input ends, it
+deletes the run folder and exits, so nothing is left behind if the plug-in dies. The saved state of
 a painting whose result lies in the run folder stays, since the plug-in may die before the result is
 in the image; the plug-in removes it afterwards.
 """
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 JOB = "job.json"
 ORIGIN = "origin.json"
-"""The file that the program that started the run gets back with a saved state; may be missing."""
+"""The file that a saved state returns to the program that started the run; may be missing."""
 
 ORIGIN_BYTES = 64_000
 OUTPUT = "result.npy"

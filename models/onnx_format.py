@@ -211,7 +211,7 @@ class GraphBuilder:
         return output
 
     def reshaped(self, value: str, *sizes: int) -> str:
-        """Add a node that gives a value another shape; -1 stands for the size that is left."""
+        """Add a node that gives a value another shape; -1 stands for the remaining size."""
         return self.node("Reshape", value, self.constant(np.array(sizes, np.int64)))
 
     def summed(self, value: str, *axes: int) -> str:

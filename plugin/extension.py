@@ -21,7 +21,7 @@ from engine.setup.datafolder import replace_bytes
 from engine.setup.program import INSTALLER, read_program
 
 ID = "org.gimp.GIMP.Plugin.Scumble"
-"""The identifier, in the name space that GIMP's plug-ins have in Flatpak too."""
+"""The identifier, in the namespace that GIMP's plug-ins also have in Flatpak."""
 
 ENTRY = f"{ID}.py"
 """The program that GIMP starts; named like the folder, as GIMP wants it in its plug-ins."""
@@ -67,7 +67,7 @@ METADATA = f"""\
 
 SPLIT_MARK = b"PK00"
 """The mark that a zip may begin with (APPNOTE 8.5.4: split, but in one piece). GIMP 3.2 takes a
-file that begins like a plain zip for a compressed picture, and does not install it."""
+file that begins like a plain zip for a compressed picture and does not install it."""
 
 PROGRAMS = (ENTRY, INSTALLER)
 PROGRAM_MODE, FILE_MODE = 0o100755, 0o100644

@@ -36,19 +36,19 @@ ACTIVE = re.compile(rf'\(GimpExtension\s+"{re.escape(ID)}"\s+\(active\s+yes\)')
 
 @dataclass(frozen=True)
 class InstalledExtension:
-    """The extension's folder in a GIMP, whether or not it is there."""
+    """The extension's folder in a GIMP, whether or not it exists."""
 
     profile: Profile
     folder: Path
 
     @property
     def is_there(self) -> bool:
-        """Return whether there is one."""
+        """Return whether it is installed."""
         return (self.folder / ENTRY).is_file()
 
     @property
     def in_use(self) -> bool:
-        """Return whether GIMP has its filter from it."""
+        """Return whether GIMP loads the filter from it."""
         plugin = self.folder.parent.name == PLUGINS
         return self.is_there and (plugin or _is_active(self.profile))
 
@@ -81,7 +81,7 @@ def is_extension(checkout: Path) -> bool:
 
 
 def update(extension: InstalledExtension, location: EngineLocation, checkout: Path) -> str:
-    """Bring an extension to the installer's version, and let it know the engine.
+    """Bring an extension to the installer's version, and write the engine's place into it.
 
     A copy of the plug-in that the installer has put into the same GIMP is removed, since GIMP
     would have the filter twice.
@@ -118,12 +118,12 @@ def update(extension: InstalledExtension, location: EngineLocation, checkout: Pa
 
 
 def tell(folder: Path, location: EngineLocation) -> None:
-    """Let an extension know where the engine is."""
+    """Write the engine's place into an extension."""
     (folder / PLACE).write_text(location.text(), encoding="utf-8")
 
 
 def forget(extension: InstalledExtension, home: Path) -> str:
-    """Let an extension forget an engine that is removed; return a sentence on it.
+    """Remove the place of a removed engine from an extension; return a sentence on it.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Dask clusters: workers of this machine, or those of an existing scheduler, checked.
 
 Workers are processes, not threads. A run limits BLAS to one thread in its whole process and holds
-hundreds of megabytes, and a process that is killed for memory takes its own picture with it and no
-other.
+hundreds of megabytes, and if the system kills a process for lack of memory, only its own picture is
+lost.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ def connect(address: str, seconds: float) -> Client:
 
 
 def _quiet() -> None:
-    """Silence Dask's logs: the batch repairs what they report, and says itself what matters."""
+    """Silence Dask's logs: the batch handles the faults in them and prints its own notices."""
     for name in ("distributed", "tornado", "bokeh", *logging.root.manager.loggerDict):
         if name.partition(".")[0] in ("distributed", "tornado", "bokeh"):
             logging.getLogger(name).setLevel(logging.CRITICAL)

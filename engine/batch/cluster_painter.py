@@ -1,8 +1,8 @@
-"""Painting on a Dask cluster: pictures are handed out, and those that are lost once more.
+"""Painting on a Dask cluster: pictures are handed out, and lost ones are handed out again.
 
-Dask places the pictures, restarts what is lost with a worker, and ends what nobody waits for. Each
-worker has one picture at a time. Results come back to this process, which alone writes them: so a
-picture that Dask had to begin twice is still written once.
+Dask assigns pictures to workers, repeats those that are lost with a worker, and cancels those that
+nobody waits for. Each worker has one picture at a time. Results come back to this process, which
+alone writes them, so a picture that Dask begins twice is still written once.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _LOST = ("cancelled", "lost")
 
 @dataclass
 class _Flight:
-    """A request that is with the cluster.
+    """A request that the cluster has.
 
     Attributes
     ----------

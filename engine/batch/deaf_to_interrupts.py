@@ -1,6 +1,6 @@
-"""The preload that makes a worker ignore Ctrl-C, which a terminal sends to all of a command.
+"""The preload that makes a worker ignore Ctrl-C, which a terminal sends to every process.
 
-Dask imports it in each worker's main thread. The batch decides what Ctrl-C ends.
+Dask imports it in each worker's main thread. The batch decides how its workers stop.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
 class Interrupts:
-    """The handling of Ctrl-C: the work runs in a thread of its own, so that it is heard at once.
+    """The handling of Ctrl-C: the work runs in its own thread, so Ctrl-C takes effect at once.
 
     The first Ctrl-C sets `stop`; the second, or a request to terminate, raises KeyboardInterrupt
     in the main thread, unless it is shielded.

@@ -111,11 +111,11 @@ def _grain_terms(inputs: ScaleInputs) -> list[Term]:
 
 
 COMMON_TERMS: tuple[Callable[[ScaleInputs], list[Term]], ...] = (content_terms, smoothing_terms)
-"""Every kind of term that belongs to no style, made from a scale of a job."""
+"""The functions that make the terms without a style from a scale of a job."""
 
 
 def common_terms(inputs: ScaleInputs) -> list[Term]:
-    """Return the terms that belong to no style."""
+    """Return the terms without a style."""
     return [term for make in COMMON_TERMS for term in make(inputs)]
 
 

@@ -1,7 +1,8 @@
 """Evaluators on a graphics card whose tiles shrink each time its memory runs out.
 
-How much memory an evaluation takes is known only roughly before a run, and other programs use the
-card, too. So whatever runs out of memory is freed and done again with tiles of half as many pixels.
+The memory of an evaluation is known only roughly before a run, and other programs use the card,
+too. So work that runs out of memory frees what it has, and is repeated with tiles of half as many
+pixels.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
 Done = TypeVar("Done")
 
 PROOF_CHANGE = 0.25
-"""Root mean square of the change of the picture, in units of 0..255, that proves a gradient."""
+"""Root mean square, in units of 0..255, of the change of the picture that tests a gradient."""
 
 PROOF_SHARE = 0.05
-"""The most by which the losses may then differ from what the gradient says, as a share."""
+"""The most, as a share, by which the losses may then differ from the gradient's prediction."""
 
 
 def shrunk(tiling: Tiling, layers: tuple[str, ...], on_notice: Callable[[str], None]) -> Tiling:
@@ -79,7 +80,7 @@ def by_shrinking_tiles(
     layers, on_notice
         As for `shrunk`.
     compute : callable
-        From tiles to what is computed.
+        Takes tiles, and returns the result.
 
     Raises
     ------
@@ -126,7 +127,7 @@ def shrinking_evaluators(
     make, plan, layers, on_notice
         As for `ShrinkingEvaluators`.
     limit : TileLimit
-        From the picture sizes before; a smaller one is written into it.
+        The limit found at earlier picture sizes; it falls when the tiles shrink.
     """
     if network.losses != "card":
         yield make(plan)
@@ -274,7 +275,7 @@ class _ShrinkingEvaluator:
             self._shared.shrink()
 
     def _ready(self, picture: np.ndarray) -> Evaluator:
-        """Return the evaluator in use, a new one only after it has proved itself."""
+        """Return the evaluator in use; a new one is tested first."""
         if self._evaluator is None:
             evaluator = self._shared.evaluator(self._groups)
             if self._shared.silent and not is_consistent(evaluator, picture):
@@ -284,9 +285,9 @@ class _ShrinkingEvaluator:
 
 
 def is_consistent(evaluator: Evaluator, picture: np.ndarray) -> bool:
-    """Return whether the losses of all groups change with the picture as their gradients say.
+    """Return whether the losses of all groups change with the picture as their gradients predict.
 
-    Where a part of the network was not computed, they do not. It takes three evaluations.
+    They do not if a part of the network was not computed. The test takes three evaluations.
 
     Parameters
     ----------

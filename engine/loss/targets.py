@@ -124,7 +124,7 @@ def compute_targets(
     keeps_content : bool
         Whether the content's features are computed here; else the evaluator does it, tile by tile.
     style_memory : float
-        Bytes that looking at a style picture may take; a larger one is cut into tiles.
+        Bytes that analyzing a style picture may take; a larger picture is cut into tiles.
     cache : StyleCache, optional
         Of earlier runs with this network.
     on_tile : callable, optional

@@ -98,7 +98,7 @@ class Everywhere(Mask):
 
 
 class Rest(Mask):
-    """The part that other masks leave: 1 less their sum, made when it is read.
+    """The part that other masks leave: 1 minus their sum, computed when it is read.
 
     Parameters
     ----------

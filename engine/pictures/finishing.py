@@ -23,7 +23,7 @@ UNPAINTED = 0.999
 """Share of the content in a pixel from which on it counts as unpainted."""
 
 MOST_THREADS = 4
-"""More would wait for the memory's speed."""
+"""More threads would only wait for the memory."""
 
 T = TypeVar("T")
 

@@ -283,8 +283,8 @@ def _in_planes(image: ImageFile.ImageFile) -> bool:
 def _holds_all_pixels(image: ImageFile.ImageFile) -> bool:
     """Return whether the strips or tiles of a TIFF cover all of it.
 
-    Of an uncompressed one, Pillow leaves the rest black, without a word: hundreds of megapixels
-    from a file of a kilobyte with a damaged height.
+    If it is uncompressed, Pillow silently leaves the rest black: hundreds of megapixels, from a
+    file of one kilobyte with a damaged height.
     """
     if image.format != "TIFF":
         return True

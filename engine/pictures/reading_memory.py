@@ -1,4 +1,4 @@
-"""The memory that reading pictures takes, compared with what there is, and the time it took."""
+"""Memory for reading pictures, compared with the memory available, and the time it took."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.messages import shown_name
 from engine.translations import _, number_text
 
 ALWAYS_READ = 64_000_000
-"""Bytes that a picture may take whatever there is: less than the libraries take themselves."""
+"""Bytes that a picture may always take: less than the libraries themselves take."""
 
 
 class Read(NamedTuple):

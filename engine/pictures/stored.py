@@ -66,7 +66,7 @@ class StoredPicture:
         return None if self.opacity is None else fractions(self.opacity)
 
     def is_finite(self) -> bool:
-        """Return whether all numbers are numbers."""
+        """Return whether every number is finite."""
         if self.numbers.dtype != np.float32:
             return True
         return all(np.isfinite(self.numbers[slice(*at)]).all() for at in strips(*self.size))

@@ -84,9 +84,9 @@ class JsonLines(TextLines):
 
 
 def stop_at_end_of_input() -> None:
-    """Let this process stop, as Ctrl-C does, when its standard input ends.
+    """Make this process stop, as at Ctrl-C, when its standard input ends.
 
-    A program that started it stops it so, and also stops it by ending.
+    The program that started it can stop it in this way, and stops it when it ends itself.
     """
     # A program in the background of a shell passes on that Ctrl-C is ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -61,7 +61,7 @@ import os, threading
 threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
 """
 LONGEST_SECONDS = 600.0
-"""The time that code may take which another Python runs."""
+"""The time limit of code in another Python."""
 
 
 def output_of(python: Path, code: str) -> bytes:

@@ -48,7 +48,8 @@ class Record:
         The file, which is made if it is missing. What was written last may be cut off, as after a
         kill; it is overwritten.
     on_problem : callable
-        Called with the error when the file can be written no more. Evaluations go on without it.
+        Called with the error when the file can no longer be written. Evaluations continue without
+        it.
     """
 
     def __init__(self, evaluate: Objective, path: Path, on_problem: OnProblem) -> None:

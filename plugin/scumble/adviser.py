@@ -1,4 +1,4 @@
-"""The adviser's process: asked while the dialog is open what a run will take, and for a preview.
+"""The adviser's process, which the open dialog asks for estimates and a preview.
 
 No function here waits for the engine. Standard library only.
 """

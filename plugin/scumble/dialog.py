@@ -214,7 +214,7 @@ class Dialog:
         return expander
 
     def _fill(self, rows: option_rows.OptionRows, fields: list[dataclasses.Field]) -> None:
-        """Make folded options when they are first seen, so that the dialog is there sooner."""
+        """Make folded options when they are first seen, so that the dialog opens sooner."""
         if rows in self._options:
             return
         self._options.append(rows)
@@ -257,7 +257,7 @@ class Dialog:
         self._ask_soon()
 
     def _start_changed(self) -> None:
-        """Show what another start of the painting gives."""
+        """Update the dialog after another start of the painting is chosen."""
         self._show_problem(sources.regions_from_json(self._config.get_property("regions")))
         self._ask_soon()
 
@@ -276,7 +276,7 @@ class Dialog:
             return False
         previewed = self._previewed(wanted)
         sizes = self._sizes.sizes()
-        # What goes on from an earlier painting has its size in place of an automatic one.
+        # A painting that continues an earlier one has its size, not an automatic one.
         automatic = job.AUTO_SIZE
         if self._start is not None:
             known = earlier_results.continuation(self._start, job.AUTO_SIZE)

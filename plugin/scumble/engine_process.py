@@ -41,7 +41,7 @@ FOREIGN = ("PYTHON", "LD_", "DYLD_", "GI_", "GTK_", "GDK_", "GIO_", "GEGL_", "BA
 """Variables that AppImages and other bundles set for their own libraries."""
 
 WHOLE = "install.py"
-"""The file beside which the plug-in lies in a folder of its own, where all of Scumble is there."""
+"""A file beside the plug-in's folder where all of Scumble is there, as in an extension."""
 
 INSTALL_AGAIN = N_("Run Scumble's install.py again, then repeat the filter.")
 
@@ -51,7 +51,7 @@ class EngineError(Exception):
 
 
 class NotSetUpError(EngineError):
-    """An engine that is not set up, or no longer; the message says how to set it up.
+    """An engine that is not, or no longer, set up; the message says how to set it up.
 
     Attributes
     ----------
@@ -195,7 +195,7 @@ class EngineProcess:
     folder : RunFolder
         Holds job.json and the files that it names.
     resumes : str
-        The name of the state of an interrupted run, to go on with it in place of job.json.
+        The name of the state of an interrupted run, to continue instead of job.json.
 
     Attributes
     ----------

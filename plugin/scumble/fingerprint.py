@@ -1,4 +1,4 @@
-"""Fingerprint: what of a layer is compared to notice that it was changed during a run."""
+"""Fingerprints of layers, by which a run notices that its layer was changed."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def _mentions(path: Path, text: str) -> bool:
 
 
 def forget(location: engine_process.EngineLocation, name: str) -> None:
-    """Drop the state of an interrupted run, or of one whose painting has its place.
+    """Remove the state of an interrupted run, or of a run whose painting is in the image.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The question whether to go on with an interrupted painting."""
+"""The question whether to continue an interrupted painting."""
 
 from __future__ import annotations
 

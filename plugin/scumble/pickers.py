@@ -166,7 +166,7 @@ def show_share(label: Gtk.Label, share: float | None) -> None:
 
 
 def percent(number: int) -> str:
-    """Return a share of 100 in words."""
+    """Return a share of 100 as text."""
     return _("{number} %").format(number=number)
 
 

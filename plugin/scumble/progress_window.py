@@ -197,7 +197,7 @@ class ProgressWindow(Gtk.Dialog):
             desktop_notice.show(_("The painting is done"), self._image_name)
 
     def show_failure(self, message: str) -> None:
-        """Show why the painting could not go on; the earlier one is in the image."""
+        """Show why the painting could not continue; the earlier one is in the image."""
         self._show_end(_("The painting could not go on"), "")
         self.add_note(message)
 
@@ -338,7 +338,7 @@ class ProgressWindow(Gtk.Dialog):
         self._loop.quit()
 
     def _ask(self) -> None:
-        """Ask before a long painting is thrown away; it goes on meanwhile."""
+        """Ask before a long painting is discarded; the painting continues meanwhile."""
         if self._question is not None:
             self._question.present()
             return

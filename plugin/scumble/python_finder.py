@@ -1,7 +1,7 @@
 """A Python of the system that can run the installer. Standard library only.
 
-GIMP's own Python will not do where GIMP brings one along: on Windows it takes no ordinary
-packages, in an AppImage it is gone when GIMP ends, and in a sandbox the engine could not stay.
+If GIMP brings its own Python, that does not work: on Windows it cannot install ordinary packages,
+in an AppImage it is gone when GIMP ends, and in a sandbox the engine could not stay.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PROBE = (
 
 
 class NoPythonError(Exception):
-    """No Python can run the installer from here; the message says what to do."""
+    """An error: no Python can run the installer from here; the message says what to do."""
 
 
 def find_python(installer: Path, variables: Mapping[str, str]) -> str:
@@ -100,7 +100,7 @@ def without_bundle(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def candidates(variables: Mapping[str, str], system: str = sys.platform) -> list[str]:
-    """Return the paths of Pythons to try, without doubles.
+    """Return the paths of Pythons to try, each once.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def candidates(variables: Mapping[str, str], system: str = sys.platform) -> list
     folders = [each for each in variables.get("PATH", "").split(os.pathsep) if each]
     if system == "win32":
         listed = launcher_paths(_output(["py", "-0p"], variables))
-        # WindowsApps has a program of this name that only opens the shop.
+        # WindowsApps has a program of this name that only opens the Microsoft Store.
         found = [
             str(Path(folder) / "python.exe")
             for folder in folders

@@ -59,7 +59,7 @@ def targets(
     drawables : list of Gimp.Drawable
         What is selected.
     again : bool
-        Whether in place of a result of Scumble's the layer is painted that it has painted.
+        Whether a result of Scumble stands for the layer from which it was painted.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def quiet_requests(
 
 
 def for_more(requests: list[Request], layers: list[Gimp.Layer]) -> list[Request]:
-    """Return the requests to go on from the new layers with the same masks and settings."""
+    """Return the requests to continue from the new layers with the same masks and settings."""
     made = []
     image = requests[0].image
     if not image.is_valid():

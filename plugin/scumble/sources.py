@@ -490,7 +490,7 @@ MISSING = {
         N_("{where}: {count} channels are called “{name}”. Rename one of them."),
     ),
 }
-"""Sentences on a number that is not there, of a name that is not there, and of a name twice."""
+"""Messages for a number that is missing, a name that is missing, and a name that is there twice."""
 
 
 def _find(where: str, kind: str, which: str, items: tuple[Item, ...]) -> Item:

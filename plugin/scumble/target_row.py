@@ -14,12 +14,12 @@ LISTED = 3
 
 
 class TargetRow(Gtk.Box):
-    """The row that says what is painted, if it is not simply the selected layer.
+    """The row that names the layers to paint, unless it is simply the selected layer.
 
     Parameters
     ----------
     targets : list of Target
-        The layers to paint; with one of them, its result is the one to go on from.
+        The layers to paint; if there is only one, its earlier result can be continued.
     """
 
     def __init__(self, targets: list[earlier_results.Target]) -> None:
@@ -86,7 +86,7 @@ class TargetRow(Gtk.Box):
 
 
 def _listed(names: list[str]) -> str:
-    """Return the number of layers, which are several, and the names of the first ones."""
+    """Return the number of several layers, and the names of the first ones."""
     shown = ", ".join(names[:LISTED])
     more = len(names) - LISTED
     if more <= 0:
