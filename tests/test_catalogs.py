@@ -241,7 +241,8 @@ NAMES = ("The Scumble authors",)
 
 
 def test_no_sentence_of_the_plug_in_is_left_unmarked() -> None:
-    """What looks like a sentence is marked, unless only programs or developers see it."""
+    """Every text that looks like a sentence is marked, unless only programs or developers see
+    it."""
     unmarked = []
     for path in (catalogs.CHECKOUT / "plugin" / "scumble").glob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))

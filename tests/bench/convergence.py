@@ -36,7 +36,7 @@ from tests.bench.scenes import HELD_OUT_ONE, ONE_STYLE
 
 PAIRS = (*SCENES, (ONE_STYLE[3], "joint"), (HELD_OUT_ONE[2], "joint"))
 BASE = "L-BFGS-B 10"
-"""What the others are compared with."""
+"""The candidate that the others are compared with."""
 
 SMOOTHING = 4.0
 """Sigma, in pixels, of the Gaussian of `Diagonal`."""
@@ -142,7 +142,7 @@ CANDIDATES: dict[str, Optimizer] = {
 }
 
 HANDED = ("picture", "picture and pairs", "picture and scaled pairs")
-"""What the coarse scale hands over; the first one is the default."""
+"""Things that the coarse scale hands over; the first one is the default."""
 
 
 def measure(file: Path, pair: int, area: int, evaluations: int, names: Sequence[str]) -> None:

@@ -84,7 +84,7 @@ OLD_NAMES = {
 
 
 EARLIER_DEFAULTS = {"init": "content", "statistics": "gram", "grain": 0.0}
-"""What checkouts of version 0.1.0 have as defaults. Fields that one does not have are left out."""
+"""The defaults of version 0.1.0. Fields that a checkout lacks are left out."""
 
 
 def defaults_of(checkout: Path) -> dict[str, Any]:

@@ -102,7 +102,7 @@ SEEDS: list[Settings] = [{"init": "noise", "seed": seed} for seed in (1, 2)]
 LARGE: list[Settings] = [{"size": 4 * AREA}]
 T_AND_BANDED = some(SOFT, "joint, T", "banded, 3")
 EITHER = {**some(METHODS, "cutout"), **some(SOFT, "banded, 3")}
-"""What `auto` chooses between where the masks cover everything."""
+"""The methods from which `auto` chooses where the masks cover everything."""
 
 STUDIES: dict[str, tuple[tuple[Scene, ...], dict[str, Settings], list[Settings]]] = {
     "one": (ONE_STYLE, METHODS, [{}]),

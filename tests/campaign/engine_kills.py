@@ -83,7 +83,7 @@ SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
 @dataclass
 class State:
-    """What all cases work with.
+    """The folders and files of all cases.
 
     Attributes
     ----------

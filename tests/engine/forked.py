@@ -42,7 +42,7 @@ MODULE = """
 import runpy, sys
 runpy.run_module("engine", run_name="__main__", alter_sys=True)
 """
-"""What `python -m engine` does, its handlers of signals included."""
+"""The work of `python -m engine`, its handlers of signals included."""
 _STATUS = struct.Struct("i")
 
 

@@ -1,4 +1,4 @@
-"""What the method auto stands for, on masks whose ramps are known, and in a real painting."""
+"""The choice of the method auto, for masks whose ramps are known, and in a real painting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a finer scale starts from: the picture before, without waves of two pixels' period."""
+"""The start of a finer scale: the earlier picture, without waves of two pixels' period."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from tests.gimp.gimp_root import Gimp
 from tests.gimp.launch import make_scenes, record, run_in_gimp
 
 OPENED = ("mask", "channel", "tiny", "empty", "grey", "indexed", "scene")
-"""What the test by mouse has open; the last one is in front."""
+"""The images that the test by mouse has open; the last one is in front."""
 
 
 @pytest.fixture(scope="module")

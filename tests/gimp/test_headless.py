@@ -22,7 +22,7 @@ def results(gimp: Gimp, module: str) -> dict[str, str]:
     ("module", "name"),
     [
         (module, name)
-        for module in ("again", "behaviour", "interrupted", "layers", "look", "refusals", "rescue")
+        for module in ("again", "behavior", "interrupted", "layers", "look", "refusals", "rescue")
         for name in check_names(module)
     ],
 )

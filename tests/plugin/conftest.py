@@ -25,7 +25,7 @@ MODULES = (
     "source_choices",
     "sources",
 )
-"""What needs nothing of GIMP."""
+"""Modules that need nothing of GIMP."""
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -35,7 +35,7 @@ def events(process: Any, until: str) -> list[dict[str, Any]]:
 
 
 def test_stopped_failed_and_finished(made_up: MadeUp, tmp_path: Path) -> None:
-    """Each run goes on where the one before ended."""
+    """Each run continues where the one before ended."""
     home = tmp_path / "data"
     process = start(made_up, home)
     events(process, "done")

@@ -1,4 +1,4 @@
-"""What the dialog's lists offer."""
+"""The entries of the dialog's lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `scumble doctor` finds, on a machine that works and on ones that do not."""
+"""The findings of `scumble doctor`, on a machine that works and on machines that do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees of the work."""
+"""The output that a person sees on a terminal."""
 
 from __future__ import annotations
 

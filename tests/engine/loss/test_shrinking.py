@@ -47,7 +47,7 @@ JOB = Job(
 WHOLE = Tiling.of(SIZE, LAYERS, (1, 1))
 HALF = Tiling.of(SIZE, LAYERS, (3, 1))
 QUARTER = Tiling.of(SIZE, LAYERS, (4, 3))
-"""What the tiles shrink to: three of 48x80, twelve of 36x52; smaller ones would be all margin."""
+"""The tiles after shrinking: three of 48x80, twelve of 36x52; smaller ones would be all margin."""
 
 SENTENCE = "The graphics card ran out of memory, so it now works in tiles of {} x {} pixels."
 

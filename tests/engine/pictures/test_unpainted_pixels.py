@@ -1,4 +1,4 @@
-"""What is not painted comes back to the last bit, in the content's depth and color profile."""
+"""Unpainted pixels come back to the last bit, in the content's depth and color profile."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Page(HTMLParser):
-    """What a page leads to, and what it is made of."""
+    """The links and the elements of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

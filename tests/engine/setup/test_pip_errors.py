@@ -1,4 +1,4 @@
-"""What pip prints becomes one sentence: by recorded words, and by a real pip in trouble."""
+"""Errors of pip as one sentence: from recorded output, and from a real pip in trouble."""
 
 from __future__ import annotations
 

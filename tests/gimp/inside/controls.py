@@ -173,7 +173,7 @@ class Running:
 
 
 def check_a_long_painting_is_not_thrown_away_at_once() -> None:
-    """Esc and the close button ask; an answer discards, keeps, or lets the painting go on."""
+    """Esc and the close button ask; an answer discards, keeps, or continues the painting."""
 
     def question(window: Any) -> Any:
         window.emit("delete-event", Gdk.Event.new(Gdk.EventType.DELETE))

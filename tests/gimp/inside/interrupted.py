@@ -1,4 +1,4 @@
-"""Interrupted paintings: the engine is killed, and the filter goes on from what it has saved."""
+"""Interrupted paintings: the engine is killed, and the filter continues from the saved state."""
 
 from __future__ import annotations
 

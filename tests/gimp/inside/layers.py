@@ -73,7 +73,7 @@ def check_uncut_is_ignored_by_methods_that_do_not_cut_out() -> None:
 
 
 def check_a_masked_layer_looks_like_one_without() -> None:
-    """One style on a soft selection: what is painted goes on below the mask, one undo step."""
+    """One style on a soft selection: the paint continues below the mask, in one undo step."""
     image = kit.new_image()
     layer = kit.add_layer(image, "Photo", alpha=False)
     image.select_ellipse(Gimp.ChannelOps.REPLACE, 20, 2, 30, 30)

@@ -38,7 +38,7 @@ def main(version: str, photo: str, two: str, style: str) -> dict[str, Any]:
 
 
 def go_on_with_the_interrupted(desktop: Desktop, before: int) -> None:
-    """The filter offers to go on with a painting that was killed, before its dialog."""
+    """The filter offers to continue a painting that was killed, before its dialog."""
     desktop.focus(desktop.main)
     desktop.key("ctrl+alt+j")
     desktop.window(QUESTION)
@@ -101,7 +101,7 @@ def compare_and_zoom(desktop: Desktop) -> None:
 
 
 def more(desktop: Desktop, before: int) -> dict[str, Any]:
-    """More goes on from the painting and takes its place; each is one undo step."""
+    """More continues from the painting and replaces it; each is one undo step."""
     desktop.window(DONE)
     desktop.key("alt+m")
     desktop.gone(DONE)

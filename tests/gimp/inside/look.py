@@ -1,4 +1,4 @@
-"""What the user sees is painted and kept: filters, modes, wide colors, changes during a run."""
+"""Layers as the user sees them: filters, modes, wide colors, changes during a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the plug-in costs on a large layer; run beside GIMP, not in it.
+"""Time and memory of the plug-in on a large layer; run beside GIMP, not in it.
 
 A stand-in for the engine gives the content back at once, so that what remains is the plug-in's.
 Prints one JSON object: seconds and bytes.

@@ -1,4 +1,4 @@
-"""What the plug-in costs with its windows, on a large layer; run beside GIMP, not in it.
+"""Time and memory of the plug-in with its windows, on a large layer; run beside GIMP.
 
 The real engine paints a sketch. Prints one JSON object: seconds and bytes, and the longest steps in
 which the windows stand still, each with the processor's seconds in it and the place in the plug-in.

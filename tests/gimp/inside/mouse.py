@@ -28,13 +28,13 @@ REFUSED = {
     "channel": "“Sky” is a channel and cannot be painted. Select a layer.",
     "tiny": "The layer “Tiny” is 15x40 pixels; at least 16x16 are needed.",
 }
-"""What the filter says before it shows a window of its own, by the name of the file."""
+"""The filter's messages before it shows a window of its own, by the name of the file."""
 
 CONVERTED = {
     "grey": "This image is gray, so the painting is gray. Convert it to RGB (Image > Mode)",
     "indexed": "This image has a palette, so the painting has only its colors. Convert it to RGB",
 }
-"""What the filter says after it has painted."""
+"""The filter's message after it has painted."""
 
 
 def main(version: str, *files: str) -> dict[str, Any]:
@@ -188,7 +188,7 @@ def number(desktop: Desktop, label: str) -> float:
 
 
 def cancel(desktop: Desktop, before: int) -> None:
-    """Who cancels a painting finds all that was chosen in the dialog again."""
+    """After a painting is canceled, the dialog shows the same choices again."""
     enter(desktop, "Iterations", "900")
     desktop.click(text="Paint")
     desktop.window(WATCH)

@@ -15,7 +15,7 @@ from screen import DIALOG, MESSAGE, SETUP, WATCH, Desktop, wait
 PAINTING_SECONDS = 3000.0
 SHOWN_STEP = 25
 PREVIEW = "Preview. Press it to see the photo."
-"""What stands below a preview that is finished."""
+"""The text below a finished preview."""
 
 
 def main(version: str, photo: str, sky: str, ground: str) -> list[str]:

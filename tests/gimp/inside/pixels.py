@@ -1,4 +1,4 @@
-"""What the engine receives is what GIMP shows, and what it gives back arrives."""
+"""Pixels: the engine receives what GIMP shows, and its result arrives in GIMP."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def in_format(srgb: Any, form: Any) -> list[float]:
 
 
 def check_adobe_by_formula() -> None:
-    """What is stored in Adobe RGB is what its definition says, to half a level.
+    """Values stored in Adobe RGB are those of its definition, to half a level.
 
     The matrix is from sRGB's primaries to Adobe's, both of the white point D65.
     """

@@ -108,7 +108,7 @@ def check_wrong_protect() -> None:
 
 
 def check_not_a_picture() -> None:
-    """What only the engine finds out comes with its words and the log."""
+    """Faults that only the engine finds are reported in its words, with the log."""
     image, layer = photo()
     path = kit.TMP / "words.jpg"
     style = Gio.File.new_for_path(str(path))
@@ -215,7 +215,7 @@ def check_out_of_memory() -> None:
 
 
 def check_clean_environment() -> None:
-    """What a bundle like AppImage sets for itself does not reach the engine."""
+    """Variables that a bundle such as AppImage sets do not reach the engine."""
     image, layer = photo()
     kept = kit.TMP / "variables"
     watched = script("watched", f'env > {kept}\nexec {real_python()} "$@"\n')

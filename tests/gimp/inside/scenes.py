@@ -119,7 +119,7 @@ def make_refused() -> None:
 
 
 def check_saved() -> None:
-    """What was saved for want of its layer is the whole painting, and carries its settings."""
+    """A painting saved because its layer is gone is complete, and carries its settings."""
     photo = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, file_of("photo")).get_layers()[0]
     for name in ("layer-deleted", "image-closed"):
         image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, file_of(name))

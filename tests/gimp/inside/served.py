@@ -8,7 +8,7 @@ import time
 import kit
 
 SHALLOW = {"content_layers": "conv1_2", "style_layers": "conv1_1"}
-"""What takes little time of the network."""
+"""Options with which the network takes little time."""
 
 
 def serve() -> None:

@@ -1,4 +1,4 @@
-"""What a screen reader is told of the plug-in's windows, over AT-SPI's bus."""
+"""The plug-in's windows as a screen reader gets them, over AT-SPI's bus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the filter leaves in the image, and how scripts call it."""
+"""Results of the filter in the image, and calls by scripts."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def check_mask_file() -> None:
 
 
 def check_protect() -> None:
-    """What is kept is named by the words of masks, and the engine gets it as they are."""
+    """The protected part takes the words of masks, and reaches the engine as a mask does."""
     import parasites
 
     image, layer = photo()
