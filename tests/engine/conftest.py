@@ -37,7 +37,7 @@ def pictures(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def colours() -> np.ndarray:
+def colors() -> np.ndarray:
     """Return pixels of 8 bits, shape (20, 24, 3)."""
     return np.random.default_rng(3).integers(0, 256, (20, 24, 3), dtype=np.uint8)
 

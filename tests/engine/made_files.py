@@ -1,4 +1,4 @@
-"""Picture files that Pillow does not write: deep PNG files and odd colour profiles."""
+"""Picture files that Pillow does not write: deep PNG files and odd color profiles."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
-def png(values: np.ndarray, depth: int, colour_type: int, more: bytes = b"") -> bytes:
+def png(values: np.ndarray, depth: int, color_type: int, more: bytes = b"") -> bytes:
     """Return a PNG file of sixteen-bit values, shape (height, width, channels)."""
     height, width = values.shape[:2]
-    header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0)
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
     body = chunk(b"IHDR", header) + more + chunk(b"IDAT", zlib.compress(rows))
     return b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b"")
@@ -44,17 +44,17 @@ def description(text: bytes) -> bytes:
 
 
 def xyz(x: float, y: float, z: float) -> bytes:
-    """Return a tag with a colour."""
+    """Return a tag with a color."""
     return b"XYZ \0\0\0\0" + struct.pack(">iii", *(round(v * 65536) for v in (x, y, z)))
 
 
 LINEAR = b"curv\0\0\0\0\0\0\0\0"
 
 
-def linear_profile(*, grey: bool = False) -> bytes:
-    """Return a profile of sRGB's primaries or of greys, with values in proportion to the light."""
+def linear_profile(*, gray: bool = False) -> bytes:
+    """Return a profile of sRGB's primaries or of grays, with values in proportion to the light."""
     tags = [(b"desc", description(b"linear")), (b"wtpt", xyz(0.9642, 1, 0.8249))]
-    if grey:
+    if gray:
         return icc(b"mntr", b"GRAY", b"XYZ ", [*tags, (b"kTRC", LINEAR)])
     tags += [(b"rXYZ", xyz(0.4361, 0.2225, 0.0139)), (b"gXYZ", xyz(0.3851, 0.7169, 0.0971))]
     tags += [(b"bXYZ", xyz(0.1431, 0.0606, 0.7141))]

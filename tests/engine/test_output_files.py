@@ -69,24 +69,24 @@ def test_jpeg_puts_transparency_on_white(tmp_path):
     np.testing.assert_allclose(rgb[:, 17:], 0, atol=2)
 
 
-def test_webp_keeps_transparency(tmp_path, colours, opacity):
+def test_webp_keeps_transparency(tmp_path, colors, opacity):
     alpha = (opacity / 255.0).astype(np.float32)
-    assert write_picture(tmp_path / "a.webp", Picture(colours.astype(np.float32), alpha)) == ()
+    assert write_picture(tmp_path / "a.webp", Picture(colors.astype(np.float32), alpha)) == ()
     np.testing.assert_allclose(alpha_of(read_picture(tmp_path / "a.webp")), alpha, atol=1e-6)
 
 
 @pytest.mark.parametrize("ending", [e for e in EXTENSIONS if e != ".npy"])
-def test_settings_and_profile_are_in_the_file(tmp_path, colours, ending):
+def test_settings_and_profile_are_in_the_file(tmp_path, colors, ending):
     file = tmp_path / f"a{ending}"
-    write_picture(file, Picture(colours.astype(np.float32)), SETTINGS)
+    write_picture(file, Picture(colors.astype(np.float32)), SETTINGS)
     assert read_settings(file) == SETTINGS
     with Image.open(file) as image:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
     assert "sRGB" in ImageCms.getProfileDescription(profile)
 
 
-def test_settings_where_other_programs_look(tmp_path, colours):
-    picture = Picture(colours.astype(np.float32))
+def test_settings_where_other_programs_look(tmp_path, colors):
+    picture = Picture(colors.astype(np.float32))
     write_picture(tmp_path / "a.png", picture, SETTINGS)
     with PngImageFile(tmp_path / "a.png") as image:
         assert json.loads(image.text["Scumble"]) == SETTINGS
@@ -99,25 +99,25 @@ def test_settings_where_other_programs_look(tmp_path, colours):
             assert json.loads(image.getexif()[0x9213]) == SETTINGS
 
 
-def test_a_picture_without_settings(tmp_path, colours):
-    write_picture(tmp_path / "a.png", Picture(colours.astype(np.float32)))
+def test_a_picture_without_settings(tmp_path, colors):
+    write_picture(tmp_path / "a.png", Picture(colors.astype(np.float32)))
     with pytest.raises(PictureError, match="no settings"):
         read_settings(tmp_path / "a.png")
-    Image.fromarray(colours).save(tmp_path / "b.tif", description="[1, 2]")
+    Image.fromarray(colors).save(tmp_path / "b.tif", description="[1, 2]")
     with pytest.raises(PictureError, match="no settings"):
         read_settings(tmp_path / "b.tif")
 
 
-def test_settings_too_long_for_exif_are_left_out_with_a_note(tmp_path, colours):
+def test_settings_too_long_for_exif_are_left_out_with_a_note(tmp_path, colors):
     long = {"scumble": "0.1.0", "job": {"content": "x" * 70_000}}
-    notes = write_picture(tmp_path / "a.jpg", Picture(colours.astype(np.float32)), long)
+    notes = write_picture(tmp_path / "a.jpg", Picture(colors.astype(np.float32)), long)
     assert "left out" in notes[0]
-    assert read_picture(tmp_path / "a.jpg").rgb.shape == colours.shape
+    assert read_picture(tmp_path / "a.jpg").rgb.shape == colors.shape
 
 
-def test_the_same_picture_gives_the_same_bytes(tmp_path, colours):
+def test_the_same_picture_gives_the_same_bytes(tmp_path, colors):
     for name in ("a.png", "b.png"):
-        write_picture(tmp_path / name, Picture(colours.astype(np.float32)), SETTINGS)
+        write_picture(tmp_path / name, Picture(colors.astype(np.float32)), SETTINGS)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
@@ -137,9 +137,9 @@ def test_numbers_that_are_none_are_not_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unknown_extension_is_refused(tmp_path, colours):
+def test_an_unknown_extension_is_refused(tmp_path, colors):
     with pytest.raises(PictureError, match=r"a\.bmp.*\.png"):
-        write_picture(tmp_path / "a.bmp", Picture(colours.astype(np.float32)))
+        write_picture(tmp_path / "a.bmp", Picture(colors.astype(np.float32)))
 
 
 def test_a_side_that_the_format_cannot_have(tmp_path):
@@ -148,8 +148,8 @@ def test_a_side_that_the_format_cannot_have(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_missing_folder_and_folder_as_output(tmp_path, colours):
-    picture = Picture(colours.astype(np.float32))
+def test_missing_folder_and_folder_as_output(tmp_path, colors):
+    picture = Picture(colors.astype(np.float32))
     with pytest.raises(PictureError, match="cannot be written"):
         write_picture(tmp_path / "none" / "a.png", picture)
     (tmp_path / "a.png").mkdir()
@@ -157,12 +157,12 @@ def test_missing_folder_and_folder_as_output(tmp_path, colours):
         write_picture(tmp_path / "a.png", picture)
 
 
-def test_a_link_stays_a_link(tmp_path, colours):
+def test_a_link_stays_a_link(tmp_path, colors):
     (tmp_path / "there").mkdir()
     (tmp_path / "a.png").symlink_to(tmp_path / "there" / "b.png")
-    write_picture(tmp_path / "a.png", Picture(colours.astype(np.float32)))
+    write_picture(tmp_path / "a.png", Picture(colors.astype(np.float32)))
     assert (tmp_path / "a.png").is_symlink()
-    np.testing.assert_array_equal(read_picture(tmp_path / "there" / "b.png").rgb, colours)
+    np.testing.assert_array_equal(read_picture(tmp_path / "there" / "b.png").rgb, colors)
 
 
 WRITE_WITH_LITTLE_ROOM = """
@@ -198,8 +198,8 @@ def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path, ending):
 # Resizing
 
 
-def test_resize_to_the_same_size_changes_nothing(colours):
-    np.testing.assert_array_equal(resize(colours, (20, 24)), colours)
+def test_resize_to_the_same_size_changes_nothing(colors):
+    np.testing.assert_array_equal(resize(colors, (20, 24)), colors)
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)

@@ -271,7 +271,7 @@ def test_each_start_is_what_it_is_called(folder: Path, starts: list[np.ndarray])
     assert abs(noise.std() - 50) < 3
     assert noise.min() >= 0
     assert noise.max() <= 255
-    # Where one mask is 1 the colours are that style's; in between they change over.
+    # Where one mask is 1 the colors are that style's; in between they change over.
     one, other = (
         read_picture(folder / f"{name}.png").rgb.mean(axis=(0, 1)) for name in ("one", "other")
     )
@@ -280,7 +280,7 @@ def test_each_start_is_what_it_is_called(folder: Path, starts: list[np.ndarray])
     assert np.linalg.norm(left - other) < 0.5 * np.linalg.norm(left - one)
 
 
-def test_colours_of_a_style_leave_the_uncovered_as_it_is(
+def test_colors_of_a_style_leave_the_uncovered_as_it_is(
     folder: Path, starts: list[np.ndarray]
 ) -> None:
     paint(job(folder, Region("one.png", "middle.png"), init="colors", iterations=1))
@@ -312,7 +312,7 @@ def test_several_styles_in_the_same_region_all_count(folder: Path) -> None:
 @pytest.mark.parametrize("method", ["joint", "banded", "stitch"])
 def test_only_what_the_style_mask_shows_of_a_style_counts(folder: Path, method: str) -> None:
     style = read_picture(folder / "one.png").rgb.astype(np.uint8)
-    for name, value in (("grey", 128), ("loud", 255)):
+    for name, value in (("gray", 128), ("loud", 255)):
         spoilt = style.copy()
         spoilt[:, 40:] = value
         Image.fromarray(spoilt).save(folder / f"{name}.png")
@@ -323,7 +323,7 @@ def test_only_what_the_style_mask_shows_of_a_style_counts(folder: Path, method: 
         paint(
             job(folder, Region(f"{name}.png", style_mask=mask), method=method, propagation="inside")
         ).picture.rgb
-        for name, mask in (("grey", "half.png"), ("loud", "half.png"), ("loud", ""))
+        for name, mask in (("gray", "half.png"), ("loud", "half.png"), ("loud", ""))
     ]
     np.testing.assert_array_equal(results[0], results[1])
     assert np.abs(results[2] - results[1]).mean() > 1

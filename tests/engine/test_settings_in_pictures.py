@@ -27,8 +27,8 @@ JOB = Job(content="content.png", output="out.png", regions=(Region("waves.png", 
 
 def picture_with(path: Path, job: dict[str, Any]) -> Path:
     """Write a picture that carries a job."""
-    grey = Picture(np.full((16, 16, 3), 90, np.float32))
-    write_picture(path, grey, {"scumble": "0.1.0", "job": job})
+    gray = Picture(np.full((16, 16, 3), 90, np.float32))
+    write_picture(path, gray, {"scumble": "0.1.0", "job": job})
     return path
 
 

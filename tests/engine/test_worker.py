@@ -342,7 +342,7 @@ def failure(worker):
         ({"iterations": 0}, "job", ["iterations: 0", "1 to 10000"]),
         ({"method": "magic"}, "job", ["method: 'magic'", "joint"]),
         ({"regions": []}, "job", ["regions", "0 styles"]),
-        ({"colour": 1}, "job", ["colour"]),
+        ({"hue": 1}, "job", ["hue is not a field"]),
         ({"output": "result.bmp"}, "job", ["result.bmp", ".npy"]),
         ({"output": "content.npy"}, "job", ["content.npy"]),
         ({"content": "none.npy"}, "picture", ["none.npy"]),

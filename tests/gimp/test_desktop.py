@@ -10,7 +10,7 @@ import pytest
 from tests.gimp.gimp_root import Gimp
 from tests.gimp.launch import make_scenes, record, run_in_gimp
 
-OPENED = ("mask", "channel", "tiny", "empty", "grey", "indexed", "scene")
+OPENED = ("mask", "channel", "tiny", "empty", "gray", "indexed", "scene")
 """The images that the test by mouse has open; the last one is in front."""
 
 

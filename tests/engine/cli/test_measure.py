@@ -48,7 +48,7 @@ def pictures(tmp_path: Path) -> Path:
         ("thin", 255 * ((x >= BORDER) & (x < BORDER + 4)).astype(np.uint8)),
         ("white", np.full(WIDTH, 255, np.uint8)),
         ("black", np.zeros(WIDTH, np.uint8)),
-        ("grey", np.full(WIDTH, 77, np.uint8)),
+        ("gray", np.full(WIDTH, 77, np.uint8)),
     ):
         Image.fromarray(rows * values).save(tmp_path / f"{name}.png")
     return tmp_path
@@ -232,7 +232,7 @@ def test_what_there_is_nothing_to_measure_on_is_said(pictures):
     assert "nowhere deeper than 32 pixels" in reach_note
     assert "3 pixels" in fringe_note
     assert "inside" in seam_note
-    done = scumble(*BASE, "--mask", "grey.png", "--json", home=pictures / "none", folder=pictures)
+    done = scumble(*BASE, "--mask", "gray.png", "--json", home=pictures / "none", folder=pictures)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["evenness"] is None

@@ -40,14 +40,14 @@ def made_rgb(folder):
     return folder / "content.webp", False
 
 
-def made_grey_16(folder):
+def made_gray_16(folder):
     Image.fromarray(noise(1)[..., 0].astype(np.uint16) * 257).save(folder / "content.tif")
     return folder / "content.tif", False
 
 
-def made_grey_alpha(folder):
-    grey, alpha = (Image.fromarray(noise(seed)[..., 0]) for seed in (1, 2))
-    Image.merge("LA", [grey, alpha]).save(folder / "content.png")
+def made_gray_alpha(folder):
+    gray, alpha = (Image.fromarray(noise(seed)[..., 0]) for seed in (1, 2))
+    Image.merge("LA", [gray, alpha]).save(folder / "content.png")
     return folder / "content.png", True
 
 
@@ -70,7 +70,7 @@ def made_array(folder):
 
 
 @pytest.mark.parametrize(
-    "make", [made_rgb, made_grey_16, made_grey_alpha, made_palette, made_turned, made_array]
+    "make", [made_rgb, made_gray_16, made_gray_alpha, made_palette, made_turned, made_array]
 )
 def test_every_kind_of_content(pictures, model_home, make):
     content, has_alpha = make(pictures)

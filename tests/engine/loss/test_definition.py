@@ -223,7 +223,7 @@ def test_a_weave_and_specks_of_the_same_strength_have_other_variograms() -> None
     np.testing.assert_allclose(found[1], [3 * 800, 3 * 800], rtol=0.1)
 
 
-def neighbours(height: int, width: int) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+def neighbors(height: int, width: int) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
     for y in range(height):
         for x in range(width):
             if y + 1 < height:
@@ -232,11 +232,11 @@ def neighbours(height: int, width: int) -> Iterator[tuple[tuple[int, int], tuple
                 yield (y, x), (y, x + 1)
 
 
-def test_total_variation_is_the_squared_differences_of_neighbours_per_pixel(
+def test_total_variation_is_the_squared_differences_of_neighbors_per_pixel(
     random: np.random.Generator,
 ) -> None:
     X = random.uniform(0, 255, (3, 5, 4))
-    pairs = list(neighbours(5, 4))
+    pairs = list(neighbors(5, 4))
     assert len(pairs) == 4 * 4 + 5 * 3
     squares = sum((X[c][one] - X[c][other]) ** 2 for c in range(3) for one, other in pairs)
     np.testing.assert_allclose(total_variation(X)[0], squares / 20, rtol=1e-12)

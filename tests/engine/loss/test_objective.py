@@ -33,7 +33,7 @@ Evaluate = Callable[[np.ndarray], Evaluation]
 
 
 def painted(seed: int) -> np.ndarray:
-    """Make a picture with stripes of its own direction and colours."""
+    """Make a picture with stripes of its own direction and colors."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[: SIZE[0], : SIZE[1]]
     angle, length = random.uniform(0, np.pi), random.uniform(4, 12)

@@ -227,7 +227,7 @@ def test_whole_picture_terms_have_masks_of_ones() -> None:
         np.testing.assert_array_equal(each.guidance.values, np.ones(rows * columns))
 
 
-def test_banded_targets_are_the_mixture_of_the_styles_at_the_bands_centre() -> None:
+def test_banded_targets_are_the_mixture_of_the_styles_at_the_bands_center() -> None:
     ramp = np.tile(np.clip(np.linspace(-0.5, 1.5, SIZE[1], dtype=np.float32), 0, 1), (SIZE[0], 1))
     regions = [region("one", ramp, weight=3.0), region("other", 1 - ramp)]
     job = replace(JOB, method="banded", bands=5)

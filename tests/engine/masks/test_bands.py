@@ -45,7 +45,7 @@ def test_they_reproduce_the_masks_and_cover_every_position(
         assert values.min() >= 0
         assert (values <= total + 1e-5).all()
         assert values.any()
-        # Centres are points of the grid on the simplex, on which equal masks share one axis.
+        # Centers are points of the grid on the simplex, on which equal masks share one axis.
         _, group = np.unique(np.stack(masks), axis=0, return_inverse=True)
         steps = np.bincount(group.ravel(), center) * (bands - 1)
         np.testing.assert_allclose(steps, np.round(steps), atol=1e-9)
@@ -55,7 +55,7 @@ def test_they_reproduce_the_masks_and_cover_every_position(
 
 @settings(max_examples=60)
 @CASES
-def test_a_position_belongs_to_its_neighbours_on_the_grid_only(
+def test_a_position_belongs_to_its_neighbors_on_the_grid_only(
     regions: int, positions: int, bands: int, seed: int
 ) -> None:
     masks = some_masks(regions, positions, seed)
@@ -85,7 +85,7 @@ def test_one_mask_is_banded_against_what_it_leaves() -> None:
 
 
 def by_center(bands: Bands, order: tuple[int, ...]) -> dict[tuple[float, ...], np.ndarray]:
-    """Key the bands by their centres, with the regions put back in their first order."""
+    """Key the bands by their centers, with the regions put back in their first order."""
     found = {}
     for values, center in bands:
         back = np.empty(len(order))

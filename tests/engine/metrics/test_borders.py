@@ -182,7 +182,7 @@ def test_a_step_along_a_slanting_border(slant, along):
 
 
 @pytest.mark.parametrize("column", [BORDER - 1, BORDER])
-def test_a_coloured_line_as_bright_as_the_picture(column):
+def test_a_colored_line_as_bright_as_the_picture(column):
     # A line one pixel wide gives h/2 on both of its flanks, g + h/2 and |g - h/2|; on the line g.
     line = np.array([30.0, 30.0, -(0.299 + 0.587) / 0.114 * 30])
     assert abs(LUMA @ line) < 1e-3
@@ -290,7 +290,7 @@ def ramp(width: int = 600, height: int = 64) -> np.ndarray:
 
 
 def texture_of(mask: np.ndarray, seed: int = 5) -> np.ndarray:
-    """Return grey texture of about 8 pixels, mean 0."""
+    """Return gray texture of about 8 pixels, mean 0."""
     noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(0, 1, mask.shape), 2)
     return np.repeat(300 * np.asarray(noise)[None], 3, axis=0)
 

@@ -1,4 +1,4 @@
-"""Colours moved to another picture's mean and covariance."""
+"""Colors moved to another picture's mean and covariance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EVERYWHERE = np.ones((24, 30), np.float32)
 
 
 def clouds(seed: int, size: tuple[int, int] = (24, 30)) -> np.ndarray:
-    """Make a picture whose colours hang together and stay well within 0..255."""
+    """Make a picture whose colors hang together and stay well within 0..255."""
     random = np.random.default_rng(seed)
     mix = 15 * np.eye(3) + random.normal(0, 5, (3, 3))
     colors = np.clip(random.normal(size=(3, size[0] * size[1])), -2, 2)
@@ -56,13 +56,13 @@ def test_statistics_are_taken_where_the_masks_are() -> None:
     np.testing.assert_allclose(mean, statistics(style, EVERYWHERE)[0], atol=0.01)
 
 
-def test_a_picture_in_its_own_colours_stays_as_it_is() -> None:
+def test_a_picture_in_its_own_colors_stays_as_it_is() -> None:
     content = clouds(5)
     same = match_colors(content, EVERYWHERE, content, EVERYWHERE)
     np.testing.assert_allclose(same, content, atol=1e-3)
 
 
-def test_flat_pictures_and_strong_colours_stay_pictures() -> None:
+def test_flat_pictures_and_strong_colors_stay_pictures() -> None:
     flat = np.full((3, 24, 30), 90, np.float32)
     loud = (np.random.default_rng(6).integers(0, 2, (3, 24, 30)) * 255).astype(np.float32)
     for content, style in ((flat, loud), (loud, flat), (flat, flat)):

@@ -1,4 +1,4 @@
-"""Whose colours a painting has: what the choices mean, in the functions and in whole paintings."""
+"""Whose colors a painting has: what the choices mean, in the functions and in whole paintings."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_painting_that_keeps_luminance_colors_has_the_contents_chroma(
         change = np.abs(chroma(painted) - chroma(content)).max()
         assert change <= 0.01 * np.abs(chroma(content)).max()
         assert np.abs(luminance(painted) - luminance(content)).mean() > 3
-    # What is shown meanwhile has the colours of the result, up to whole numbers.
+    # What is shown meanwhile has the colors of the result, up to whole numbers.
     for preview in shown:
         seen = preview.transpose(2, 0, 1)
         assert np.abs(chroma(seen) - chroma(content)).max() < 2

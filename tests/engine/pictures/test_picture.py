@@ -1,4 +1,4 @@
-"""Picture files to arrays: formats, depths, transparency, orientation, colour profiles."""
+"""Picture files to arrays: formats, depths, transparency, orientation, color profiles."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.engine.programs import alpha_of
 
 
 @pytest.mark.parametrize("ending", ["png", "tif", "webp"])
-def test_eight_bit_colours_are_read_exactly(tmp_path, colours, ending):
+def test_eight_bit_colors_are_read_exactly(tmp_path, colors, ending):
     file = tmp_path / f"a.{ending}"
-    Image.fromarray(colours).save(file, lossless=True)  # only WebP asks
+    Image.fromarray(colors).save(file, lossless=True)  # only WebP asks
     picture = read_picture(file)
     assert picture.rgb.dtype == np.float32
-    np.testing.assert_array_equal(picture.rgb, colours)
+    np.testing.assert_array_equal(picture.rgb, colors)
     assert picture.alpha is None
     assert picture.notes == ()
 
@@ -31,22 +31,22 @@ def test_jpeg_is_read_closely(tmp_path):
     np.testing.assert_allclose(read_picture(tmp_path / "a.jpg").rgb, smooth, atol=6)
 
 
-def test_grey_with_and_without_alpha(tmp_path, opacity):
-    grey = opacity[::-1].copy()
-    Image.fromarray(grey).save(tmp_path / "l.png")
+def test_gray_with_and_without_alpha(tmp_path, opacity):
+    gray = opacity[::-1].copy()
+    Image.fromarray(gray).save(tmp_path / "l.png")
     picture = read_picture(tmp_path / "l.png")
     for k in range(3):
-        np.testing.assert_array_equal(picture.rgb[..., k], grey)
-    Image.merge("LA", [Image.fromarray(grey), Image.fromarray(opacity)]).save(tmp_path / "la.png")
+        np.testing.assert_array_equal(picture.rgb[..., k], gray)
+    Image.merge("LA", [Image.fromarray(gray), Image.fromarray(opacity)]).save(tmp_path / "la.png")
     picture = read_picture(tmp_path / "la.png")
-    np.testing.assert_array_equal(picture.rgb[..., 1], grey)
+    np.testing.assert_array_equal(picture.rgb[..., 1], gray)
     np.testing.assert_allclose(alpha_of(picture), opacity / 255.0, atol=1e-6)
 
 
-def test_colours_under_alpha_are_kept(tmp_path, colours, opacity):
-    Image.fromarray(np.dstack([colours, opacity])).save(tmp_path / "a.png")
+def test_colors_under_alpha_are_kept(tmp_path, colors, opacity):
+    Image.fromarray(np.dstack([colors, opacity])).save(tmp_path / "a.png")
     picture = read_picture(tmp_path / "a.png")
-    np.testing.assert_array_equal(picture.rgb, colours)
+    np.testing.assert_array_equal(picture.rgb, colors)
     np.testing.assert_allclose(alpha_of(picture), opacity / 255.0, atol=1e-6)
 
 
@@ -62,10 +62,10 @@ def test_palettes_with_transparency(tmp_path, clear):
     np.testing.assert_allclose(alpha_of(picture)[0, :3], expected, atol=1e-6)
 
 
-def test_a_transparent_colour_becomes_alpha(tmp_path):
-    colours = np.full((16, 16, 3), 10, np.uint8)
-    colours[3, 5] = (1, 2, 3)
-    Image.fromarray(colours).save(tmp_path / "a.png", transparency=(1, 2, 3))
+def test_a_transparent_color_becomes_alpha(tmp_path):
+    colors = np.full((16, 16, 3), 10, np.uint8)
+    colors[3, 5] = (1, 2, 3)
+    Image.fromarray(colors).save(tmp_path / "a.png", transparency=(1, 2, 3))
     alpha = alpha_of(read_picture(tmp_path / "a.png"))
     assert alpha[3, 5] == 0
     assert alpha.sum() == 255
@@ -78,26 +78,26 @@ def test_a_picture_of_one_bit_per_pixel_has_values_of_0_and_255(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["png", "tif"])
-def test_sixteen_bit_grey_keeps_its_depth(tmp_path, ending):
-    grey = np.random.default_rng(5).integers(0, 65536, (16, 20), dtype=np.uint16)
-    Image.fromarray(grey).save(tmp_path / f"a.{ending}")
+def test_sixteen_bit_gray_keeps_its_depth(tmp_path, ending):
+    gray = np.random.default_rng(5).integers(0, 65536, (16, 20), dtype=np.uint16)
+    Image.fromarray(gray).save(tmp_path / f"a.{ending}")
     picture = read_picture(tmp_path / f"a.{ending}")
-    np.testing.assert_allclose(picture.rgb[..., 0], grey / 257.0, atol=1e-4)
+    np.testing.assert_allclose(picture.rgb[..., 0], gray / 257.0, atol=1e-4)
     assert picture.notes == ()
 
 
 def test_big_endian_sixteen_bit_tiff(tmp_path):
-    grey = np.arange(256, dtype=">u2").reshape(16, 16) * 257
+    gray = np.arange(256, dtype=">u2").reshape(16, 16) * 257
     entries = [(256, 3, 16), (257, 3, 16), (258, 3, 16), (259, 3, 1), (262, 3, 1)]
     entries += [(273, 4, 8), (277, 3, 1), (278, 3, 16), (279, 4, 512)]
-    data = b"MM\0*" + struct.pack(">I", 8 + 512) + grey.tobytes()
+    data = b"MM\0*" + struct.pack(">I", 8 + 512) + gray.tobytes()
     data += struct.pack(">H", len(entries))
     for tag, kind, value in entries:
         packed = struct.pack(">HH", value, 0) if kind == 3 else struct.pack(">I", value)
         data += struct.pack(">HHI", tag, kind, 1) + packed
     (tmp_path / "a.tif").write_bytes(data + b"\0\0\0\0")
     np.testing.assert_allclose(
-        read_picture(tmp_path / "a.tif").rgb[..., 2], grey.astype(float) / 257.0, atol=1e-4
+        read_picture(tmp_path / "a.tif").rgb[..., 2], gray.astype(float) / 257.0, atol=1e-4
     )
 
 
@@ -144,7 +144,7 @@ def test_sixteen_bit_colors_in_planes_are_read_exactly(tmp_path, channels, compr
     assert picture.notes == ()
 
 
-def test_sixteen_bit_colours_with_a_transparent_one(tmp_path):
+def test_sixteen_bit_colors_with_a_transparent_one(tmp_path):
     values = np.full((16, 16, 3), 0x1234, np.uint16)
     values[2, 2] = 0xABCD
     key = chunk(b"tRNS", struct.pack(">HHH", 0xABCD, 0xABCD, 0xABCD))
@@ -154,7 +154,7 @@ def test_sixteen_bit_colours_with_a_transparent_one(tmp_path):
     assert alpha.sum() == 255
 
 
-def test_sixteen_bit_grey_with_a_transparent_one(tmp_path):
+def test_sixteen_bit_gray_with_a_transparent_one(tmp_path):
     values = np.full((16, 16, 1), 0x1234, np.uint16)
     values[2, 2] = 0x1235
     key = chunk(b"tRNS", struct.pack(">H", 0x1235))
@@ -187,9 +187,9 @@ def test_every_exif_orientation_is_turned_upright(tmp_path, ending, orientation)
     np.testing.assert_allclose(picture.rgb[..., 0], upright, atol=24)
 
 
-def test_a_broken_exif_block_does_not_cost_the_picture(tmp_path, colours):
-    Image.fromarray(colours).save(tmp_path / "a.png", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01")
-    np.testing.assert_array_equal(read_picture(tmp_path / "a.png").rgb, colours)
+def test_a_broken_exif_block_does_not_cost_the_picture(tmp_path, colors):
+    Image.fromarray(colors).save(tmp_path / "a.png", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01")
+    np.testing.assert_array_equal(read_picture(tmp_path / "a.png").rgb, colors)
 
 
 def test_a_profile_is_applied(tmp_path):
@@ -213,17 +213,17 @@ def test_a_profile_is_applied_under_alpha_and_to_palettes(tmp_path):
 
 
 def test_gray_profiles_are_applied(tmp_path):
-    Image.new("L", (16, 16), 128).save(tmp_path / "l.png", icc_profile=linear_profile(grey=True))
+    Image.new("L", (16, 16), 128).save(tmp_path / "l.png", icc_profile=linear_profile(gray=True))
     np.testing.assert_allclose(read_picture(tmp_path / "l.png").rgb, 188, atol=1.5)
     deep = np.full((16, 16), 128 * 257, np.uint16)
-    Image.fromarray(deep).save(tmp_path / "d.png", icc_profile=linear_profile(grey=True))
+    Image.fromarray(deep).save(tmp_path / "d.png", icc_profile=linear_profile(gray=True))
     np.testing.assert_allclose(read_picture(tmp_path / "d.png").rgb, 188, atol=1.5)
 
 
-def test_an_unusable_profile_is_noted(tmp_path, colours):
-    Image.fromarray(colours).save(tmp_path / "a.png", icc_profile=b"no profile at all")
+def test_an_unusable_profile_is_noted(tmp_path, colors):
+    Image.fromarray(colors).save(tmp_path / "a.png", icc_profile=b"no profile at all")
     picture = read_picture(tmp_path / "a.png")
-    np.testing.assert_array_equal(picture.rgb, colours)
+    np.testing.assert_array_equal(picture.rgb, colors)
     assert "profile" in picture.notes[0]
 
 
@@ -240,11 +240,11 @@ def test_cmyk_with_and_without_a_profile(tmp_path):
     assert picture.notes == ()
 
 
-def test_further_pictures_in_a_file_are_noted(tmp_path, colours):
-    pages = [Image.fromarray(colours), Image.fromarray(255 - colours)]
+def test_further_pictures_in_a_file_are_noted(tmp_path, colors):
+    pages = [Image.fromarray(colors), Image.fromarray(255 - colors)]
     pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
     picture = read_picture(tmp_path / "a.tif")
-    np.testing.assert_array_equal(picture.rgb, colours)
+    np.testing.assert_array_equal(picture.rgb, colors)
     assert "2 pictures" in picture.notes[0]
 
 
@@ -259,8 +259,8 @@ def test_arrays_of_every_kind_are_read_by_their_range(tmp_path, channels, kind):
     np.save(tmp_path / "a.npy", array)
     picture = read_picture(tmp_path / "a.npy")
     expected = (array.astype(float) / top).reshape(16, 18, -1)
-    colour = expected[..., :-1] if channels in (2, 4) else expected
-    np.testing.assert_allclose(picture.rgb, np.broadcast_to(colour, (16, 18, 3)) * 255, atol=1e-3)
+    color = expected[..., :-1] if channels in (2, 4) else expected
+    np.testing.assert_allclose(picture.rgb, np.broadcast_to(color, (16, 18, 3)) * 255, atol=1e-3)
     if channels in (2, 4):
         np.testing.assert_allclose(alpha_of(picture), expected[..., -1], atol=1e-6)
     else:

@@ -175,7 +175,7 @@ def test_profiles_that_are_srgb_by_another_name_change_nothing() -> None:
     light = np.where(encoded < 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
     table = np.rint(65535 * light).astype(">u2").tobytes()
     curve = b"curv" + bytes(4) + struct.pack(">I", 1024) + table
-    for profile in (linear_profile(), linear_profile(grey=True)):
+    for profile in (linear_profile(), linear_profile(gray=True)):
         assert type(space_of(profile)) is MatrixSpace
     tags = [(b"desc", description(b"a gray")), (b"wtpt", xyz(0.9642, 1, 0.8249)), (b"kTRC", curve)]
     assert type(space_of(icc(b"mntr", b"GRAY", b"XYZ ", tags))) is ColorSpace
@@ -187,7 +187,7 @@ def test_profiles_that_are_srgb_by_another_name_change_nothing() -> None:
 
 def test_a_gray_profile_comes_back_as_one_for_three_channels(tmp_path: Path) -> None:
     gray = values(1, np.uint8)[..., 0]
-    Image.fromarray(gray).save(tmp_path / "a.png", icc_profile=linear_profile(grey=True))
+    Image.fromarray(gray).save(tmp_path / "a.png", icc_profile=linear_profile(gray=True))
     painted(tmp_path / "a.png", tmp_path / "out.png")
     with Image.open(tmp_path / "out.png") as image:
         after = np.asarray(image)

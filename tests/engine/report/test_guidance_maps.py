@@ -133,7 +133,7 @@ def test_what_is_kept_is_averaged_whatever_the_guidance_is() -> None:
         np.testing.assert_array_equal(row.layers[layer], carried[layer])
 
 
-def test_the_sheet_shows_masks_as_greys_in_squares(tmp_path: Path) -> None:
+def test_the_sheet_shows_masks_as_grays_in_squares(tmp_path: Path) -> None:
     rows, _ = guidance_rows(Job(), "joint", ["sky 空 " * 20, "x" * 90], [ramp(), 1 - ramp()])
     draw_sheet(tmp_path / "sheet.png", rows)
     sheet = read_picture(tmp_path / "sheet.png").rgb
@@ -153,7 +153,7 @@ def test_the_sheet_shows_masks_as_greys_in_squares(tmp_path: Path) -> None:
             assert tile.mean() == pytest.approx(values.mean(), abs=0.02)
             assert tile[0, 0] == pytest.approx(values[0, 0], abs=0.02)
             assert tile[-1, -1] == pytest.approx(values[-1, -1], abs=0.02)
-            if place == 5:  # five positions across, so five greys
+            if place == 5:  # five positions across, so five grays
                 assert len(np.unique(tile)) == values.shape[1]
 
 

@@ -157,29 +157,29 @@ def check_prepared_layers() -> None:
 
 
 def check_simple_mask() -> None:
-    """The simple case takes a channel, a layer mask, the selection or a grey layer."""
+    """The simple case takes a channel, a layer mask, the selection or a gray layer."""
     image, layer = photo()
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 2, 30, 30)
     channel = Gimp.Selection.save(image)
-    grey = kit.add_layer(image, "Grey", alpha=True)
-    grey.add_mask(grey.create_mask(Gimp.AddMaskType.SELECTION))
-    for mask in (channel, grey.get_mask(), image.get_selection(), grey, None):
+    gray = kit.add_layer(image, "Gray", alpha=True)
+    gray.add_mask(gray.create_mask(Gimp.AddMaskType.SELECTION))
+    for mask in (channel, gray.get_mask(), image.get_selection(), gray, None):
         kit.paint(image, layer, style=kit.style_file(), mask=mask)
         shape, values = kit.recorded_array("mask-1.npy")
         assert shape[:2] == (HEIGHT, WIDTH)
-        if mask is grey:
+        if mask is gray:
             x, y = 20, 20
-            colour = kit.pixel(grey, x, y, "Y'A float")
+            color = kit.pixel(gray, x, y, "Y'A float")
             at = 2 * (y * WIDTH + x)
-            kit.near(values[at], colour[0], 1e-3, "grey")
-            kit.near(values[at + 1], colour[1], 1e-3, "alpha")
+            kit.near(values[at], color[0], 1e-3, "gray")
+            kit.near(values[at + 1], color[1], 1e-3, "alpha")
         else:
             assert values[20 * WIDTH + 20] == 1.0
             assert values[20 * WIDTH + 60] == 0.0
 
 
 def check_mask_file() -> None:
-    """A grey picture is a mask, and becomes a layer mask where layers with masks are wanted."""
+    """A gray picture is a mask, and becomes a layer mask where layers with masks are wanted."""
     image, layer = kit.opaque_photo()
     regions = json.dumps([kit.region(mask=str(kit.picture()))])
     kit.paint(image, layer, regions=regions)

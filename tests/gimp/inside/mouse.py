@@ -31,7 +31,7 @@ REFUSED = {
 """The filter's messages before it shows a window of its own, by the name of the file."""
 
 CONVERTED = {
-    "grey": "This image is gray, so the painting is gray. Convert it to RGB (Image > Mode)",
+    "gray": "This image is gray, so the painting is gray. Convert it to RGB (Image > Mode)",
     "indexed": "This image has a palette, so the painting has only its colors. Convert it to RGB",
 }
 """The filter's message after it has painted."""

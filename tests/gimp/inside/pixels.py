@@ -15,8 +15,8 @@ DEEP = 0.01
 KINDS = {
     "rgb": (0, False, PRECISION.U8_NON_LINEAR, "", 0.51),
     "rgba": (0, True, PRECISION.U8_NON_LINEAR, "", 0.51),
-    "grey": (1, False, PRECISION.U8_NON_LINEAR, "", 0.51),
-    "grey with alpha": (1, True, PRECISION.U8_NON_LINEAR, "", 0.51),
+    "gray": (1, False, PRECISION.U8_NON_LINEAR, "", 0.51),
+    "gray with alpha": (1, True, PRECISION.U8_NON_LINEAR, "", 0.51),
     "indexed": (2, False, PRECISION.U8_NON_LINEAR, "", 0.0),
     "indexed with alpha": (2, True, PRECISION.U8_NON_LINEAR, "", 0.0),
     "8 bit linear": (0, True, PRECISION.U8_LINEAR, "", 0.51),
@@ -176,7 +176,7 @@ def check_placed(kind: str) -> None:
         got = list(array("f", new.get_pixel(x, y).get_bytes(own).get_data()))
         for plane, (actual, desired) in enumerate(zip(got, in_format(wanted, own))):
             last = plane == len(got) - 1
-            # The colour of what cannot be seen is nobody's.
+            # The color of what cannot be seen is nobody's.
             if alpha and not last and wanted[3] < 0.02:
                 continue
             kit.near(actual * 255, desired * 255, tolerance, f"{x},{y} plane {plane}")
@@ -190,7 +190,7 @@ def own_format(layer: Any) -> Any:
 
 
 def in_format(srgb: Any, form: Any) -> list[float]:
-    """Return a colour of sRGB in another format, as GEGL's colours do it."""
+    """Return a color of sRGB in another format, as GEGL's colors do it."""
     color = Gegl.Color()
     color.set_bytes(Babl.format("R'G'B'A float"), GLib.Bytes(array("f", srgb).tobytes()))
     return list(array("f", color.get_bytes(form).get_data()))
@@ -245,7 +245,7 @@ def check_unpainted_stays() -> None:
 
 
 def check_beyond_srgb() -> None:
-    """Colours that sRGB does not have are noticed, in images that can hold them."""
+    """Colors that sRGB does not have are noticed, in images that can hold them."""
     import canvas
 
     path = kit.TMP / "wide.npy"
@@ -295,7 +295,7 @@ def check_small_layer(layer: Any) -> None:
     assert (half.get_width(), half.get_height()) == (size[0] // 2, size[1] // 2)
 
 
-SOME = ("rgba", "grey", "indexed", "16 bit", "float linear", "16 bit, Adobe RGB", "group")
+SOME = ("rgba", "gray", "indexed", "16 bit", "float linear", "16 bit, Adobe RGB", "group")
 """Enough for a second GIMP, since each takes a second."""
 
 CHECKS: dict[str, Callable[..., None]] = {}
@@ -306,4 +306,4 @@ for _kind in KINDS if Gimp.MINOR_VERSION == 0 else SOME:
 CHECKS["Adobe RGB by its formula"] = check_adobe_by_formula
 CHECKS["small: filtered"] = check_small_filtered
 CHECKS["what is not painted stays"] = check_unpainted_stays
-CHECKS["colours beyond sRGB"] = check_beyond_srgb
+CHECKS["colors beyond sRGB"] = check_beyond_srgb

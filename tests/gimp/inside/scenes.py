@@ -44,7 +44,7 @@ def make(demo: str) -> None:
     scene.insert_channel(channel, None, 0)
     scene.set_selected_layers([photo])
     save(scene, "scene")
-    for name, base in (("grey", Gimp.ImageBaseType.GRAY), ("indexed", Gimp.ImageBaseType.RGB)):
+    for name, base in (("gray", Gimp.ImageBaseType.GRAY), ("indexed", Gimp.ImageBaseType.RGB)):
         image = kit.new_image(base)
         kit.add_layer(image, "Photo", alpha=False)
         if name == "indexed":
