@@ -244,8 +244,7 @@ class Network:
             self._make_room = None
 
     def with_room(self, action: Callable[[], Done]) -> Done:
-        """Run an action that takes memory of the device, again each time that memory was freed for
-        it.
+        """Run an action that takes memory of the device, again each time some was freed for it.
 
         Parameters
         ----------

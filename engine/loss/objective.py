@@ -136,8 +136,8 @@ def masked_gradients(
 ) -> Objective:
     """Return the sum of picture gradients, each multiplied by its region's mask.
 
-    The gradient of the terms without a style is not masked. The resulting field is not the gradient of
-    any function, so it suits Adam but no line search.
+    The gradient of the terms without a style is not masked. The result is not the gradient of any
+    function, so it suits Adam but no line search.
 
     Parameters
     ----------
