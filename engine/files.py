@@ -7,7 +7,6 @@ one that is being written.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import stat
@@ -29,18 +28,6 @@ _NEW_FILE = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
-
-
-def checksum(path: str | Path) -> str:
-    """Return a file's SHA-256 in hexadecimal digits; empty if it cannot be read."""
-    digest = hashlib.sha256()
-    try:
-        with open(path, "rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    except (OSError, ValueError):
-        return ""
-    return digest.hexdigest()
 
 
 def why_not_readable(path: str | Path) -> str:

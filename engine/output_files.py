@@ -14,8 +14,9 @@ from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any, Callable
 
 from engine import __version__
+from engine.checksums import checksum
 from engine.errors import PictureError
-from engine.files import PART_PREFIX, checksum, why_not_readable, why_not_writable, write_file
+from engine.files import PART_PREFIX, why_not_readable, why_not_writable, write_file
 from engine.job import AUTO_SIZE, INPUT_KINDS, Job, JobError
 from engine.jobfile import job_from_dict, load_job, paths_of, with_paths
 from engine.leftovers import remove_parts

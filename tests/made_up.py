@@ -179,8 +179,9 @@ def make(folder: Path) -> MadeUp:
     shutil.copytree(CHECKOUT / "plugin", made_up.checkout / "plugin")
     shutil.copytree(CHECKOUT / "engine" / "setup", made_up.checkout / "engine" / "setup")
     (made_up.checkout / "engine" / "paintings").mkdir()
-    for name in ("paths.py", *CARRIED):
+    for name in ("checksums.py", "paths.py", *CARRIED):
         shutil.copy(CHECKOUT / "engine" / name, made_up.checkout / "engine" / name)
+    shutil.copy(CHECKOUT / "models" / "errors.py", made_up.checkout / "models" / "errors.py")
     shutil.copytree(CHECKOUT / "engine" / CATALOGS, made_up.checkout / "engine" / CATALOGS)
     # All of the project's own, but for the tests' packages: only one of them is made up.
     pyproject = (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")

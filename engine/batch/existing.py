@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.batch.plan import BatchItem
+from engine.checksums import checksum
 from engine.errors import PictureError
-from engine.files import checksum
 from engine.job import AUTO_SIZE, Job, Region
 from engine.jobfile import with_paths
 from engine.output_files import inputs, outputs, paths_in_settings

@@ -23,8 +23,9 @@ from distributed import get_worker
 
 from engine import __version__
 from engine.batch.painting import Painted, PictureRequest, paint
+from engine.checksums import checksum
 from engine.errors import Failure
-from engine.files import checksum, write_file
+from engine.files import write_file
 from engine.output_files import inputs
 from engine.paths import model_file
 from engine.warm import Warm

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from engine import __version__, output_files
+from engine.checksums import checksum
 from engine.errors import PictureError
 from engine.events import Device, Event, Notice
-from engine.files import checksum
 from engine.gallery.figures import Panel, figures, with_own
 from engine.gallery.gallery_page import write_page
 from engine.gallery.inputs import FOLDER as INPUTS

@@ -9,7 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from engine.files import checksum, write_file
+from engine.checksums import checksum
+from engine.files import write_file
 from engine.gallery.figures import RAMP, REGION, Panel, Variant
 from engine.gallery.inputs import PanelFiles
 from engine.gallery.request import GalleryRequest

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Callable
 
-from engine.files import checksum
+from engine.checksums import checksum
 from engine.locks import try_lock
 from engine.paths import (
     MARKER,

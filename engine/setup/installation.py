@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import engine
-from engine.files import checksum
+from engine.checksums import checksum
 from engine.paths import OWN_MARK, cache_folder, is_own_folder
 from engine.setup import relocatable_python
 from engine.setup.datafolder import (
