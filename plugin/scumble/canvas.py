@@ -40,7 +40,7 @@ def save_memory() -> None:
     Gegl.config().set_property("tile-cache-size", CACHE_BYTES)
 
 
-def is_translucent(layer: Gimp.Layer) -> bool:
+def is_translucent(layer: Gimp.Layer, on_progress: OnProgress = lambda done: None) -> bool:
     """Return whether a layer lets something through: by mode, opacity, soft alpha or soft mask."""
     if layer.get_mode() not in OPAQUE_MODES or layer.get_opacity() < 100.0:
         return True
@@ -48,11 +48,12 @@ def is_translucent(layer: Gimp.Layer) -> bool:
     if layer.get_mask() and layer.get_apply_mask():
         drawables.append((layer.get_mask(), "Y u8"))
     width, height = layer.get_width(), layer.get_height()
-    return any(
-        set(read(drawable, (0, y, width, rows), form)) - {0, 255}
-        for drawable, form in drawables
-        for y, rows in strips(width, height, 1)
-    )
+    for drawable, form in drawables:
+        for y, rows in strips(width, height, 4):  # GIMP converts four planes to get one
+            if set(read(drawable, (0, y, width, rows), form)) - {0, 255}:
+                return True
+            on_progress((y + rows) / height)
+    return False
 
 
 def sample_pixels(layer: Gimp.Layer) -> list[bytes]:
@@ -63,7 +64,9 @@ def sample_pixels(layer: Gimp.Layer) -> list[bytes]:
         for j in range(GRID)
         for i in range(GRID)
     ]
-    return [read(layer, (x, y, 1, 1), "R'G'B'A u8") for x, y in places]
+    buffer = layer.get_buffer()  # a new one for each pixel would cost most of the time
+    pixels = (Gegl.Rectangle.new(x, y, 1, 1) for x, y in places)
+    return [buffer.get(each, 1.0, "R'G'B'A u8", Gegl.AbyssPolicy.NONE) for each in pixels]
 
 
 def write_pixels(

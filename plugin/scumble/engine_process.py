@@ -17,7 +17,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from engine import job
 from engine.locks import hold_run_folder
@@ -32,6 +32,7 @@ HELLO_SECONDS = 120.0
 """The first start of a new environment reads about 200 MB from the disk."""
 
 CANCEL_SECONDS = 0.7
+WAIT_SECONDS = 0.01
 
 ATTEMPTS = 3
 """Run folders to try: a run that starts in the same instant may take one for a leftover before it
@@ -304,17 +305,19 @@ class EngineProcess:
         except OSError:
             return  # the engine has ended; its last message is in the queue
 
-    def close(self) -> None:
-        """End the engine and remove the run folder."""
+    def close(self, on_wait: Callable[[], None] = lambda: None) -> None:
+        """End the engine and remove the run folder, calling `on_wait` again and again meanwhile."""
         self._folder.release()
         try:
             assert self._process.stdin is not None
             self._process.stdin.close()
         except OSError:
             pass  # the engine has closed its end
-        try:
-            self._process.wait(CANCEL_SECONDS)
-        except subprocess.TimeoutExpired:
+        patience = time.monotonic() + CANCEL_SECONDS
+        while self._process.poll() is None and time.monotonic() < patience:
+            on_wait()
+            time.sleep(WAIT_SECONDS)
+        if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
         self._reader.join(CANCEL_SECONDS)

@@ -127,9 +127,9 @@ class GimpRun:
         protected = sources.resolve_protected(request.options["protect"], available)
         self._precisions: dict[str, str] = {}
         out_of_gamut = canvas.write_pixels(
-            request.content, self.folder / CONTENT, lambda done: on_progress(done / 2)
+            request.content, self.folder / CONTENT, _within(on_progress, 0.0, 0.5)
         )
-        made = []
+        count, made = len(all_resolved), []
         for number, resolved in enumerate(all_resolved, 1):
             style = resolved.style.path
             if resolved.style.item is not None:
@@ -138,7 +138,9 @@ class GimpRun:
                 canvas.write_pixels(layer, self.folder / style)
             elif resolved.style.kind == sources.FILE:
                 style = self._color_file(style, f"style-{number}.npy")
-            mask = self._export_mask(str(number), resolved.mask, resolved.name)
+            share = 0.5 + 0.5 * (number - 1) / count, 0.5 + 0.5 * number / count
+            report = _within(on_progress, *share)
+            mask = self._export_mask(str(number), resolved.mask, resolved.name, report)
             given = {"style": style, "mask": mask, "name": resolved.name}
             for described in job.options(job.Region):
                 path = getattr(resolved.region, described.name)
@@ -146,7 +148,7 @@ class GimpRun:
                     name = f"{described.name}-{number}.npy"
                     given[described.name] = self._gray_file(sources.local_path(path), name)
             made.append(dataclasses.replace(resolved.region, **given))
-            on_progress(0.5 + 0.5 * number / len(all_resolved))
+            report(1.0)
         options = {**request.options, "protect": ""}
         if protected is not None:
             options["protect"] = self._export_mask("protect", protected)
@@ -164,7 +166,13 @@ class GimpRun:
         names = [resolved.name for resolved in all_resolved]
         return Exported(names, wanted.uncut, out_of_gamut, self._precisions, masks)
 
-    def _export_mask(self, key: str, mask: sources.Source, region: str = "") -> str:
+    def _export_mask(
+        self,
+        key: str,
+        mask: sources.Source,
+        region: str = "",
+        on_progress: canvas.OnProgress = lambda done: None,
+    ) -> str:
         """Write a mask; `region` is the name of its region, empty for the protected part."""
         request = self.request
         if mask.kind in (sources.ALL, sources.REST):
@@ -172,7 +180,7 @@ class GimpRun:
         if mask.kind == sources.FILE:
             return self._gray_file(mask.path, MASK.format(key))
         path = self.folder / MASK.format(key)
-        if not mask_pixels.write_mask(request.image, request.content, mask, path):
+        if not mask_pixels.write_mask(request.image, request.content, mask, path, on_progress):
             pixels = request.content.get_width() * request.content.get_height()
             if region:
                 raise sources.covers_nothing(region, mask, pixels, self._content_name)
@@ -334,6 +342,11 @@ class GimpRun:
             result_layers.MaskedPicture(name, picture, mask)
             for name, picture, mask in zip(names, pictures, done.masks)
         )
+
+
+def _within(on_progress: canvas.OnProgress, first: float, last: float) -> canvas.OnProgress:
+    """Return a callable for the progress of a part, which runs from `first` to `last`."""
+    return lambda done: on_progress(first + (last - first) * done)
 
 
 def _taken_up(interrupted: interrupted_runs.Interrupted) -> Exported:

@@ -21,7 +21,13 @@ from engine.translations import _
 INVERSE = bytes(range(255, -1, -1))
 
 
-def write_mask(image: Gimp.Image, content: Gimp.Layer, source: sources.Source, path: Path) -> bool:
+def write_mask(
+    image: Gimp.Image,
+    content: Gimp.Layer,
+    source: sources.Source,
+    path: Path,
+    on_progress: canvas.OnProgress = lambda done: None,
+) -> bool:
     """Write the part of a mask over the content to a .npy file of float32 from 0 to 1.
 
     Returns
@@ -44,6 +50,7 @@ def write_mask(image: Gimp.Image, content: Gimp.Layer, source: sources.Source, p
                 data = array("f", map((1.0).__sub__, values)).tobytes()
             covered = covered or data.count(0) < len(data)
             file.write(data)
+            on_progress((first + rows) / height)
     return covered
 
 

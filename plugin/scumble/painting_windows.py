@@ -207,7 +207,7 @@ def _paint_in(
                 each.built.delete()
             each.forget_state()
         return None
-    delivery = placing.deliver(finished)
+    delivery = placing.deliver(finished, window.on_progress)
     delivery.notes.extend(failures)
     Gimp.progress_end()
     return delivery
@@ -223,7 +223,7 @@ def _running(
     try:
         yield run
     finally:
-        run.engine.close()
+        run.engine.close(window.refresh)
 
 
 def _show(window: progress_window.ProgressWindow, delivery: placing.Delivery) -> None:

@@ -112,12 +112,13 @@ class Placement:
         image: Gimp.Image,
         content: Gimp.Layer,
         replaced: Gimp.Layer | None = None,
+        on_progress: canvas.OnProgress = lambda done: None,
     ) -> Placement:
         """Return the placement of a result above its content and above earlier results."""
         if replaced is not None and not is_there(image, replaced):
             replaced = None
         hidden = ()
-        if canvas.is_translucent(content):
+        if canvas.is_translucent(content, on_progress):
             below = (content, *earlier_results.results_of(image, content))
             hidden = tuple(each for each in below if each.get_visible() and each != replaced)
         return cls(built, name, image, content, replaced, hidden)
@@ -200,7 +201,9 @@ def place(placement: Placement) -> list[Gimp.Layer]:
     return [copy, *(copy.get_children() if copy.is_group() else ())]
 
 
-def deliver(all_finished: list[Finished]) -> Delivery:
+def deliver(
+    all_finished: list[Finished], on_progress: canvas.OnProgress = lambda done: None
+) -> Delivery:
     """Put paintings of one image into it as one undo step; what cannot go there becomes a file."""
     notes = [note for finished in all_finished for note in finished.notes]
     layers: list[Gimp.Layer] = []
@@ -212,7 +215,7 @@ def deliver(all_finished: list[Finished]) -> Delivery:
         if finished.built is not None and not finished.reason:
             placeable.append(finished)
     try:
-        plans = [_plan(finished) for finished in placeable]
+        plans = [_plan(finished, on_progress) for finished in placeable]
     except Exception as error:
         plans = []
         for finished in placeable:
@@ -251,11 +254,13 @@ def deliver(all_finished: list[Finished]) -> Delivery:
     return Delivery(layers, list(dict.fromkeys(notes)), tuple(aside), unsaved)
 
 
-def _plan(finished: Finished) -> Placement:
+def _plan(finished: Finished, on_progress: canvas.OnProgress) -> Placement:
     request = finished.request
     assert finished.built is not None
     replaced = request.result if request.replaces else None
-    return Placement.of(finished.built, finished.name, request.image, request.content, replaced)
+    return Placement.of(
+        finished.built, finished.name, request.image, request.content, replaced, on_progress
+    )
 
 
 def hindrance(finished: Finished) -> str:

@@ -80,7 +80,7 @@ class ProgressWindow(Gtk.Dialog):
         self.connect("delete-event", lambda *_: True)
         self.show_all()
         self._show_buttons()
-        self._pump()
+        self.refresh()
 
     def _build(self, content: Gimp.Layer | None) -> None:
         box = self.get_content_area()
@@ -155,12 +155,12 @@ class ProgressWindow(Gtk.Dialog):
         self._bar.set_text(_("Reading the layer"))
         self._figures.set_text("")
         self._shown_details.clear()
-        self._pump()
+        self.refresh()
 
     def on_progress(self, done: float) -> None:
         """Show the finished share of reading or writing pixels, from 0 to 1."""
         self._bar.set_fraction(done)
-        self._pump()
+        self.refresh()
 
     def follow(self, run: gimp_run.GimpRun) -> engine_process.EngineResult | None:
         """Show the painting until it ends; return None if it was cancelled.
@@ -181,7 +181,7 @@ class ProgressWindow(Gtk.Dialog):
         if self._result is not None:
             self._bar.set_text(_("Putting the result into the image"))
             self._stop.set_sensitive(False)
-            self._pump()
+            self.refresh()
         return self._result
 
     def show_done(self, delivery: placing.Delivery) -> None:
@@ -215,7 +215,7 @@ class ProgressWindow(Gtk.Dialog):
         self._figures.set_text(figures)
         self.set_title(_with_title(_("Done"), self._image_name))
         self._show_buttons()
-        self._pump()
+        self.refresh()
 
     def _time_taken(self) -> str:
         seconds = self._painted_seconds()
@@ -371,7 +371,7 @@ class ProgressWindow(Gtk.Dialog):
             self._question.destroy()
             self._question = None
 
-    def _pump(self) -> None:
+    def refresh(self) -> None:
         """Draw the window while this process is busy."""
         while Gtk.events_pending():
             Gtk.main_iteration()

@@ -161,7 +161,7 @@ class _Builder:
         if content is not None:
             alpha = content.has_alpha()
             self._place = image_items.offsets(content)
-            self._replaces = canvas.is_translucent(content)
+            self._replaces = canvas.is_translucent(content, on_progress)
             self._masked = bool(content.get_mask() and content.get_apply_mask())
         gray = image.get_base_type() == Gimp.ImageBaseType.GRAY
         plain = Gimp.ImageType.GRAY_IMAGE if gray else Gimp.ImageType.RGB_IMAGE

@@ -145,6 +145,7 @@ def paint(desktop: Desktop) -> int:
     desktop.click(text="Paint")
     wait(painted, "the painting", PAINTING_SECONDS)
     wait(all_gone, "the engine's end")
+    desktop.close_live_window()  # by then the engine's state is gone, too
     return most
 
 
