@@ -317,7 +317,7 @@ class Desktop:
 
     def close_live_window(self) -> None:
         """Wait until the painting is done, and close its window."""
-        self.window(DONE)
+        self.focus(self.window(DONE))
         self.key("Escape")
         self.gone(WATCH)
 
