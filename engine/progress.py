@@ -26,7 +26,6 @@ class ProgressReporter:
         Is called with `Progress`.
     stop : threading.Event
         When it is set, `begin` and `on_tile` give up.
-    scales : int
     planned : float
         The work of the whole loop: steps, each times the pixels that it takes.
     before_scales : sequence of float
