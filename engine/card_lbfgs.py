@@ -117,9 +117,14 @@ class CardLbfgs(ProjectedLbfgs):
         rows = self._rows()
         return self._all_products[np.ix_(rows, rows)].astype(np.float64)
 
-    def _combine(self, weights: np.ndarray) -> None:
+    def _curved_products(self, products: np.ndarray) -> np.ndarray:
+        # The first matrix is that of the usual L-BFGS, a multiple of the identity.
+        pairs = len(self._order)
+        return products[pairs:, pairs:]
+
+    def _combine(self, of_s: np.ndarray, of_y: np.ndarray) -> None:
         self._weights[:] = 0
-        self._weights[0, self._rows()] = weights
+        self._weights[0, self._rows()] = np.concatenate([of_s, of_y])
         values = {"basis": self._basis, "weights": self._uploaded(self._weights)}
         self._run("direction", values, {})
 
