@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from models.errors import NEEDS_H5PY, NOT_THERE
+from models.errors import DISK_FULL, NEEDS_H5PY, NOT_THERE, DiskFullError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,6 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
     except H5pyMissingError as error:
         return _fail(str(error), NEEDS_H5PY)
+    except DiskFullError as error:
+        return _fail(str(error), DISK_FULL)
     except WeightsError as error:
         return _fail(str(error), 1 if options.weights else NOT_THERE)
     except MemoryError:

@@ -13,9 +13,16 @@ NOT_THERE = 3
 NEEDS_H5PY = 4
 """Exit status of `python -m models`: the file is Keras', and h5py is not installed."""
 
+DISK_FULL = 5
+"""Exit status of `python -m models`: the disk has no room for the weights."""
+
 
 class WeightsError(ValueError):
     """Weights that are missing or wrong; the message is one sentence for the user."""
+
+
+class DiskFullError(WeightsError):
+    """A disk without room for the weights; the message is one sentence for the user."""
 
 
 def _(text: str) -> str:

