@@ -6,7 +6,7 @@ This file uses no annotations and no f-strings, so that an older Python can read
 it is too old.
 """
 
-# ruff: noqa: E402, UP032 - the version is checked before anything is imported or formatted
+# ruff: noqa: E402 - the version is checked before anything is imported
 import sys
 
 if sys.version_info < (3, 9):  # noqa: UP036
@@ -24,7 +24,6 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) == signal.default_
     # There is nothing to undo yet, and an interrupt in the middle of an import prints a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-import argparse
 import io
 import subprocess
 from pathlib import Path
@@ -32,6 +31,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent
 sys.path.insert(0, str(CHECKOUT))
 
+from engine.argument_parser import Parser, usage_lines
 from engine.job import DEVICES
 from engine.paths import cache_folder, home
 from engine.setup import installation, interpreter, smoke_test, weights
@@ -45,20 +45,22 @@ from engine.setup.datafolder import (
 from engine.setup.errors import SetupError
 from engine.setup.machine import MachineError
 from engine.setup.progress import STOPPED, JsonLines, TextLines, stop_at_end_of_input
+from engine.text_width import padded
+from engine.translations import N_, _
 from plugin import extension
 from plugin import install_steps as plugin
 
 STEPS = (
-    ("Folder", installation.begin),
+    (N_("Folder"), installation.begin),
     ("Python", interpreter.make_python),
-    ("Packages", installation.install_packages),
-    ("Engine", installation.install_engine),
-    ("Model", weights.install_weights),
-    ("Command", installation.install_launcher),
-    ("Check", smoke_test.check),
-    ("Speed", smoke_test.measure),
+    (N_("Packages"), installation.install_packages),
+    (N_("Engine"), installation.install_engine),
+    (N_("Model"), weights.install_weights),
+    (N_("Command"), installation.install_launcher),
+    (N_("Check"), smoke_test.check),
+    (N_("Speed"), smoke_test.measure),
     ("GIMP", plugin.install),
-    ("Ready", installation.finish),
+    (N_("Ready"), installation.finish),
 )
 
 DEMO = CHECKOUT / "docs" / "demo"
@@ -69,12 +71,14 @@ FOLDERS = {"demo": DEMO, "test": CHECKOUT / "tests"}
 # Chosen so that two cores paint it in one to two minutes.
 DEMO_OPTIONS = ["--size", "full", "--iterations", "70"]
 
-USAGE = """\
-install.py [options]             set Scumble up
-       install.py demo [options]        set it up and paint the demonstration
-       install.py test [options] [...]  run the tests; further arguments go to pytest
-       install.py --gex FILE            write the extension for GIMP 3
-       install.py --uninstall           remove it again"""
+USAGES = (
+    ("install.py [options]", N_("set Scumble up")),
+    ("install.py demo [options]", N_("set it up and paint the demonstration")),
+    ("install.py test [options] [...]", N_("run the tests; the rest goes to pytest")),
+    ("install.py --gex FILE", N_("write the extension for GIMP 3")),
+    ("install.py --uninstall", N_("remove it again")),
+)
+"""Each command line, and what it does."""
 
 
 def main(arguments):
@@ -91,7 +95,8 @@ def main(arguments):
         if options.gex is not None:
             return write_extension(options.gex, lines)
         if command and not FOLDERS[command].is_dir():
-            raise SetupError("'{}' needs a checkout of Scumble.".format(command))  # noqa: EM103
+            message = _("'{command}' needs a checkout of Scumble.")
+            raise SetupError(message.format(command=command))
         if options.uninstall:
             plugin.uninstall(data_folder(options, command), options.gimp_dir, lines.say)
             lines.say(uninstall(data_folder(options, command), lines.say))
@@ -120,77 +125,89 @@ def main(arguments):
         lines.fail(explain_os_error(error))
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("\nStopped. The same command continues from here.\n")
+        sys.stderr.write("\n" + _("Stopped. The same command continues from here.") + "\n")
         return STOPPED
     return 0
 
 
 def read_options(arguments, command):
     """Return the options, and the arguments that are for pytest."""
-    parser = argparse.ArgumentParser(
+    width = max(len(line) for line, _text in USAGES) + 2
+    parser = Parser(
         prog="install.py",
-        usage=USAGE,
-        description="Sets Scumble up. It can be repeated at any time and after any interruption.",
-        allow_abbrev=False,
+        usage=usage_lines(padded(line, width) + _(text) for line, text in USAGES),
+        description=_(
+            "Sets Scumble up. It can be repeated at any time and after any interruption."
+        ),
     )
     parser.add_argument(
-        "--home", metavar="DIR", help="the folder to use, instead of the user's data folder"
+        "--home", metavar="DIR", help=_("the folder to use, instead of the user's data folder")
     )
     parser.add_argument(
-        "--weights", metavar="FILE", help="a file with VGG-16's weights, instead of fetching them"
+        "--weights",
+        metavar="FILE",
+        help=_("a file with VGG-16's weights, instead of fetching them"),
     )
     parser.add_argument(
         "--weights-url",
         metavar="URL",
         action="append",
         default=[],
-        help="an address to fetch such a file from before the known ones; may be repeated",
+        help=_("an address to fetch such a file from before the known ones; may be repeated"),
     )
     parser.add_argument(
         "--onnxruntime",
         choices=DEVICES,
         default="auto",
-        help="which onnxruntime to install; auto chooses by the machine",
+        help=_("which onnxruntime to install; auto chooses by the machine"),
     )
     parser.add_argument(
         "--gimp-dir",
         metavar="DIR",
         action="append",
         default=[],
-        help="the folder of another GIMP 3, with its settings and plug-ins; may be repeated",
+        help=_("the folder of another GIMP 3, with its settings and plug-ins; may be repeated"),
     )
     parser.add_argument(
         "--plots",
         action="store_true",
-        help="add matplotlib, which draws the curves of reports; later runs keep it",
+        help=_("add matplotlib, which draws the curves of reports; later runs keep it"),
     )
     parser.add_argument(
         "--cluster",
         action="store_true",
-        help="add Dask, with which 'scumble batch' paints on several workers or on a cluster; "
-        "later runs keep it",
+        help=_(
+            "add Dask, with which 'scumble batch' paints on several workers or on a cluster; later "
+            "runs keep it"
+        ),
     )
     parser.add_argument(
         "--self-contained",
         action="store_true",
-        help="copy Python into the data folder, so that the engine also starts inside a sandbox; "
-        "implied by a GIMP from Flatpak; later runs keep it",
+        help=_(
+            "copy Python into the data folder, so that the engine also starts inside a sandbox; "
+            "implied by a GIMP from Flatpak; later runs keep it"
+        ),
     )
     parser.add_argument(
         "--gex",
         metavar="FILE",
-        help="only write the plug-in, with this installer, into a file that GIMP 3 unpacks when it "
-        "is opened there",
+        help=_(
+            "only write the plug-in, with this installer, into a file that GIMP 3 unpacks when it "
+            "is opened there"
+        ),
     )
     parser.add_argument(
         "--json",
         action="store_true",
-        help="print JSON lines, and stop when the standard input ends; for a program that starts "
-        "this",
+        help=_(
+            "print JSON lines, and stop when the standard input ends; for a program that starts "
+            "this"
+        ),
     )
     if command == "demo":
-        parser.add_argument("--out", metavar="FILE", help="where the demonstration is painted")
-    parser.add_argument("--uninstall", action="store_true", help="remove what install.py made")
+        parser.add_argument("--out", metavar="FILE", help=_("where the demonstration is painted"))
+    parser.add_argument("--uninstall", action="store_true", help=_("remove what install.py made"))
     if command == "test":
         return parser.parse_known_args(arguments)
     return parser.parse_args(arguments), []
@@ -200,7 +217,8 @@ def data_folder(options, command):
     """Return the folder to install into."""
     if options.home is not None:
         if not options.home.strip():
-            raise SetupError("--home is empty; name a folder, or leave the option out.")  # noqa: EM101
+            message = _("--home is empty; name a folder, or leave the option out.")
+            raise SetupError(message)
         return Path(options.home).expanduser().absolute()
     return tests_home() if command == "test" else home()
 
@@ -218,7 +236,8 @@ def weights_file(options):
         return None
     path = Path(options.weights).expanduser().absolute()
     if not path.is_file():
-        raise SetupError("--weights: there is no file {}.".format(path))  # noqa: EM103
+        message = _("--weights: there is no file {path}.")
+        raise SetupError(message.format(path=path))
     return path
 
 
@@ -226,11 +245,13 @@ def write_extension(name, lines):
     """Write the extension for GIMP, and return the exit status."""
     path = Path(name).expanduser().absolute()
     if path.suffix != extension.SUFFIX:
-        raise SetupError("--gex: GIMP opens only files that end in .gex, unlike {}.".format(path))  # noqa: EM103
+        message = _("--gex: GIMP opens only files that end in .gex, unlike {path}.")
+        raise SetupError(message.format(path=path))
     if path.is_dir():
-        raise SetupError("--gex: {} is a folder; name a file.".format(path))  # noqa: EM103
+        message = _("--gex: {path} is a folder; name a file.")
+        raise SetupError(message.format(path=path))
     extension.write_extension(path, CHECKOUT)
-    lines.say("The extension is in {}; open it with GIMP 3.".format(path))
+    lines.say(_("The extension is in {path}; open it with GIMP 3.").format(path=path))
     return 0
 
 
@@ -254,12 +275,12 @@ def paint_demo(run, options):
     styles = ["--style", "vangogh-auvers", "rest", "--style", "hokusai-wave", mask]
     command = [str(run.launcher), "stylize", photo, str(out)]
     command += styles + DEMO_OPTIONS
-    print_line("Painting  " + " ".join(command))
+    print_line(padded(_("Painting"), 9) + " " + " ".join(command))
     status = follow(command, installation.variables(run))
     if status == 0:
         if own:
             installation.note_demo(run)
-        print_line("The painting is in " + str(out))
+        print_line(_("The painting is in {path}").format(path=out))
     return status
 
 

@@ -104,7 +104,7 @@ def describe(error: BaseException) -> Failure:
     if isinstance(error, ClusterError):
         return Failure("cluster", text)
     if isinstance(error, WeightsError):
-        return Failure("weights", text if text.endswith(".") else text + ".")
+        return Failure("weights", _("{sentence}.").format(sentence=text.rstrip(".")))
     log = record(error)
     if isinstance(error, ImportError):
         message = _("A package that Scumble needs is missing or damaged: {reason}.")

@@ -16,7 +16,7 @@ from engine.looks import LOOKS
 from engine.messages import UserError
 from engine.methods import METHODS
 from engine.paintings.catalog import NAMES
-from engine.translations import N_
+from engine.translations import N_, _
 
 PROPAGATIONS = ("receptive", "inside", "all", "resize", "squared")
 COLORS = ("style", "luminance", "match")
@@ -138,7 +138,7 @@ class Region:
 
     style: str = setting(
         "",
-        "The style: a picture, or the name of a painting that comes along.",
+        N_("The style: a picture, or the name of a painting that comes along."),
         kind="picture",
         words=NAMES,
         label="Style",
@@ -146,8 +146,10 @@ class Region:
     )
     mask: str = setting(
         "",
-        "Where the style goes: a gray picture, white for all of the style; 'rest' for what the "
-        "other masks leave; empty for the whole picture.",
+        N_(
+            "Where the style goes: a gray picture, white for all of the style; 'rest' for what the "
+            "other masks leave; empty for the whole picture."
+        ),
         kind="mask",
         words=(REST,),
         label="Mask",
@@ -155,8 +157,10 @@ class Region:
     )
     style_mask: str = setting(
         "",
-        "Which part of the style picture to take the style from: a gray picture, white for that "
-        "part; empty for all of it.",
+        N_(
+            "Which part of the style picture to take the style from: a gray picture, white for "
+            "that part; empty for all of it."
+        ),
         kind="mask",
         label="Part of the style",
     )
@@ -179,19 +183,19 @@ class Region:
         label="Style size",
         log=True,
     )
-    name: str = setting("", "The name of this region in messages.", kind="text", label="Name")
+    name: str = setting("", N_("The name of this region in messages."), kind="text", label="Name")
 
 
 @dataclass(frozen=True)
 class Job:
     """A picture to paint, and how."""
 
-    content: str = setting("", "The picture to paint.", kind="picture", positional="CONTENT")
+    content: str = setting("", N_("The picture to paint."), kind="picture", positional="CONTENT")
     output: str = setting(
-        "", "The file to write; its extension sets the format.", kind="file", positional="OUT"
+        "", N_("The file to write; its extension sets the format."), kind="file", positional="OUT"
     )
     regions: tuple[Region, ...] = setting(
-        (), "The styles and where they go.", kind="regions", positional="REGIONS"
+        (), N_("The styles and where they go."), kind="regions", positional="REGIONS"
     )
     look: str = setting(
         "scumble",
@@ -205,9 +209,14 @@ class Job:
     )
     method: str = setting(
         "auto",
-        "auto: banded for soft masks over the whole picture, else cutout; "
-        + "; ".join(f"{each.name}: {each.help}" for each in METHODS.values())
-        + ".",
+        N_(
+            "auto: banded for soft masks over the whole picture, else cutout; joint: one picture, "
+            "masked Gram losses; banded: joint, with full style all along soft ramps; cutout: "
+            "joint, painted past the masks' edges and trimmed to them; pinned: joint, with "
+            "everything outside the masks fixed; gradient: each style's gradient is masked "
+            "(section 4.1 of the paper); stitch: one picture for each style, then put together "
+            "(section 4.2)."
+        ),
         kind="choice",
         choices=("auto", *METHODS),
         label="Method",
@@ -240,7 +249,7 @@ class Job:
     )
     strength: float = setting(
         1.0,
-        "Style against content: 1 is the default look, 10 asks for ten times as much style.",
+        N_("Style against content: 1 is the default look, 10 asks for ten times as much style."),
         kind="number",
         low=0.01,
         high=100.0,
@@ -249,13 +258,13 @@ class Job:
     )
     protect: str = setting(
         "",
-        "A gray picture over the content, white where the content must stay, such as a face.",
+        N_("A gray picture over the content, white where the content must stay, such as a face."),
         kind="mask",
         label=N_("Protect"),
     )
     protect_strength: float = setting(
         30.0,
-        "How many times as much the content counts against the styles where protect is white.",
+        N_("How many times as much the content counts against the styles where protect is white."),
         kind="number",
         low=1.0,
         high=1000.0,
@@ -458,7 +467,7 @@ class Job:
     )
     uncut: bool = setting(
         False,
-        "Also write the painting before the masks cut it out; with stitch one for each style.",
+        N_("Also write the painting before the masks cut it out; with stitch one for each style."),
         kind="switch",
     )
     report: str = setting(
@@ -507,6 +516,6 @@ def with_new_names(kind: type, given: dict[str, Any]) -> dict[str, Any]:
     new = OLD_NAMES[kind.__name__]
     for name in given:
         if name in new and new[name] in given:
-            message = f"{name} is the old name of {new[name]}; give only {new[name]}."
-            raise JobError(message)
+            message = _("{old} is the old name of {name}; give only {name}.")
+            raise JobError(message.format(old=name, name=new[name]))
     return {new.get(name, name): value for name, value in given.items()}

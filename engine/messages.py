@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from engine.translations import _
+
 NAME_LENGTH = 120
 VALUE_LENGTH = 60
 MESSAGE_LENGTH = 1200
@@ -60,7 +62,8 @@ def shown(value: Any) -> str:
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # a number of thousands of digits; a list in a list in ...
-        return f"a {type(value).__name__} that is too long to show"
+        text = _("a value of the type {type} that is too long to show")
+        return text.format(type=type(value).__name__)
     return printable(text if len(text) <= VALUE_LENGTH else text[: VALUE_LENGTH - 3] + "...")
 
 

@@ -27,8 +27,6 @@ class Method:
     Attributes
     ----------
     name : str
-    help : str
-        Half a sentence for the help of the option.
     objective : str
         What is minimized or followed: a key of `OBJECTIVES`.
     style_terms : str
@@ -54,7 +52,6 @@ class Method:
     """
 
     name: str
-    help: str
     objective: str
     style_terms: str
     composite: str
@@ -90,7 +87,6 @@ METHODS = {
     for each in (
         Method(
             "joint",
-            "one picture, masked Gram losses",
             objective="joint",
             style_terms="masked",
             composite="blend",
@@ -98,7 +94,6 @@ METHODS = {
         ),
         Method(
             "banded",
-            "joint, with full style all along soft ramps",
             objective="joint",
             style_terms="banded",
             composite="blend",
@@ -107,7 +102,6 @@ METHODS = {
         ),
         Method(
             "cutout",
-            "joint, painted past the masks' edges and trimmed to them",
             objective="joint",
             style_terms="masked",
             composite="cut out",
@@ -118,7 +112,6 @@ METHODS = {
         ),
         Method(
             "pinned",
-            "joint, with everything outside the masks fixed",
             objective="joint",
             style_terms="masked",
             composite="pinned",
@@ -127,7 +120,6 @@ METHODS = {
         ),
         Method(
             "gradient",
-            "each style's gradient is masked (section 4.1 of the paper)",
             objective="masked gradients",
             style_terms="whole",
             composite="blend",
@@ -137,7 +129,6 @@ METHODS = {
         ),
         Method(
             "stitch",
-            "one picture for each style, then put together (section 4.2)",
             objective="each region",
             style_terms="whole",
             composite="stitch",

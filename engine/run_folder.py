@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.job import RUN_FOLDER_PREFIX
 from engine.messages import shown_name
+from engine.translations import _
 
 REMOVAL_SECONDS = 0.7
 
@@ -25,11 +26,14 @@ def refusal(folder: Path, *, needed: str = "") -> str:
     """
     name = shown_name(folder)
     if not folder.name.startswith(RUN_FOLDER_PREFIX):
-        return f"{name} is not a run folder: its name does not begin with '{RUN_FOLDER_PREFIX}'."
+        text = _("{name} is not a run folder: its name does not begin with '{prefix}'.")
+        return text.format(name=name, prefix=RUN_FOLDER_PREFIX)
     if os.path.islink(folder) or not os.path.isdir(folder):
-        return f"{name} is not a run folder: there is no folder of that name."
+        text = _("{name} is not a run folder: there is no folder of that name.")
+        return text.format(name=name)
     if needed and not (folder / needed).is_file():
-        return f"{name} is not a run folder: there is no {needed} in it."
+        text = _("{name} is not a run folder: there is no {file} in it.")
+        return text.format(name=name, file=needed)
     return ""
 
 
@@ -41,8 +45,7 @@ def remove(folder: Path) -> None:
         if not folder.exists():
             return
         if time.monotonic() > last:
-            sys.stderr.write(
-                f"scumble worker: {shown_name(folder)} cannot be deleted completely.\n"
-            )
+            text = _("{name} cannot be deleted completely.").format(name=shown_name(folder))
+            sys.stderr.write(f"scumble worker: {text}\n")
             return
         time.sleep(0.02)

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import gettext
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 DOMAIN = "scumble"
@@ -79,6 +80,17 @@ def use(names: Iterable[str]) -> None:
         _State.catalog = gettext.NullTranslations()
     else:
         _State.catalog = gettext.translation(DOMAIN, FOLDER, [_State.language])
+
+
+@contextmanager
+def in_english() -> Iterator[None]:
+    """Use English within a block, for what programs read."""
+    before = _State.language, _State.catalog
+    use([ENGLISH])
+    try:
+        yield
+    finally:
+        _State.language, _State.catalog = before
 
 
 def of_environment(variables: Mapping[str, str]) -> list[str]:

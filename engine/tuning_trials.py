@@ -14,6 +14,7 @@ import psutil
 from engine import speed, tuning
 from engine.network import Network
 from engine.threads import single_threaded_blas, usable_processors
+from engine.translations import N_
 from engine.tuning import Trial, Tuning
 from models.forms import KINDS, USUAL_FORMS, Kind, possible_forms
 from models.graphs import convolution_graph
@@ -63,11 +64,11 @@ def measure(kernels: Kernels) -> tuple[Tuning, list[Trial]]:
         forms[kind] = trial.chosen
         trials.append(trial)
     counts = [str(count) for count in thread_counts()]
-    chosen = _choose_evaluation(kernels, "threads", counts, lambda n: Tuning(forms, int(n), 0))
+    chosen = _choose_evaluation(kernels, N_("threads"), counts, lambda n: Tuning(forms, int(n), 0))
     threads = int(chosen.chosen)
     spins = [str(spin) for spin in (SPINS if threads > 1 else SPINS[:1])]
     spinning = _choose_evaluation(
-        kernels, "busy waiting, microseconds", spins, lambda us: Tuning(forms, threads, int(us))
+        kernels, N_("busy waiting, microseconds"), spins, lambda us: Tuning(forms, threads, int(us))
     )
     found = Tuning(forms, threads, int(spinning.chosen))
     trials += [chosen, spinning]

@@ -146,9 +146,8 @@ class _Worker:
             self._forget = True
         elif command and not self._complained:
             self._complained = True
-            notice = Notice(
-                f"Unknown command {shown(command)}; the commands are 'stop' and 'forget'."
-            )
+            text = _("Unknown command {command}; the commands are 'stop' and 'forget'.")
+            notice = Notice(text.format(command=shown(command)))
             # In a thread of its own: the end of the input must be seen even if nobody reads.
             threading.Thread(target=self._report, args=(notice,), daemon=True).start()
 
@@ -231,7 +230,8 @@ class _Worker:
         except (OSError, ValueError, RecursionError):
             origin = None
         if not isinstance(origin, dict):
-            self._report(Notice(f"{ORIGIN} is left out: it is no JSON object of a usual size."))
+            text = _("{file} is left out: it is no JSON object of a usual size.")
+            self._report(Notice(text.format(file=ORIGIN)))
             return {}
         return origin
 

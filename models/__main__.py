@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
-from models.errors import DISK_FULL, NEEDS_H5PY, NOT_THERE, DiskFullError
+from engine.argument_parser import Parser
+from engine.translations import _
+from models.errors import DISK_FULL, NEEDS_H5PY, NOT_THERE, DiskFullError, speak
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m models", description="Make sure that the VGG-16 weights are there."
+    speak(_)
+    parser = Parser(
+        prog="python -m models", description=_("Make sure that the VGG-16 weights are there.")
     )
     parser.add_argument(
-        "--cache", type=Path, required=True, metavar="FILE", help="where they are kept (.npz)"
+        "--cache", type=Path, required=True, metavar="FILE", help=_("where they are kept (.npz)")
     )
     parser.add_argument(
-        "--work", type=Path, required=True, metavar="DIR", help="a folder for temporary files"
+        "--work", type=Path, required=True, metavar="DIR", help=_("a folder for temporary files")
     )
     parser.add_argument(
         "--weights",
         type=Path,
         metavar="FILE",
-        help="a wheel, an ONNX file, a Keras .h5 or a .npz that has them",
+        help=_("a wheel, an ONNX file, a Keras .h5 or a .npz that has them"),
     )
-    parser.add_argument("--called", metavar="NAME", help="how messages call that file")
+    parser.add_argument("--called", metavar="NAME", help=_("how messages call that file"))
     options = parser.parse_args(arguments)
     try:
         from models.weights import H5pyMissingError, WeightsError, ensure_weights
     except ImportError as error:
-        return _fail(f"{error}: run install.py again, which brings the packages")
+        message = _("{reason}: run install.py again, which brings the packages")
+        return _fail(message.format(reason=error))
     try:
         done = ensure_weights(
             options.cache.absolute(), options.weights, options.work.absolute(), options.called
@@ -43,13 +46,13 @@ def main(arguments: list[str] | None = None) -> int:
     except WeightsError as error:
         return _fail(str(error), 1 if options.weights else NOT_THERE)
     except MemoryError:
-        return _fail("There is not enough memory to read the weights")
+        return _fail(_("There is not enough memory to read the weights"))
     print(done)
     return 0
 
 
 def _fail(sentence: str, status: int = 1) -> int:
-    print(f"{sentence}.", file=sys.stderr)
+    print(_("{sentence}.").format(sentence=sentence), file=sys.stderr)
     return status
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
+from models.errors import _
+
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
@@ -141,8 +143,8 @@ def tensor_to_array(tensor: Any) -> np.ndarray:
         or there is less or more data than its shape asks for.
     """
     if tensor.data_location == _EXTERNAL or tensor.data_type not in _DATA_TYPES:
-        message = f"the tensor {tensor.name} has a kind of data that is not read here"
-        raise ValueError(message)
+        message = _("the tensor {name} has a kind of data that is not read here")
+        raise ValueError(message.format(name=tensor.name))
     dtype = _DATA_TYPES[tensor.data_type]
     if tensor.raw_data:
         values = np.frombuffer(tensor.raw_data, dtype)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.errors import WeightsError
+from models.errors import WeightsError, _
 from models.vgg16 import CONVOLUTIONS, LAYERS
 
 
@@ -97,7 +97,7 @@ def match(arrays: Iterable[np.ndarray], source: str) -> dict[str, Layer]:
         elif _bias_size(array.shape) in _BIASES:
             biases[array.size].append(_float32(array.reshape(-1)))
     if not kernels:
-        message = f"{source} holds none of VGG-16's convolutions"
+        message = _("{source} holds none of VGG-16's convolutions").format(source=source)
         raise WeightsError(message)
     names = {sum_: name for name, sum_ in SHA256.items()}
     found: dict[str, Layer] = {}
@@ -110,15 +110,15 @@ def match(arrays: Iterable[np.ndarray], source: str) -> dict[str, Layer]:
                 if name:
                     found[name] = Layer(kernel, bias)
     if not found:
-        message = (
-            f"{source} holds other weights than the original ones of VGG-16: "
+        message = _(
+            "{source} holds other weights than the original ones of VGG-16: "
             "none of the 13 layers agrees with its recorded sum"
-        )
+        ).format(source=source)
         raise WeightsError(message)
     missing = [name for name in LAYERS if name not in found]
     if missing:
-        verb = "is" if len(missing) == 1 else "are"
-        message = f"{', '.join(missing)} {verb} missing from {source} or not the original there"
+        message = _("Missing from {source}, or not the original there: {names}")
+        message = message.format(source=source, names=", ".join(missing))
         raise WeightsError(message)
     return {name: found[name] for name in LAYERS}
 

@@ -222,7 +222,8 @@ def _onnx_arrays(data: bytes, source: str) -> Iterator[np.ndarray]:
             try:
                 yield tensor_to_array(tensor)
             except ValueError as error:
-                message = f"{source} cannot be used: {error}"
+                message = _("{source} cannot be used: {reason}")
+                message = message.format(source=source, reason=error)
                 raise WeightsError(message) from error
 
 

@@ -14,9 +14,10 @@ from engine.setup import relocatable_python
 from engine.setup.environment import environment_base
 from engine.setup.installation import Installation
 from engine.setup.smoke_test import paint
+from engine.translations import N_, _, number_text
 from plugin.gimp_profiles import FLATPAK, Account
 
-NAME = "GIMP from Flatpak"
+NAME = N_("GIMP from Flatpak")
 
 
 def applications(account: Account) -> list[str]:
@@ -45,37 +46,41 @@ def try_engine(installation: Installation, application: str, user: Path) -> str:
     user : Path
         The user's home folder, which the sandbox shows.
     """
-    home, name = installation.home, f"{NAME} ({application})"
+    home, name = installation.home, f"{_(NAME)} ({application})"
     base = environment_base(installation.environment) or Path(os.sep)
-    own = (
-        "put a Python into your home folder (for instance with: uv python install 3.12) and start "
+    own = _(
+        "Put a Python into your home folder (for instance with: uv python install 3.12) and start "
         "install.py with it."
     )
     if not any(relocatable_python.inside(base, folder) for folder in (home, user)):
-        return f"{name} does not see {base}, which the engine runs on; {own}"
+        text = _("{gimp} does not see {folder}, which the engine runs on. {remedy}")
+        return text.format(gimp=name, folder=base, remedy=own)
     flatpak = shutil.which("flatpak")
     if flatpak is None:
-        return (
-            f"{name} was not tried, since there is no command flatpak; it sees your home folder "
+        return _(
+            "{gimp} was not tried, since there is no command flatpak; it sees your home folder "
             "and the engine in it, unless its permissions were changed."
-        )
+        ).format(gimp=name)
     problem = _problem([flatpak, "run", "--command=true", application])
     if problem:
-        return (
-            f"{name} was not tried, since its sandbox cannot be started from here ({problem}); "
+        return _(
+            "{gimp} was not tried, since its sandbox cannot be started from here ({problem}); "
             "if the filter fails there, run install.py again from a terminal on your desktop."
-        )
+        ).format(gimp=name, problem=problem)
     sh = [flatpak, "run", "--command=sh", application, "-c", 'exec "$0" "$@"']
     trial = paint(installation, sh)
     if trial.problem:
-        see = (
-            f"let it see the data folder with: flatpak override --user --filesystem='{home}' "
-            f"{application}; then run install.py again."
+        see = _("Let it see the data folder with: {command}; then run install.py again.")
+        command = f"flatpak override --user --filesystem='{home}' {application}"
+        see = see.format(command=command)
+        return _("{gimp} cannot start the engine ({problem}). {remedy} The log is {log}.").format(
+            gimp=name,
+            problem=trial.problem.rstrip(".。"),
+            remedy=see if relocatable_python.in_use(home, installation.environment) else own,
+            log=installation.log,
         )
-        what = see if relocatable_python.in_use(home, installation.environment) else own
-        problem = trial.problem.rstrip(".")
-        return f"{name} cannot start the engine ({problem}); {what} The log is {installation.log}."
-    return f"{name}: the engine painted inside its sandbox, in {trial.seconds:.1f} s."
+    text = _("{gimp}: the engine painted inside its sandbox, in {seconds} s.")
+    return text.format(gimp=name, seconds=number_text(trial.seconds, ".1f"))
 
 
 def _problem(command: list[str]) -> str:
@@ -93,5 +98,6 @@ def _problem(command: list[str]) -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
-    words = done.stdout.strip().splitlines() or [f"exit status {done.returncode}"]
+    status = _("status {status}").format(status=done.returncode)
+    words = done.stdout.strip().splitlines() or [status]
     return words[-1].rstrip(".") if done.returncode else ""

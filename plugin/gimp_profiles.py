@@ -16,6 +16,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.translations import _
+
 NAME = "scumble"
 PLACE = "engine.json"
 HELP = "help"
@@ -122,12 +124,13 @@ class InstalledPlugin:
     def state(self, version: str, home: Path) -> str:
         """Describe it in relation to the engine of this version in this data folder."""
         if not self.version:
-            return "damaged"
+            return _("damaged")
+        text = _("version {version}")
         if self.version != version:
-            return f"version {self.version}, but the engine is {version}"
-        if Path(self.home) != home:
-            return f"version {self.version}, with the engine in {self.home}"
-        return f"version {self.version}"
+            text = _("version {version}, but the engine is {engine}")
+        elif Path(self.home) != home:
+            text = _("version {version}, with the engine in {home}")
+        return text.format(version=self.version, engine=version, home=self.home)
 
 
 def install_everywhere(
@@ -200,12 +203,13 @@ def survey(
         if copy is None and profile in besides:
             continue
         if copy is None:
-            lines.append((f"{profile.name}: no plug-in in {profile.folder}", True))
+            text = _("{gimp}: no plug-in in {folder}")
+            lines.append((text.format(gimp=profile.name, folder=profile.folder), True))
         else:
-            state = copy.state(version, home)
-            lines.append(
-                (f"{profile.name}: {state}, in {profile.plugin}", copy.fits(version, home))
+            text = _("{gimp}: {state}, in {folder}").format(
+                gimp=profile.name, state=copy.state(version, home), folder=profile.plugin
             )
+            lines.append((text, copy.fits(version, home)))
     return lines
 
 
@@ -219,17 +223,22 @@ def find_profiles(account: Account, more: Iterable[Path] = ()) -> list[Profile]:
     more : iterable of Path
         Folders that the user names.
     """
-    found = [Profile(f"GIMP in {folder}", folder) for folder in more]
+    found = [Profile(_("GIMP in {folder}").format(folder=folder), folder) for folder in more]
     named = account.variables.get("GIMP3_DIRECTORY", "")
     if named:
         folder = account.home / named
-        found.append(Profile(f"GIMP in {folder} (GIMP3_DIRECTORY)", folder))
-    for parent, note in _parents(account):
+        name = _("GIMP in {folder}").format(folder=folder)
+        found.append(Profile(f"{name} (GIMP3_DIRECTORY)", folder))
+    for parent, application in _parents(account):
         with contextlib.suppress(OSError):
             versions = [entry for entry in parent.iterdir() if VERSION.fullmatch(entry.name)]
             for folder in sorted(versions, key=lambda each: int(each.name[2:])):
                 if folder.is_dir():
-                    found.append(Profile(f"GIMP {folder.name}{note}", folder))
+                    name = f"GIMP {folder.name}"
+                    if application:
+                        text = _("{gimp} of {application}")
+                        name = text.format(gimp=name, application=application)
+                    found.append(Profile(name, folder))
     unique: dict[str, Profile] = {}
     for profile in found:
         unique.setdefault(os.path.realpath(profile.folder), profile)
@@ -249,13 +258,18 @@ def obstacles(account: Account, found: list[Profile]) -> list[str]:
     sentences = []
     if (account.home / "snap" / "gimp").is_dir():
         sentences.append(
-            "GIMP from the Snap store cannot start programs outside of its sandbox, so the plug-in "
-            "would not work there; install GIMP from your distribution or from Flatpak instead."
+            _(
+                "GIMP from the Snap store cannot start programs outside of its sandbox, so the "
+                "plug-in would not work there; install GIMP from your distribution or from Flatpak "
+                "instead."
+            )
         )
     if not found:
         sentences.append(
-            "No GIMP 3 was found. If you have one, start it once so that it makes its folder, then "
-            "run install.py again; or name its folder with --gimp-dir."
+            _(
+                "No GIMP 3 was found. If you have one, start it once so that it makes its folder, "
+                "then run install.py again; or name its folder with --gimp-dir."
+            )
         )
     return sentences
 
@@ -282,8 +296,8 @@ def install(profile: Profile, location: EngineLocation, engine: Path, source: Pa
     target = profile.plugin
     before = read_copy(profile)
     if target.exists() and before is None:
-        message = f"{target} is not Scumble's; move it away, then run install.py again."
-        raise PluginError(message)
+        message = _("{path} is not Scumble's; move it away, then run install.py again.")
+        raise PluginError(message.format(path=target))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with replacement(target, profile) as new:
@@ -302,16 +316,19 @@ def install(profile: Profile, location: EngineLocation, engine: Path, source: Pa
             # Without the run bit GIMP ignores it silently.
             (new / f"{NAME}.py").chmod(0o755)
     except OSError as error:
-        message = (
-            f"The plug-in cannot be installed into {target}: {error.strerror or error}. "
-            "Close GIMP, make sure that the folder can be written to, then run install.py again."
-        )
+        message = _(
+            "The plug-in cannot be installed into {folder}: {reason}. Close GIMP, make sure that "
+            "the folder can be written to, then run install.py again."
+        ).format(folder=target, reason=error.strerror or error)
         raise PluginError(message) from error
     if before is None:
-        return f"{profile.name}: the plug-in is in {target}"
-    if before.version == location.version:
-        return f"{profile.name}: the plug-in in {target} was installed again"
-    return f"{profile.name}: the plug-in in {target} replaces version {before.version or '?'}"
+        text = _("{gimp}: the plug-in is in {folder}")
+    elif before.version == location.version:
+        text = _("{gimp}: the plug-in in {folder} was installed again")
+    else:
+        text = _("{gimp}: the plug-in in {folder} replaces version {version}")
+    replaced = before.version if before else ""
+    return text.format(gimp=profile.name, folder=target, version=replaced or "?")
 
 
 @contextlib.contextmanager
@@ -369,7 +386,8 @@ def uninstall(profile: Profile, home: Path | None = None) -> str:
     if copy is None or (home is not None and copy.home and Path(copy.home) != home):
         return ""
     if profile.plugin.is_symlink():  # a developer's: nothing of it was made by the installer
-        return f"{profile.name}: the link {profile.plugin} stays, since Scumble did not make it"
+        text = _("{gimp}: the link {path} stays, since Scumble did not make it")
+        return text.format(gimp=profile.name, path=profile.plugin)
     try:
         # Renamed first, so that GIMP never sees half of it.
         old = profile.folder / OLD
@@ -378,11 +396,11 @@ def uninstall(profile: Profile, home: Path | None = None) -> str:
         _remove(old)
         _remove(profile.folder / NEW)
     except OSError as error:
-        message = (
-            f"{profile.plugin} cannot be removed: {error.strerror or error}. Close GIMP first."
-        )
+        message = _("{path} cannot be removed: {reason}. Close GIMP first.")
+        message = message.format(path=profile.plugin, reason=error.strerror or error)
         raise PluginError(message) from error
-    return f"{profile.name}: the plug-in was removed from {profile.plugin}"
+    text = _("{gimp}: the plug-in was removed from {folder}")
+    return text.format(gimp=profile.name, folder=profile.plugin)
 
 
 def read_copy(profile: Profile) -> InstalledPlugin | None:
@@ -422,7 +440,7 @@ def _parents(account: Account) -> list[tuple[Path, str]]:
     # Flatpak shows its GIMP the folder above, but only where there was one when GIMP was started.
     own = account.home / ".var" / "app"
     for folder in sorted(own.glob(f"{FLATPAK}*")):
-        parents.append((folder / "config" / "GIMP", f" of {folder.name}"))
+        parents.append((folder / "config" / "GIMP", folder.name))
     return parents
 
 

@@ -10,6 +10,7 @@ import engine
 from engine.setup.datafolder import read_record
 from engine.setup.errors import SetupError
 from engine.setup.installation import Installation, note
+from engine.translations import _
 from plugin import flatpak
 from plugin.gimp_profiles import (
     Account,
@@ -36,18 +37,20 @@ RECORDED = "gimp_folders"
 
 def sandboxed() -> str:
     """Return which GIMP runs in a sandbox, where the system's Python is not; '' where none does."""
-    return flatpak.NAME if flatpak.applications(Account()) else ""
+    return _(flatpak.NAME) if flatpak.applications(Account()) else ""
 
 
 def install(installation: Installation) -> str:
     """Install the plug-in into every GIMP, and record the folders that the user named."""
     if installation.for_tests:
-        return "The tests install the plug-in themselves."
+        return _("The tests install the plug-in themselves.")
     named = _folders(installation.gimp_folders)
     for folder in named:
         if not folder.is_dir():
-            message = f"--gimp-dir: there is no folder {folder}; start that GIMP once, or make it."
-            raise SetupError(message)
+            message = _(
+                "--gimp-dir: there is no folder {folder}; start that GIMP once, or make it."
+            )
+            raise SetupError(message.format(folder=folder))
     known = installation.record.get(RECORDED, [])
     folders = [Path(each) for each in dict.fromkeys([*known, *map(str, named)])]
     folders = [folder for folder in folders if folder.is_dir()]
@@ -91,7 +94,7 @@ def gimps(home: Path) -> list[tuple[str, bool]]:
     extensions = survey_extensions(home, engine.__version__, account, folders)
     extended = [each.profile for each in find_extensions(account, folders)]
     lines = survey(home, engine.__version__, account, folders, extended) + extensions
-    return lines or [("no GIMP 3 found", True)]
+    return lines or [(_("no GIMP 3 found"), True)]
 
 
 def _folders(named: Iterable[str]) -> list[Path]:

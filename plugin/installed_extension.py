@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.setup.program import write_program
+from engine.translations import _
 from plugin.extension import ENTRY, ID, PROGRAMS, extension_files
 from plugin.gimp_profiles import (
     PLACE,
@@ -107,14 +108,15 @@ def update(extension: InstalledExtension, location: EngineLocation, checkout: Pa
                     (new / name).chmod(0o755)
         tell(folder, location)
     except OSError as error:
-        message = (
-            f"The extension in {folder} cannot be changed: {error.strerror or error}. "
-            "Close GIMP, make sure that the folder can be written to, then run install.py again."
-        )
+        message = _(
+            "The extension in {folder} cannot be changed: {reason}. Close GIMP, make sure that the "
+            "folder can be written to, then run install.py again."
+        ).format(folder=folder, reason=error.strerror or error)
         raise PluginError(message) from error
+    text = _("{gimp}: the extension in {folder} replaces version {version}")
     if before.version in ("", location.version):
-        return f"{profile.name}: the extension in {folder} has the engine"
-    return f"{profile.name}: the extension in {folder} replaces version {before.version}"
+        text = _("{gimp}: the extension in {folder} has the engine")
+    return text.format(gimp=profile.name, folder=folder, version=before.version)
 
 
 def tell(folder: Path, location: EngineLocation) -> None:
@@ -135,7 +137,8 @@ def forget(extension: InstalledExtension, home: Path) -> str:
     if not known or Path(known) != home:
         return ""
     (extension.folder / PLACE).unlink()
-    return f"{extension.profile.name}: the extension stays; to remove it, delete {extension.folder}"
+    text = _("{gimp}: the extension stays; to remove it, delete {folder}")
+    return text.format(gimp=extension.profile.name, folder=extension.folder)
 
 
 def survey_extensions(
@@ -145,9 +148,11 @@ def survey_extensions(
     lines = []
     for extension in find_extensions(account, more):
         copy = extension.copy()
-        state = copy.state(version, home) if copy.version else "without an engine"
-        unused = "" if extension.in_use else ", not switched on"
-        line = f"{extension.profile.name}: extension, {state}{unused}, in {extension.folder}"
+        state = copy.state(version, home) if copy.version else _("without an engine")
+        text = _("{gimp}: extension, {state}, in {folder}")
+        if not extension.in_use:
+            text = _("{gimp}: extension, {state}, not switched on, in {folder}")
+        line = text.format(gimp=extension.profile.name, state=state, folder=extension.folder)
         lines.append((line, not copy.version or copy.fits(version, home)))
     return lines
 

@@ -20,6 +20,11 @@ from engine.translations import DOMAIN, FOLDER, LANGUAGES
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 ROOMS = ("engine", "models", "plugin")
+SOURCES = (
+    *sorted(path for room in ROOMS for path in (CHECKOUT / room).rglob("*.py")),
+    CHECKOUT / "install.py",
+)
+"""The files with sentences that users see."""
 KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
 COMMENT = "Translators:"
 """Comments that begin with this word come along into the catalogs."""
@@ -59,12 +64,13 @@ class PlainCatalog(Catalog):
 
 
 def extracted() -> Catalog:
-    """Return every text that is marked in the code, and the paintings' titles and artists."""
+    """Return every text that is marked in the code, and what is said about the paintings."""
     catalog = Catalog()
     for painting in PAINTINGS:
-        for text in (painting.title, painting.artist):
-            catalog.add(text, locations=[("engine/paintings/catalog.csv", 0)])
-    for path in sorted(path for room in ROOMS for path in (CHECKOUT / room).rglob("*.py")):
+        for text in (painting.title, painting.artist, painting.year, painting.kind):
+            if not text.isdecimal():
+                catalog.add(text, locations=[("engine/paintings/catalog.csv", 0)])
+    for path in SOURCES:
         place = path.relative_to(CHECKOUT).as_posix()
         with path.open("rb") as file:
             for _line, marked, comments, _context in extract.extract(

@@ -179,7 +179,7 @@ def make(folder: Path) -> MadeUp:
     shutil.copytree(CHECKOUT / "plugin", made_up.checkout / "plugin")
     shutil.copytree(CHECKOUT / "engine" / "setup", made_up.checkout / "engine" / "setup")
     (made_up.checkout / "engine" / "paintings").mkdir()
-    for name in ("checksums.py", "paths.py", *CARRIED):
+    for name in ("argument_parser.py", "checksums.py", "paths.py", "text_width.py", *CARRIED):
         shutil.copy(CHECKOUT / "engine" / name, made_up.checkout / "engine" / name)
     shutil.copy(CHECKOUT / "models" / "errors.py", made_up.checkout / "models" / "errors.py")
     shutil.copytree(CHECKOUT / "engine" / CATALOGS, made_up.checkout / "engine" / CATALOGS)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import gettext
+import importlib
+import json
 import os
 import re
 import string
@@ -13,7 +16,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine import translations
+from engine import argument_parser, translations
+from engine.cli.parser import build_parser
+from engine.text_width import columns
 from tests import catalogs
 
 if TYPE_CHECKING:
@@ -88,7 +93,9 @@ def test_placeholders_lines_and_access_keys_agree(language: str) -> None:
 
 def _placeholders(text: str) -> list[tuple[str, str | None, str | None]]:
     parts = string.Formatter().parse(text)
-    return sorted((name, form, how) for _text, name, form, how in parts if name is not None)
+    found = [(name, form, how) for _text, name, form, how in parts if name is not None]
+    found += [(each, "", "") for each in re.findall(r"%(?:\(\w+\))?[a-z]", text)]  # argparse's own
+    return sorted(found)
 
 
 def _keys(text: str) -> int:
@@ -218,13 +225,10 @@ def test_an_engine_speaks_the_language_of_its_environment(
     assert done.stdout.strip() == said
 
 
-SOURCES = [path for room in catalogs.ROOMS for path in (catalogs.CHECKOUT / room).rglob("*.py")]
-
-
 def test_no_function_that_translates_uses_the_name_for_something_else() -> None:
     """An assignment to `_` makes it a local name, and the call of `_` fails when it is reached."""
     wrong = []
-    for path in SOURCES:
+    for path in catalogs.SOURCES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, (ast.FunctionDef, ast.Lambda)):
                 inside = list(ast.walk(node))
@@ -235,27 +239,90 @@ def test_no_function_that_translates_uses_the_name_for_something_else() -> None:
     assert wrong == []
 
 
-SENTENCE = re.compile(r"[A-Z“][\w'’]* [\w“{].*")
+SENTENCE = re.compile(r"[A-Z“][\w'’]* [\w“{][^|\\]*")
+WORDS = re.compile(r"[^|\\]*[a-z]{2,} [a-z]{2,} [a-z]{2,}[^|\\]*")
+OF_COMMANDS = ("engine/cli/", "engine/batch/", "engine/setup/", "plugin/", "install.py")
+"""Where parts of sentences are marked, too; elsewhere they are for programmers."""
+
 BABL = re.compile(r"[RGBYA']+ (u8|float)")
 NAMES = ("The Scumble authors",)
 
+ENGLISH = ("engine/report/", "engine/gallery/", "engine/loss_plot.py")
+"""Reports and galleries have English pages, which go to developers and to readers of the paper."""
 
-def test_no_sentence_of_the_plug_in_is_left_unmarked() -> None:
-    """Every text that looks like a sentence is marked, unless only programs or developers see
-    it."""
-    unmarked = []
-    for path in (catalogs.CHECKOUT / "plugin" / "scumble").glob("*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        passed = {id(each) for node in ast.walk(tree) for each in _not_shown(node)}
-        for node in ast.walk(tree):
-            if not isinstance(node, ast.Constant) or id(node) in passed:
-                continue
-            text = node.value
-            if not isinstance(text, str) or text in NAMES or BABL.fullmatch(text):
-                continue
-            if SENTENCE.fullmatch(text):
-                unmarked.append((path.name, node.lineno, text))
-    assert unmarked == []
+OF_PROGRAMS = {
+    "engine/cli/doctor.py": ("Build Dependencies",),
+    "engine/cli/parser.py": ("  scumble stylize photo.jpg", "CONTENT OUT --style"),
+    "engine/devices.py": (
+        "onnxruntime put the session on ",
+        "Failed to create GPU buffer",
+        "exceeds the max buffer size limit",
+        "larger than the maximum storage buffer binding size",
+        "is invalid due to a previous error",
+    ),
+    "engine/errors.py": (
+        "Failed to allocate memory",
+        "is smaller than requested bytes of",
+        "out of memory",
+        "can't start new thread",
+        "failed to map segment",
+        "cannot allocate memory",
+    ),
+    "engine/job.py": ("Part of the style", "Style size", "Adam's step"),  # the dialog has others
+    "engine/paths.py": (
+        "Scumble made this folder. ",
+        "Application Support",
+        "it was not made by Scumble",
+    ),
+    "engine/optimizers.py": ("Adam with steps of ",),  # for reports
+    "engine/pictures/metadata.py": ("Raw profile type",),
+    "engine/setup/download.py": ("Connection reset",),
+    "engine/setup/launcher.py": ("#!/bin/sh", "@echo off"),
+    "engine/setup/subprocesses.py": ("\nimport os",),
+    "engine/setup/environment.py": ("\nimport ", "import importlib"),
+    "engine/setup/pip_errors.py": (
+        "DO NOT MATCH THE HASHES",
+        "not a trusted or secure host",
+        "No module named pip",
+        "cannot be started",
+    ),
+    "engine/setup/relocatable_python.py": ("\nimport ", "#!/bin/sh"),
+    "models/onnx_format.py": ("given with the session",),
+    "plugin/extension.py": ("#!/usr/bin/env python3", "</id>"),
+    "plugin/scumble/python_finder.py": ("import importlib.util",),
+    "plugin/gimp_profiles.py": ("Application Support",),
+    "install.py": ("Scumble needs Python", "; start install.py with"),  # Python is too old
+}
+"""Beginnings of texts that programs read or print, by file."""
+
+
+@pytest.mark.parametrize(
+    "path", catalogs.SOURCES, ids=lambda path: path.relative_to(catalogs.CHECKOUT).as_posix()
+)
+def test_no_sentence_is_left_unmarked(path: Path) -> None:
+    """What looks like a sentence is marked, unless only programs or developers see it."""
+    name = path.relative_to(catalogs.CHECKOUT).as_posix()
+    if not name.startswith(ENGLISH):
+        patterns = (SENTENCE, WORDS) if name.startswith(OF_COMMANDS) else (SENTENCE,)
+        code, of_programs = path.read_text(encoding="utf-8"), OF_PROGRAMS.get(name, ())
+        assert _unmarked(code, patterns, of_programs) == []
+
+
+def _unmarked(
+    code: str, patterns: tuple[re.Pattern[str], ...], of_programs: tuple[str, ...] = ()
+) -> list[tuple[int, str]]:
+    tree = ast.parse(code)
+    passed = {id(each) for node in ast.walk(tree) for each in _not_shown(node)}
+    return [
+        (node.lineno, node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in passed
+        and any(pattern.fullmatch(node.value) for pattern in patterns)
+        and not BABL.fullmatch(node.value)
+        and not node.value.startswith((*NAMES, *of_programs))
+    ]
 
 
 def _not_shown(node: ast.AST) -> Iterator[ast.AST]:
@@ -269,15 +336,8 @@ def _not_shown(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def test_the_check_finds_an_unmarked_sentence() -> None:
-    tree = ast.parse('say("The layer is gone."); say(_("The layer is here."))')
-    passed = {id(each) for node in ast.walk(tree) for each in _not_shown(node)}
-    texts = [
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and id(node) not in passed
-    ]
-    found = [text for text in texts if isinstance(text, str) and SENTENCE.fullmatch(text)]
-    assert found == ["The layer is gone."]
+    code = 'say("The layer is gone."); say(_("The layer is here.")); say(f"{x} was left out")'
+    assert _unmarked(code, (SENTENCE, WORDS)) == [(1, "The layer is gone."), (1, " was left out")]
 
 
 def test_the_weights_job_files_encoders_and_installer_speak_the_language(tmp_path: Path) -> None:
@@ -305,3 +365,149 @@ def test_the_weights_job_files_encoders_and_installer_speak_the_language(tmp_pat
             load_job(tmp_path / "job.json")
     finally:
         translations.use([])
+
+
+class _Marked(gettext.NullTranslations):
+    """A language that puts every translated text into brackets."""
+
+    def gettext(self, message: str) -> str:
+        return f"⟦{message}⟧"
+
+    def ngettext(self, one: str, many: str, number: int) -> str:
+        return f"⟦{one if number == 1 else many}⟧"
+
+
+def _parsers(monkeypatch: pytest.MonkeyPatch) -> dict[str, argparse.ArgumentParser]:
+    """Return the parser of every command line, made in the language in use."""
+    made = {"scumble": build_parser()}
+    for action in made["scumble"]._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            made.update(action.choices)
+    # Theirs are kept as they parse.
+    kept: list[argparse.ArgumentParser] = []
+
+    def keep(parser: argparse.ArgumentParser, *_: object) -> None:
+        kept.append(parser)
+        raise SystemExit
+
+    monkeypatch.setattr(argument_parser.Parser, "parse_args", keep)
+    monkeypatch.setattr(argument_parser.Parser, "parse_known_args", keep)
+    for name, arguments in (("install", ([], "demo")), ("models.__main__", ())):
+        module = importlib.import_module(name)
+        with pytest.raises(SystemExit):
+            getattr(module, "read_options" if arguments else "main")(*arguments)
+        made[name] = kept.pop()
+    monkeypatch.undo()
+    return made
+
+
+def test_no_help_of_a_command_line_is_left_unmarked(
+    monkeypatch: pytest.MonkeyPatch, english: None
+) -> None:
+    """Whatever a person adds to a parser: what has no brackets here has no entry."""
+    translations._State.catalog = _Marked()
+    unmarked: list[tuple[str, str | None]] = []
+    parsers = _parsers(monkeypatch)
+    assert len(parsers) > 12
+    for name, parser in parsers.items():
+        texts = [parser.description]
+        texts += [line for line in (parser.epilog or "").splitlines() if line[:1] != " "]
+        for group in parser._action_groups:
+            texts.append(group.title)
+        for action in parser._actions:
+            texts += [action.help] if action.help else []
+            texts += [each.help for each in getattr(action, "_choices_actions", ())]
+            if action.help is None and not isinstance(action, argparse._SubParsersAction):
+                unmarked.append((name, action.dest))
+        unmarked += [(name, text) for text in texts if _has_words(text or "")]
+    assert unmarked == []
+
+
+def _has_words(text: str) -> bool:
+    """Return whether there are words outside of all brackets."""
+    before = None
+    while text != before:
+        before, text = text, re.sub(r"⟦[^⟦⟧]*⟧", "", text)
+    return re.search(r"[a-z]{2}", text) is not None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["paint"],
+        ["stylize", "content.png"],
+        ["stylize", "content.png", "out.png", "--no-such-option"],
+        ["stylize", "content.png", "out.png", "--style"],
+        ["stylize", "content.png", "out.png", "--style", "a", "b", "c"],
+        ["stylize", "content.png", "out.png", "--weight", "2", "--style", "a"],
+        ["stylize", "content.png", "out.png", "--init", "nothing"],
+        ["doctor", "--json=yes"],
+        ["gallery", "folder", "--figure", "77"],
+        ["resume", "--quiet", "--json"],
+        ["batch", "job.json", "content.png", "--out"],
+        ["batch", "job.json", "content.png", "--out", "folder", "--workers", "x"],
+    ],
+)
+def test_no_error_of_a_command_line_is_left_unmarked(
+    arguments: list[str], english: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Argparse's own words are in the catalogs, too."""
+    translations._State.catalog = _Marked()
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(arguments)
+    said = capsys.readouterr().err.partition(": ")[2]
+    assert said.startswith("⟦⟦")
+    assert not _has_words(said)
+
+
+@pytest.mark.parametrize("language", ["en", *WANTED])
+def test_help_fits_a_terminal_of_80_columns(
+    language: str, monkeypatch: pytest.MonkeyPatch, english: None
+) -> None:
+    translations.use([language])
+    parsers = _parsers(monkeypatch)
+    monkeypatch.setenv("COLUMNS", "80")
+    for name, parser in parsers.items():
+        for line in parser.format_help().splitlines():
+            assert columns(line) <= 80, (name, line)
+
+
+def test_the_program_of_the_weights_speaks_the_language_of_its_environment(tmp_path: Path) -> None:
+    said = {}
+    for language in ("de", "zh_CN"):
+        done = subprocess.run(
+            [sys.executable, "-X", "utf8", "-m", "models",
+             "--cache", tmp_path / "none.npz", "--work", tmp_path],
+            cwd=catalogs.CHECKOUT,
+            env={"PATH": os.environ["PATH"], "LANGUAGE": language},
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )  # fmt: skip
+        said[language] = done.stderr.strip()
+    assert "fehlt; führen Sie install.py noch einmal aus." in said["de"]
+    assert said["zh_CN"].endswith("请再次运行 install.py。")
+
+
+def test_a_table_of_the_doctor_holds_in_every_script(
+    monkeypatch: pytest.MonkeyPatch, english: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What programs read is English; what people read has columns of one width."""
+    from engine.cli import doctor
+
+    names = (*doctor.LABELS, "numpy")
+    checks = {name: lambda name=name: doctor.Finding(name, "〇") for name in names}
+    monkeypatch.setattr(doctor, "_CHECKS", checks)
+    monkeypatch.setattr(doctor, "_painting", lambda: doctor.Finding("painting", "〇"))
+    monkeypatch.setattr(doctor, "_tuning_table", list)
+    for language in WANTED:
+        translations.use([language])
+        assert doctor.examine() == 0
+        lines = capsys.readouterr().out.splitlines()[:-2]
+        assert len({columns(line.partition("〇")[0]) for line in lines}) == 1
+        assert lines[-2].startswith("numpy ")
+        assert not lines[0].startswith("system ")
+        assert doctor.examine(as_json=True) == 0
+        report = json.loads(capsys.readouterr().out)
+        assert list(report)[:3] == ["system", "providers", "device"]
+        assert translations.language() == language

@@ -29,6 +29,7 @@ from engine.errors import ClusterError
 from engine.job import RUN_FOLDER_PREFIX, JobError
 from engine.locks import hold_run_folder
 from engine.messages import one_line, shown_name
+from engine.translations import _
 
 CONNECT_SECONDS = 10.0
 """How long a scheduler and its first worker may take to answer."""
@@ -110,22 +111,24 @@ def check_workers(client: Client, address: str) -> None:
         client.wait_for_workers(1, timeout=CONNECT_SECONDS)
     workers = client.nthreads()
     if not workers:
-        message = f"The scheduler {shown_name(address)} has no workers; start some."
-        raise ClusterError(message)
+        message = _("The scheduler {address} has no workers; start some.")
+        raise ClusterError(message.format(address=shown_name(address)))
     own = worker.examine(with_model=False)
     found = client.run(eval, EXAMINE, on_error="return")
     for name, answer in sorted(found.items()):
         if isinstance(answer, Fitness):
             reason = answer.why_not(name, own)
         elif isinstance(answer, ModuleNotFoundError) and answer.name == "engine":
-            reason = (
-                f"The worker {name} has no Scumble; start its workers with the Python of a Scumble "
-                "installation."
-            )
+            reason = _(
+                "The worker {worker} has no Scumble; start its workers with the Python of a "
+                "Scumble installation."
+            ).format(worker=name)
         elif isinstance(answer, ImportError) or "no attribute 'examine'" in str(answer):
-            reason = f"The worker {name} has another version of Scumble than {own.scumble}."
+            reason = _("The worker {worker} has another version of Scumble than {own}.")
+            reason = reason.format(worker=name, own=own.scumble)
         else:
-            reason = f"The worker {name} cannot be examined: {one_line(str(answer), 200)}."
+            reason = _("The worker {worker} cannot be examined: {reason}.")
+            reason = reason.format(worker=name, reason=one_line(str(answer), 200))
         if reason:
             raise ClusterError(reason)
 
@@ -150,11 +153,9 @@ def connect(address: str, seconds: float) -> Client:
     described: dict[str, Any] = {"address": address}
     if "://" not in address:
         if not os.path.isfile(address):
-            message = (
-                f"--scheduler: {shown_name(address)} is neither a file nor an address such as "
-                "tcp://192.168.1.10:8786."
-            )
-            raise JobError(message)
+            message = _("--scheduler: {value} is neither a file nor an address such as {example}.")
+            example = "tcp://192.168.1.10:8786"
+            raise JobError(message.format(value=shown_name(address), example=example))
         described = {"scheduler_file": address}
     answered: queue.Queue[Client | Exception] = queue.Queue()
 
@@ -171,10 +172,11 @@ def connect(address: str, seconds: float) -> Client:
         found = answered.get(timeout=seconds + 2)
     if isinstance(found, Client):
         return found
-    message = (
-        f"The scheduler {shown_name(address)} does not answer within {seconds:.0f} seconds; "
-        "check the address, and that it runs."
+    message = _(
+        "The scheduler {address} does not answer within {seconds} seconds; check the address, and "
+        "that it runs."
     )
+    message = message.format(address=shown_name(address), seconds=round(seconds))
     raise ClusterError(message) from found
 
 

@@ -34,6 +34,7 @@ from engine.job import RUN_FOLDER_PREFIX, Job, JobError
 from engine.locks import hold_run_folder
 from engine.messages import one_line, shown_name
 from engine.output_files import inputs
+from engine.translations import _
 
 RECONNECT_SECONDS = 120.0
 """How long a scheduler may be away while pictures are painted."""
@@ -156,7 +157,8 @@ class ClusterPainter:
             token = secrets.token_hex(8)
             (path / token).touch()
         except OSError as error:
-            message = f"{shown_name(path)} cannot be made: {error.strerror or error}."
+            message = _("{name} cannot be made: {reason}.")
+            message = message.format(name=shown_name(path), reason=error.strerror or error)
             raise PictureError(message) from error
         try:
             yield Folder(str(path), token)
@@ -173,7 +175,7 @@ class ClusterPainter:
         elif not self._alone_since:
             self._alone_since = time.monotonic()
         elif time.monotonic() - self._alone_since > LOST_WORKERS_SECONDS:
-            self._on_notice("The cluster has no workers at the moment; waiting for some.")
+            self._on_notice(_("The cluster has no workers at the moment; waiting for some."))
         return len(workers)
 
     def _workers(self) -> set[str]:
@@ -195,7 +197,7 @@ class ClusterPainter:
         if self._excluded:
             flight.workers = frozenset(self._workers() - self._excluded)
             if not flight.workers:
-                message = "No worker of the cluster can paint for this batch any more."
+                message = _("No worker of the cluster can paint for this batch any more.")
                 raise ClusterError(message)
         key = f"scumble-{request.number}-{secrets.token_hex(4)}"
         self._flights[key] = flight
@@ -240,7 +242,7 @@ class ClusterPainter:
         if future.status == "error":
             error = future.exception()
             if isinstance(error, KilledWorker):
-                message = (
+                message = _(
                     "Several workers ended while they painted it; perhaps there was not enough "
                     "memory."
                 )
@@ -248,7 +250,7 @@ class ClusterPainter:
             return self._again(flight, one_line(str(error), 300))
         if future.status in _LOST:
             self._reconnect()
-            return self._again(flight, "the cluster has lost it")
+            return self._again(flight, _("the cluster has lost it"))
         try:
             answer = future.result()
         except Exception as error:  # the worker ended with the result; Dask's errors are many
@@ -261,18 +263,19 @@ class ClusterPainter:
     ) -> tuple[PictureRequest, Painted | Failure, str] | None:
         outcome, name = answer.outcome, _host(answer.worker)
         if outcome is None:
-            return self._again(flight, "it was given up")
+            return self._again(flight, _("it was given up"))
         if isinstance(outcome, NotStarted):
             if outcome.unfit:
                 self._excluded.add(answer.worker)
-                self._on_notice(f"{outcome.unfit} It is not used.")
+                self._on_notice(_("{reason} It is not used.").format(reason=outcome.unfit))
                 return self._again(flight, outcome.unfit)
             return self._send_inputs(flight, answer.worker, outcome.missing)
         if isinstance(outcome, Painted) and answer.handed_over:
             try:
                 files = tuple(Path(file).read_bytes() for file in answer.handed_over)
             except OSError as error:
-                return self._again(flight, f"its result cannot be read ({error})")
+                reason = _("its result cannot be read ({reason})").format(reason=error)
+                return self._again(flight, reason)
             for file in answer.handed_over:
                 with suppress(OSError):
                     os.unlink(file)
@@ -284,7 +287,8 @@ class ClusterPainter:
     ) -> tuple[PictureRequest, Painted | Failure, str] | None:
         """Send a worker the files that it cannot read; those of one picture go with the picture."""
         if address in flight.pushed and self._attaches:
-            return self._again(flight, f"the worker cannot read {shown_name(missing[0])}")
+            reason = _("the worker cannot read {name}").format(name=shown_name(missing[0]))
+            return self._again(flight, reason)
         sums = {path: cached_checksum(path) for path in missing}
 
         def is_on_its_way(path: str) -> bool:
@@ -308,7 +312,8 @@ class ClusterPainter:
     ) -> tuple[PictureRequest, Painted | Failure, str] | None:
         flight.attempts += 1
         if flight.attempts > MOST_ATTEMPTS:
-            message = f"It could not be painted in {MOST_ATTEMPTS} attempts: {reason}."
+            message = _("It could not be painted in {count} attempts: {reason}.")
+            message = message.format(count=MOST_ATTEMPTS, reason=reason)
             return flight.request, Failure("internal", message), ""
         self._submit(flight)
         return None
@@ -336,12 +341,14 @@ class ClusterPainter:
         time.sleep(0.1)  # in which a client notices that its connection is lost
         if self._client.status == "running" and answers(self._client):
             return
-        self._on_notice("The scheduler does not answer; waiting for it.")
+        self._on_notice(_("The scheduler does not answer; waiting for it."))
         while self._client.status == "connecting" and time.monotonic() < deadline:
             time.sleep(0.2)
         while not answers(self._client):
             if not self._address or time.monotonic() > deadline:
-                message = "The scheduler no longer answers; the same command continues from here."
+                message = _(
+                    "The scheduler no longer answers; the same command continues from here."
+                )
                 raise ClusterError(message)
             time.sleep(0.5)
             with suppress(ClusterError, JobError):

@@ -17,6 +17,7 @@ from engine.files import why_not_readable
 from engine.job import MAX_REGIONS, OLD_NAMES, PATH_KINDS, Job, JobError, Region
 from engine.messages import shown, shown_name
 from engine.output_files import PICTURE_EXTENSIONS
+from engine.translations import _, ngettext
 
 LIST = ".csv"
 MAX_LIST_BYTES = 64_000_000
@@ -75,8 +76,7 @@ def read_entries(arguments: Sequence[str], on_notice: Callable[[str], None]) -> 
     found: list[ContentEntry] = []
     for argument in arguments:
         if not argument:
-            message = "CONTENT is empty; name a picture, a folder, a glob or a list."
-            raise JobError(message)
+            raise JobError(_("CONTENT is empty; name a picture, a folder, a glob or a list."))
         found += _expanded(argument, on_notice)
     unique = {(each.content, str(each.fields), str(each.regions)): each for each in found}
     return list(unique.values())
@@ -87,15 +87,15 @@ def _expanded(argument: str, on_notice: Callable[[str], None]) -> list[ContentEn
         files = _pictures(sorted(os.listdir(argument)), argument, on_notice)
         if not files:
             kinds = ", ".join(PICTURE_EXTENSIONS)
-            message = f"The folder {shown_name(argument)} holds no pictures ({kinds})."
-            raise JobError(message)
+            message = _("The folder {folder} holds no pictures ({kinds}).")
+            raise JobError(message.format(folder=shown_name(argument), kinds=kinds))
         return [ContentEntry(os.path.abspath(os.path.join(argument, name))) for name in files]
     if glob.has_magic(argument) and not os.path.lexists(argument):
         matches = [each for each in glob.glob(argument, recursive=True) if not os.path.isdir(each)]
         files = _pictures(sorted(matches), argument, on_notice)
         if not files:
-            message = f"No picture matches {shown_name(argument)}."
-            raise JobError(message)
+            message = _("No picture matches {name}.")
+            raise JobError(message.format(name=shown_name(argument)))
         return [ContentEntry(os.path.abspath(file)) for file in files]
     refused = why_not_readable(argument)
     if refused:
@@ -113,11 +113,13 @@ def _pictures(names: Iterable[str], where: str, on_notice: Callable[[str], None]
     left = [each for each in set(visible) - set(pictures)
             if not os.path.isdir(os.path.join(folder, each))]  # fmt: skip
     if left and pictures:
-        files = "1 file is" if len(left) == 1 else f"{len(left)} files are"
-        example = shown_name(min(left))
-        on_notice(
-            f"{shown_name(where)}: {files} left out, with no picture's extension ({example})."
+        text = ngettext(
+            "{place}: {count} file is left out, with no picture's extension ({example}).",
+            "{place}: {count} files are left out, with no picture's extension ({example}).",
+            len(left),
         )
+        example = shown_name(min(left))
+        on_notice(text.format(place=shown_name(where), count=len(left), example=example))
     return pictures
 
 
@@ -126,15 +128,16 @@ def _read_list(path: str) -> list[ContentEntry]:
     name = shown_name(path)
     try:
         if os.path.getsize(path) > MAX_LIST_BYTES:
-            message = f"{name} has more than {MAX_LIST_BYTES} bytes, which no list needs."
-            raise JobError(message)
+            message = _("{name} has more than {most} bytes, which no list needs.")
+            raise JobError(message.format(name=name, most=MAX_LIST_BYTES))
         text = Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
-        message = f"{name} cannot be read: {error.strerror or error}."
+        message = _("{name} cannot be read: {reason}.")
+        message = message.format(name=name, reason=error.strerror or error)
         raise JobError(message) from error
     except UnicodeDecodeError as error:
-        message = f"{name} is not UTF-8 text; save the list as CSV in UTF-8."
-        raise JobError(message) from error
+        message = _("{name} is not UTF-8 text; save the list as CSV in UTF-8.")
+        raise JobError(message.format(name=name)) from error
     head = text.partition("\n")[0]
     delimiter = next((each for each in ";\t" if each in head and "," not in head), ",")
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -143,14 +146,18 @@ def _read_list(path: str) -> list[ContentEntry]:
         columns = _columns(name, next(rows, []))
         for row in rows:
             if any(cell.strip() for cell in row):
-                entries.append(_entry(path, f"{name}, line {rows.line_num}", columns, row))
+                entries.append(_entry(path, _line(name, rows.line_num), columns, row))
     except csv.Error as error:
-        message = f"{name}, line {rows.line_num}: {error}."
+        message = _("{place}: {reason}.")
+        message = message.format(place=_line(name, rows.line_num), reason=error)
         raise JobError(message) from error
     if not entries:
-        message = f"The list {name} names no pictures."
-        raise JobError(message)
+        raise JobError(_("The list {name} names no pictures.").format(name=name))
     return entries
+
+
+def _line(name: str, number: int) -> str:
+    return _("{name}, line {number}").format(name=name, number=number)
 
 
 def _columns(name: str, head: list[str]) -> list[tuple[int | None, str]]:
@@ -166,18 +173,17 @@ def _columns(name: str, head: list[str]) -> list[tuple[int | None, str]]:
             columns.append((int(match[2] or 1) - 1, match[1]))
         else:
             allowed = ", ".join((*OF_PICTURE, *OF_REGION, *(f"{each}_2" for each in OF_REGION)))
-            message = (
-                f"{name} has a column {shown(title)}, which is none of those that a list may have: "
-                f"{allowed} and so on."
+            message = _(
+                "{name} has a column {title}, which is none of those that a list may have: "
+                "{allowed} and so on."
             )
-            raise JobError(message)
+            raise JobError(message.format(name=name, title=shown(title), allowed=allowed))
     if (None, "content") not in columns:
-        titles = ", ".join(shown(each) for each in head) or "none"
-        message = f"{name} has no column 'content', which names the pictures; it has {titles}."
-        raise JobError(message)
+        titles = ", ".join(shown(each) for each in head) or _("no columns")
+        message = _("{name} has no column 'content', which names the pictures; it has {titles}.")
+        raise JobError(message.format(name=name, titles=titles))
     if len(set(columns)) < len(columns):
-        message = f"{name} has two columns for the same thing."
-        raise JobError(message)
+        raise JobError(_("{name} has two columns for the same thing.").format(name=name))
     return columns
 
 
@@ -185,7 +191,8 @@ def _entry(
     path: str, origin: str, columns: list[tuple[int | None, str]], row: list[str]
 ) -> ContentEntry:
     if len(row) > len(columns):
-        message = f"{origin} has {len(row)} cells, but the list has {len(columns)} columns."
+        message = _("{place} has {cells} cells, but the list has {columns} columns.")
+        message = message.format(place=origin, cells=len(row), columns=len(columns))
         raise JobError(message)
     folder = os.path.dirname(os.path.abspath(path))
     fields: dict[str, str] = {}
@@ -203,6 +210,5 @@ def _entry(
             regions.setdefault(region, {})[name] = value
     content = fields.pop("content", "")
     if not content:
-        message = f"{origin} names no content."
-        raise JobError(message)
+        raise JobError(_("{place} names no content.").format(place=origin))
     return ContentEntry(content, fields, regions, origin)

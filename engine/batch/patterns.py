@@ -7,12 +7,13 @@ from pathlib import Path
 
 from engine.job import JobError
 from engine.messages import shown_name
+from engine.translations import N_, _
 
 PLACEHOLDERS = {
-    "name": "the name of the content without its extension",
-    "number": "the last digits in that name",
-    "folder": "the name of the content's folder",
-    "extension": "the content's extension",
+    "name": N_("the name of the content without its extension"),
+    "number": N_("the last digits in that name"),
+    "folder": N_("the name of the content's folder"),
+    "extension": N_("the content's extension"),
 }
 
 _PLACEHOLDER = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
@@ -49,7 +50,8 @@ def filled(pattern: str, content: str) -> str:
             return file.suffix.removeprefix(".")
         digits = re.findall(r"[0-9]+", file.stem)
         if not digits:
-            message = f"{shown_name(pattern)}: the name of {shown_name(content)} has no digits."
+            message = _("{pattern}: the name of {content} has no digits.")
+            message = message.format(pattern=shown_name(pattern), content=shown_name(content))
             raise JobError(message)
         return digits[-1]
 

@@ -19,6 +19,7 @@ from engine.leftovers import remove_parts, remove_run_folders
 from engine.messages import shown, shown_name
 from engine.output_files import INPUT_KINDS, PICTURE_EXTENSIONS, inputs, outputs
 from engine.same_files import Names, are_one
+from engine.translations import _, ngettext
 
 DEFAULT_EXTENSION = ".png"
 
@@ -70,11 +71,11 @@ def make_plan(
     """
     data = read_json(job_file)
     if not isinstance(data, dict):
-        message = f"{shown_name(job_file)} is not a job: {shown(data)} is not a JSON object."
-        raise JobError(message)
+        message = _("{name} is not a job: {value} is not a JSON object.")
+        raise JobError(message.format(name=shown_name(job_file), value=shown(data)))
     data = with_new_names(Job, data)
     if data.get("report"):
-        message = "report: a batch writes none; 'scumble job' writes one for a single picture."
+        message = _("report: a batch writes none; 'scumble job' writes one for a single picture.")
         raise JobError(message)
     folder = Path(os.path.abspath(job_file)).parent
     entries = read_entries(arguments, on_notice)
@@ -106,14 +107,15 @@ def _job(data: dict[str, Any], folder: Path, entry: ContentEntry, out: str) -> J
         raise JobError(where + str(error)) from error
     output = os.path.normpath(os.path.join(out, job.output))
     if not Path(output).is_relative_to(out) or output == out:
-        message = f"{where}output: {shown_name(output)} is not in {shown_name(out)}."
-        raise JobError(message)
+        message = _("output: {name} is not in {folder}.")
+        message = message.format(name=shown_name(output), folder=shown_name(out))
+        raise JobError(where + message)
     if Path(output).suffix.lower() not in PICTURE_EXTENSIONS:
-        message = (
-            f"{where}output: {shown_name(Path(output).name)} has none of the extensions of pictures"
-            f" that carry their settings: {', '.join(PICTURE_EXTENSIONS)}."
-        )
-        raise JobError(message)
+        message = _(
+            "output: {name} has none of the extensions of pictures that carry their settings: "
+            "{extensions}."
+        ).format(name=shown_name(Path(output).name), extensions=", ".join(PICTURE_EXTENSIONS))
+        raise JobError(where + message)
     return with_paths(replace(resolve_paths(job, folder), output=output), os.path.abspath)
 
 
@@ -142,8 +144,8 @@ def _regions(given: Any, entry: ContentEntry) -> Any:
     regions = [with_new_names(Region, each) for each in given]
     for index in sorted(entry.regions):
         if index > len(regions):
-            message = f"style {index + 1} is given, but there is no style {len(regions) + 1}."
-            raise JobError(message)
+            message = _("style {number} is given, but there is no style {missing}.")
+            raise JobError(message.format(number=index + 1, missing=len(regions) + 1))
         if index == len(regions):
             regions.append({})
         regions[index] = {**regions[index], **entry.regions[index]}
@@ -158,28 +160,28 @@ def _check_outputs(jobs: list[Job], entries: list[ContentEntry], out: str) -> No
     for job, entry in zip(jobs, entries):
         content = shown_name(job.content)
         if are_one(os.path.dirname(job.content), out):
-            message = (
-                f"{content} is in {shown_name(out)}, where the results go; name another folder "
-                "with --out, so that a later run does not take results for contents."
+            message = _(
+                "{content} is in {folder}, where the results go; name another folder with --out, "
+                "so that a later run does not take results for contents."
             )
-            raise JobError(message)
+            raise JobError(message.format(content=content, folder=shown_name(out)))
         for file in map(str, outputs(job)):
             earlier = written.find(file)
             if earlier is not None:
-                other = shown_name(earlier)
-                remedy = "give the list a column 'output'" if entry.origin else (
-                    "use placeholders in the job's output, such as {folder}-{name}.png"
-                )  # fmt: skip
-                message = f"{other} and {content} have one output, {shown_name(file)}; {remedy}."
+                other, output = shown_name(earlier), shown_name(file)
+                message = _("{other} and {content} have one output, {output}.")
                 if other == content:
-                    message = (
-                        f"{content} is named twice, for one output, {shown_name(file)}; {remedy}."
-                    )
-                raise JobError(message)
+                    message = _("{content} is named twice, for one output, {output}.")
+                message = message.format(other=other, content=content, output=output)
+                remedy = _("Use placeholders in the job's output, such as {example}.")
+                if entry.origin:
+                    remedy = _("Give the list a column 'output'.")
+                remedy = remedy.format(example="{folder}-{name}.png")
+                raise JobError(" ".join((message, remedy)))
             written.add(file, job.content)
             if read.find(file) is not None:
-                message = f"The output {shown_name(file)} is also read by the batch; name another."
-                raise JobError(message)
+                message = _("The output {name} is also read by the batch; name another.")
+                raise JobError(message.format(name=shown_name(file)))
 
 
 def _problem(job: Job) -> str:
@@ -203,16 +205,22 @@ def _check_patterns(data: dict[str, Any], folder: Path, items: list[BatchItem]) 
         files = [os.path.abspath(folder / filled(pattern, item.job.content)) for item in items]
         used = [file for file, item in zip(files, items) if file in inputs(item.job)]
         if used and not any(os.path.lexists(file) for file in used):
-            message = (
-                f"{shown_name(pattern)} matches nothing: there is no {shown_name(used[0])}"
-                f"{_more(len(used) - 1)}. Placeholders are "
-                f"{', '.join(f'{{{name}}}, {text}' for name, text in PLACEHOLDERS.items())}."
-            )
-            raise JobError(message)
+            raise JobError(_no_match(pattern, used))
 
 
-def _more(others: int) -> str:
-    return f", nor any of {others} others" if others else ""
+def _no_match(pattern: str, used: list[str]) -> str:
+    """Return the sentences on a pattern for which none of its files is there."""
+    text = _("{pattern} matches nothing: there is no {file}.")
+    others = len(used) - 1
+    if others:
+        text = ngettext(
+            "{pattern} matches nothing: there is no {file}, nor the {count} other file.",
+            "{pattern} matches nothing: there is no {file}, nor any of {count} others.",
+            others,
+        )
+    text = text.format(pattern=shown_name(pattern), file=shown_name(used[0]), count=others)
+    listed = ", ".join(f"{{{name}}} ({_(meaning)})" for name, meaning in PLACEHOLDERS.items())
+    return text + " " + _("Placeholders are {listed}.").format(listed=listed)
 
 
 def _open_folder(out: str, items: list[BatchItem]) -> None:
@@ -223,11 +231,11 @@ def _open_folder(out: str, items: list[BatchItem]) -> None:
             with tempfile.TemporaryFile(dir=folder):
                 pass
         except FileExistsError as error:
-            message = f"{shown_name(folder)} is a file; name a folder with --out."
-            raise JobError(message) from error
+            message = _("{name} is a file; name a folder with --out.")
+            raise JobError(message.format(name=shown_name(folder))) from error
         except OSError as error:
-            reason = error.strerror or error
-            message = f"The folder {shown_name(folder)} cannot be written to: {reason}."
+            message = _("The folder {folder} cannot be written to: {reason}.")
+            message = message.format(folder=shown_name(folder), reason=error.strerror or error)
             raise PictureError(message) from error
         remove_parts(folder)
     remove_run_folders([out])

@@ -16,16 +16,22 @@ from engine.errors import PictureError
 from engine.files import write_file
 from engine.job import JobError
 from engine.messages import printable, shown_name
+from engine.translations import N_, _, ngettext, number_text
 
 TABLE, PAGE, THUMBNAILS = "scumble-batch.csv", "scumble-batch.html", "scumble-thumbnails"
 
 PAINTED, KEPT, FAILED, LEFT = "painted", "kept", "failed", "left"
 STATUSES = {
-    PAINTED: "painted now",
-    KEPT: "there before, with the same settings",
-    FAILED: "not painted, for the reason given",
-    LEFT: "not painted, since the batch was stopped",
+    # Translators: of a picture in a batch: painted now.
+    PAINTED: N_("painted"),
+    # Translators: of a picture in a batch: it was there before, with the same settings.
+    KEPT: N_("kept"),
+    # Translators: of a picture in a batch: not painted, for the reason given.
+    FAILED: N_("failed"),
+    # Translators: of a picture in a batch: not painted, since the batch was stopped.
+    LEFT: N_("left"),
 }
+"""What may have become of a picture, and how people read it; the CSV table is English."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +101,8 @@ def check_place(out: str) -> None:
                 return
     except OSError:
         pass
-    message = (
-        f"{shown_name(path)} is not the table of a batch, and would be replaced by one; move it."
-    )
-    raise JobError(message)
+    message = _("{name} is not the table of a batch, and would be replaced by one; move it.")
+    raise JobError(message.format(name=shown_name(path)))
 
 
 def read_seconds(out: str) -> dict[str, float]:
@@ -135,7 +139,7 @@ def write_table(out: str, rows: Sequence[Row]) -> Path:
     encoded = text.getvalue().encode("utf-8-sig", "surrogateescape")
     write_file(Path(out, TABLE), encoded)
     page = Path(out, PAGE)
-    write_file(page, html.page("Batch", _body(out, rows)).encode("utf-8", "backslashreplace"))
+    write_file(page, html.page(_("Batch"), _body(out, rows)).encode("utf-8", "backslashreplace"))
     return page
 
 
@@ -151,7 +155,8 @@ def write_thumbnail(out: str, output: str, data: bytes) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        message = f"{shown_name(file.parent)} cannot be made: {error.strerror or error}."
+        message = _("{name} cannot be made: {reason}.")
+        message = message.format(name=shown_name(file.parent), reason=error.strerror or error)
         raise PictureError(message) from error
     write_file(file, data, durable=False)
 
@@ -159,43 +164,55 @@ def write_thumbnail(out: str, output: str, data: bytes) -> None:
 def summary(rows: Sequence[Row]) -> str:
     """Return how many pictures were painted, kept, failed and left."""
     counts = {status: sum(row.status == status for row in rows) for status in STATUSES}
-    parts = [f"{count} {status}" for status, count in counts.items() if count]
-    return f"{len(rows)} pictures: {', '.join(parts)}"
+    listed = ", ".join(f"{count} {_(STATUSES[each])}" for each, count in counts.items() if count)
+    text = ngettext("{count} picture: {listed}", "{count} pictures: {listed}", len(rows))
+    return text.format(count=len(rows), listed=listed)
 
 
 def _body(out: str, rows: Sequence[Row]) -> list[str]:
     times = [row.seconds for row in rows if row.seconds is not None]
-    parts = ["<h1>Batch</h1>", f"<p>{html.escape(summary(rows))}.</p>"]
+    sentence = _("{sentence}.").format(sentence=summary(rows))
+    parts = [_heading(1, _("Batch")), f"<p>{html.escape(sentence)}</p>"]
     if times:
-        each = duration(sum(times) / len(times))
-        parts.append(f"<p>A picture took {html.escape(each)} on average.</p>")
-    parts.append(f'<p>All numbers are in <a href="{TABLE}">{TABLE}</a>.</p>')
+        text = _("A picture took {time} on average.")
+        text = text.format(time=duration(sum(times) / len(times)))
+        parts.append(f"<p>{html.escape(text)}</p>")
+    text = html.escape(_("All numbers are in {file}."))
+    parts.append("<p>" + text.format(file=f'<a href="{TABLE}">{TABLE}</a>') + "</p>")
     failed = [row for row in rows if row.status in (FAILED, LEFT)]
     if failed:
         parts += [
-            "<h2>Not painted</h2>",
+            _heading(2, _("Not painted")),
             html.table(
-                ["content", "status", "reason"],
-                [[row.content, row.status, row.message] for row in failed],
+                [_("content"), _("status"), _("reason")],
+                [[row.content, _(STATUSES[row.status]), row.message] for row in failed],
             ),
         ]
     done = [row for row in rows if row.status in (PAINTED, KEPT)]
     if done:
-        parts += ["<h2>Results</h2>", *html.figures("inputs", [_figure(out, row) for row in done])]
-        head = ["output", "status", "method", "steps", "loss", "seconds", "worker", "remarks"]
+        parts.append(_heading(2, _("Results")))
+        parts += html.figures("inputs", [_figure(out, row) for row in done])
+        head = [_("output"), _("status"), _("method"), _("steps"), _("loss"), _("seconds"),
+                _("worker"), _("remarks")]  # fmt: skip
         table = [
-            [row.output, row.status, row.method, row.steps, row.loss, row.seconds, row.worker,
-             row.message]
+            [row.output, _(STATUSES[row.status]), row.method, row.steps, row.loss, row.seconds,
+             row.worker, row.message]
             for row in done
         ]  # fmt: skip
-        parts += ["<h2>Numbers</h2>", html.table(head, table)]
+        parts += [_heading(2, _("Numbers")), html.table(head, table)]
     return parts
+
+
+def _heading(level: int, text: str) -> str:
+    return f"<h{level}>{html.escape(text)}</h{level}>"
 
 
 def _figure(out: str, row: Row) -> str:
     small = thumbnail_file(row.output)
     file = small if os.path.isfile(Path(out, small)) else row.output
-    loss = "" if row.loss is None else f", loss {html.number(row.loss)}"
-    took = "" if row.seconds is None else f", {duration(row.seconds)}"
-    caption = f"{printable(row.output)} ({row.status}{loss}{took})"
-    return html.figure(row.output, caption, shown=file)
+    facts = [_(STATUSES[row.status])]
+    if row.loss is not None:
+        facts.append(_("loss {number}").format(number=number_text(row.loss, ".4g")))
+    if row.seconds is not None:
+        facts.append(duration(row.seconds))
+    return html.figure(row.output, f"{printable(row.output)} ({', '.join(facts)})", shown=file)

@@ -28,6 +28,7 @@ from engine.errors import Failure
 from engine.files import write_file
 from engine.output_files import inputs
 from engine.paths import model_file
+from engine.translations import _
 from engine.warm import Warm
 from models.errors import WeightsError
 from models.weights import Weights
@@ -116,17 +117,17 @@ class Fitness:
 
     def why_not(self, worker: str, own: Fitness) -> str:
         """Return why a worker cannot paint for a batch of other versions, or an empty text."""
-        where = f"The worker {worker}"
         for name, theirs, ours in (
             ("Scumble", self.scumble, own.scumble),
             ("onnxruntime", self.onnxruntime, own.onnxruntime),
         ):
             if theirs != ours:
-                return (
-                    f"{where} has {name} {theirs}, and this is {name} {ours}; install the same "
-                    "version on all workers."
-                )
-        return f"{where} cannot paint: {self.problem}" if self.problem else ""
+                return _(
+                    "The worker {worker} has {name} {theirs}, and this is {name} {ours}; install "
+                    "the same version on all workers."
+                ).format(worker=worker, name=name, theirs=theirs, ours=ours)
+        text = _("The worker {worker} cannot paint: {problem}")
+        return text.format(worker=worker, problem=self.problem) if self.problem else ""
 
 
 def examine(*, with_model: bool = True) -> Fitness:

@@ -13,11 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 from engine.cli.interrupts import Interrupts
 from engine.cli.json_output import JsonOutput
-from engine.cli.terminal import OutputError, ReaderLeftError, Terminal, to_standard_output
+from engine.cli.terminal import (
+    OutputError,
+    ReaderLeftError,
+    Terminal,
+    loss_text,
+    note,
+    threads_text,
+    to_standard_output,
+)
 from engine.durations import duration
 from engine.errors import describe
 from engine.job import JobError
 from engine.messages import shown_name
+from engine.translations import N_, _, in_english, ngettext
 
 if TYPE_CHECKING:
     import threading
@@ -28,11 +37,10 @@ if TYPE_CHECKING:
     from engine.batch.table import Row
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
-STOPPING = "Finishing the pictures at work; Ctrl-C again stops at once."
-CONTINUE = "The same command continues from here."
+STOPPING = N_("Finishing the pictures at work; Ctrl-C again stops at once.")
 
-NEEDS_CLUSTER = (
-    "{} needs Dask; 'python3 install.py --cluster' in Scumble's folder adds it. Without it, "
+NEEDS_CLUSTER = N_(
+    "{option} needs Dask; 'python3 install.py --cluster' in Scumble's folder adds it. Without it, "
     "pictures are painted one after the other."
 )
 
@@ -66,15 +74,15 @@ class _Listener:
         self._notices[text] = None
         self.send("notice", text=text)
         if self._output is None and len(self._notices) <= MOST_NOTICES:
-            self._terminal.say(f"Note: {text}")
+            self._terminal.say(note(text))
         elif self._output is None and len(self._notices) == MOST_NOTICES + 1:
-            self._terminal.say("Note: the table has further remarks on single pictures.")
+            self._terminal.say(note(_("the table has further remarks on single pictures.")))
 
     def warning(self, text: str) -> None:
         """Show a sentence on the batch itself."""
         self.send("notice", text=text)
         if self._output is None:
-            self._terminal.say(f"Note: {text}")
+            self._terminal.say(note(text))
 
     def picture(self, row: Row, done: int, total: int) -> None:
         """Show what became of a picture."""
@@ -83,10 +91,13 @@ class _Listener:
         name = shown_name(row.output)
         if row.status == "failed":
             if self._output is None:
-                self._terminal.say(f"{counted}{name} failed: {row.message}")
+                text = _("{name} failed: {reason}").format(name=name, reason=row.message)
+                self._terminal.say(f"{counted}{text}")
             return
-        where = f" on {row.worker}" if row.worker else ""
-        self.say(f"{counted}{name}  {duration(row.seconds or 0)}, loss {row.loss:.4g}{where}")
+        facts = f"{duration(row.seconds or 0)}, {loss_text(row.loss or 0)}"
+        if row.worker:
+            facts = _("{facts}, on {worker}").format(facts=facts, worker=row.worker)
+        self.say(f"{counted}{name}  {facts}")
 
     def share(self, shares: dict[int, float], done: int, total: int, left: float | None) -> None:
         """Show how far the pictures at work are."""
@@ -95,11 +106,12 @@ class _Listener:
             "progress", stage="batch", step=done, steps=total, seconds_left=left,
             shares=list(shares.values()),
         )  # fmt: skip
-        parts = [f"{done} of {total} pictures"]
+        text = ngettext("{done} of {count} picture", "{done} of {count} pictures", total)
+        parts = [text.format(done=done, count=total)]
         if at_work:
-            parts.append(f"at work: {at_work}")
+            parts.append(_("at work: {shares}").format(shares=at_work))
         if left is not None:
-            parts.append(f"{duration(left)} left")
+            parts.append(_("{time} left").format(time=duration(left)))
         self._terminal.status("  ".join(parts))
 
 
@@ -140,7 +152,7 @@ def batch(options: argparse.Namespace) -> int:
             interrupts.finish()
     except KeyboardInterrupt:
         terminal.clear()
-        terminal.say(f"Stopped. {CONTINUE}")
+        terminal.say(_("Stopped. The same command continues from here."))
         # The network may be in the middle of a step and cannot be waited for.
         os._exit(INTERRUPTED)
     except Exception as error:
@@ -149,14 +161,16 @@ def batch(options: argparse.Namespace) -> int:
         raise
     finally:
         terminal.clear()
-    text = f"{summary(work.rows)}; {shown_name(page)} shows them"
+    text = _("{summary}; {page} shows them")
+    text = text.format(summary=summary(work.rows), page=shown_name(page))
     statuses = {row.status for row in work.rows}
-    listener.send("done", page=str(page), summary=summary(work.rows))
+    with in_english():
+        listener.send("done", page=str(page), summary=summary(work.rows))
     if output is None:
         with suppress(ReaderLeftError):
             to_standard_output(text)
     if "left" in statuses:
-        listener.say(CONTINUE)
+        listener.say(_("The same command continues from here."))
         return FAILED if work.disk_full else INTERRUPTED
     return FAILED if "failed" in statuses else DONE
 
@@ -178,7 +192,7 @@ def _paint(
         return
     if options.workers == 0 or not has_cluster():
         if options.workers:
-            raise JobError(NEEDS_CLUSTER.format(f"--workers {options.workers}"))
+            raise JobError(_(NEEDS_CLUSTER).format(option=f"--workers {options.workers}"))
         painter = functools.partial(paint_here, warm=warm)
         work.run(painter, (jobs[0].threads, jobs[0].memory), warm, stop)
         return
@@ -187,9 +201,10 @@ def _paint(
     del prepared
     warm = Warm()
     with cluster_module().local_cluster(hands) as client:
-        threads = "1 thread" if hands.threads == 1 else f"{hands.threads} threads"
-        workers = "1 worker" if hands.workers == 1 else f"{hands.workers} workers"
-        listener.say(f"{workers} with {threads} each")
+        workers = ngettext("{count} worker", "{count} workers", hands.workers)
+        workers = workers.format(count=hands.workers)
+        text = _("{workers} with {threads} each")
+        listener.say(text.format(workers=workers, threads=threads_text(hands.threads)))
         _paint_on(client, options, work, listener, stop, (hands.threads, hands.memory))
 
 
@@ -207,7 +222,7 @@ def _paint_on(
 
     link = cluster_module().dashboard_link(client)
     if link:
-        listener.say(f"Dashboard: {link}")
+        listener.say(_("Dashboard: {address}").format(address=link))
         listener.send("dashboard", address=link)
     jobs = [item.job for item in work.items_to_paint]
     painter = ClusterPainter(client, options.out, jobs, listener.warning, options.scheduler or "")
@@ -228,5 +243,5 @@ def cluster_module() -> Any:
         If Dask is not installed.
     """
     if not has_cluster():
-        raise JobError(NEEDS_CLUSTER.format("--scheduler"))
+        raise JobError(_(NEEDS_CLUSTER).format(option="--scheduler"))
     return importlib.import_module("engine.batch.cluster")

@@ -34,6 +34,7 @@ from engine.errors import Failure, LimitError, describe
 from engine.events import Event, Notice, Progress
 from engine.job import Job, JobError
 from engine.report.folder import check_report, try_report
+from engine.translations import _
 
 if TYPE_CHECKING:
     import threading
@@ -205,9 +206,13 @@ def _paint(options: argparse.Namespace) -> int:
             interrupts.finish()
     except KeyboardInterrupt:
         keeper.release()
-        written = f"{files[0]} is written, without its report." if files else ""
-        left = f" 'scumble resume {keeper.name}' continues." if keeper.has_state else ""
-        terminal.say(written or f"Stopped; nothing was written.{left}")
+        text = _("Stopped; nothing was written.")
+        if files:
+            text = _("{file} is written, without its report.").format(file=files[0])
+        elif keeper.has_state:
+            text = _("Stopped; nothing was written. '{command}' continues.")
+            text = text.format(command=f"scumble resume {keeper.name}")
+        terminal.say(text)
         # The network may be in the middle of a step and cannot be waited for.
         os._exit(INTERRUPTED)
     except Exception as error:
@@ -245,7 +250,8 @@ def _show_result(text: str, file: Path, output: JsonOutput | None, program: str)
     except ReaderLeftError:
         return DONE
     except OutputError as error:
-        _show_failure(Failure("disk", f"The result is in {file}. {error}"), program)
+        text = _("The result is in {file}. {reason}").format(file=file, reason=error)
+        _show_failure(Failure("disk", text), program)
         return FAILED
     return DONE
 
@@ -261,7 +267,7 @@ def _stylized(
 def _show_failure(failure: Failure, program: str) -> None:
     text = " ".join(part for part in (failure.message, failure.hint) if part)
     if failure.log:
-        text += f" Log: {failure.log}"
+        text += " " + _("Log: {file}").format(file=failure.log)
     to_standard_error(f"{program}: {text}")
 
 

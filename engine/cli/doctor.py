@@ -28,7 +28,9 @@ from engine.setup.datafolder import read_record
 from engine.setup.environment import damaged_packages
 from engine.setup.errors import SetupError
 from engine.setup.machine import DISTRIBUTIONS
+from engine.text_width import columns, padded
 from engine.threads import single_threaded_blas, thread_count
+from engine.translations import N_, _, in_english, ngettext, number_text
 
 PACKAGES = {
     "numpy": "numpy",
@@ -44,7 +46,22 @@ PACKAGES = {
 EXTRA_PACKAGES = ("distributed", "matplotlib")
 """Packages that only the extras of install.py bring; painting does not need them."""
 
-REPAIR = "run install.py again"
+LABELS = {
+    "system": N_("system"),
+    "providers": N_("providers"),
+    "device": N_("device"),
+    "model": N_("model"),
+    "files": N_("files"),
+    "cores": N_("cores"),
+    "memory": N_("memory"),
+    "tuning": N_("tuning"),
+    "data folder": N_("data folder"),
+    "log": N_("log"),
+    "painting": N_("painting"),
+}
+"""How people read the names of findings that are words; JSON and names of packages are English."""
+
+REPAIR = N_("Run install.py again.")
 
 
 @dataclass(frozen=True)
@@ -54,11 +71,11 @@ class Finding:
     Attributes
     ----------
     name : str
-        The subject.
+        The subject, in English.
     value : str
         The finding, in a few words.
     problem : str
-        The fault and its remedy, in one sentence; empty without a fault.
+        The fault and its remedy; empty without a fault.
     """
 
     name: str
@@ -67,28 +84,48 @@ class Finding:
 
 
 def examine(*, as_json: bool = False) -> int:
-    """Print a report on standard output; return 1 if something is broken, else 0."""
-    findings = [_guarded(name, check) for name, check in _CHECKS.items()]
-    if any(each.problem for each in findings):
-        findings.append(Finding("painting", "not tried, because something else is broken"))
-    else:
-        findings.append(_guarded("painting", _painting))
-    problems = [each.problem for each in findings if each.problem]
+    """Print a report on standard output; return 1 if something is broken, else 0.
+
+    Parameters
+    ----------
+    as_json : bool
+        Whether to print one JSON object, in English.
+    """
     if as_json:
+        with in_english():
+            findings = _findings()
+        problems = [each.problem for each in findings if each.problem]
         report: dict[str, Any] = {each.name: each.value for each in findings}
         to_standard_output(json.dumps({**report, "problems": problems}, indent=1))
         return 1 if problems else 0
-    width = max(len(each.name) for each in findings) + 2
-    for each in findings:
-        to_standard_output(f"{each.name:<{width}}{each.value}")
+    findings = _findings()
+    problems = [each.problem for each in findings if each.problem]
+    labels = [_(LABELS.get(each.name, each.name)) for each in findings]
+    width = max(map(columns, labels)) + 2
+    for label, each in zip(labels, findings):
+        to_standard_output(f"{padded(label, width)}{each.value}")
     for line in () if problems else _tuning_table():
         to_standard_output(line)
     to_standard_output("")
     for problem in problems:
-        to_standard_output(f"Broken: {problem}")
+        to_standard_output(_("Broken: {problem}").format(problem=problem))
     if not problems:
-        to_standard_output("Everything works.")
+        to_standard_output(_("Everything works."))
     return 1 if problems else 0
+
+
+def _findings() -> list[Finding]:
+    """Return what every check finds, and at last whether a picture can be painted."""
+    findings = [_guarded(name, check) for name, check in _CHECKS.items()]
+    if any(each.problem for each in findings):
+        value = _("not tried, because something else is broken")
+        return [*findings, Finding("painting", value)]
+    return [*findings, _guarded("painting", _painting)]
+
+
+def _broken(fault: str) -> str:
+    """Return a fault, a whole sentence, with what repairs it."""
+    return f"{fault} {_(REPAIR)}"
 
 
 def measure() -> int:
@@ -101,11 +138,12 @@ def measure() -> int:
     from models.weights import Weights
 
     kernels = Kernels(Weights(model_file()))
-    tuning, _ = measure_choices(kernels)
+    tuning = measure_choices(kernels)[0]
     seconds_per_pixel(Network(kernels, tuning=tuning))
     for line in _tuning_table():
         to_standard_output(line)
-    to_standard_output("\nOther work on this machine, milliseconds for a megapixel:")
+    heading = _("Other work on this machine, milliseconds for a megapixel")
+    to_standard_output("\n" + _("{heading}:").format(heading=heading))
     for kind, rate in measure_rates().items():
         to_standard_output(f"  {kind:<30}{1e9 * rate:.0f}")
     return 0
@@ -117,9 +155,17 @@ def _tuning() -> Finding:
 
     found = recorded()
     if found is None:
-        return Finding("tuning", "the usual choices (scumble doctor --measure finds the quickest)")
-    waiting = f"busy waiting for {found.spin} microseconds" if found.spin else "no busy waiting"
-    return Finding("tuning", f"measured on this processor: {found.threads} threads, {waiting}")
+        text = _("the usual choices (scumble doctor --measure finds the quickest)")
+        return Finding("tuning", text)
+    waiting = _("no busy waiting")
+    if found.spin:
+        waiting = _("busy waiting for {count} microseconds").format(count=found.spin)
+    text = ngettext(
+        "measured on this processor: {count} thread, {waiting}",
+        "measured on this processor: {count} threads, {waiting}",
+        found.threads,
+    )
+    return Finding("tuning", text.format(count=found.threads, waiting=waiting))
 
 
 def _tuning_table() -> list[str]:
@@ -129,22 +175,29 @@ def _tuning_table() -> list[str]:
     lines = []
     for trial in recorded_trials():
         times = ", ".join(f"{name} {1e3 * value:.1f}" for name, value in trial.seconds.items())
-        lines.append(f"  {trial.subject:<30}{trial.chosen:<11}{times and f'({times} ms)'}".rstrip())
-    return ["", "Quickest on this processor:", *lines] if lines else []
+        subject = padded(_(trial.subject), 30)
+        lines.append(f"  {subject}{trial.chosen:<11}{times and f'({times} ms)'}".rstrip())
+    heading = _("{heading}:").format(heading=_("Quickest on this processor"))
+    return ["", heading, *lines] if lines else []
 
 
 def _scumble() -> Finding:
-    return Finding("scumble", f"{engine.__version__} in {Path(engine.__file__).resolve().parent}")
+    return Finding("scumble", _version_in(engine.__version__, Path(engine.__file__).parent))
 
 
 def _python() -> Finding:
-    value = f"{platform.python_version()} in {sys.executable}"
+    value = _version_in(platform.python_version(), Path(sys.executable))
     if not relocatable_python.in_use(home(), Path(sys.prefix)):
         return Finding("python", value)
-    value += ", a copy that needs no file outside of the data folder"
+    value = _("{version}, a copy that needs no file outside of the data folder")
+    value = value.format(version=_version_in(platform.python_version(), Path(sys.executable)))
     if relocatable_python.find(home()) is None:
-        return Finding("python", value, f"The copy of Python is not whole; {REPAIR}.")
+        return Finding("python", value, _broken(_("The copy of Python is not whole.")))
     return Finding("python", value)
+
+
+def _version_in(version: str, path: Path) -> str:
+    return _("{version} in {path}").format(version=version, path=path)
 
 
 def _system() -> Finding:
@@ -157,13 +210,17 @@ def _package(distribution: str) -> Callable[[], Finding]:
             version = metadata.version(distribution)
             import_module(PACKAGES[distribution])
         except metadata.PackageNotFoundError:
-            return Finding(distribution, "missing", f"{distribution} is not installed; {REPAIR}.")
+            problem = _("{name} is not installed.").format(name=distribution)
+            return Finding(distribution, _("missing"), _broken(problem))
         except ImportError as error:
-            problem = f"{distribution} cannot be imported ({error}); {REPAIR}."
-            return Finding(distribution, version, problem)
+            return Finding(distribution, version, _not_imported(distribution, error))
         return Finding(distribution, version)
 
     return look
+
+
+def _not_imported(name: str, error: ImportError) -> str:
+    return _broken(_("{name} cannot be imported ({reason}).").format(name=name, reason=error))
 
 
 def _matplotlib() -> Finding:
@@ -171,7 +228,8 @@ def _matplotlib() -> Finding:
     try:
         version = metadata.version("matplotlib")
     except metadata.PackageNotFoundError:
-        return Finding("matplotlib", "not installed (install.py --plots adds it, for reports)")
+        text = _("not installed (install.py --plots adds it, for reports)")
+        return Finding("matplotlib", text)
     if home().is_dir():  # else its list of fonts would make the folder
         try:
             check_plotting()
@@ -185,7 +243,7 @@ def _distributed() -> Finding:
     try:
         return Finding("distributed", metadata.version("distributed"))
     except metadata.PackageNotFoundError:
-        text = "not installed (install.py --cluster adds it, for several workers)"
+        text = _("not installed (install.py --cluster adds it, for several workers)")
         return Finding("distributed", text)
 
 
@@ -196,10 +254,10 @@ def _onnxruntime() -> Finding:
             found.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
             continue
-    value = ", ".join(found) or "missing"
+    value = ", ".join(found) or _("missing")
     if len(found) > 1:
-        problem = f"{value} overwrite each other's files; uninstall them all and {REPAIR}."
-        return Finding("onnxruntime", value, problem)
+        problem = _("{names} overwrite each other's files; uninstall them all.")
+        return Finding("onnxruntime", value, _broken(problem.format(names=value)))
     try:
         import_module("numpy")
     except ImportError:
@@ -207,8 +265,7 @@ def _onnxruntime() -> Finding:
     try:
         import_module("onnxruntime")
     except ImportError as error:
-        problem = f"onnxruntime cannot be imported ({error}); {REPAIR}."
-        return Finding("onnxruntime", value, problem)
+        return Finding("onnxruntime", value, _not_imported("onnxruntime", error))
     return Finding("onnxruntime", value)
 
 
@@ -219,7 +276,7 @@ def _providers() -> Finding:
 
         from engine.devices import ENTRIES, is_available
     except ImportError:
-        return Finding("providers", "unknown")  # its own line says what to do
+        return Finding("providers", _("unknown"))  # its own line says what to do
     plugins = [each.provider for each in ENTRIES.values() if each.plugin and is_available(each)]
     return Finding("providers", ", ".join([*plugins, *onnxruntime.get_available_providers()]))
 
@@ -232,30 +289,38 @@ def _device() -> Finding:
         from engine.devices import choose_device, open_session, session_options
         from models.graphs import trial_graph
     except ImportError:
-        return Finding("device", "unknown")
+        return Finding("device", _("unknown"))
     device, notice = choose_device("auto")
     session = open_session(trial_graph().model, session_options(1), device)
     picture = np.ones((1, 3, 16, 16), np.float32)
     sums = session.run(None, {"picture": picture})[0]
-    value = f"{device}, {session.get_providers()[0]}, verified with a tiny network"
+    value = _("{device}, {provider}, verified with a tiny network")
+    value = value.format(device=device, provider=session.get_providers()[0])
     if sums[0, 0, 8, 8] != 27:  # three channels of a full 3x3 window of ones
-        return Finding("device", value, f"The network computes wrongly on {device}; {REPAIR}.")
-    return Finding("device", value, f"{notice} Check the driver, or {REPAIR}." if notice else "")
+        problem = _("The network computes wrongly on {device}.").format(device=device)
+        return Finding("device", value, _broken(problem))
+    if notice:
+        text = _("{notice} Check the driver, or run install.py again.")
+        notice = text.format(notice=notice)
+    return Finding("device", value, notice)
 
 
 def _model() -> Finding:
     path = model_file()
     if not path.is_file():
-        problem = f"The network's weights are not in {path}; {REPAIR}."
-        return Finding("model", f"missing ({path})", problem)
+        problem = _("The network's weights are not in {path}.").format(path=path)
+        value = _("missing ({path})").format(path=path)
+        return Finding("model", value, _broken(problem))
     try:
         from models.weights import check_cache
     except ImportError:
-        return Finding("model", f"{path}, not checked")
+        return Finding("model", _("{path}, not checked").format(path=path))
     problem = check_cache(path)
     if problem:
-        return Finding("model", f"{path}, damaged", problem.rstrip(".") + ".")
-    return Finding("model", f"{path}, {path.stat().st_size >> 20} MiB, SHA-256 sums as published")
+        sentence = _("{sentence}.").format(sentence=problem.rstrip("."))
+        return Finding("model", _("{path}, damaged").format(path=path), sentence)
+    value = _("{path}, {size} MiB, SHA-256 sums as published")
+    return Finding("model", value.format(path=path, size=path.stat().st_size >> 20))
 
 
 def _blas() -> Finding:
@@ -263,19 +328,21 @@ def _blas() -> Finding:
         import numpy as np
         from threadpoolctl import threadpool_info
     except ImportError:
-        return Finding("blas", "unknown")
+        return Finding("blas", _("unknown"))
     built: Any = np.show_config(mode="dicts")
     blas = built.get("Build Dependencies", {}).get("blas", {})
-    value = f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
+    name = f"{blas.get('name') or _('unknown')} {blas.get('version', '')}".strip()
     with single_threaded_blas():
         found = [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
     # Accelerate is none of the libraries that threadpoolctl can limit.
-    threads = str(max(found)) if found else "not limited"
-    return Finding("blas", f"{value}, threads while it computes: {threads}")
+    threads = str(max(found)) if found else _("not limited")
+    value = _("{name}, threads while it computes: {threads}")
+    return Finding("blas", value.format(name=name, threads=threads))
 
 
 def _cores() -> Finding:
-    return Finding("cores", f"{thread_count(0)} usable of {os.cpu_count()}")
+    value = _("{usable} usable of {all}")
+    return Finding("cores", value.format(usable=thread_count(0), all=os.cpu_count()))
 
 
 def _memory() -> Finding:
@@ -283,37 +350,51 @@ def _memory() -> Finding:
 
     total, free = memory()
     if not total:
-        return Finding("memory", "unknown")
-    return Finding("memory", f"{total / 2**30:.1f} GiB, {free / 2**30:.1f} GiB free")
+        return Finding("memory", _("unknown"))
+    value = _("{size} GiB, {free} GiB free")
+    return Finding("memory", value.format(size=_gibibytes(total), free=_gibibytes(free)))
+
+
+def _gibibytes(count: float) -> str:
+    return number_text(count / 2**30, ".1f")
 
 
 def _data_folder() -> Finding:
     folder = home()
     if not folder.is_dir():
-        problem = f"The data folder {folder} is missing; {REPAIR}."
-        return Finding("data folder", f"{folder}, missing", problem)
-    if not _is_open(folder):
-        problem = (
-            f"The data folder {folder} is closed to you; let its owner open it to others, or name "
-            "another folder by SCUMBLE_HOME."
+        problem = _("The data folder {folder} is missing.").format(folder=folder)
+        return Finding(
+            "data folder", _("{folder}, missing").format(folder=folder), _broken(problem)
         )
-        return Finding("data folder", f"{folder}, closed to you", problem)
+    if not _is_open(folder):
+        problem = _(
+            "The data folder {folder} is closed to you; let its owner open it to others, or name "
+            "another folder by SCUMBLE_HOME."
+        ).format(folder=folder)
+        value = _("{folder}, closed to you").format(folder=folder)
+        return Finding("data folder", value, problem)
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         if not _is_own(folder):  # of an installation for all users
-            return Finding("data folder", f"{folder}, of another user and not writable")
-        reason = error.strerror or error
-        problem = f"The data folder {folder} cannot be written to ({reason}); free it or {REPAIR}."
-        return Finding("data folder", f"{folder}, not writable", problem)
-    made = "installed" if (folder / MARKER).is_file() else f"without {MARKER}"
+            value = _("{folder}, of another user and not writable")
+            return Finding("data folder", value.format(folder=folder))
+        problem = _(
+            "The data folder {folder} cannot be written to ({reason}); make room, change its "
+            "permissions, or run install.py again."
+        ).format(folder=folder, reason=error.strerror or error)
+        return Finding("data folder", _("{folder}, not writable").format(folder=folder), problem)
     try:
         read_record(folder)
     except SetupError as error:
-        return Finding("data folder", f"{folder}, {MARKER} damaged", str(error))
-    room = shutil.disk_usage(folder).free / 2**30
-    return Finding("data folder", f"{folder}, {made}, {room:.1f} GiB free")
+        value = _("{folder}, {file} damaged").format(folder=folder, file=MARKER)
+        return Finding("data folder", value, str(error))
+    value = _("{folder}, without {file}, {free} GiB free")
+    if (folder / MARKER).is_file():
+        value = _("{folder}, installed, {free} GiB free")
+    free = _gibibytes(shutil.disk_usage(folder).free)
+    return Finding("data folder", value.format(folder=folder, file=MARKER, free=free))
 
 
 def _is_open(folder: Path) -> bool:
@@ -328,7 +409,7 @@ def _is_own(folder: Path) -> bool:
 
 def _log() -> Finding:
     path = log_file()
-    return Finding("log", str(path) if path.is_file() else "none")
+    return Finding("log", str(path) if path.is_file() else _("no log yet"))
 
 
 def _gimp() -> Finding:
@@ -336,19 +417,21 @@ def _gimp() -> Finding:
     try:
         from plugin.install_steps import gimps
     except ImportError:  # a checkout without the plug-in
-        return Finding("gimp", "the plug-in is not part of this copy of Scumble")
+        return Finding("gimp", _("the plug-in is not part of this copy of Scumble"))
     lines = gimps(home())
-    problem = "".join(f"{line}; {REPAIR}." for line, right in lines if not right)
-    return Finding("gimp", "; ".join(line for line, _ in lines), problem)
+    wrong = [_("{sentence}.").format(sentence=line) for line, right in lines if not right]
+    problem = _broken(" ".join(wrong)) if wrong else ""
+    return Finding("gimp", "; ".join(line for line, _right in lines), problem)
 
 
 def _files() -> Finding:
     """Compare every file of the packages with the sum that its package has recorded."""
     damaged = damaged_packages(Path(sys.executable))
     if not damaged:
-        return Finding("files", "all files of the packages are as they were installed")
+        return Finding("files", _("all files of the packages are as they were installed"))
     names = ", ".join(sorted(damaged))
-    return Finding("files", f"damaged: {names}", f"Files of {names} are damaged; {REPAIR}.")
+    problem = _("Files of {names} are damaged.").format(names=names)
+    return Finding("files", _("damaged: {names}").format(names=names), _broken(problem))
 
 
 def _painting() -> Finding:
@@ -360,9 +443,10 @@ def _painting() -> Finding:
         seconds = _paint_little()
     except Exception as error:
         failure = describe(error)
-        problem = f"16x16 pixels cannot be painted: {failure.message} {REPAIR.capitalize()}."
-        return Finding("painting", "failed", problem)
-    return Finding("painting", f"16x16 pixels in {seconds:.1f} s")
+        problem = _("16x16 pixels cannot be painted: {reason}").format(reason=failure.message)
+        return Finding("painting", _("failed"), _broken(problem))
+    value = _("16x16 pixels in {seconds} s").format(seconds=number_text(seconds, ".1f"))
+    return Finding("painting", value)
 
 
 def _import_unless_extra(module: str) -> None:
@@ -391,8 +475,7 @@ def _paint_little() -> float:
         job = Job(content=str(picture), output=str(output), regions=regions, iterations=1)
         write(job, stylize(job, lambda _event: None, threading.Event()))
         if not output.is_file():
-            message = "no picture was written"
-            raise OSError(message)
+            raise OSError(_("no picture was written"))
     return time.monotonic() - began
 
 
@@ -424,8 +507,11 @@ def _guarded(name: str, check: Callable[[], Finding]) -> Finding:
         return check()
     except Exception as error:
         if isinstance(error, PermissionError) and not _is_open(home()):
-            return Finding(name, "in the data folder, which is closed to you")
+            return Finding(name, _("in the data folder, which is closed to you"))
         log = record(error)
         reason = re.sub(r"\s+", " ", str(error)).strip()[:200] or type(error).__name__
-        details = f" Details are in {log}." if log else ""
-        return Finding(name, "failed", f"{name} cannot be examined ({reason}); {REPAIR}.{details}")
+        problem = _("{name} cannot be examined ({reason}).")
+        problem = _broken(problem.format(name=_(LABELS.get(name, name)), reason=reason))
+        if log:
+            problem += " " + _("Details are in {log}.").format(log=log)
+        return Finding(name, _("failed"), problem)

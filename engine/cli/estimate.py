@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from engine import output_files
-from engine.cli.terminal import estimate_line, to_standard_output
+from engine.cli.terminal import estimate_line, note, to_standard_output
 from engine.events import Event, Notice
+from engine.translations import _
 
 if TYPE_CHECKING:
     from engine.job import Job
@@ -55,6 +56,7 @@ def show_estimate(job: Job, *, name: str = "", as_json: bool) -> None:
         to_standard_output(json.dumps({**vars(event), **about}, ensure_ascii=True))
         return
     before = f"{name}: " if name else ""
-    to_standard_output(f"{before}{estimate_line(event)}.")
+    sentence = _("{sentence}.").format(sentence=estimate_line(event))
+    to_standard_output(f"{before}{sentence}")
     for notice in notices:
-        sys.stderr.write(f"Note: {notice}\n")
+        sys.stderr.write(note(notice) + "\n")

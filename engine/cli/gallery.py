@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Callable
 
 from engine.cli.interrupts import Interrupts
 from engine.cli.terminal import ReaderLeftError, Terminal, to_standard_output
+from engine.translations import N_, _, ngettext
 
 if TYPE_CHECKING:
     from engine.gallery.build import GalleryResult
     from engine.gallery.request import GalleryRequest
 
-STOPPING = "Stopping without the current picture; Ctrl-C again stops at once."
-GO_ON = "The same command continues from here."
+STOPPING = N_("Stopping without the current picture; Ctrl-C again stops at once.")
 INTERRUPTED = 130
 
 
@@ -55,15 +55,20 @@ def gallery(folder: str, make_request: Callable[[], GalleryRequest], *, quiet: b
     except KeyboardInterrupt:
         # The network may be in the middle of a step and cannot be waited for.
         terminal.clear()
-        terminal.say(f"Stopped. {GO_ON}")
+        terminal.say(_("Stopped. The same command continues from here."))
         os._exit(INTERRUPTED)
     finally:
         terminal.clear()
     if outcome.left:
-        terminal.say(f"Stopped with {outcome.left} pictures to paint. {GO_ON}")
+        text = ngettext(
+            "Stopped with {count} picture to paint. The same command continues from here.",
+            "Stopped with {count} pictures to paint. The same command continues from here.",
+            outcome.left,
+        )
+        terminal.say(text.format(count=outcome.left))
         return INTERRUPTED
     with suppress(ReaderLeftError):
-        to_standard_output(
-            f"Wrote {outcome.page} ({outcome.painted} pictures painted, {outcome.kept} kept)"
-        )
+        text = _("Wrote {page} (pictures: {painted} painted, {kept} kept)")
+        text = text.format(page=outcome.page, painted=outcome.painted, kept=outcome.kept)
+        to_standard_output(text)
     return 0

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
+from engine.translations import N_, _
+
 if TYPE_CHECKING:
     from engine.cli.terminal import Terminal
 
-STOPPING = "Keeping the best picture so far; Ctrl-C again stops at once."
+STOPPING = N_("Keeping the best picture so far; Ctrl-C again stops at once.")
 
 T = TypeVar("T")
 
@@ -28,7 +30,7 @@ class Interrupts:
     ----------
     terminal : Terminal
     stopping : str
-        The line that is shown after the first Ctrl-C.
+        The line that is shown after the first Ctrl-C, in English.
 
     Attributes
     ----------
@@ -48,7 +50,7 @@ class Interrupts:
                 self._previous[number] = signal.signal(number, self._on_signal)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_error: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
@@ -72,7 +74,7 @@ class Interrupts:
             done = ended.wait(0.05)
             if self.stop.is_set() and not said:  # also where the work ended before the next look
                 said = True
-                self._terminal.say(self._stopping)
+                self._terminal.say(_(self._stopping))
         if outcome[1] is not None:
             raise outcome[1]
         return outcome[0]

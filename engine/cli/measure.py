@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sys
@@ -20,6 +21,8 @@ from engine.paintings.catalog import style_file
 from engine.paths import model_file
 from engine.pictures.picture import Picture, read_mask, read_picture
 from engine.sizes import planar, resized_mask
+from engine.text_width import columns, padded
+from engine.translations import _, in_english, number_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +49,7 @@ def measure(
         The region's style picture, or a painting's name, for the neutral metrics; with a mask, also
         for the region style loss.
     as_json : bool
-        Whether to print one JSON object in place of the table.
+        Whether to print one JSON object, in English, in place of the table.
 
     Raises
     ------
@@ -58,32 +61,9 @@ def measure(
         If the model is missing or broken; only with a style.
     """
     if mask is None and style is None:
-        message = "--mask and --style are missing; give one of them, or both."
-        raise JobError(message)
-    files = [content, result, *([] if style is None else [style_file(str(style))])]
-    pictures = [read_picture(file) for file in files]
-    _check_sizes((content, result), pictures)
-    notes = [f"{file}: {each}" for file, picture in zip(files, pictures) for each in picture.notes]
-    notes += [
-        f"{file} is partly transparent; the colors under the transparency are measured, too."
-        for file, picture in zip(files[:2], pictures)
-        if picture.alpha is not None and (picture.alpha < 1).any()
-    ]
-    before, after = (planar(picture.rgb) for picture in pictures[:2])
-    metrics: list[Metric] = []
-    region = None
-    if mask is not None:
-        region = resized_mask(read_mask(mask), before.shape[1:])
-        try:
-            metrics, more = border_metrics(before, after, region)
-        except ValueError as error:
-            message = f"{mask}: {error}; give the mask that the picture was painted with."
-            raise PictureError(message) from error
-        notes += more
-    if style is not None:
-        more_metrics, more = _style_metrics(before, after, region, pictures[2])
-        metrics += more_metrics
-        notes += more
+        raise JobError(_("--mask and --style are missing; give one of them, or both."))
+    with in_english() if as_json else contextlib.nullcontext():
+        metrics, notes, region = _measured(content, result, mask, style)
     if as_json:
         to_standard_output(json.dumps(_for_json(metrics, notes, region), indent=1))
         return 0
@@ -95,6 +75,40 @@ def measure(
     for note in notes:
         terminal.show(Notice(note))
     return 0
+
+
+def _measured(
+    content: str | Path, result: str | Path, mask: str | Path | None, style: str | Path | None
+) -> tuple[list[Metric], list[str], np.ndarray | None]:
+    """Return the metrics, the notes on them, and the region in the size of the pictures."""
+    files = [content, result, *([] if style is None else [style_file(str(style))])]
+    pictures = [read_picture(file) for file in files]
+    _check_sizes((content, result), pictures)
+    notes = [f"{file}: {each}" for file, picture in zip(files, pictures) for each in picture.notes]
+    transparent = _(
+        "{name} is partly transparent; the colors under the transparency are measured, too."
+    )
+    notes += [
+        transparent.format(name=file)
+        for file, picture in zip(files[:2], pictures)
+        if picture.alpha is not None and (picture.alpha < 1).any()
+    ]
+    before, after = (planar(picture.rgb) for picture in pictures[:2])
+    metrics: list[Metric] = []
+    region = None
+    if mask is not None:
+        region = resized_mask(read_mask(mask), before.shape[1:])
+        try:
+            metrics, more = border_metrics(before, after, region)
+        except ValueError as error:
+            message = _("{mask}: {reason}; give the mask that the picture was painted with.")
+            raise PictureError(message.format(mask=mask, reason=error)) from error
+        notes += more
+    if style is not None:
+        more_metrics, more = _style_metrics(before, after, region, pictures[2])
+        metrics += more_metrics
+        notes += more
+    return metrics, notes, region
 
 
 def _style_metrics(
@@ -122,12 +136,15 @@ def _style_metrics(
 
 def _check_sizes(files: tuple[str | Path, str | Path], pictures: list[Picture]) -> None:
     """Refuse a result that is not of the content's size."""
-    (height, width), (rows, columns) = (picture.rgb.shape[:2] for picture in pictures[:2])
-    if (height, width) != (rows, columns):
-        message = (
-            f"{files[1]} is {columns}x{rows} pixels and {files[0]} {width}x{height}; they must "
-            "have the same size. Give the content that the result was painted from."
+    height, width = pictures[0].rgb.shape[:2]
+    result_height, result_width = pictures[1].rgb.shape[:2]
+    if (height, width) != (result_height, result_width):
+        message = _(
+            "{result} is {own} pixels and {content} {other}; they must have the same size. Give "
+            "the content that the result was painted from."
         )
+        own, other = f"{result_width}x{result_height}", f"{width}x{height}"
+        message = message.format(result=files[1], own=own, content=files[0], other=other)
         raise PictureError(message)
 
 
@@ -142,21 +159,37 @@ def _for_json(metrics: list[Metric], notes: list[str], region: np.ndarray | None
 
 
 def _kind(region: np.ndarray) -> str:
-    kind = "soft" if is_soft(region) else "hard"
-    return (
-        f"The mask is measured as {kind}: {soft_share(region):.1%} of it lies between "
-        f"{SOFT[0]:g} and {SOFT[1]:g} (soft from {SOFT_SHARE:.0%})."
+    text = _(
+        "The mask is measured as hard: {share}% of it lies between {low} and {high} (soft from "
+        "{limit}%)."
+    )
+    if is_soft(region):
+        text = _(
+            "The mask is measured as soft: {share}% of it lies between {low} and {high} (soft "
+            "from {limit}%)."
+        )
+    share, limit = 100 * soft_share(region), 100 * SOFT_SHARE
+    low, high = (number_text(each, "g") for each in SOFT)
+    return text.format(
+        share=number_text(share, ".1f"), low=low, high=high, limit=number_text(limit, "g")
     )
 
 
 def _table(metrics: list[Metric]) -> list[str]:
-    rows = [("metric", "value", "best", "what it measures")]
+    rows = [(_("metric"), _("value"), _("best"), _("what it measures"))]
     for each in metrics:
         best = "" if each.best is None else str(each.best)
-        value = "none" if math.isnan(each.value) else f"{each.value:.4g}"
+        value = _("none") if math.isnan(each.value) else number_text(each.value, ".4g")
         rows.append((each.label, value, best, each.meaning))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    widths = [max(columns(row[place]) for row in rows) for place in range(3)]
     return [
-        f"{label:<{widths[0]}}  {value:>{widths[1]}}  {best:>{widths[2]}}  {meaning}"
+        "  ".join(
+            (
+                padded(label, widths[0]),
+                padded(value, widths[1], right=True),
+                padded(best, widths[2], right=True),
+                meaning,
+            )
+        )
         for label, value, best, meaning in rows
     ]

@@ -12,6 +12,7 @@ from engine.job import Job, JobError, Region, options
 from engine.job_checks import check, check_value, layers_from_text
 from engine.looks import filled
 from engine.paintings.catalog import near_names, style_file
+from engine.translations import _
 
 GALLERY_OPTIONS = ("size", "iterations", "seed", "threads", "device")
 """Options of `scumble gallery` that are fields of a job."""
@@ -37,7 +38,11 @@ def job_from_options(given: argparse.Namespace) -> Job:
         name, value = needs
         if values.setdefault(name, value) != value:
             option = option_name(Job.__dataclass_fields__[name])
-            message = f"{option_name(described)}: needs {option} {value}, not {values[name]!r}."
+            message = _("{option}: needs {needed}, not {value}.").format(
+                option=option_name(described),
+                needed=f"{option} {value}",
+                value=repr(values[name]),
+            )
             raise JobError(message)
     regions = []
     for texts in given.regions or []:
@@ -48,8 +53,7 @@ def job_from_options(given: argparse.Namespace) -> Job:
                 region[described.name] = _value(described, texts[described.name], option)
         regions.append(Region(**region))
     if not regions:
-        message = "--style is missing; name the style picture."
-        raise JobError(message)
+        raise JobError(_("--style is missing; name the style picture."))
     job = Job(**filled(values), regions=tuple(regions))
     check(job)
     return job
@@ -73,8 +77,8 @@ def gallery_request(given: argparse.Namespace) -> GalleryRequest:
             )
     styles = tuple(style_file(style) for style in given.style or ())
     if len(styles) > 2:
-        message = f"--style: given {len(styles)} times; a gallery takes one or two styles."
-        raise JobError(message)
+        message = _("--style: given {count} times; a gallery takes one or two styles.")
+        raise JobError(message.format(count=len(styles)))
     for option, file in (
         ("--content", given.content),
         *(("--style", style) for style in styles),
@@ -82,8 +86,8 @@ def gallery_request(given: argparse.Namespace) -> GalleryRequest:
     ):
         if file is not None and not os.path.exists(file):
             near = near_names(file) if option == "--style" else ""
-            message = f"{option}: there is no file {file!r}. {near}".rstrip()
-            raise JobError(message)
+            message = _("{option}: there is no file {name}.").format(option=option, name=repr(file))
+            raise JobError(f"{message} {near}".rstrip())
     content = given.content or str(given.folder)
     try:
         check(Job(content=content, regions=(Region(content),), size=values["size"]))

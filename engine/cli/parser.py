@@ -6,37 +6,35 @@ import argparse
 import dataclasses
 import os
 import sys
-from typing import Any, NoReturn
+from typing import Any
 
-from engine import __version__
+from engine import __version__, argument_parser
+from engine.argument_parser import usage_lines
 from engine.cli.options import GALLERY_OPTIONS, option_name
 from engine.cli.terminal import to_standard_error, to_standard_output
 from engine.gallery.request import ITERATIONS, NUMBERS, SIZE
 from engine.job import INITS, REST, RUN_FOLDER_PREFIX, Job, Region, options
-from engine.messages import one_line, shown
+from engine.messages import shown
+from engine.translations import N_, _
 
 MOST_WORKERS = 1024
 
 GALLERY_TEXTS = {
-    "size": f"Area of each picture; larger contents are reduced first (default {SIZE}).",
-    "iterations": f"Steps of the optimizer for each picture (default {ITERATIONS}).",
+    "size": (N_("Area of each picture; larger contents are reduced first."), SIZE),
+    "iterations": (N_("Steps of the optimizer for each picture."), ITERATIONS),
 }
+"""Options of `scumble gallery` that have a text and a default of their own."""
 
 STYLIZE_EXAMPLES = """\
-examples:
   scumble stylize photo.jpg out.png --style hokusai-wave
-  scumble stylize photo.jpg out.png --style waves.jpg
-  scumble stylize photo.jpg out.png --style waves.jpg sky.png --style oil.jpg rest
-  scumble stylize photo.jpg out.png --style waves.jpg --strength 3 --size full
+  scumble stylize photo.jpg out.png --style sea.jpg
+  scumble stylize photo.jpg out.png --style sea.jpg sky.png --style oil.jpg rest
+  scumble stylize photo.jpg out.png --style sea.jpg --strength 3 --size full
 """
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print what is wrong and exit with status 2."""
-        self.exit(2, f"{self.prog}: {one_line(message)} (see {self.prog} --help)\n")
+class Parser(argument_parser.Parser):
+    """A parser that says so when its output cannot be written."""
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Write a text; unlike argparse's own method, this one says when it cannot be written."""
@@ -50,10 +48,14 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line; `command` in its result names the command."""
     parser = Parser(
         prog="scumble",
-        allow_abbrev=False,
-        description="Paints a picture in the style of other pictures, each in its own region.",
+        description=_("Paints a picture in the style of other pictures, each in its own region."),
     )
-    parser.add_argument("--version", action="version", version=f"scumble {__version__}")
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"scumble {__version__}",
+        help=_("show program's version number and exit"),
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     for add in (
         _add_stylize,
@@ -83,10 +85,11 @@ class _Style(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         if len(values) > 2:
-            parser.error(
-                f"--style: takes a picture and at most one mask, not {' '.join(values)!r}; "
-                "CONTENT and OUT come before the first --style"
+            message = _(
+                "--style: takes a picture and at most one mask, not {values}; CONTENT and OUT come "
+                "before the first --style"
             )
+            parser.error(message.format(values=repr(" ".join(values))))
         region = {"style": values[0], "mask": values[1] if len(values) == 2 else ""}
         namespace.regions = [*(namespace.regions or []), region]
 
@@ -102,9 +105,10 @@ class _OfStyle(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         if not namespace.regions:
-            parser.error(f"{option_string}: must follow a --style")
+            parser.error(_("{option}: must follow a --style").format(option=option_string))
         if self.dest in namespace.regions[-1]:
-            parser.error(f"{option_string}: given twice for one --style")
+            message = _("{option}: given twice for one --style")
+            parser.error(message.format(option=option_string))
         namespace.regions[-1][self.dest] = values
 
 
@@ -123,29 +127,33 @@ class _Init(argparse.Action):
         elif os.path.exists(values):  # which is False for a name that is too long
             namespace.init, namespace.init_picture = "picture", values
         else:
-            parser.error(
-                f"--init: {values!r} is neither one of {', '.join(INITS)} nor a picture's file"
-            )
+            message = _("--init: {value} is neither one of {choices} nor a picture's file")
+            parser.error(message.format(value=repr(values), choices=", ".join(INITS)))
 
 
 def _command(
     commands: argparse._SubParsersAction, name: str, **about: Any
 ) -> argparse.ArgumentParser:
-    """Add a command, whose options cannot be abbreviated: new ones would make them ambiguous."""
-    command: argparse.ArgumentParser = commands.add_parser(name, allow_abbrev=False, **about)
+    """Add a command."""
+    command: argparse.ArgumentParser = commands.add_parser(name, **about)
     return command
 
 
 def _add_stylize(commands: argparse._SubParsersAction) -> None:
+    examples = _("{heading}:").format(heading=_("examples"))
+    name = "scumble stylize "
     stylize = _command(
         commands,
         "stylize",
-        help="paint a picture",
-        description="Paints CONTENT in the given styles and writes OUT.",
-        epilog=STYLIZE_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="scumble stylize CONTENT OUT --style PICTURE [MASK] [--style PICTURE [MASK] ...]\n"
-        "                       [options]",
+        help=_("paint a picture"),
+        description=_("Paints CONTENT in the given styles and writes OUT."),
+        epilog=f"{examples}\n{STYLIZE_EXAMPLES}",
+        usage=usage_lines(
+            (
+                f"{name}CONTENT OUT --style PICTURE [MASK]",
+                " " * len(name) + "[--style PICTURE [MASK] ...] " + _("[options]"),
+            )
+        ),
     )
     for each in dataclasses.fields(Job):
         if each.metadata["positional"] and each.metadata["kind"] != "regions":
@@ -160,16 +168,20 @@ def _add_job(commands: argparse._SubParsersAction) -> None:
     job = _command(
         commands,
         "job",
-        help="run a job file, or repeat a picture made by Scumble",
-        description="Runs a job file; given a picture made by Scumble, repeats it.",
+        help=_("run a job file, or repeat a picture made by Scumble"),
+        description=_("Runs a job file; given a picture made by Scumble, repeats it."),
     )
-    job.add_argument("job", metavar="JOB", help="A job file (JSON), or a picture made by Scumble.")
+    job.add_argument(
+        "job", metavar="JOB", help=_("A job file (JSON), or a picture made by Scumble.")
+    )
     _add_output(job)
     job.add_argument(
         "--inputs",
         metavar="FOLDER",
-        help="For a picture: the folder of the files that its settings name (default the folder of "
-        "the picture).",
+        help=_(
+            "For a picture: the folder of the files that its settings name (default the folder of "
+            "the picture)."
+        ),
     )
     _add_display_options(job)
     _add_run_options(job)
@@ -179,19 +191,21 @@ def _add_resume(commands: argparse._SubParsersAction) -> None:
     resume = _command(
         commands,
         "resume",
-        help="continue an interrupted painting, or list what can be continued",
-        description="Continues an interrupted painting and writes the result that an undisturbed "
-        "run gives. Without STATE, lists what can be continued.",
+        help=_("continue an interrupted painting, or list what can be continued"),
+        description=_(
+            "Continues an interrupted painting and writes the result that an undisturbed run "
+            "gives. Without STATE, lists what can be continued."
+        ),
     )
     resume.add_argument(
         "state",
         metavar="STATE",
         nargs="?",
-        help="A name from the list, 'latest', or the job file of the painting.",
+        help=_("A name from the list, 'latest', or the job file of the painting."),
     )
     _add_output(resume)
     resume.add_argument(
-        "--forget", action="store_true", help="Remove the saved state, and paint nothing."
+        "--forget", action="store_true", help=_("Remove the saved state, and paint nothing.")
     )
     _add_display_options(resume)
 
@@ -200,37 +214,45 @@ def _add_batch(commands: argparse._SubParsersAction) -> None:
     batch = _command(
         commands,
         "batch",
-        help="paint many pictures, on this machine or on a cluster",
-        description="Paints each CONTENT as JOB says and writes the results to FOLDER, with a "
-        "table of what became of them. Pictures that are there already with the same settings are "
-        "kept, so the same command continues an interrupted batch. docs/batch.md has examples.",
+        help=_("paint many pictures, on this machine or on a cluster"),
+        description=_(
+            "Paints each CONTENT as JOB says and writes the results to FOLDER, with a table of "
+            "what became of them. Pictures that are there already with the same settings are kept, "
+            "so the same command continues an interrupted batch. docs/batch.md has examples."
+        ),
     )
     batch.add_argument(
         "job", metavar="JOB",
-        help="A job file (JSON) without a content. Its paths may hold {name}, {number}, {folder} "
-        "and {extension} of each content.",
+        help=_(
+            "A job file (JSON) without a content. Its paths may hold {name}, {number}, {folder} "
+            "and {extension} of each content."
+        ),
     )  # fmt: skip
     batch.add_argument(
         "contents", metavar="CONTENT", nargs="+",
-        help="A picture, a folder of pictures, a glob, or a list: a CSV file with the column "
-        "content and, where pictures differ, output, protect, init_picture, style, mask, "
-        "style_mask, style_2, ...",
+        help=_(
+            "A picture, a folder of pictures, a glob, or a list: a CSV file with the column "
+            "content and, where pictures differ, output, protect, init_picture, style, mask, "
+            "style_mask, style_2, ..."
+        ),
     )  # fmt: skip
     batch.add_argument(
         "--out", metavar="FOLDER", required=True,
-        help="The folder of the results; created if missing.",
+        help=_("The folder of the results; created if missing."),
     )  # fmt: skip
     batch.add_argument(
-        "--force", action="store_true", help="Paint what is there with the same settings, too."
+        "--force", action="store_true", help=_("Paint what is there with the same settings, too.")
     )
     batch.add_argument(
         "--workers", metavar="N", type=_workers,
-        help="Processes that paint side by side on this machine; 0 paints one picture after the "
-        "other in this process (default: by processors and memory).",
+        help=_(
+            "Processes that paint side by side on this machine; 0 paints one picture after the "
+            "other in this process (default: by processors and memory)."
+        ),
     )  # fmt: skip
     batch.add_argument(
         "--scheduler", metavar="ADDRESS|FILE",
-        help="Paint on the cluster of this Dask scheduler: tcp://HOST:PORT, or its file.",
+        help=_("Paint on the cluster of this Dask scheduler: tcp://HOST:PORT, or its file."),
     )  # fmt: skip
     _add_display_options(batch)
 
@@ -239,36 +261,42 @@ def _add_estimate(commands: argparse._SubParsersAction) -> None:
     estimate = _command(
         commands,
         "estimate",
-        help="say how long jobs take and how much memory, without painting",
-        description="Says at what size each job is painted, for how long and in how much memory.",
+        help=_("say how long jobs take and how much memory, without painting"),
+        description=_(
+            "Says at what size each job is painted, for how long and in how much memory."
+        ),
     )
     estimate.add_argument(
-        "jobs", metavar="JOB", nargs="+", help="A job file (JSON), or a result of Scumble's."
+        "jobs", metavar="JOB", nargs="+", help=_("A job file (JSON), or a result of Scumble's.")
     )
-    estimate.add_argument("--json", action="store_true", help="Print JSON, one line for each job.")
+    estimate.add_argument(
+        "--json", action="store_true", help=_("Print JSON, one line for each job.")
+    )
 
 
 def _add_measure(commands: argparse._SubParsersAction) -> None:
     measure = _command(
         commands,
         "measure",
-        help="measure how good a result is",
-        description="Measures RESULT, painted from CONTENT. With --style: how far texture and "
-        "palette are from the style's, how much of the content's shapes is lost, sharpness, weave "
-        "and frame. With --mask: leak, reach, fringe and seam where the mask is hard, evenness "
-        "where it is soft. docs/measures.md says what each figure means.",
+        help=_("measure how good a result is"),
+        description=_(
+            "Measures RESULT, painted from CONTENT. With --style: how far texture and palette are "
+            "from the style's, how much of the content's shapes is lost, sharpness, weave and "
+            "frame. With --mask: leak, reach, fringe and seam where the mask is hard, evenness "
+            "where it is soft. docs/measures.md says what each figure means."
+        ),
     )
-    measure.add_argument("content", metavar="CONTENT", help="The photograph that was painted.")
+    measure.add_argument("content", metavar="CONTENT", help=_("The photograph that was painted."))
     measure.add_argument(
-        "result", metavar="RESULT", help="The painted picture, as large as CONTENT."
+        "result", metavar="RESULT", help=_("The painted picture, as large as CONTENT.")
     )
     measure.add_argument(
         "--style", metavar="PICTURE",
-        help="The style of the region: a picture, or the name of a painting that comes along.",
+        help=_("The style of the region: a picture, or the name of a painting that comes along."),
     )  # fmt: skip
     measure.add_argument(
         "--mask", metavar="MASK",
-        help="The region: a gray picture of any size, white inside (default the whole picture).",
+        help=_("The region: a gray picture of any size, white inside (default the whole picture)."),
     )  # fmt: skip
     _add_json(measure)
 
@@ -277,55 +305,64 @@ def _add_gallery(commands: argparse._SubParsersAction) -> None:
     gallery = _command(
         commands,
         "gallery",
-        help="paint the figures of the paper",
-        description="Paints the figures of the paper, from Scumble's own pictures or from others, "
-        "and writes a page with them, their loss curves, numbers and settings: "
-        "FOLDER/gallery.html. Pictures that are in FOLDER already are kept, so an "
-        "interrupted gallery continues where it stopped.",
+        help=_("paint the figures of the paper"),
+        description=_(
+            "Paints the figures of the paper, from Scumble's own pictures or from others, and "
+            "writes a page with them, their loss curves, numbers and settings: "
+            "FOLDER/gallery.html. Pictures that are in FOLDER already are kept, so an interrupted "
+            "gallery continues where it stopped."
+        ),
     )
     gallery.add_argument(
-        "folder", metavar="FOLDER", help="The folder of the gallery; created if missing."
+        "folder", metavar="FOLDER", help=_("The folder of the gallery; created if missing.")
     )
     gallery.add_argument(
         "--figure", action="append", choices=(*map(str, NUMBERS), "all"),
-        help="Which figure of the paper; may be given several times (default all).",
+        help=_("Which figure of the paper; may be given several times (default all)."),
     )  # fmt: skip
-    group = gallery.add_argument_group("one's own pictures")
-    group.add_argument("--content", metavar="PICTURE", help="Replaces every content picture.")
+    group = gallery.add_argument_group(_("one's own pictures"))
+    group.add_argument("--content", metavar="PICTURE", help=_("Replaces every content picture."))
     group.add_argument(
         "--style", metavar="PICTURE", action="append",
-        help="Replaces the style; given twice, the second is the style on the right of figure 9.",
+        help=_(
+            "Replaces the style; given twice, the second is the style on the right of figure 9."
+        ),
     )  # fmt: skip
     group.add_argument(
         "--mask", metavar="PICTURE",
-        help="Replaces the sigmoid of figure 9 and the mask of figure 10: white where the second "
-        "style, or the only one, goes.",
+        help=_(
+            "Replaces the sigmoid of figure 9 and the mask of figure 10: white where the second "
+            "style, or the only one, goes."
+        ),
     )  # fmt: skip
-    group = gallery.add_argument_group("how they are painted")
+    group = gallery.add_argument_group(_("how they are painted"))
     described = {each.name: each for each in dataclasses.fields(Job)}
     for name in GALLERY_OPTIONS:
-        text = GALLERY_TEXTS.get(name) or _help(described[name])
+        text = _help(described[name])
+        if name in GALLERY_TEXTS:
+            sentence, default = GALLERY_TEXTS[name]
+            text = _with_facts(_(sentence), [_("default {value}").format(value=default)])
         option, metavar = option_name(described[name]), _metavar(described[name])
         group.add_argument(option, dest=name, metavar=metavar, help=text)
-    gallery.add_argument("--quiet", action="store_true", help="Show notices and errors only.")
+    gallery.add_argument("--quiet", action="store_true", help=_("Show notices and errors only."))
 
 
 def _add_worker(commands: argparse._SubParsersAction) -> None:
     worker = _command(
         commands,
         "worker",
-        help="run for another program: JSON lines out, 'stop' or the end of input in",
-        description="Runs the job in RUN_FOLDER and deletes the folder when the input ends.",
+        help=_("run for another program: JSON lines out, 'stop' or the end of input in"),
+        description=_("Runs the job in RUN_FOLDER and deletes the folder when the input ends."),
     )
     worker.add_argument(
         "folder",
         metavar="RUN_FOLDER",
-        help=f"A folder named {RUN_FOLDER_PREFIX}... with job.json in it.",
+        help=_("A folder named {prefix}... with job.json in it.").format(prefix=RUN_FOLDER_PREFIX),
     )
     worker.add_argument(
         "--resume",
         metavar="STATE",
-        help="Continue this interrupted painting, in place of the job in the folder.",
+        help=_("Continue this interrupted painting, in place of the job in the folder."),
     )
 
 
@@ -333,8 +370,8 @@ def _add_styles(commands: argparse._SubParsersAction) -> None:
     styles = _command(
         commands,
         "styles",
-        help="list the paintings that come along",
-        description="Lists the paintings that can be named with --style.",
+        help=_("list the paintings that come along"),
+        description=_("Lists the paintings that can be named with --style."),
     )
     _add_json(styles)
 
@@ -343,15 +380,15 @@ def _add_adviser(commands: argparse._SubParsersAction) -> None:
     adviser = _command(
         commands,
         "adviser",
-        help="answer another program's questions about time and memory, and paint previews",
-        description="Reads questions as JSON lines and answers them until the input ends.",
+        help=_("answer another program's questions about time and memory, and paint previews"),
+        description=_("Reads questions as JSON lines and answers them until the input ends."),
     )
     adviser.add_argument(
         "folder",
         nargs="?",
         default="",
         metavar="RUN_FOLDER",
-        help="The folder with the files that the questions name; it is removed in the end.",
+        help=_("The folder with the files that the questions name; it is removed in the end."),
     )
 
 
@@ -359,29 +396,33 @@ def _add_doctor(commands: argparse._SubParsersAction) -> None:
     doctor = _command(
         commands,
         "doctor",
-        help="check the installation",
-        description="Checks the installation and prints what works, to paste into a question.",
+        help=_("check the installation"),
+        description=_("Checks the installation and prints what works, to paste into a question."),
     )
     _add_json(doctor)
     doctor.add_argument(
         "--measure",
         action="store_true",
-        help="Measure what is quickest on this processor, which takes some seconds, and keep it "
-        "for all later runs.",
+        help=_(
+            "Measure what is quickest on this processor, which takes some seconds, and keep it for "
+            "all later runs."
+        ),
     )
 
 
 def _add_region_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("styles and where they go")
+    group = parser.add_argument_group(_("styles and where they go"))
     group.add_argument(
         "--style",
         dest="regions",
         nargs="+",
         action=_Style,
         metavar=("PICTURE", "MASK"),
-        help="A style picture or the name of a painting that comes along (scumble styles), and a "
-        "mask for its region: a gray picture of any size, white where "
-        f"the style goes, or '{REST}' for what the other masks leave. Once per style.",
+        help=_(
+            "A style picture or the name of a painting that comes along (scumble styles), and a "
+            "mask for its region: a gray picture of any size, white where the style goes, or "
+            "'{rest}' for what the other masks leave. Once per style."
+        ).format(rest=REST),
     )
     for described in options(Region):
         group.add_argument(
@@ -389,13 +430,13 @@ def _add_region_options(parser: argparse.ArgumentParser) -> None:
             dest=described.name,
             action=_OfStyle,
             metavar=_metavar(described),
-            help=_help(described) + " For the --style before it.",
+            help=_("{help} For the --style before it.").format(help=_help(described)),
             default=argparse.SUPPRESS,
         )
 
 
 def _add_job_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("how it is painted")
+    group = parser.add_argument_group(_("how it is painted"))
     for described in options():
         names = [option_name(described)]
         extra: dict[str, Any] = {"metavar": _metavar(described), "help": _help(described)}
@@ -413,38 +454,39 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="Say how long it takes and how much memory, and paint nothing.",
+        help=_("Say how long it takes and how much memory, and paint nothing."),
     )
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="Continue this painting where it was interrupted, if it was.",
+        help=_("Continue this painting where it was interrupted, if it was."),
     )
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--output", metavar="OUT", help="The file to write, in place of the one in the job."
+        "--output", metavar="OUT", help=_("The file to write, in place of the one in the job.")
     )
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="Print JSON.")
+    parser.add_argument("--json", action="store_true", help=_("Print JSON."))
 
 
 def _add_display_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("what is shown")
+    group = parser.add_argument_group(_("what is shown"))
     shown = group.add_mutually_exclusive_group()
-    shown.add_argument("--quiet", action="store_true", help="Show notices and errors only.")
+    shown.add_argument("--quiet", action="store_true", help=_("Show notices and errors only."))
     shown.add_argument(
-        "--json", action="store_true", help="Print the worker's JSON lines on standard output."
+        "--json", action="store_true", help=_("Print the worker's JSON lines on standard output.")
     )
 
 
 def _workers(text: str) -> int:
     """Read a number of workers."""
     if not text.isdecimal() or not text.isascii() or len(text) > 4 or int(text) > MOST_WORKERS:
-        message = f"{shown(text)} is not a number from 0 to {MOST_WORKERS}"
+        message = _("{value} is not a number from 0 to {most}")
+        message = message.format(value=shown(text), most=MOST_WORKERS)
         raise argparse.ArgumentTypeError(message)
     return int(text)
 
@@ -468,17 +510,22 @@ def _help(described: dataclasses.Field) -> str:
     about = described.metadata
     facts = []
     if about["low"] is not None:
-        facts.append(f"{about['low']:.10g} to {about['high']:.10g}")
-        if about["unit"]:
-            facts[-1] += f" {about['unit']}"
+        span = _("{low} to {high} {unit}") if about["unit"] else _("{low} to {high}")
+        low, high = f"{about['low']:.10g}", f"{about['high']:.10g}"
+        facts.append(span.format(low=low, high=high, unit=_(about["unit"])))
     default: Any = described.default
     if about["kind"] == "layers":
-        facts.append("default " + ",".join(f"{layer}={weight:g}" for layer, weight in default))
+        default = ",".join(f"{layer}={weight:g}" for layer, weight in default)
     elif isinstance(default, float):
-        facts.append(f"default {default:g}")
-    elif default not in ("", ()) and default is not False:
-        facts.append(f"default {default}")
-    text = about["text"]
-    if facts:
-        text = f"{text.rstrip('.')} ({'; '.join(facts)})."
-    return text.replace("%", "%%")
+        default = f"{default:g}"
+    if default != "" and default is not False:
+        facts.append(_("default {value}").format(value=default))
+    return _with_facts(_(about["text"]), facts).replace("%", "%%")
+
+
+def _with_facts(text: str, facts: list[str]) -> str:
+    """Return a sentence with at most two facts behind it, in parentheses."""
+    if not facts:
+        return text
+    listed = _("{fact}; {other}").format(fact=facts[0], other=facts[1]) if facts[1:] else facts[0]
+    return _("{text} ({facts}).").format(text=text.rstrip(".。"), facts=listed)

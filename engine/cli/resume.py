@@ -15,6 +15,7 @@ from engine.events import Notice, OnEvent
 from engine.job import Job, JobError
 from engine.messages import shown_name
 from engine.states import store
+from engine.translations import _
 
 if TYPE_CHECKING:
     from engine.cli.json_output import JsonOutput
@@ -35,7 +36,7 @@ def list_states(*, as_json: bool) -> int:
         else:
             to_standard_output(_line(each))
     if not found and not as_json:
-        to_standard_output("There is nothing to resume.")
+        to_standard_output(_("There is nothing to resume."))
     return 0
 
 
@@ -50,15 +51,14 @@ def forget_state(name: str | None) -> int:
         If a process is painting its job.
     """
     if not name:
-        message = "--forget: needs the name of a state; 'scumble resume' lists them."
-        raise JobError(message)
+        raise JobError(_("--forget: needs the name of a state; 'scumble resume' lists them."))
     found = store.choose(name) if name == "latest" else store.read(name)
     if found is None:
         found = store.choose(name)  # says which ones there are
     if not store.forget(found.name):
-        message = f"{found.name} is being painted by another process."
-        raise StateError(message)
-    to_standard_output(f"Removed the state of {found.name}.")
+        message = _("{name} is being painted by another process.")
+        raise StateError(message.format(name=found.name))
+    to_standard_output(_("Removed the state of {name}.").format(name=found.name))
     return 0
 
 
@@ -84,14 +84,14 @@ def chosen_state(wanted: str, output: str) -> tuple[store.Found, Job]:
 
         found = find_state(output_files.load(wanted))
         if found is None:
-            message = f"There is no saved state of the job in {shown_name(wanted)}."
-            raise JobError(message)
+            message = _("There is no saved state of the job in {name}.")
+            raise JobError(message.format(name=shown_name(wanted)))
     else:
         found = store.choose(wanted)
     job = replace(found.job, output=output) if output else found.job
     if not job.output:
-        message = f"{found.name} was painted for GIMP; name the file to write with --output."
-        raise JobError(message)
+        message = _("{name} was painted for GIMP; name the file to write with --output.")
+        raise JobError(message.format(name=found.name))
     return found, job
 
 
@@ -101,7 +101,8 @@ def state_to_resume(job: Job, on_event: OnEvent) -> store.Found | None:
 
     found = find_state(job)
     if found is None:
-        on_event(Notice("There is no saved state of this painting; it starts from the beginning."))
+        text = _("There is no saved state of this painting; it starts from the beginning.")
+        on_event(Notice(text))
     return found
 
 
@@ -128,22 +129,28 @@ def make_keeper(
         elif keeper.older is not None:
             lines.write("resumable", keeper.older.about)
     elif found is not None:
-        on_event(Notice(f"{found.name} continues at {found.how_far}."))
+        text = _("{name} continues at {place}.")
+        on_event(Notice(text.format(name=found.name, place=found.how_far)))
     elif keeper.older is not None:
-        on_event(
-            Notice(
-                f"This painting was interrupted at {keeper.older.how_far}; --resume or 'scumble "
-                f"resume {keeper.name}' continues it. This run starts from the beginning."
-            )
+        text = _(
+            "This painting was interrupted at {place}; --resume or '{command}' continues it. This "
+            "run starts from the beginning."
         )
+        command = f"scumble resume {keeper.name}"
+        on_event(Notice(text.format(place=keeper.older.how_far, command=command)))
     return keeper
 
 
 def _line(found: store.Found) -> str:
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(found.when))
     job = found.job
-    output = shown_name(job.output) if job.output else "GIMP"
-    now = ", being painted now" if store.is_held(found.name) else ""
-    return (
-        f"{found.name}: {shown_name(job.content)} for {output}, {found.how_far}, saved {when}{now}"
+    text = _("{name}: {content} for {output}, {place}, saved {when}")
+    if store.is_held(found.name):
+        text = _("{name}: {content} for {output}, {place}, saved {when}, being painted now")
+    return text.format(
+        name=found.name,
+        content=shown_name(job.content),
+        output=shown_name(job.output) if job.output else "GIMP",
+        place=found.how_far,
+        when=when,
     )

@@ -7,6 +7,7 @@ import json
 
 from engine.cli.terminal import to_standard_output
 from engine.paintings.catalog import NAMES, PAINTINGS, style_file
+from engine.translations import _
 
 
 def list_styles(*, as_json: bool = False) -> int:
@@ -15,7 +16,8 @@ def list_styles(*, as_json: bool = False) -> int:
     Parameters
     ----------
     as_json : bool
-        Whether to print a JSON list of objects in place of lines; they also name the file.
+        Whether to print a JSON list of objects, in English, in place of lines; they also name
+        the file.
     """
     if as_json:
         rows = [{**dataclasses.asdict(each), "file": style_file(each.name)} for each in PAINTINGS]
@@ -23,6 +25,6 @@ def list_styles(*, as_json: bool = False) -> int:
         return 0
     width = max(map(len, NAMES))
     for each in PAINTINGS:
-        about = f"{each.artist}, {each.title}, {each.year} ({each.kind})"
-        to_standard_output(f"{each.name:<{width}}  {about}")
+        about = ", ".join((_(each.artist), _(each.title), _(each.year)))
+        to_standard_output(f"{each.name:<{width}}  {about} ({_(each.kind)})")
     return 0

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, TextIO
 from engine.durations import duration
 from engine.events import Device, Estimated, Event, Notice, Progress
 from engine.messages import shown_name
+from engine.text_width import columns, shortened
+from engine.translations import N_, _, ngettext, number_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,11 +22,11 @@ if TYPE_CHECKING:
     from engine.run import Result
 
 STAGES = {
-    "model": "loading the network",
-    "content": "analyzing the content",
-    "style": "analyzing the styles",
-    "paint": "painting",
-    "write": "writing",
+    "model": N_("loading the network"),
+    "content": N_("analyzing the content"),
+    "style": N_("analyzing the styles"),
+    "paint": N_("painting"),
+    "write": N_("writing"),
 }
 REDRAW_SECONDS = 0.1
 PLAIN_SECONDS = 10.0
@@ -70,14 +72,13 @@ class Terminal:
         """Show an event, unless it is a picture."""
         with self._lock:
             if isinstance(event, Notice):
-                self._line(f"Note: {event.text}")
+                self._line(note(event.text))
             elif self._quiet:
                 return
             elif isinstance(event, Estimated):
                 self._line(estimate_line(event))
             elif isinstance(event, Device):
-                threads = "1 thread" if event.threads == 1 else f"{event.threads} threads"
-                self._line(f"Device: {event.name}, {threads}, losses on the {event.losses}")
+                self._line(_device_line(event))
             elif isinstance(event, Progress):
                 self._progress(event)
 
@@ -92,7 +93,7 @@ class Terminal:
             now = time.monotonic()
             if self._live and not self._quiet and now - self._last >= REDRAW_SECONDS:
                 self._last = now
-                self._draw(text[: self._width()])
+                self._draw(shortened(text, self._width()))
 
     def clear(self) -> None:
         """Erase the progress line."""
@@ -114,9 +115,9 @@ class Terminal:
 
     def _draw(self, text: str) -> None:
         # Blanks, not an escape sequence, cover what was longer: every console knows them.
-        covered = " " * max(0, min(self._drawn, self._width()) - len(text))
+        covered = " " * max(0, min(self._drawn, self._width()) - columns(text))
         self._write("\r" + text + covered + "\r")
-        self._drawn = len(text)
+        self._drawn = columns(text)
 
     def _erase(self) -> None:
         if self._drawn:
@@ -137,12 +138,12 @@ class Terminal:
             discard(self._stream)
 
     def _width(self) -> int:
-        """Return the characters that fit, one less than the terminal has: a full line wraps."""
+        """Return the columns that fit, one less than the terminal has: a full line wraps."""
         try:
-            columns = os.get_terminal_size(self._stream.fileno()).columns
+            width = os.get_terminal_size(self._stream.fileno()).columns
         except (OSError, ValueError):
-            columns = 0
-        return max((columns or 80) - 1, 1)
+            width = 0
+        return max((width or 80) - 1, 1)
 
 
 def progress_text(event: Progress, width: int | None) -> str:
@@ -150,12 +151,17 @@ def progress_text(event: Progress, width: int | None) -> str:
 
     Where there is no room, first the bar goes, then the loss, then the size of the pyramid.
     """
-    stage = STAGES.get(event.stage, event.stage)
-    scale = f"size {event.scale} of {event.scales}" if event.scales > 1 else ""
+    stage = _(STAGES.get(event.stage, event.stage))
     step = f"{event.step}/{event.steps}" if event.steps > 1 else ""
-    tile = f"tile {event.tile}/{event.tiles}" if event.tiles else ""
-    loss = "" if event.loss is None else f"loss {event.loss:.4g}"
-    left = "" if event.seconds_left is None else f"{duration(event.seconds_left)} left"
+    scale = tile = loss = left = ""
+    if event.scales > 1:
+        scale = _("size {scale} of {scales}").format(scale=event.scale, scales=event.scales)
+    if event.tiles:
+        tile = _("tile {tile}/{tiles}").format(tile=event.tile, tiles=event.tiles)
+    if event.loss is not None:
+        loss = loss_text(event.loss)
+    if event.seconds_left is not None:
+        left = _("{time} left").format(time=duration(event.seconds_left))
     if width is None:
         return "  ".join(part for part in (stage, scale, step, tile, loss, left) if part)
     full = event.steps and round(BAR * min(event.step / event.steps, 1.0))
@@ -169,30 +175,68 @@ def progress_text(event: Progress, width: int | None) -> str:
         (step, left) if step else (stage,),
     ):
         text = "  ".join(part for part in parts if part)
-        if len(text) <= width:
+        if columns(text) <= width:
             return text
-    return text[:width]
+    return shortened(text, width)
+
+
+def note(text: str) -> str:
+    """Return the line for a sentence that is worth knowing."""
+    return _("Note: {text}").format(text=text)
+
+
+def loss_text(loss: float) -> str:
+    """Return a loss with its name."""
+    return _("loss {number}").format(number=number_text(loss, ".4g"))
+
+
+def threads_text(count: int) -> str:
+    """Return a number of threads in words."""
+    return ngettext("{count} thread", "{count} threads", count).format(count=count)
+
+
+def _device_line(event: Device) -> str:
+    text = _("Device: {device}, {threads}, losses on the processor")
+    if event.losses == "card":
+        text = _("Device: {device}, {threads}, losses on the card")
+    return text.format(device=event.name, threads=threads_text(event.threads))
 
 
 def estimate_line(event: Estimated) -> str:
     """Return what a run will take, before it starts to paint."""
-    scales = "1 scale" if event.scales == 1 else f"{event.scales} scales"
-    tiles = f", {event.tiles} tiles" if event.tiles > 1 else ""
-    return (
-        f"Painting at {event.width} x {event.height} pixels in {scales}{tiles}: about "
-        f"{duration(event.seconds)} and {event.bytes / 1e9:.1f} GB of memory"
+    scales = ngettext("{count} scale", "{count} scales", event.scales).format(count=event.scales)
+    if event.tiles > 1:
+        text = _("{scales}, {count} tiles")
+        scales = text.format(scales=scales, count=number_text(event.tiles))
+    return _(
+        "Painting at {width} x {height} pixels in {scales}: about {time} and {gigabytes} GB of "
+        "memory"
+    ).format(
+        width=event.width,
+        height=event.height,
+        scales=scales,
+        time=duration(event.seconds),
+        gigabytes=number_text(event.bytes / 1e9, ".1f"),
     )
 
 
 def result_text(files: tuple[Path, ...], result: Result) -> str:
     """Return the last line: what was written, and what it took."""
     height, width = result.picture.size
-    names = ", ".join(shown_name(each, RESULT_NAME) for each in files)
-    kept = "stopped early, " if result.stopped else ""
-    loss = f"loss {result.loss:.4g}, " if math.isfinite(result.loss) else ""
-    return (
-        f"Wrote {names} ({width}x{height}; {kept}{result.steps} steps, "
-        f"{loss}{result.method}, {duration(result.seconds)}, {result.device})"
+    steps = ngettext("{count} step", "{count} steps", result.steps).format(count=result.steps)
+    facts = [
+        _("stopped early") if result.stopped else "",
+        steps,
+        loss_text(result.loss) if math.isfinite(result.loss) else "",
+        result.method,
+        duration(result.seconds),
+        result.device,
+    ]
+    return _("Wrote {files} ({width}x{height}; {facts})").format(
+        files=", ".join(shown_name(each, RESULT_NAME) for each in files),
+        width=width,
+        height=height,
+        facts=", ".join(filter(None, facts)),
     )
 
 
@@ -229,7 +273,8 @@ def output_error(error: OSError) -> ReaderLeftError | OutputError:
     if isinstance(error, BrokenPipeError):
         return ReaderLeftError()
     reason = error.strerror or error
-    return OutputError(f"Standard output cannot be written to: {reason}.")
+    message = _("Standard output cannot be written to: {reason}.")
+    return OutputError(message.format(reason=reason))
 
 
 def discard(stream: TextIO) -> None:

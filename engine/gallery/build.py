@@ -36,6 +36,7 @@ from engine.loss_curve import LossCurve
 from engine.loss_plot import check_plotting, loss_curves
 from engine.masks.regions import region_name
 from engine.messages import shown_name
+from engine.translations import _
 
 if TYPE_CHECKING:
     import threading
@@ -141,7 +142,10 @@ def paint_gallery(
         elif stop.is_set():
             break
         else:
-            say(f"Figure {task.figure}, {task.variant.caption} (picture {place} of {len(tasks)})")
+            text = _("Figure {number}, {caption} (picture {place} of {count})").format(
+                number=task.figure, caption=task.variant.caption, place=place, count=len(tasks)
+            )
+            say(text)
             if not _paint(task, once, stop, network, warm()):
                 break
             painted += 1
@@ -161,18 +165,19 @@ def _opened(folder: Path) -> Path:
         numbers = read_object(folder / NUMBERS_FILE) or {}
         others = sorted(set(names) - {INPUTS})
         if others and "scumble" not in numbers:
-            message = (
-                f"{shown_name(folder)} holds other things ({shown_name(others[0])}); name a new or "
-                "empty folder, or a gallery to continue."
-            )
+            message = _(
+                "{folder} holds other things ({name}); name a new or empty folder, or a gallery to "
+                "continue."
+            ).format(folder=shown_name(folder), name=shown_name(others[0]))
             raise JobError(message)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except FileExistsError as error:
-        message = f"{shown_name(folder)} is a file; name a folder for the gallery."
-        raise JobError(message) from error
+        message = _("{name} is a file; name a folder for the gallery.")
+        raise JobError(message.format(name=shown_name(folder))) from error
     except OSError as error:
-        message = f"The folder {shown_name(folder)} cannot be used: {error.strerror or error}."
+        message = _("The folder {folder} cannot be used: {reason}.")
+        message = message.format(folder=shown_name(folder), reason=error.strerror or error)
         raise PictureError(message) from error
     return Path(os.path.realpath(folder))
 
@@ -181,7 +186,8 @@ def _curves_can_be_drawn(report: Callable[[Event], None]) -> bool:
     try:
         check_plotting()
     except JobError as error:
-        report(Notice(f"{error} The gallery is painted without them; they can be added later."))
+        text = _("{reason} The gallery is painted without them; they can be added later.")
+        report(Notice(text.format(reason=error)))
         return False
     return True
 
@@ -201,7 +207,8 @@ def _paint(
         for left in (task.record, task.curve):
             left.unlink(missing_ok=True)
     except OSError as error:
-        message = f"{task.output.parent} cannot be written to: {error.strerror or error}."
+        message = _("The folder {folder} cannot be written to: {reason}.")
+        message = message.format(folder=task.output.parent, reason=error.strerror or error)
         raise PictureError(message) from error
     output_files.check_files(task.job)
     result = stylize(task.job, report, stop, previews=False, warm=warm)
@@ -212,8 +219,8 @@ def _paint(
     record = {
         "wanted": wanted(task),
         "sha256": checksum(task.output),
-        "numbers": {name: value for name, (_, value) in numbers.items()},
-        "labels": {name: label for name, (label, _) in numbers.items()},
+        "numbers": {name: value for name, (_label, value) in numbers.items()},
+        "labels": {name: label for name, (label, _value) in numbers.items()},
         "notes": notes + [each for each in result.notices if each not in notes],
         "loss": result.loss,
         "steps": result.steps,

@@ -19,6 +19,7 @@ from engine.job import JobError
 from engine.masks.softness import is_soft
 from engine.pictures.picture import Picture, read_mask, read_picture, write_picture
 from engine.sizes import resize, working_size
+from engine.translations import _
 
 FOLDER = "inputs"
 
@@ -126,11 +127,11 @@ class Inputs:
                 mask = (mask >= 0.5).astype(np.float32)
         covered = int((mask >= 0.5).sum())
         if covered in (0, mask.size):
-            message = (
-                f"{panel.mask}: the mask covers {covered} of {mask.size} pixels; a gallery "
-                "compares inside and outside, so give a mask that is partly white."
+            message = _(
+                "{name}: the mask covers {covered} of {pixels} pixels; a gallery compares inside "
+                "and outside, so give a mask that is partly white."
             )
-            raise JobError(message)
+            raise JobError(message.format(name=panel.mask, covered=covered, pixels=mask.size))
         name = f"mask-{_plain(panel.mask)}-{size[1]}x{size[0]}.png"
         self._write(key, name, mask)
         return self._made[key]
@@ -158,7 +159,8 @@ class Inputs:
             else:
                 write_picture(path, picture)
         except OSError as error:
-            message = f"{path} cannot be written: {error.strerror or error}."
+            message = _("{name} cannot be written: {reason}.")
+            message = message.format(name=path, reason=error.strerror or error)
             raise PictureError(message) from error
         self._made[key] = path
 

@@ -17,6 +17,7 @@ import numpy as np
 from scipy import ndimage
 
 from engine.pictures.colors import LUMA
+from engine.translations import _
 
 NEAR, FAR = 8, 32
 """Pixels; up to NEAR is at the border, and beyond FAR is far from it."""
@@ -68,10 +69,10 @@ def signed_distance(mask: np.ndarray) -> np.ndarray:
     inside = np.asarray(mask) >= 0.5
     covered = np.count_nonzero(inside)
     if covered in (0, inside.size):
-        message = (
-            f"the mask covers {covered} of {inside.size} pixels, so it has no border to measure at"
+        message = _(
+            "the mask covers {covered} of {pixels} pixels, so it has no border to measure at"
         )
-        raise ValueError(message)
+        raise ValueError(message.format(covered=covered, pixels=inside.size))
     to_outside = ndimage.distance_transform_edt(inside)
     to_inside = ndimage.distance_transform_edt(~inside)
     return np.where(inside, to_outside - 0.5, 0.5 - to_inside)

@@ -29,6 +29,7 @@ from engine.metrics.grid import PERIODS, grid
 from engine.metrics.region_style_loss import region_style_loss
 from engine.metrics.style_distance import style_distance
 from engine.sizes import resized, resized_mask, working_size
+from engine.translations import _
 
 if TYPE_CHECKING:
     from engine.network import Network
@@ -97,60 +98,82 @@ def _hard_border_metrics(
 ) -> tuple[list[Metric], list[str]]:
     distance = signed_distance(region)
     leaks = leak(result, content, region)
-    bands = (f"0 to {NEAR} px", f"{NEAR} to {FAR} px", f"over {FAR} px")
+    bands = (
+        _("{low} to {high} px").format(low=0, high=NEAR),
+        _("{low} to {high} px").format(low=NEAR, high=FAR),
+        _("over {low} px").format(low=FAR),
+    )
     names = (f"leak_0_{NEAR}", f"leak_{NEAR}_{FAR}", f"leak_over_{FAR}")
     metrics = [
-        Metric(name, f"leak, {band}", value, 0, "change outside, at this distance")
+        Metric(
+            name,
+            _("leak, {distance}").format(distance=band),
+            value,
+            0,
+            _("change outside, at this distance"),
+        )
         for name, band, value in zip(names, bands, leaks)
     ]
+    nowhere = _(
+        "leak, {distance}: no pixel outside the region is at this distance from the border."
+    )
     notes = [
-        f"leak, {band}: no pixel outside the region is at this distance from the border."
-        for band, value in zip(bands, leaks)
-        if math.isnan(value)
+        nowhere.format(distance=band) for band, value in zip(bands, leaks) if math.isnan(value)
     ]
     reached = reach(result, content, region)
-    metrics.append(Metric("reach", "reach", reached, 1, "paint at the border over paint inside"))
+    metrics.append(
+        Metric("reach", _("reach"), reached, 1, _("paint at the border over paint inside"))
+    )
     if distance.max() <= FAR:
-        notes.append(f"reach: the region is nowhere deeper than {FAR} pixels.")
+        text = _("reach: the region is nowhere deeper than {depth} pixels.")
+        notes.append(text.format(depth=FAR))
     elif not math.isfinite(reached):
-        notes.append(f"reach: deeper than {FAR} pixels in the region nothing has changed.")
+        text = _("reach: deeper than {depth} pixels in the region nothing has changed.")
+        notes.append(text.format(depth=FAR))
     fringed = fringe(result, region)
-    metrics.append(Metric("fringe", "fringe", fringed, 1, "odd pixels right inside the border"))
+    metrics.append(
+        Metric("fringe", _("fringe"), fringed, 1, _("odd pixels right inside the border"))
+    )
     if not math.isfinite(fringed):
-        notes.append(f"fringe: deeper than {FRINGE_SIDES[0]} pixels there is nothing to compare.")
+        text = _("fringe: deeper than {depth} pixels there is nothing to compare.")
+        notes.append(text.format(depth=FRINGE_SIDES[0]))
     for name, label, picture, best in (
-        ("seam", "seam", result, 1),
-        ("seam_of_content", "seam of the content", content, None),
+        ("seam", _("seam"), result, 1),
+        ("seam_of_content", _("seam of the content"), content, None),
     ):
-        metrics.append(Metric(name, label, seam(picture, region), best, "a line along the border"))
-        if not math.isfinite(metrics[-1].value):
-            notes.append(f"{label}: beside the border there is nothing to compare it with.")
-    for side, depth in (("inside", distance.max()), ("outside", -distance.min())):
+        value = seam(picture, region)
+        metrics.append(Metric(name, label, value, best, _("a line along the border")))
+        if not math.isfinite(value):
+            text = _("{metric}: beside the border there is nothing to compare it with.")
+            notes.append(text.format(metric=label))
+    shallow_inside = _(
+        "seam: the inside of the region is nowhere deeper than {depth} pixels, so only the other "
+        "side counts."
+    )
+    shallow_outside = _(
+        "seam: the outside of the region is nowhere deeper than {depth} pixels, so only the other "
+        "side counts."
+    )
+    for text, depth in ((shallow_inside, distance.max()), (shallow_outside, -distance.min())):
         if depth <= SEAM_SIDES[0]:
-            notes.append(
-                f"seam: the {side} of the region is nowhere deeper than {SEAM_SIDES[0]} pixels, "
-                "so only the other side counts."
-            )
+            notes.append(text.format(depth=SEAM_SIDES[0]))
     return metrics, notes
 
 
 def _ramp_metrics(
     content: np.ndarray, result: np.ndarray, region: np.ndarray
 ) -> tuple[list[Metric], list[str]]:
-    meaning = "texture in the middle of the ramp over its ends"
+    meaning = _("texture in the middle of the ramp over its ends")
+    usual = evenness(content, region)
     metrics = [
-        Metric("evenness", "evenness", evenness(result, region), 1, meaning),
-        Metric(
-            "evenness_of_content", "evenness of the content", evenness(content, region), None,
-            meaning,
-        ),
-    ]  # fmt: skip
-    notes = [
-        f"{each.label}: the mask or the picture has nothing to compare, since it takes texture "
-        "where the mask is below 0.1, from 0.4 to 0.6, and above 0.9."
-        for each in metrics
-        if not math.isfinite(each.value)
+        Metric("evenness", _("evenness"), evenness(result, region), 1, meaning),
+        Metric("evenness_of_content", _("evenness of the content"), usual, None, meaning),
     ]
+    text = _(
+        "{metric}: the mask or the picture has nothing to compare, since it takes texture where "
+        "the mask is below 0.1, from 0.4 to 0.6, and above 0.9."
+    )
+    notes = [text.format(metric=each.label) for each in metrics if not math.isfinite(each.value)]
     return metrics, notes
 
 
@@ -186,7 +209,8 @@ def region_style_metric(
     height, width = region.shape
     size = working_size(height, width, YARDSTICK_AREA)
     if size != region.shape:
-        notes.append(f"region style loss: measured at {size[1]} x {size[0]} pixels.")
+        text = _("region style loss: measured at {width} x {height} pixels.")
+        notes.append(text.format(width=size[1], height=size[0]))
     value, left_out = region_style_loss(
         network,
         resized(result, size),
@@ -195,14 +219,10 @@ def region_style_metric(
         style_mask,
     )
     if left_out:
-        notes.append(
-            f"region style loss: {', '.join(left_out)} left out, where no position sees "
-            "the region alone."
-        )
-    metric = Metric(
-        "region_style_loss", "region style loss", value, 0, "the loss of the paper's Gram matrices"
-    )
-    return metric, notes
+        text = _("region style loss: {layers} left out, where no position sees the region alone.")
+        notes.append(text.format(layers=", ".join(left_out)))
+    meaning = _("the loss of the paper's Gram matrices")
+    return Metric("region_style_loss", _("region style loss"), value, 0, meaning), notes
 
 
 def neutral_metrics(
@@ -243,41 +263,38 @@ def neutral_metrics(
     """
     distance = style_distance(network, result, style, region, style_mask)
     metrics = [
-        Metric("style_distance", "style distance", distance.value, 0,
-               "texture: how far it is from the style's"),
-        Metric("content_structure", "content structure",
+        Metric("style_distance", _("style distance"), distance.value, 0,
+               _("texture: how far it is from the style's")),
+        Metric("content_structure", _("content structure"),
                content_structure(network, result, content, region), 0,
-               "shapes: how much of the content's is lost"),
-        Metric("color_distance", "color distance",
+               _("shapes: how much of the content's is lost")),
+        Metric("color_distance", _("color distance"),
                color_distance(result, style, region, style_mask), 0,
-               "palette: how far it is from the style's, in Lab"),
+               _("palette: how far it is from the style's, in Lab")),
     ]  # fmt: skip
     for octave, value in enumerate(detail(result, style, region, style_mask), 1):
-        periods = f"{2**octave} to {2 ** (octave + 1)} px"
-        metrics.append(
-            Metric(f"detail_{octave}", f"detail, {periods}", value, 1,
-                   "sharpness over the style's at 1:1")
-        )  # fmt: skip
+        label = _("detail, {low} to {high} px").format(low=2**octave, high=2 ** (octave + 1))
+        meaning = _("sharpness over the style's at 1:1")
+        metrics.append(Metric(f"detail_{octave}", label, value, 1, meaning))
     grids = grid(result, style, region, style_mask)
     known = [value for value in grids if not math.isnan(value)]
     mean = float(np.mean(known)) if known else math.nan
-    metrics.append(Metric("grid", "grid", mean, 0, "weave or specks that the style has not"))
+    meaning = _("weave or specks that the style has not")
+    metrics.append(Metric("grid", _("grid"), mean, 0, meaning))
     for period, value in zip(PERIODS, grids):
-        metrics.append(Metric(f"grid_{period}", f"grid, {period} px", value, 0, "of this period"))
+        label = _("grid, {period} px").format(period=period)
+        metrics.append(Metric(f"grid_{period}", label, value, 0, _("of this period")))
     painted, usual = frame(result, region), frame(content, region)
     excess = painted - usual if math.isfinite(painted) and math.isfinite(usual) else math.nan
-    metrics.append(Metric("frame", "frame", excess, 0, "lines along the picture's edge"))
+    metrics.append(Metric("frame", _("frame"), excess, 0, _("lines along the picture's edge")))
     notes = []
     if distance.left_out:
-        notes.append(
-            f"style distance: {', '.join(distance.left_out)} left out, which the region or the "
-            "style does not cover."
-        )
+        text = _("style distance: {layers} left out, which the region or the style does not cover.")
+        notes.append(text.format(layers=", ".join(distance.left_out)))
     if len(known) < len(grids):
-        missing = [f"{each} px" for each, value in zip(PERIODS, grids) if math.isnan(value)]
-        notes.append(
-            f"grid, {', '.join(missing)}: the region has no square of eight periods to measure on."
-        )
+        missing = [str(each) for each, value in zip(PERIODS, grids) if math.isnan(value)]
+        text = _("grid, {periods} px: the region has no square of eight periods to measure on.")
+        notes.append(text.format(periods=", ".join(missing)))
     if math.isnan(excess):
-        notes.append("frame: there is nothing to compare along the picture's edge or inside.")
+        notes.append(_("frame: there is nothing to compare along the picture's edge or inside."))
     return metrics, notes

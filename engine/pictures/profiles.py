@@ -16,6 +16,8 @@ from typing import Callable
 import numpy as np
 from PIL import Image, ImageCms
 
+from engine.translations import _
+
 Curve = Callable[[np.ndarray], np.ndarray]
 """From a device's number to linear light, both from 0 to 1."""
 
@@ -155,7 +157,7 @@ def space_of(icc: bytes) -> ColorSpace:
         if icc[16:20] == b"GRAY":
             return _gray_space(tags[b"kTRC"])
         if icc[16:20] != b"RGB ":
-            message = f"it is for {icc[16:20]!r}"
+            message = _("it is for {colors}").format(colors=repr(icc[16:20]))
             raise ProfileError(message)
         if b"A2B0" in tags or b"rXYZ" not in tags:
             space: ColorSpace = TableSpace(icc)
@@ -236,7 +238,7 @@ def _matrix_space(icc: bytes, tags: dict[bytes, bytes]) -> ColorSpace:
     curves = tuple(_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC"))
     matrix = np.linalg.inv(_SRGB_TO_XYZ) @ to_xyz
     if abs(np.linalg.det(matrix)) < 1e-6:
-        message = "its primaries are no base"
+        message = _("its primaries are no base")
         raise ProfileError(message)
     return MatrixSpace(icc, matrix, curves)
 
@@ -261,11 +263,11 @@ def _curve(tag: bytes) -> Curve:
             return lambda x: np.power(x, gamma)
         table = np.frombuffer(tag, ">u2", count, 12).astype(np.float64) / 65535
         if (np.diff(table) < 0).any() or table[0] == table[-1]:
-            message = "one of its curves falls"
+            message = _("one of its curves falls")
             raise ProfileError(message)
         return lambda x: np.interp(x, np.linspace(0, 1, count), table)
     if kind != b"para":
-        message = f"a curve of the kind {kind!r}"
+        message = _("it has a curve of the kind {kind}").format(kind=repr(kind))
         raise ProfileError(message)
     (function,) = struct.unpack_from(">H", tag, 8)
     count = (1, 3, 4, 5, 7)[function]

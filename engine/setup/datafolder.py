@@ -151,10 +151,10 @@ def check_free(home: Path, *, for_tests: bool) -> None:
                 ).format(home=home, name=name)
                 raise SetupError(message)
     elif record.get("for_tests", False) != for_tests:
-        kind = "for use" if for_tests else "for the tests"
-        message = _("{home} has an installation {kind}; name another folder with --home.").format(
-            home=home, kind=kind
-        )
+        message = _("{home} has an installation for the tests; name another folder with --home.")
+        if for_tests:
+            message = _("{home} has an installation for use; name another folder with --home.")
+        message = message.format(home=home)
         raise SetupError(message)
 
 
@@ -339,7 +339,7 @@ def uninstall(home: Path, log: Callable[[str], None]) -> str:
         return _("Removed Scumble with its folder {home} ({names}).").format(
             home=home, names=", ".join([*removed, MARKER])
         )
-    said = f"Removed from {home}: {', '.join([*removed, MARKER])}."
+    said = _("Removed from {home}: {names}.").format(home=home, names=", ".join([*removed, MARKER]))
     return (
         _("{said} What Scumble did not make stays: {names}.").format(
             said=said, names=", ".join(left)

@@ -287,8 +287,8 @@ def damaged_packages(python: Path) -> dict[str, str]:
     try:
         return json.loads(output_of(python, _COMPARE))
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        message = f"{python} cannot be run ({error})."
-        raise SetupError(message) from error
+        message = _("{python} cannot be run ({reason}).")
+        raise SetupError(message.format(python=python, reason=error)) from error
 
 
 _COMPARE = """

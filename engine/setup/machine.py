@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.job import DEVICES
-from engine.translations import _
+from engine.translations import N_, _
 
 DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml")
 """They hold the same package in different builds, so an environment must have only one."""
@@ -32,7 +32,11 @@ _WEBGPU_SYSTEMS = (
 )
 
 # The makers of cards that WebGPU is worth trying on, by the numbers that PCI gives them.
-_MAKERS = {"0x1002": "an AMD card", "0x8086": "Intel's graphics", "0x10de": "an NVIDIA card"}
+_MAKERS = {
+    "0x1002": N_("an AMD card"),
+    "0x8086": N_("Intel's graphics"),
+    "0x10de": N_("an NVIDIA card"),
+}
 
 _CARDS = Path("/sys/class/drm")
 
@@ -102,7 +106,7 @@ def examine_machine() -> Machine:
     driver = _nvidia_driver()
     graphics = "" if driver else _GRAPHICS.get(sys.platform, lambda: "")()
     if (sys.platform, architecture) == ("darwin", "arm64"):
-        graphics = "Apple's graphics"
+        graphics = _("Apple's graphics")
     return Machine(sys.platform, architecture, driver, graphics)
 
 
@@ -254,7 +258,7 @@ def linux_graphics() -> str:
         with contextlib.suppress(OSError):
             maker = _MAKERS.get(file.read_text(encoding="ascii", errors="replace").strip())
             if maker:
-                return maker
+                return _(maker)
     return ""
 
 

@@ -13,6 +13,9 @@ import sys
 import threading
 from typing import Any
 
+from engine.text_width import padded, shortened
+from engine.translations import _
+
 STOPPED = 130
 """Exit status of an installer that was interrupted."""
 
@@ -36,13 +39,14 @@ class TextLines:
         """Show progress within the step, until the next text."""
         if sys.stdout.isatty():
             width = shutil.get_terminal_size().columns - 1
-            sys.stdout.write("\r" + (self.step.ljust(10) + text)[:width].ljust(width) + "\r")
+            line = shortened(padded(_(self.step), 10) + text, width)
+            sys.stdout.write("\r" + padded(line, width) + "\r")
             sys.stdout.flush()
 
     def finish(self, text: str) -> None:
         """End the step with a sentence on it."""
         self.show("")
-        self.say(self.step.ljust(9) + " " + text)
+        self.say(padded(_(self.step), 9) + " " + text)
 
     def say(self, text: str) -> None:
         """Print a line."""

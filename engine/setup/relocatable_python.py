@@ -284,12 +284,13 @@ def _output(command: list[str], *, strict: bool = True) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        message = f"{command[0]} cannot be run: {error}"
-        raise SetupError(message) from error
+        message = _("{program} cannot be run: {reason}")
+        raise SetupError(message.format(program=command[0], reason=error)) from error
     if strict and done.returncode:
-        words = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        message = f"{command[0]} failed: {words[-1]}"
-        raise SetupError(message)
+        status = _("status {status}").format(status=done.returncode)
+        words = done.stderr.strip().splitlines() or [status]
+        message = _("{name} failed: {reason}")
+        raise SetupError(message.format(name=command[0], reason=words[-1]))
     return done.stdout
 
 

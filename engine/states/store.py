@@ -99,8 +99,12 @@ class Found:
     def how_far(self) -> str:
         """How far the painting is, for people."""
         about = self.about
-        share, spent = f"{100 * about['share']:.0f} %", duration(about["seconds"])
-        return f"{share} after {spent}, at size {about['scale']} of {about['scales']}"
+        return _("{percent} % after {time}, at size {scale} of {scales}").format(
+            percent=round(100 * about["share"]),
+            time=duration(about["seconds"]),
+            scale=about["scale"],
+            scales=about["scales"],
+        )
 
 
 def describe_input(path: str) -> Input:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import npy
 
+from engine.translations import _
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOR_TYPES = {3: 2, 4: 6}
 """PNG's numbers for RGB and RGBA."""
@@ -33,8 +35,8 @@ def write(picture: Path, path: Path) -> None:
     """
     shape = npy.shape_of(picture)
     if len(shape) != 3 or shape[2] not in COLOR_TYPES:
-        message = f"{picture.name} has the shape {shape}; it is not a picture."
-        raise ValueError(message)
+        message = _("{name} has the shape {shape}; it is not a picture.")
+        raise ValueError(message.format(name=picture.name, shape=shape))
     height, width, planes = shape
     compressor = zlib.compressobj(3)
     with picture.open("rb") as source, path.open("wb") as target:
@@ -43,7 +45,7 @@ def write(picture: Path, path: Path) -> None:
         header = struct.pack(">IIBBBBB", width, height, 8, COLOR_TYPES[planes], 0, 0, 0)
         target.write(_chunk(b"IHDR", header))
         target.write(_chunk(b"sRGB", b"\0"))
-        for _ in range(height):
+        for _row in range(height):
             values = array("f", source.read(4 * width * planes))
             row = bytes(min(max(int(255 * value + 0.5), 0), 255) for value in values)
             data = compressor.compress(b"\0" + row)

@@ -25,7 +25,6 @@ OBJECTIVES["routed"] = _routed
 ROUTED = replace(
     METHODS["cutout"],
     name="routed",
-    help="cutout, with each style's gradient kept to its own region",
     objective="routed",
     optimizers=("adam",),
     has_best=False,

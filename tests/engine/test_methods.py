@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from engine.job import Job, Region
 from engine.masks.softness import ramp_width, survey
-from engine.methods import SOFT_RAMP, choose_method
+from engine.methods import METHODS, SOFT_RAMP, choose_method
 from engine.run import stylize
 from models.reference_weights import Layer
 
@@ -30,6 +30,12 @@ def linear(width: int) -> np.ndarray:
     """Return a mask that rises from 0 to 1 within so many columns."""
     at = (np.arange(SIZE[1]) - 100) / width + 0.5
     return np.tile(np.clip(at, 0, 1).astype(np.float32), (SIZE[0], 1))
+
+
+def test_the_help_of_the_option_says_what_each_method_is():
+    text = Job.__dataclass_fields__["method"].metadata["text"]
+    for name in ("auto", *METHODS):
+        assert f"{name}: " in text
 
 
 def test_a_hard_mask_has_no_ramp():

@@ -157,7 +157,7 @@ def test_a_style_adds_the_figures_that_need_the_network(pictures, model_home, ke
     # The region is narrower than what a position of conv5_1 sees, and this is said.
     assert left_out == ("conv5_1",)
     grid_note, loss_note = found["notes"]
-    assert "grid, 8 px, 16 px: " in grid_note
+    assert "grid, 8, 16 px: " in grid_note
     assert "conv5_1" in loss_note
     check_neutral(found, kernels, content, result, style, mask)
 

@@ -51,7 +51,7 @@ def made(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             before=KEPT_SESSIONS + ("" if "4" in figures_asked else PLAIN_CURVES),
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        assert f"{count} pictures painted, 0 kept" in done.stdout
+        assert f"pictures: {count} painted, 0 kept" in done.stdout
         assert str(folder / "gallery.html") in done.stdout
         assert f"(picture {count} of {count})" in done.stderr
     return folder
@@ -239,7 +239,7 @@ def test_what_is_there_is_kept_and_what_is_not_is_painted(made: Path, home: Path
     before = times()
     done = scumble("gallery", made, *TINY, home=home, folder=made)
     assert done.returncode == 0, done.stderr
-    assert "0 pictures painted, 26 kept" in done.stdout
+    assert "pictures: 0 painted, 26 kept" in done.stdout
     assert times() == before
 
     lost, changed, cut = (
@@ -250,7 +250,7 @@ def test_what_is_there_is_kept_and_what_is_not_is_painted(made: Path, home: Path
     cut.with_suffix(".json").write_text('{"wanted": ')
     done = scumble("gallery", made, *TINY, "--figure", "10", home=home, folder=made,
                    before=KEPT_SESSIONS + PLAIN_CURVES)  # fmt: skip
-    assert "3 pictures painted, 5 kept" in done.stdout
+    assert "pictures: 3 painted, 5 kept" in done.stdout
     anew = {name for name, time in times().items() if before[name] != time}
     stems = {re.sub(r"(-loss)?\.\w+$", "", name) for name in anew}
     assert stems == {str(each) for each in (lost, changed, cut)}
@@ -274,7 +274,7 @@ def test_ctrl_c_leaves_a_gallery_that_goes_on(home: Path, tmp_path: Path) -> Non
     page = (folder / "gallery.html").read_text(encoding="utf-8")
     assert page.count("not painted yet") == 4
     done = scumble(*arguments, home=home, folder=tmp_path, before=KEPT_SESSIONS + PLAIN_CURVES)
-    assert "4 pictures painted, 1 kept" in done.stdout
+    assert "pictures: 4 painted, 1 kept" in done.stdout
     assert "not painted yet" not in (folder / "gallery.html").read_text(encoding="utf-8")
 
 
@@ -301,7 +301,7 @@ def test_ones_own_pictures_take_the_place_of_the_gallerys(own: Path, home: Path)
         before=KEPT_SESSIONS + PLAIN_CURVES,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "13 pictures painted" in done.stdout  # once, since both pairs would be the same
+    assert "pictures: 13 painted" in done.stdout  # once, since both pairs would be the same
     assert "Figure 9" not in done.stderr
     check_links(own / "mine")
     for figure, styles in (("9", ["one", "two"]), ("10", ["one"])):
@@ -364,7 +364,7 @@ def test_without_matplotlib_the_curves_come_later(own: Path, home: Path) -> None
     assert "install.py --plots" in page.read_text(encoding="utf-8")
     assert "figure-6/1-both-loss.png" not in links(page).found
     done = scumble(*arguments, home=home, folder=own)
-    assert "0 pictures painted, 1 kept" in done.stdout
+    assert "pictures: 0 painted, 1 kept" in done.stdout
     assert "install.py --plots" not in page.read_text(encoding="utf-8")
     assert "figure-6/1-both-loss.png" in links(page).found
     check_links(own / "bare")
