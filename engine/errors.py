@@ -24,7 +24,6 @@ from models.errors import WeightsError, speak
 
 speak(_)
 
-CODES = ("job", "picture", "weights", "memory", "disk", "state", "cluster", "internal")
 LOG_BYTES = 1_000_000
 """Size from which on a log is renamed; the one renamed before it is deleted."""
 
@@ -45,12 +44,12 @@ class ClusterError(UserError):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why there is no result.
+    """The reason why there is no result.
 
     Attributes
     ----------
     code : str
-        One of `CODES`.
+        'job', 'picture', 'weights', 'memory', 'disk', 'state', 'cluster' or 'internal'.
     message : str
         One sentence for the user.
     hint : str

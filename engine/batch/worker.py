@@ -66,7 +66,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class NotStarted:
-    """Why a worker has not painted, without blame for the picture.
+    """The reason why a worker has not painted, which is not the picture's fault.
 
     Attributes
     ----------

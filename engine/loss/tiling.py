@@ -300,7 +300,7 @@ def _values(name: str) -> float:
 
 @dataclass(frozen=True)
 class Plan:
-    """How a picture is evaluated in the memory that there is.
+    """A plan to evaluate a picture within the available memory.
 
     Attributes
     ----------

@@ -47,7 +47,7 @@ class OneWayProfileError(ProfileError):
 
 @dataclass(frozen=True)
 class ColorSpace:
-    """How the numbers of a picture and the colors of sRGB belong together; this one is sRGB.
+    """A color space: the map from a picture's numbers to sRGB and back; this one is sRGB.
 
     Attributes
     ----------

@@ -22,7 +22,7 @@ opening a large one again would block the dialog."""
 
 
 class PreviewFiles:
-    """Writes each copy once, into the run folder.
+    """The writer of the copies, each once, into the run folder.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ FINISHED = N_("Preview. Press it to see the photo.")
 
 
 class PreviewView(Gtk.Box):
-    """Shows what will be painted, with a note on it above.
+    """The preview of the painting, with a note on it above.
 
     Parameters
     ----------

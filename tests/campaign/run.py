@@ -1,4 +1,4 @@
-"""Runs the cases of one part in a process of its own, which a case may crash or fill."""
+"""A process for the cases of one part, which a case may crash or fill."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def job(folder: Path, *regions: Region, content: str = "content.png", **more: An
 
 @dataclass
 class Painter:
-    """Paints jobs and keeps what was reported; `stop_at` stops at that many evaluations."""
+    """A painter that keeps the reports of its jobs; it stops after `stop_at` evaluations."""
 
     stop_at: int = 0
     events: list[Event] = field(default_factory=list)

@@ -38,7 +38,7 @@ JOB = Job(
 
 
 class Tiles:
-    """Counts the network's passes, one per tile, and calls for a stop at one of them."""
+    """A counter of the network's passes, one per tile, that stops the run at one of them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0

@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 
 from engine import __version__
-from engine.errors import CODES
 from engine.job import RUN_FOLDER_PREFIX
 from engine.jobfile import job_from_dict
 from engine.worker import PREVIEW_NAMES
@@ -27,6 +26,8 @@ from tests.engine.programs import (
     scumble,
 )
 from tests.engine.worker_process import Worker
+
+CODES = ("job", "picture", "weights", "memory", "disk", "state", "cluster", "internal")
 
 
 @pytest.fixture

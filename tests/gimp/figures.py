@@ -1,4 +1,4 @@
-"""Prints what the plug-in costs in each GIMP: python -m tests.gimp.figures, in the checkout.
+"""Time and memory of the plug-in in each GIMP: python -m tests.gimp.figures, in the checkout.
 
 A layer of 4000x3000 pixels with alpha and one region on a feathered selection: first without
 windows and with a stand-in for the engine that gives the content back at once, so that what remains

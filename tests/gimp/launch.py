@@ -1,4 +1,4 @@
-"""Runs checks inside GIMP and brings their results back."""
+"""Launches of checks inside GIMP, whose results they bring back."""
 
 from __future__ import annotations
 

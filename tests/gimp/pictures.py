@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/gimp.md again: python -m tests.gimp.pictures, in the checkout.
+"""Pictures of docs/gimp.md, made again: python -m tests.gimp.pictures, in the checkout.
 
 The example is done in a real GIMP, as the page says, with pictures of the screen. It needs Pillow
 and what the tests need, and takes some ten minutes. The photograph and the paintings are the

@@ -26,7 +26,7 @@ Sources = dict[str, Path]
 
 
 class Trap:
-    """Leaves a file behind when it is unpickled."""
+    """A trap that leaves a file behind when it is unpickled."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark

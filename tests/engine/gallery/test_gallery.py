@@ -72,7 +72,7 @@ def input_file(folder: Path, panel: dict[str, Any], what: str) -> Path:
 
 
 class Links(HTMLParser):
-    """Collects what a page refers to, and checks that its tags close."""
+    """A parser that collects the references of a page, and checks that its tags close."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -30,7 +30,7 @@ FILE_EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.tru
 
 
 class Runner:
-    """Runs command lines with one data folder.
+    """A runner of command lines with one data folder.
 
     Parameters
     ----------

@@ -159,7 +159,7 @@ def check_the_choices_are_kept_until_they_are_painted() -> None:
 
 
 class Running:
-    """Stands for a run whose engine only listens."""
+    """A stand-in for a run whose engine only listens."""
 
     def __init__(self) -> None:
         self.engine = self

@@ -1,4 +1,4 @@
-"""How the filter fails: with what happened, what to do, and nothing lost."""
+"""Failures of the filter: what happened, what to do, and nothing lost."""
 
 from __future__ import annotations
 

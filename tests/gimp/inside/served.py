@@ -1,4 +1,4 @@
-"""Paints whenever a file asks for it, for the campaign, which kills what paints."""
+"""A server that paints when a file asks for it, for the campaign, which kills the painters."""
 
 from __future__ import annotations
 

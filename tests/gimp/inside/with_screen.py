@@ -1,4 +1,4 @@
-"""Runs a module of checks inside GIMP with a screen for the plug-in's windows; run beside GIMP.
+"""A run of a module of checks inside GIMP, with a screen for the plug-in's windows.
 
 The module `spoken` also has a session bus, over which a screen reader listens.
 """

@@ -1,4 +1,4 @@
-"""Measures how long the plug-in's windows stand still: a timer that notices when it comes late.
+"""Pauses of the plug-in's windows, measured by a timer that notices when it comes late.
 
 sitecustomize.py begins it where the variable `HEARTBEAT` is set. Each step of the interface that
 took long is a line of JSON in the file `heartbeat`: its seconds, the processor's seconds in it, and
