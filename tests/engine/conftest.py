@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.kernels import Kernels
 from models.reference_weights import Layer
+from tests.engine.kept_sessions import drop_sessions, keep_sessions, take_kernels
 from tests.engine.programs import FullDisk, make_pictures
 
 
@@ -54,11 +56,15 @@ def weights_checked_once(weights: dict[str, Layer], monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("engine.network.Weights", lambda path: weights)
 
 
+@pytest.fixture
+def kernels_made_once(kernels: Kernels, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every run in this process take the kernels that were made once for all tests."""
+    take_kernels(kernels, monkeypatch)
+
+
 @pytest.fixture(scope="module")
 def sessions_kept() -> Iterator[None]:
     """Keep the sessions of this process's networks until the end of the module."""
-    from tests.engine.kept_sessions import drop_sessions, keep_sessions
-
     keep_sessions()
     yield
     drop_sessions()

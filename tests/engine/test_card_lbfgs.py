@@ -127,7 +127,7 @@ def test_the_optimizer_says_where_it_works(network: Network) -> None:
     assert Lbfgs32(4).used == "float32 L-BFGS with a memory of 4 steps"
 
 
-@pytest.mark.usefixtures("weights_checked_once")
+@pytest.mark.usefixtures("kernels_made_once")
 @pytest.mark.parametrize("method", ["joint", "gradient"])
 def test_a_whole_painting_on_a_card_is_that_of_the_processor(
     network: Network, monkeypatch: pytest.MonkeyPatch, tmp_path, method: str

@@ -17,7 +17,7 @@ from engine.pictures.picture import read_picture, read_settings
 from engine.run import stylize
 from tests.engine.pictures.test_unpainted_pixels import png_values, wide_profile
 
-pytestmark = pytest.mark.usefixtures("weights_checked_once")
+pytestmark = pytest.mark.usefixtures("kernels_made_once")
 
 
 def test_a_painting_has_its_contents_depth_profile_and_metadata(

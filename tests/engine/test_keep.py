@@ -28,7 +28,7 @@ INSIDE = np.s_[8:40, 4:24]
 OUTSIDE = np.s_[:, 40:]
 
 
-pytestmark = pytest.mark.usefixtures("weights_checked_once")
+pytestmark = pytest.mark.usefixtures("kernels_made_once", "sessions_kept")
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ from engine.run import stylize
 from engine.sizes import planar
 from engine.warm import Warm
 from models.kernels import Kernels
+from tests.engine.kept_sessions import take_kernels
 from tests.engine.programs import CHECKOUT
 
 PHOTO = CHECKOUT / "engine" / "gallery" / "pictures" / "china.jpg"
@@ -48,11 +49,11 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def paint(photo: Path, weights: dict) -> Iterator[Paint]:
+def paint(photo: Path, kernels: Kernels, sessions_kept: None) -> Iterator[Paint]:
     """Return a function that paints the photograph with some options, each picture once."""
     warm, found = Warm(), {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engine.network.Weights", lambda path: weights)
+        take_kernels(kernels, patch)
 
         def painted(**given: Any) -> np.ndarray:
             # A value that is the default is not painted again.

@@ -15,7 +15,6 @@ from engine.job import Job, Region
 from engine.masks.softness import ramp_width, survey
 from engine.methods import METHODS, SOFT_RAMP, choose_method
 from engine.run import stylize
-from models.reference_weights import Layer
 
 SIZE = (60, 200)
 
@@ -89,9 +88,8 @@ def test_auto_takes_the_method_that_fits_the_masks(masks, method):
     [((straight(),), "cutout"), ((linear(50),), "cutout"), ((), "joint")],
 )
 def test_a_painting_says_which_method_it_took(
-    masks, method, tmp_path: Path, weights: dict[str, Layer], monkeypatch: pytest.MonkeyPatch
+    masks, method, tmp_path: Path, kernels_made_once: None, sessions_kept: None
 ):
-    monkeypatch.setattr("engine.network.Weights", lambda path: weights)
     random = np.random.default_rng(8)
     for name in ("content", "style"):
         pixels = random.integers(0, 255, (*SIZE, 3), np.uint8)

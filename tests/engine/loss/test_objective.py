@@ -31,6 +31,8 @@ SIZE = (32, 40)
 BASE = Job(content="content", method="joint", strength=2.0, smoothing=0.5, device="cpu", threads=2)
 Evaluate = Callable[[np.ndarray], Evaluation]
 
+pytestmark = pytest.mark.usefixtures("sessions_kept")
+
 
 def painted(seed: int) -> np.ndarray:
     """Make a picture with stripes of its own direction and colors."""
