@@ -20,6 +20,8 @@ from plugin.gimp_profiles import CARRIED, CATALOGS
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
+SLOW = {"MADE_UP_PACE": "slow"}
+"""Variables under which the weights and the first painting take so long that a kill meets them."""
 ENGINE = """
 import importlib.util, json, os, sys, time
 from pathlib import Path
@@ -28,7 +30,8 @@ if sys.argv[1] == "stylize":
         sys.exit("scumble stylize: A stray file is in the way.")
     if os.environ.get("MADE_UP_ENGINE") == "broken":
         sys.exit("scumble stylize: The made-up engine is broken.")
-    time.sleep(0.5)
+    if os.environ.get("MADE_UP_PACE") == "slow":
+        time.sleep(0.5)
     Path(sys.argv[3]).write_bytes(b"painted")
     device = os.environ.get("MADE_UP_DEVICE", "made-up device")
     print(json.dumps({"type": "done", "device": device}))
@@ -36,14 +39,15 @@ else:
     print(json.dumps([sys.argv[1:], sys.flags.isolated, sys.flags.utf8_mode]))
 """
 MODEL = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 cache = Path(sys.argv[sys.argv.index("--cache") + 1])
 there = cache.exists()
 if not there and "--weights" not in sys.argv:
     sys.exit(3)
 if not there:
-    time.sleep(0.5)
+    if os.environ.get("MADE_UP_PACE") == "slow":
+        time.sleep(0.5)
     cache.write_bytes(b"weights")
 print("The made-up weights are there" + (" already." if there else "."))
 """

@@ -17,9 +17,11 @@ import pytest
 from engine.job import DEVICES
 from engine.setup.machine import DISTRIBUTIONS
 from tests.bare_root import run_in_bare_root
-from tests.made_up import CHECKOUT, MadeUp, record, run
+from tests.made_up import CHECKOUT, SLOW, MadeUp, record, run
 
-STEPS = re.findall(r'^    \("(\w+)", \w+\.\w+\),$', (CHECKOUT / "install.py").read_text(), re.M)
+STEPS = re.findall(
+    r'^    \((?:N_\()?"(\w+)"\)?, \w+\.\w+\),$', (CHECKOUT / "install.py").read_text(), re.M
+)
 
 
 def launcher(home: Path) -> Path:
@@ -122,7 +124,7 @@ def test_killed_again_and_again_and_repeated(made_up: MadeUp, tmp_path: Path) ->
         process = subprocess.Popen(
             made_up.command("--home", home),
             env=made_up.variables(
-                MADE_UP_PIP="unpacked" if (step, seconds) == UNPACKING else "linked"
+                **SLOW, MADE_UP_PIP="unpacked" if (step, seconds) == UNPACKING else "linked"
             ),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -411,6 +413,8 @@ def test_a_real_installation_paints_with_nothing_else_and_is_removed_whole(
     variables.update(dict.fromkeys(("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"), str(user)))
     variables["FLATPAK_SYSTEM_DIR"] = str(user)
     variables.setdefault("RUSTUP_HOME", str(tmp_path))  # pip asks Rust for its version
+    # Python compiles what is imported; pip would compile thousands of modules that nobody imports.
+    variables["PIP_NO_COMPILE"] = "0"  # which stands for yes, as pip documents it
     assert str(wrong) in one_sentence(run([*command, "--weights", str(wrong)], variables))
     assert not (home / "models" / "vgg16.npz").exists()
 

@@ -52,7 +52,7 @@ def prepared(folder: Path) -> Iterator[State]:
     times = []
     for more in ((), (), ("--uninstall",)):
         began = time.monotonic()
-        done = made.install("--home", home, *more)
+        done = made.install("--home", home, *more, **made_up.SLOW)
         check(done.returncode == 0, f"unkilled: {done.stdout[-1500:]}{done.stderr[-1500:]}")
         times.append(time.monotonic() - began)
     yield State(made, folder, *times)
@@ -108,7 +108,7 @@ def _kill(state: State, arguments: list[str], sent: signal.Signals, delay: float
     process = subprocess.Popen(
         state.made_up.command(*arguments),
         env={
-            **state.made_up.variables(),
+            **state.made_up.variables(**made_up.SLOW),
             name: value,
             "PYTHONIOENCODING": "utf-8",
             "PYTHONFAULTHANDLER": "1",
