@@ -44,7 +44,7 @@ from engine.setup.datafolder import (
 )
 from engine.setup.errors import SetupError
 from engine.setup.machine import MachineError
-from engine.setup.progress import STOPPED, JsonLines, TextLines, stop_at_end_of_input
+from engine.setup.progress import STEP_COLUMNS, STOPPED, JsonLines, TextLines, stop_at_end_of_input
 from engine.text_width import padded
 from engine.translations import N_, _
 from plugin import extension
@@ -275,7 +275,7 @@ def paint_demo(run, options):
     styles = ["--style", "vangogh-auvers", "rest", "--style", "hokusai-wave", mask]
     command = [str(run.launcher), "stylize", photo, str(out)]
     command += styles + DEMO_OPTIONS
-    print_line(padded(_("Painting"), 9) + " " + " ".join(command))
+    print_line(padded(_("Painting"), STEP_COLUMNS) + " ".join(command))
     status = follow(command, installation.variables(run))
     if status == 0:
         if own:

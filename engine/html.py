@@ -38,7 +38,7 @@ pre { background: #f5f5f5; padding: 0.75rem; overflow-x: auto; font-size: 0.8rem
 """
 
 
-def page(title: str, body: Iterable[str]) -> str:
+def page(title: str, body: Iterable[str], language: str = "en") -> str:
     """Return a whole page, without scripts and without anything from elsewhere.
 
     Parameters
@@ -47,11 +47,13 @@ def page(title: str, body: Iterable[str]) -> str:
         Plain text.
     body : iterable of str
         Its parts as HTML.
+    language : str
+        One of `translations.LANGUAGES`, or 'en'.
     """
     return "\n".join(
         [
             "<!DOCTYPE html>",
-            '<html lang="en">',
+            f'<html lang="{language.replace("_", "-")}">',
             f'<head><meta charset="utf-8"><title>{escape(title)}</title>',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<style>\n{STYLE}</style></head>",

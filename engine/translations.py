@@ -47,6 +47,14 @@ def ngettext(one: str, many: str, number: int) -> str:
     return _State.catalog.ngettext(one, many, number)
 
 
+def listed(items: Iterable[str]) -> str:
+    """Return texts with the language's commas between them; empty ones are left out."""
+    text = ""
+    for item in filter(None, items):
+        text = _("{text}, {item}").format(text=text, item=item) if text else item
+    return text
+
+
 def number_text(value: float, form: str = "") -> str:
     """Return a number as the language in use writes it.
 

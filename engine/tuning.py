@@ -15,6 +15,7 @@ from typing import Any
 
 from engine import speed
 from engine.threads import usable_processors
+from engine.translations import _
 from models.forms import KINDS, Forms, Kind, possible_forms
 
 MOST_SPIN = 10_000
@@ -92,6 +93,17 @@ def name(kind: Kind) -> str:
     """Return the name of a kind of convolution in the record and in tables."""
     inputs, outputs, direction = kind
     return f"{inputs} to {outputs} channels, {direction}"
+
+
+def subject_text(subject: str) -> str:
+    """Return the subject of a trial in the language in use."""
+    for inputs, outputs, direction in KINDS:
+        if subject == name((inputs, outputs, direction)):
+            text = _("{inputs} to {outputs} channels, forward")
+            if direction == "adjoint":
+                text = _("{inputs} to {outputs} channels, adjoint")
+            return text.format(inputs=inputs, outputs=outputs)
+    return _(subject)
 
 
 _PREFIX = "tuning, "

@@ -10,6 +10,7 @@ import engine
 from engine.setup.datafolder import read_record
 from engine.setup.errors import SetupError
 from engine.setup.installation import Installation, note
+from engine.setup.progress import STEP_COLUMNS
 from engine.translations import _
 from plugin import flatpak
 from plugin.gimp_profiles import (
@@ -29,7 +30,7 @@ from plugin.installed_extension import (
     update,
 )
 
-SEPARATOR = "\n" + 10 * " "
+SEPARATOR = "\n" + STEP_COLUMNS * " "
 """Between sentences of one step."""
 
 RECORDED = "gimp_folders"

@@ -16,6 +16,7 @@ import pytest
 
 from engine.job import DEVICES
 from engine.setup.machine import DISTRIBUTIONS
+from engine.text_width import columns
 from tests.bare_root import run_in_bare_root
 from tests.made_up import CHECKOUT, SLOW, MadeUp, record, run
 
@@ -73,6 +74,7 @@ def test_nothing_is_left_that_was_only_needed_on_the_way(installed: Path) -> Non
         "__init__.py",
         "__main__.py",
         "__pycache__",  # made by running it, not copied: see below
+        "errors.py",
     ]
     assert not (installed / "app" / "models" / "__pycache__" / "left.pyc").exists()
 
@@ -106,6 +108,17 @@ def test_a_second_run_changes_nothing(made_up: MadeUp, installed: Path) -> None:
         assert "already" in line
     assert {name: when for name, when in tree(installed).items() if name not in own} == before
     assert record(installed) == written
+
+
+def test_the_lines_of_the_steps_begin_in_one_column_in_japanese(
+    made_up: MadeUp, installed: Path
+) -> None:
+    done = made_up.install("--home", installed, LANGUAGE="ja")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("フォルダー")
+    heads = [re.match(r"\S+ +", line) for line in lines]
+    assert {columns(head[0]) for head in heads if head} == {11}
 
 
 UNPACKING = ("Folder", 0.4)

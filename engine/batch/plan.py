@@ -19,7 +19,7 @@ from engine.leftovers import remove_parts, remove_run_folders
 from engine.messages import shown, shown_name
 from engine.output_files import INPUT_KINDS, PICTURE_EXTENSIONS, inputs, outputs
 from engine.same_files import Names, are_one
-from engine.translations import _, ngettext
+from engine.translations import _, listed, ngettext
 
 DEFAULT_EXTENSION = ".png"
 
@@ -219,8 +219,8 @@ def _no_match(pattern: str, used: list[str]) -> str:
             others,
         )
     text = text.format(pattern=shown_name(pattern), file=shown_name(used[0]), count=others)
-    listed = ", ".join(f"{{{name}}} ({_(meaning)})" for name, meaning in PLACEHOLDERS.items())
-    return text + " " + _("Placeholders are {listed}.").format(listed=listed)
+    names = listed(f"{{{name}}} ({_(meaning)})" for name, meaning in PLACEHOLDERS.items())
+    return text + " " + _("Placeholders are {names}.").format(names=names)
 
 
 def _open_folder(out: str, items: list[BatchItem]) -> None:

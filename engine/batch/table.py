@@ -16,7 +16,7 @@ from engine.errors import PictureError
 from engine.files import write_file
 from engine.job import JobError
 from engine.messages import printable, shown_name
-from engine.translations import N_, _, ngettext, number_text
+from engine.translations import N_, _, language, listed, ngettext, number_text
 
 TABLE, PAGE, THUMBNAILS = "scumble-batch.csv", "scumble-batch.html", "scumble-thumbnails"
 
@@ -139,7 +139,10 @@ def write_table(out: str, rows: Sequence[Row]) -> Path:
     encoded = text.getvalue().encode("utf-8-sig", "surrogateescape")
     write_file(Path(out, TABLE), encoded)
     page = Path(out, PAGE)
-    write_file(page, html.page(_("Batch"), _body(out, rows)).encode("utf-8", "backslashreplace"))
+    write_file(
+        page,
+        html.page(_("Batch"), _body(out, rows), language()).encode("utf-8", "backslashreplace"),
+    )
     return page
 
 
@@ -164,9 +167,9 @@ def write_thumbnail(out: str, output: str, data: bytes) -> None:
 def summary(rows: Sequence[Row]) -> str:
     """Return how many pictures were painted, kept, failed and left."""
     counts = {status: sum(row.status == status for row in rows) for status in STATUSES}
-    listed = ", ".join(f"{count} {_(STATUSES[each])}" for each, count in counts.items() if count)
-    text = ngettext("{count} picture: {listed}", "{count} pictures: {listed}", len(rows))
-    return text.format(count=len(rows), listed=listed)
+    parts = [f"{count} {_(STATUSES[each])}" for each, count in counts.items() if count]
+    text = ngettext("{count} picture: {parts}", "{count} pictures: {parts}", len(rows))
+    return text.format(count=len(rows), parts=listed(parts))
 
 
 def _body(out: str, rows: Sequence[Row]) -> list[str]:
@@ -215,4 +218,4 @@ def _figure(out: str, row: Row) -> str:
         facts.append(_("loss {number}").format(number=number_text(row.loss, ".4g")))
     if row.seconds is not None:
         facts.append(duration(row.seconds))
-    return html.figure(row.output, f"{printable(row.output)} ({', '.join(facts)})", shown=file)
+    return html.figure(row.output, f"{printable(row.output)} ({listed(facts)})", shown=file)

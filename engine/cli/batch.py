@@ -26,7 +26,7 @@ from engine.durations import duration
 from engine.errors import describe
 from engine.job import JobError
 from engine.messages import shown_name
-from engine.translations import N_, _, in_english, ngettext
+from engine.translations import N_, _, in_english, listed, ngettext
 
 if TYPE_CHECKING:
     import threading
@@ -94,7 +94,7 @@ class _Listener:
                 text = _("{name} failed: {reason}").format(name=name, reason=row.message)
                 self._terminal.say(f"{counted}{text}")
             return
-        facts = f"{duration(row.seconds or 0)}, {loss_text(row.loss or 0)}"
+        facts = listed((duration(row.seconds or 0), loss_text(row.loss or 0)))
         if row.worker:
             facts = _("{facts}, on {worker}").format(facts=facts, worker=row.worker)
         self.say(f"{counted}{name}  {facts}")

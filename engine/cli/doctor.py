@@ -30,7 +30,7 @@ from engine.setup.errors import SetupError
 from engine.setup.machine import DISTRIBUTIONS
 from engine.text_width import columns, padded
 from engine.threads import single_threaded_blas, thread_count
-from engine.translations import N_, _, in_english, ngettext, number_text
+from engine.translations import N_, _, in_english, listed, ngettext, number_text
 
 PACKAGES = {
     "numpy": "numpy",
@@ -60,6 +60,18 @@ LABELS = {
     "painting": N_("painting"),
 }
 """How people read the names of findings that are words; JSON and names of packages are English."""
+
+WORK = {
+    "read": N_("reading"),
+    "write": N_("writing"),
+    "resize": N_("resizing"),
+    "finish": N_("putting together"),
+    "gray": N_("gray"),
+    "16 bits": N_("16 bits"),
+    "reduced": N_("reduced"),
+    "converted": N_("converted"),
+}
+"""How people read the kinds of work whose rates are measured: the first word, and details."""
 
 REPAIR = N_("Run install.py again.")
 
@@ -145,8 +157,16 @@ def measure() -> int:
     heading = _("Other work on this machine, milliseconds for a megapixel")
     to_standard_output("\n" + _("{heading}:").format(heading=heading))
     for kind, rate in measure_rates().items():
-        to_standard_output(f"  {kind:<30}{1e9 * rate:.0f}")
+        to_standard_output(f"  {padded(_work(kind), 30)}{1e9 * rate:.0f}")
     return 0
+
+
+def _work(kind: str) -> str:
+    """Return a kind of work whose rate is measured in the language in use."""
+    first, *details = kind.split(", ")
+    verb, *format_ = first.split(" ", 1)
+    words = (_(WORK.get(each, each)) for each in (verb, *details))
+    return listed((" ".join((next(words), *format_)), *words))
 
 
 def _tuning() -> Finding:
@@ -170,12 +190,12 @@ def _tuning() -> Finding:
 
 def _tuning_table() -> list[str]:
     """Return a line for each choice that was measured: what was taken, and all times."""
-    from engine.tuning import recorded_trials
+    from engine.tuning import recorded_trials, subject_text
 
     lines = []
     for trial in recorded_trials():
         times = ", ".join(f"{name} {1e3 * value:.1f}" for name, value in trial.seconds.items())
-        subject = padded(_(trial.subject), 30)
+        subject = padded(subject_text(trial.subject), 30)
         lines.append(f"  {subject}{trial.chosen:<11}{times and f'({times} ms)'}".rstrip())
     heading = _("{heading}:").format(heading=_("Quickest on this processor"))
     return ["", heading, *lines] if lines else []

@@ -7,7 +7,7 @@ import json
 
 from engine.cli.terminal import to_standard_output
 from engine.paintings.catalog import NAMES, PAINTINGS, style_file
-from engine.translations import _
+from engine.translations import _, listed
 
 
 def list_styles(*, as_json: bool = False) -> int:
@@ -25,6 +25,6 @@ def list_styles(*, as_json: bool = False) -> int:
         return 0
     width = max(map(len, NAMES))
     for each in PAINTINGS:
-        about = ", ".join((_(each.artist), _(each.title), _(each.year)))
+        about = listed((_(each.artist), _(each.title), _(each.year)))
         to_standard_output(f"{each.name:<{width}}  {about} ({_(each.kind)})")
     return 0

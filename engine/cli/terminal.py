@@ -14,7 +14,7 @@ from engine.durations import duration
 from engine.events import Device, Estimated, Event, Notice, Progress
 from engine.messages import shown_name
 from engine.text_width import columns, shortened
-from engine.translations import N_, _, ngettext, number_text
+from engine.translations import N_, _, listed, ngettext, number_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -236,7 +236,7 @@ def result_text(files: tuple[Path, ...], result: Result) -> str:
         files=", ".join(shown_name(each, RESULT_NAME) for each in files),
         width=width,
         height=height,
-        facts=", ".join(filter(None, facts)),
+        facts=listed(facts),
     )
 
 

@@ -19,6 +19,9 @@ from engine.translations import _
 STOPPED = 130
 """Exit status of an installer that was interrupted."""
 
+STEP_COLUMNS = 11
+"""The columns for the name of a step, with a blank: as wide as it is in any language."""
+
 
 class TextLines:
     """A line for each finished step, and on a terminal one for progress, which changes.
@@ -39,14 +42,14 @@ class TextLines:
         """Show progress within the step, until the next text."""
         if sys.stdout.isatty():
             width = shutil.get_terminal_size().columns - 1
-            line = shortened(padded(_(self.step), 10) + text, width)
+            line = shortened(padded(_(self.step), STEP_COLUMNS) + text, width)
             sys.stdout.write("\r" + padded(line, width) + "\r")
             sys.stdout.flush()
 
     def finish(self, text: str) -> None:
         """End the step with a sentence on it."""
         self.show("")
-        self.say(padded(_(self.step), 9) + " " + text)
+        self.say(padded(_(self.step), STEP_COLUMNS) + text)
 
     def say(self, text: str) -> None:
         """Print a line."""

@@ -148,6 +148,6 @@ def test_doctor_shows_the_table(
     monkeypatch.setattr(doctor, "_painting", lambda: doctor.Finding("painting", "skipped"))
     doctor.examine()
     printed = capsys.readouterr().out
-    assert "measured on this processor: 1 threads, no busy waiting" in printed
+    assert "measured on this processor: 1 thread, no busy waiting" in printed
     assert "256 to 256 channels, forward" in printed
     assert "winograd4  (winograd4 22.1, direct 34.5 ms)" in printed
