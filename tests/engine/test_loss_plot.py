@@ -13,7 +13,7 @@ from engine.errors import PictureError
 from engine.loss.terms import CONTENT, SMOOTHING, Part
 from engine.loss_curve import LossCurve
 from engine.loss_plot import DPI, HEIGHT, WIDTH, in_font, loss_curves, parts_of
-from tests.engine.programs import check_sentence, make_pictures, scumble
+from tests.engine.programs import UNSEEN_PACKAGES, check_sentence, make_pictures, scumble
 
 BLUE, VERMILION, GREEN, SKY = "#0072B2", "#D55E00", "#009E73", "#56B4E9"
 
@@ -200,6 +200,7 @@ def without(name):
     return version(name)
 metadata.version = without
 """
+    before += UNSEEN_PACKAGES
     done = scumble("doctor", home=model_home, folder=tmp_path, before=before, fresh=broken)
     (line,) = [each for each in done.stdout.splitlines() if each.startswith("matplotlib")]
     problems = [each for each in done.stdout.splitlines() if each.startswith("Broken: ")]

@@ -52,8 +52,10 @@ def test_names_order_and_layout_do_not_matter(layers: Layers, model: Path, tmp_p
         arrays[f"b{index}"] = layer.bias.reshape(1, -1, 1, 1).astype(np.float64)
         arrays[f"a{index}"] = np.asfortranarray(kernel) if index % 2 else kernel.copy()
     source = tmp_path / "any name at all"
-    with source.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+    with zipfile.ZipFile(source, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, array in arrays.items():  # as numpy.savez_compressed, in less time
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array)
     cache = tmp_path / "vgg16.npz"
     assert str(source) in ensure_weights(cache, source, tmp_path)
     assert same(cache, model)

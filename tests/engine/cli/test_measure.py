@@ -212,7 +212,7 @@ def test_the_style_itself_is_perfect_but_for_the_content(pictures, model_home):
 def test_a_large_picture_s_style_loss_is_taken_at_the_working_size(pictures, model_home, kernels):
     for name in ("content", "result"):
         path = pictures / f"{name}.png"
-        Image.open(path).resize((WIDTH * 6, HEIGHT * 6)).save(path)
+        Image.open(path).resize((WIDTH * 21 // 4, HEIGHT * 21 // 4)).save(path)
     done = scumble(*BASE, "--mask", "ramp.png", "--style", "style.png",
                    home=model_home, folder=pictures)  # fmt: skip
     assert done.returncode == 0, done.stderr

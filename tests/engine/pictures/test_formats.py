@@ -11,7 +11,7 @@ from PIL import Image, features
 
 from engine.errors import PictureError
 from engine.job import Job, Region
-from engine.masks.regions import STYLE_PIXELS, load_regions, read_style
+from engine.masks.regions import load_regions, read_style
 from engine.pictures.picture import read_mask, read_picture, read_stored
 from engine.pictures.reading_memory import ReadingMemory
 
@@ -88,21 +88,22 @@ def test_the_memory_option_counts_while_reading(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["jpg", "png"])
 def test_a_style_is_read_as_large_as_it_can_be_of_use(tmp_path: Path, ending: str) -> None:
-    gray = Image.linear_gradient("L").resize((5_200, 4_000)).convert("RGB")
+    gray = Image.linear_gradient("L").resize((2_600, 2_000)).convert("RGB")
     file = tmp_path / f"a.{ending}"
     options: dict[str, Any] = {"compress_level": 1} if ending == "png" else {"quality": 95}
     gray.save(file, **options)
     reading = ReadingMemory()
-    style = read_style(Region(str(file)), STYLE_PIXELS, reading)
+    most = 1_000_000
+    style = read_style(Region(str(file)), most, reading)
     height, width = style.mask.shape
-    assert 0.99 < height * width / STYLE_PIXELS <= 1.001
+    assert 0.99 < height * width / most <= 1.001
     assert width / height == pytest.approx(1.3, rel=0.002)
-    assert reading.most <= (8 if ending == "png" else 3) * 5_200 * 4_000
+    assert reading.most <= (8 if ending == "png" else 3) * 2_600 * 2_000
     expected = np.linspace(0, 255, height)
     np.testing.assert_allclose(style.rgb[0, :, 100], expected, atol=2)
-    assert style.suits(STYLE_PIXELS)
-    assert not style.suits(STYLE_PIXELS + 1)
-    assert read_style(Region(str(file)), 30_000_000, reading).mask.size == 5_200 * 4_000
+    assert style.suits(most)
+    assert not style.suits(most + 1)
+    assert read_style(Region(str(file)), 7_500_000, reading).mask.size == 2_600 * 2_000
 
 
 def test_a_style_size_above_1_keeps_more_of_a_style(tmp_path: Path) -> None:
