@@ -22,10 +22,9 @@ from tests.engine.programs import (
     HEIGHT,
     PATIENCE,
     WIDTH,
-    command,
-    environment,
     make_pictures,
     scumble,
+    started,
 )
 
 CONTENT = (48, 64)
@@ -35,12 +34,13 @@ class Process:
     """A real adviser."""
 
     def __init__(self, home: Path, *folder: str) -> None:
-        self.process = subprocess.Popen(
-            command(("adviser", *folder)),
-            text=True,
-            env=environment(home),
+        self.process = started(
+            "adviser",
+            *folder,
+            home=home,
+            folder=home,
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
         assert self.process.stdin is not None
         assert self.process.stdout is not None

@@ -21,6 +21,7 @@ from engine.setup.environment import (
 )
 from engine.setup.errors import SetupError
 from tests.bare_root import run_in_bare_root
+from tests.made_up import copy_pip
 
 ABOUT = """
 import bz2, ctypes, hashlib, json, lzma, math, os, socket, sqlite3, ssl, sys, zlib
@@ -40,6 +41,17 @@ def quietly(command: list[str]) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def with_pip_copied(command: list[str]) -> tuple[int, str]:
+    """Run a command of `make_environment`; ensurepip, which takes seconds, copies the tests' pip.
+
+    The real one works on a copy of Python where Scumble itself is installed, in test_install.py.
+    """
+    if "ensurepip" not in command:
+        return quietly(command)
+    copy_pip(next(Path(command[0]).parents[1].rglob("site-packages")))
+    return 0, ""
+
+
 def bare_environment(python: Python, folder: Path) -> None:
     command = [python.executable, "-m", "venv", "--without-pip", str(folder)]
     subprocess.run(command, check=True)
@@ -51,7 +63,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("copied") / "Müller's data ♥"
     home.mkdir()
     copy = relocatable_python.make(starting(), home)
-    make_environment(copy, home / "env", quietly)
+    make_environment(copy, home / "env", with_pip_copied)
     return home
 
 
