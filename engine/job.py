@@ -138,7 +138,7 @@ class Region:
 
     style: str = setting(
         "",
-        N_("The style: a picture, or the name of a painting that comes along."),
+        N_("The style: a picture, or the name of a painting that comes with Scumble."),
         kind="picture",
         words=NAMES,
         label="Style",
@@ -352,8 +352,8 @@ class Job:
         "auto",
         N_(
             "The initial picture: the content in the colors of the styles, the content, noise, or "
-            "a picture; auto takes the content where masks cut out a part of it, else its colors "
-            "are changed."
+            "a picture; auto takes the content where masks cut out a part of it, else the content "
+            "in the colors of the styles."
         ),
         kind="choice",
         choices=INITS,
@@ -431,8 +431,8 @@ class Job:
     statistics: str = setting(
         "moments",
         N_(
-            "What is held of the styles' features: moments (means and covariances), or gram (Gram "
-            "matrices, as in the paper)."
+            "The statistics of the features in which the painting is to match the styles: moments "
+            "(means and covariances), or gram (Gram matrices, as in the paper)."
         ),
         kind="choice",
         choices=STATISTICS,
@@ -441,8 +441,8 @@ class Job:
     grain: float = setting(
         1.0,
         N_(
-            "How firmly the finest texture is held to the styles': the differences of pixels up to "
-            "four apart; 0 for not at all, as in the paper."
+            "How closely the finest texture is to match the styles': the differences between "
+            "pixels up to four apart; 0 for not at all, as in the paper."
         ),
         kind="number",
         low=0.0,

@@ -53,8 +53,8 @@ class Weights(Mapping[str, Layer]):
             there = cache.is_file()
         except PermissionError as error:  # in the data folder of somebody else
             message = _(
-                "The file of the weights, {cache}, {damage}; let its owner open the folder to "
-                "others, or name another one by SCUMBLE_HOME"
+                "The file of the weights, {cache}, {damage}; ask its owner to open the folder "
+                "to others, or name another one with SCUMBLE_HOME"
             ).format(cache=cache, damage=damage(error))
             raise WeightsError(message) from error
         if not there:

@@ -212,7 +212,7 @@ def _python() -> Finding:
     value = _("{version}, a copy that needs no file outside of the data folder")
     value = value.format(version=_version_in(platform.python_version(), Path(sys.executable)))
     if relocatable_python.find(home()) is None:
-        return Finding("python", value, _broken(_("The copy of Python is not whole.")))
+        return Finding("python", value, _broken(_("The copy of Python is incomplete.")))
     return Finding("python", value)
 
 
@@ -388,8 +388,8 @@ def _data_folder() -> Finding:
         )
     if not _is_open(folder):
         problem = _(
-            "The data folder {folder} is closed to you; let its owner open it to others, or name "
-            "another folder by SCUMBLE_HOME."
+            "The data folder {folder} is closed to you; ask its owner to open it to others, or "
+            "name another folder with SCUMBLE_HOME."
         ).format(folder=folder)
         value = _("{folder}, closed to you").format(folder=folder)
         return Finding("data folder", value, problem)

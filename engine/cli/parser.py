@@ -241,7 +241,9 @@ def _add_batch(commands: argparse._SubParsersAction) -> None:
         help=_("The folder of the results; created if missing."),
     )  # fmt: skip
     batch.add_argument(
-        "--force", action="store_true", help=_("Paint what is there with the same settings, too.")
+        "--force",
+        action="store_true",
+        help=_("Also paint pictures that are there already with the same settings."),
     )
     batch.add_argument(
         "--workers", metavar="N", type=_workers,
@@ -292,7 +294,9 @@ def _add_measure(commands: argparse._SubParsersAction) -> None:
     )
     measure.add_argument(
         "--style", metavar="PICTURE",
-        help=_("The style of the region: a picture, or the name of a painting that comes along."),
+        help=_(
+            "The style of the region: a picture, or the name of a painting that comes with Scumble."
+        ),
     )  # fmt: skip
     measure.add_argument(
         "--mask", metavar="MASK",
@@ -320,7 +324,7 @@ def _add_gallery(commands: argparse._SubParsersAction) -> None:
         "--figure", action="append", choices=(*map(str, NUMBERS), "all"),
         help=_("Which figure of the paper; may be given several times (default all)."),
     )  # fmt: skip
-    group = gallery.add_argument_group(_("one's own pictures"))
+    group = gallery.add_argument_group(_("your own pictures"))
     group.add_argument("--content", metavar="PICTURE", help=_("Replaces every content picture."))
     group.add_argument(
         "--style", metavar="PICTURE", action="append",
@@ -370,7 +374,7 @@ def _add_styles(commands: argparse._SubParsersAction) -> None:
     styles = _command(
         commands,
         "styles",
-        help=_("list the paintings that come along"),
+        help=_("list the paintings that come with Scumble"),
         description=_("Lists the paintings that can be named with --style."),
     )
     _add_json(styles)
@@ -388,7 +392,7 @@ def _add_adviser(commands: argparse._SubParsersAction) -> None:
         nargs="?",
         default="",
         metavar="RUN_FOLDER",
-        help=_("The folder with the files that the questions name; it is removed in the end."),
+        help=_("The folder with the files that the questions name; it is removed at the end."),
     )
 
 
@@ -419,9 +423,9 @@ def _add_region_options(parser: argparse.ArgumentParser) -> None:
         action=_Style,
         metavar=("PICTURE", "MASK"),
         help=_(
-            "A style picture or the name of a painting that comes along (scumble styles), and a "
-            "mask for its region: a gray picture of any size, white where the style goes, or "
-            "'{rest}' for what the other masks leave. Once per style."
+            "A style picture or the name of a painting that comes with Scumble (scumble styles), "
+            "and a mask for its region: a gray picture of any size, white where the style goes, "
+            "or '{rest}' for what the other masks leave. Once per style."
         ).format(rest=REST),
     )
     for described in options(Region):

@@ -1,4 +1,4 @@
-"""`scumble styles`: the paintings that come along."""
+"""`scumble styles`: the paintings that come with Scumble."""
 
 from __future__ import annotations
 

@@ -279,7 +279,7 @@ def neutral_metrics(
     grids = grid(result, style, region, style_mask)
     known = [value for value in grids if not math.isnan(value)]
     mean = float(np.mean(known)) if known else math.nan
-    meaning = _("weave or specks that the style has not")
+    meaning = _("weave or specks that the style does not have")
     metrics.append(Metric("grid", _("grid"), mean, 0, meaning))
     for period, value in zip(PERIODS, grids):
         label = _("grid, {period} px").format(period=period)

@@ -1,1 +1,1 @@
-"""Paintings that come along, to be named as styles."""
+"""Paintings that come with Scumble, to be named as styles."""

@@ -1,4 +1,4 @@
-"""The paintings that come along: their names, and what is known about each.
+"""The paintings that come with Scumble: their names, and what is known about each.
 
 Standard library only: the plug-in carries a copy of this file and of its table, `catalog.csv`. The
 pictures lie beside the engine's own copy, as `NAME.jpg`; `SOURCES.md` says where they come from.

@@ -48,13 +48,13 @@ HELP = N_(
     "The picture grows in a window of its own. Stop keeps the picture so far; Cancel leaves "
     "nothing. The result is a new layer. With Layers with masks it is a group with one masked "
     "layer per style. Run the filter on a result to paint the photo again with its settings and "
-    "masks, or to go on from there. Rest the pointer on an option to see its help."
+    "masks, or to continue from there. Rest the pointer on an option to see its help."
 )
 
 ASK_MS = 150
 """Time after a change until the engine is asked; further changes may come."""
 
-CHOOSE = N_("Choose a style, and a preview is painted here.")
+CHOOSE = N_("Choose a style to see a preview here.")
 
 HELP_PAGE = gimp_run.HERE / "help" / "en" / "index.html"
 

@@ -257,7 +257,7 @@ class EngineProcess:
         self._greeted = True
         version = event.get("version", self._location.version)
         if event.get("type") == "hello" and version != self._location.version:
-            what = _("The plug-in is of version {own}, the engine of {version}.")
+            what = _("The plug-in has version {own}, the engine {version}.")
             what = what.format(own=self._location.version, version=version)
             raise self._failure(what, _(INSTALL_AGAIN))
         if event.get("type") in ("saved", "resumable"):

@@ -30,7 +30,7 @@ def ask(interrupted: interrupted_runs.Interrupted, layer: str) -> Answer:
         text=_("The painting of “{layer}” was interrupted").format(layer=layer),
         secondary_text=_(
             "{styles}: {percent} % is done, after {time} of painting. It was saved {when}. It can "
-            "go on from there."
+            "continue from there."
         ).format(
             styles=styles,
             percent=round(100 * interrupted.share),
@@ -44,7 +44,7 @@ def ask(interrupted: interrupted_runs.Interrupted, layer: str) -> Answer:
     window.add_buttons(
         *(_("_Discard it"), Answer.DISCARD.value),
         *(_("_New painting"), Answer.ANEW.value),
-        *(_("_Go on with it"), Answer.RESUME.value),
+        *(_("C_ontinue it"), Answer.RESUME.value),
     )
     window.set_default_response(Answer.RESUME.value)
     response = window.run()

@@ -162,7 +162,7 @@ def _paint(
         while window.wait_for_more():
             requests = run_requests.for_more(requests, layers)
             if not requests:
-                window.add_note(_("The painting is no longer in the image, so it cannot go on."))
+                window.add_note(_("The painting is no longer in the image, so it cannot continue."))
                 continue
             try:
                 delivery = _paint_in(window, requests)

@@ -117,7 +117,7 @@ class ProgressWindow(Gtk.Dialog):
         self._stop = self.add_button(_("_Stop and keep"), STOP)
         self._stop.set_tooltip_text(_("Stop now and keep the best picture so far"))
         self._more = self.add_button(_("_More"), MORE)
-        self._more.set_tooltip_text(_("Go on from here for as many steps again"))
+        self._more.set_tooltip_text(_("Continue from here for as many steps again"))
         self._close = self.add_button(_("_Close"), CLOSE)
         self.set_default_size(-1, self._view.natural_size[1] + 200)
         self._view.grab_focus()  # so that Return and Space press no button by accident
@@ -198,12 +198,12 @@ class ProgressWindow(Gtk.Dialog):
 
     def show_failure(self, message: str) -> None:
         """Show why the painting could not continue; the earlier one is in the image."""
-        self._show_end(_("The painting could not go on"), "")
+        self._show_end(_("The painting could not continue"), "")
         self.add_note(message)
 
     def show_unchanged(self) -> None:
         """Show that further painting was cancelled; the earlier one is in the image."""
-        self._show_end(_("Cancelled: the painting is as it was"), "")
+        self._show_end(_("Canceled: the painting is as it was"), "")
 
     def _show_end(self, text: str, figures: str) -> None:
         self._done = True

@@ -2,7 +2,8 @@
 
 A region is one JSON object, in a script as in the settings that a result carries:
 
-* ``style``: the path of a picture, ``layer:WHICH``, or the name of a painting that comes along.
+* ``style``: the path of a picture, ``layer:WHICH``, or the name of a painting that comes with
+  Scumble.
 * ``mask``: empty for the whole layer, ``selection``, ``outside`` (the inverted selection), ``rest``
   (what the other masks leave), ``channel:WHICH``, ``mask:WHICH`` (a layer mask), ``alpha:WHICH``
   (the opacity of a layer), ``gray:WHICH`` (the brightness of a layer), ``own`` (the layer mask of
@@ -111,7 +112,7 @@ class Source:
     """The origin of the pixels of a style or a mask.
 
     `kind` is one of the kinds above. Kinds that name an item come with `item`, a file with `path`,
-    and so does a painting that comes along, whose path is its name.
+    and so does a painting that comes with Scumble, whose path is its name.
     """
 
     kind: str
@@ -171,7 +172,7 @@ class ResolvedRegion:
 
 
 def painting(name: str) -> catalog.Painting:
-    """Return a painting that comes along."""
+    """Return a painting that comes with Scumble."""
     return next(each for each in catalog.PAINTINGS if each.name == name)
 
 

@@ -62,7 +62,9 @@ class TargetRow(Gtk.Box):
         assert target.result is not None
         photo, result = target.content.get_name(), target.result.get_name()
         self._add_label(_("“{layer}” was painted before").format(layer=photo))
-        self._goes_on = Gtk.RadioButton.new_with_label(None, _("Go on from the earlier painting"))
+        self._goes_on = Gtk.RadioButton.new_with_label(
+            None, _("Continue from the earlier painting")
+        )
         self._goes_on.set_tooltip_text(
             _(
                 "Start from “{result}” and take as many steps as its last size took, with these "

@@ -180,7 +180,7 @@ class Thumbnails:
 
 
 def _path(source: sources.Source) -> str:
-    """Return the path of a picture file, or of a painting that comes along."""
+    """Return the path of a picture file, or of a painting that comes with Scumble."""
     if source.kind != sources.PAINTING:
         return source.path
     home = engine_process.read_location(Path(__file__).resolve().parent).home

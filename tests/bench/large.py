@@ -32,7 +32,7 @@ WIDTH, HEIGHT, GAP, LINE = 560, 400, 8, 20
 
 
 class Scene(NamedTuple):
-    """A photograph, a painting that comes along, and the corner of the piece shown at 1:1."""
+    """A photograph, a painting of Scumble's own, and the corner of the piece shown at 1:1."""
 
     name: str
     content: str

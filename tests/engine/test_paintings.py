@@ -1,4 +1,4 @@
-"""The paintings that come along: each is there, named, documented and can be painted with."""
+"""Paintings that come with Scumble: each is there, named, documented and can be painted with."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ def test_a_result_that_is_not_there(start):
 
 def test_an_engine_of_another_version_is_refused(start):
     message = failure(start('say("hello", version="2")\nsys.stdin.read()'))
-    assert "The plug-in is of version 1, the engine of 2." in message
+    assert "The plug-in has version 1, the engine 2." in message
     assert "Run Scumble's install.py again" in message
 
 

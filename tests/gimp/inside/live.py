@@ -154,7 +154,7 @@ def go_on_from_the_dialog(desktop: Desktop, before: int) -> dict[str, Any]:
     desktop.open_filter()
     desktop.widget(text="“Photo” was painted before")
     desktop.shot("dialog-again")
-    desktop.click(text="Go on from the earlier painting")
+    desktop.click(text="Continue from the earlier painting")
     desktop.click(text="Replace the earlier painting")
     desktop.click(text="Paint")
     desktop.gone(DIALOG)

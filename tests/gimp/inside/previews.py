@@ -114,7 +114,9 @@ def check_it_goes_on_from_the_earlier_painting() -> None:
     panel = Panel(given=(image, layer), above=row, **options)
     anew, goes_on = row.start is None, panel.all(Gtk.RadioButton)
     assert anew
-    (button,) = [each for each in goes_on if each.get_label() == "Go on from the earlier painting"]
+    (button,) = [
+        each for each in goes_on if each.get_label() == "Continue from the earlier painting"
+    ]
     begun = previewed(panel)
     button.set_active(True)
     assert row.start == painted
