@@ -135,8 +135,9 @@ class ProjectedLbfgs:
         self._trial = self._picture.copy()
         self._gradient = np.zeros_like(self._picture)
         self._direction = np.zeros_like(self._picture)
-        # The diagonal of the first matrix, relative to its mean.
-        self._first = np.ones_like(self._picture)
+        # The diagonal of the first matrix, relative to its mean: one value for all channels.
+        pixels = math.prod(start.shape[1:]) if start.ndim == 3 else 0
+        self._first = np.ones(pixels, np.float32)
         # Row i of both holds one pair.
         self._s = _Vectors(memory, self._picture.size, half)
         self._y = _Vectors(memory, self._picture.size, half)
@@ -258,7 +259,7 @@ class ProjectedLbfgs:
             float64.
         """
         pairs = len(self._order)
-        if not pairs or len(self._shape) != 3:
+        if not pairs or not self._first.size:
             return products[pairs:, pairs:]
         self.choose_first()
         total = np.zeros((pairs + 1, pairs + 1))
@@ -266,7 +267,7 @@ class ProjectedLbfgs:
             block = np.empty((pairs + 1, len(self._gradient[part])), np.float32)
             block[:pairs] = self._y.block(pairs, part)
             block[-1] = self._gradient[part]
-            block *= self._free(part) * np.sqrt(self._first[part])
+            block *= self._free(part) * np.sqrt(self._first_of(part))
             total += block @ block.T  # numpy computes half of it where both are one array
         return total
 
@@ -275,21 +276,33 @@ class ProjectedLbfgs:
 
         That is the diagonal that fits the pairs best where it changes slowly.
         """
-        sy, ss = np.empty_like(self._picture), np.empty_like(self._picture)
+        fits, weights = np.zeros_like(self._first), np.zeros_like(self._first)
         pairs = len(self._order)
         for part in self._parts():
             s = self._s.block(pairs, part) * self._free(part)
-            np.einsum("ij,ij->j", s, self._y.block(pairs, part), out=sy[part])
-            np.einsum("ij,ij->j", s, s, out=ss[part])
-        fits, weights = (
-            ndimage.gaussian_filter(each.reshape(self._shape).mean(axis=0), SMOOTHING)
-            for each in (sy, ss)
-        )
+            pixels = self._pixels(part)
+            fits[pixels] += np.einsum("ij,ij->j", s, self._y.block(pairs, part))
+            weights[pixels] += np.einsum("ij,ij->j", s, s)
+        for sums in (fits, weights):
+            picture = sums.reshape(self._shape[1:])
+            ndimage.gaussian_filter(picture, SMOOTHING, output=picture)
         mean = float(fits.mean() / weights.mean())
         few = 1e-3 * weights.mean()  # where a pixel has not moved, the mean is all that is known
-        ratio = (fits + few * mean) / (weights + few) / mean
-        first = 1 / np.clip(ratio, 1 / MOST_UNEVEN, MOST_UNEVEN)
-        self._first.reshape(self._shape)[:] = first
+        fits += few * mean
+        weights += few
+        weights *= mean
+        np.divide(fits, weights, out=fits)
+        np.clip(fits, 1 / MOST_UNEVEN, MOST_UNEVEN, out=fits)
+        np.divide(1, fits, out=self._first)
+
+    def _first_of(self, part: slice) -> np.ndarray | float:
+        """Return a block of the first matrix's diagonal."""
+        return self._first[self._pixels(part)] if self._first.size else 1.0
+
+    def _pixels(self, part: slice) -> slice:
+        """Return which pixels of a channel a block has."""
+        start = part.start % self._first.size
+        return slice(start, start + part.stop - part.start)
 
     def _two_loops(self, products: np.ndarray, curved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the direction's weights.
@@ -366,7 +379,7 @@ class ProjectedLbfgs:
             into = self._direction[part]
             np.multiply(self._gradient[part], of_y[-1], out=into)
             into += of_y[:-1] @ self._y.block(pairs, part)
-            into *= self._first[part]
+            into *= self._first_of(part)
             into += of_s @ self._s.block(pairs, part)
             into *= self._free(part)
 
@@ -395,9 +408,12 @@ class ProjectedLbfgs:
         return ((picture > low) | (gradient < 0)) & ((picture < high) | (gradient > 0))
 
     def _parts(self) -> Iterator[slice]:
-        """Yield the blocks of all values."""
+        """Yield the blocks of all values, each within one channel."""
         size = self._picture.size
-        return (slice(start, min(start + BLOCK, size)) for start in range(0, size, BLOCK))
+        channel = self._first.size or size
+        for end in range(channel, size + 1, channel):
+            for start in range(end - channel, end, BLOCK):
+                yield slice(start, min(start + BLOCK, end))
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return numbers that JSON can hold, and views of the arrays."""
