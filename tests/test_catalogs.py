@@ -195,6 +195,28 @@ def test_numbers_are_written_as_the_language_has_them(english: None) -> None:
     }
 
 
+def test_lists_have_the_commas_of_the_language(english: None) -> None:
+    shown = {}
+    for language in ("en", "ja", "zh_CN"):
+        translations.use([language])
+        shown[language] = translations.listed(["a", "", "{b}", "c"])
+    assert shown == {"en": "a, {b}, c", "ja": "a、{b}、c", "zh_CN": "a，{b}，c"}
+
+
+def test_a_batch_has_a_page_in_the_language_and_a_table_for_programs(
+    tmp_path: Path, english: None
+) -> None:
+    from engine.batch import table
+
+    translations.use(["zh_CN"])
+    rows = [table.Row("a.png", "a.png", table.PAINTED, loss=2.5), table.Row("b", "b", table.LEFT)]
+    page = table.write_table(str(tmp_path), rows).read_text(encoding="utf-8")
+    assert '<html lang="zh-CN">' in page
+    assert "2 张图片：1 已绘制，1 剩余。" in page
+    csv = (tmp_path / table.TABLE).read_text(encoding="utf-8-sig").splitlines()
+    assert [line.split(",")[2] for line in csv] == ["status", "painted", "left"]
+
+
 @pytest.mark.parametrize(
     "variables, said",
     [

@@ -274,3 +274,22 @@ def test_what_cannot_be_measured(pictures, arguments, status, words):
     assert done.returncode == status
     assert done.stdout == ""
     check_sentence(done.stderr, "scumble measure: ", *words)
+
+
+def test_the_table_follows_the_language_and_json_does_not(pictures, capsys):
+    from engine import translations
+    from engine.cli.measure import measure
+
+    files = pictures / "content.png", pictures / "content.png", pictures / "hard.png"
+    translations.use(["de"])
+    try:
+        measure(*files)
+        table = capsys.readouterr()
+        measure(*files, as_json=True)
+        assert translations.language() == "de"
+    finally:
+        translations.use([])
+    assert re.search(r"^Maß +Wert  ideal  was es misst$", table.out, re.MULTILINE)
+    assert "Hinweis: Reichweite: " in table.err
+    (note,) = json.loads(capsys.readouterr().out)["notes"]
+    assert note.startswith("reach: deeper than ")
