@@ -91,10 +91,13 @@ def use(names: Iterable[str]) -> None:
 
 
 @contextmanager
-def in_english() -> Iterator[None]:
-    """Use English within a block, for what programs read."""
+def in_language(name: str) -> Iterator[None]:
+    """Use a language, as `use` names it, within a block or a function.
+
+    English is for what programs read.
+    """
     before = _State.language, _State.catalog
-    use([ENGLISH])
+    use([name])
     try:
         yield
     finally:

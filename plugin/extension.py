@@ -19,6 +19,7 @@ from xml.sax.saxutils import escape
 import engine
 from engine.setup.datafolder import replace_bytes
 from engine.setup.program import INSTALLER, read_program
+from engine.translations import LANGUAGES, N_, _, in_language
 
 ID = "org.gimp.GIMP.Plugin.Scumble"
 """The identifier, in the namespace that GIMP's plug-ins also have in Flatpak."""
@@ -41,15 +42,18 @@ sys.path.insert(0, FOLDER)
 runpy.run_path(os.path.join(FOLDER, "scumble.py"), run_name="__main__")
 '''
 
+SUMMARY = N_("Neural style transfer with regions")
+DESCRIPTION = N_("Paints a layer in the style of other pictures, each in its own region.")
+
 METADATA = f"""\
 <?xml version="1.0" encoding="UTF-8"?>
 <component type="addon">
   <id>{ID}</id>
   <extends>org.gimp.GIMP</extends>
   <name>Scumble</name>
-  <summary>Neural style transfer with regions</summary>
+{{summaries}}
   <description>
-    <p>Paints a layer in the style of other pictures, each in its own region.</p>
+{{descriptions}}
   </description>
   <metadata_license>MIT</metadata_license>
   <project_license>MIT</project_license>
@@ -81,9 +85,22 @@ TEN_YEARS = 315_532_800
 
 def extension_files(checkout: Path) -> dict[str, bytes]:
     """Return the extension's files by their paths in its folder, from a checkout or a copy."""
-    metadata = METADATA.format(version=escape(engine.__version__))
+    metadata = METADATA.format(
+        version=escape(engine.__version__),
+        summaries=_in_all_languages("  ", "summary", SUMMARY),
+        descriptions=_in_all_languages("    ", "p", DESCRIPTION),
+    )
     own = {f"{ID}.metainfo.xml": metadata.encode(), ENTRY: START.encode()}
     return {**own, **read_program(checkout)}
+
+
+def _in_all_languages(indent: str, tag: str, text: str) -> str:
+    """Return an element of the metadata in English, and in every language of the catalogs."""
+    lines = [f"{indent}<{tag}>{escape(text)}</{tag}>"]
+    for name in LANGUAGES:
+        with in_language(name):
+            lines.append(f'{indent}<{tag} xml:lang="{name}">{escape(_(text))}</{tag}>')
+    return "\n".join(lines)
 
 
 def write_extension(file: Path, checkout: Path) -> None:

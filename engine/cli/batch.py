@@ -26,7 +26,7 @@ from engine.durations import duration
 from engine.errors import describe
 from engine.job import JobError
 from engine.messages import shown_name
-from engine.translations import N_, _, in_english, listed, ngettext
+from engine.translations import ENGLISH, N_, _, in_language, listed, ngettext
 
 if TYPE_CHECKING:
     import threading
@@ -164,7 +164,7 @@ def batch(options: argparse.Namespace) -> int:
     text = _("{summary}; {page} shows them")
     text = text.format(summary=summary(work.rows), page=shown_name(page))
     statuses = {row.status for row in work.rows}
-    with in_english():
+    with in_language(ENGLISH):
         listener.send("done", page=str(page), summary=summary(work.rows))
     if output is None:
         with suppress(ReaderLeftError):

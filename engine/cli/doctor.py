@@ -30,7 +30,7 @@ from engine.setup.errors import SetupError
 from engine.setup.machine import DISTRIBUTIONS
 from engine.text_width import columns, padded
 from engine.threads import single_threaded_blas, thread_count
-from engine.translations import N_, _, in_english, listed, ngettext, number_text
+from engine.translations import ENGLISH, N_, _, in_language, listed, ngettext, number_text
 
 PACKAGES = {
     "numpy": "numpy",
@@ -104,7 +104,7 @@ def examine(*, as_json: bool = False) -> int:
         Whether to print one JSON object, in English.
     """
     if as_json:
-        with in_english():
+        with in_language(ENGLISH):
             findings = _findings()
         problems = [each.problem for each in findings if each.problem]
         report: dict[str, Any] = {each.name: each.value for each in findings}

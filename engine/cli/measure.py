@@ -22,7 +22,7 @@ from engine.paths import model_file
 from engine.pictures.picture import Picture, read_mask, read_picture
 from engine.sizes import planar, resized_mask
 from engine.text_width import columns, padded
-from engine.translations import _, in_english, number_text
+from engine.translations import ENGLISH, _, in_language, number_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +62,7 @@ def measure(
     """
     if mask is None and style is None:
         raise JobError(_("--mask and --style are missing; give one of them, or both."))
-    with in_english() if as_json else contextlib.nullcontext():
+    with in_language(ENGLISH) if as_json else contextlib.nullcontext():
         metrics, notes, region = _measured(content, result, mask, style)
     if as_json:
         to_standard_output(json.dumps(_for_json(metrics, notes, region), indent=1))

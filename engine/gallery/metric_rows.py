@@ -12,7 +12,7 @@ from engine.loss.targets import layers_of
 from engine.metrics.table import border_metrics, region_style_metric
 from engine.pictures.picture import read_mask, read_picture
 from engine.sizes import planar
-from engine.translations import in_english
+from engine.translations import ENGLISH, in_language
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ Numbers = dict[str, tuple[str, "float | None"]]
 """Label and value by name; None where there is nothing to measure it on."""
 
 
-@in_english()  # as the gallery's page is
+@in_language(ENGLISH)  # as the gallery's page is
 def measured(
     layout: str, job: Job, result: Path, files: PanelFiles, network: Callable[[], Network]
 ) -> tuple[Numbers, list[str]]:

@@ -25,7 +25,7 @@ from engine.pictures.stored import StoredPicture
 from engine.protocol import plain
 from engine.report.guidance_maps import SheetRow, guidance_rows, in_numbers, protect_row
 from engine.setup.machine import DISTRIBUTIONS
-from engine.translations import in_english
+from engine.translations import ENGLISH, in_language
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,7 +141,7 @@ def _losses(curve: LossCurve, *, keeps_best: bool) -> dict[str, Any]:
     }
 
 
-@in_english()  # as the whole report is, which goes to developers
+@in_language(ENGLISH)  # as the whole report is, which goes to developers
 def _regions(
     job: Job, regions: list[LoadedRegion], content: StoredPicture, painted: StoredPicture
 ) -> list[dict[str, Any]]:

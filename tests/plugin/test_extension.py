@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import pytest
 
 from engine import __version__
+from engine.translations import LANGUAGES
 from plugin.extension import ID
 from plugin.install_steps import gimps
 from tests.made_up import MadeUp, make, run
@@ -79,6 +80,12 @@ def test_gimp_finds_what_it_asks_of_an_extension(gex: Path) -> None:
     release = about.find("releases/release")
     assert release is not None
     assert release.attrib["version"] == __version__
+    for texts in (about.findall("summary"), about.findall("description/p")):
+        shown = {
+            each.get("{http://www.w3.org/XML/1998/namespace}lang"): each.text for each in texts
+        }
+        assert set(shown) == {None, *LANGUAGES}
+        assert len(set(shown.values())) == len(shown)
     entry = about.findtext("custom/value[@key='GIMP::plug-in-path']")
     assert f"{ID}/{entry}" in names
 
