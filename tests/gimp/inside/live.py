@@ -46,7 +46,7 @@ def go_on_with_the_interrupted(desktop: Desktop, before: int) -> None:
     assert "The painting of “Photo” was interrupted" in said, said
     assert re.search(r"波: \d+ % is done, after \d+ s of painting", said), said
     desktop.shot("interrupted")
-    desktop.key("alt+g")
+    desktop.key("alt+o")
     desktop.gone(QUESTION)
     assert not desktop.find(DIALOG)
     wait(lambda: desktop.find(DONE), "the painting to be done")
