@@ -117,14 +117,9 @@ class CardLbfgs(ProjectedLbfgs):
         rows = self._rows()
         return self._all_products[np.ix_(rows, rows)].astype(np.float64)
 
-    def _curved_products(self, products: np.ndarray) -> np.ndarray:
-        # The first matrix is that of the usual L-BFGS, a multiple of the identity.
-        pairs = len(self._order)
-        return products[pairs:, pairs:]
-
-    def _combine(self, of_s: np.ndarray, of_y: np.ndarray) -> None:
+    def _combine(self, weights: np.ndarray) -> None:
         self._weights[:] = 0
-        self._weights[0, self._rows()] = np.concatenate([of_s, of_y])
+        self._weights[0, self._rows()] = weights
         values = {"basis": self._basis, "weights": self._uploaded(self._weights)}
         self._run("direction", values, {})
 

@@ -379,9 +379,9 @@ class Job:
     optimizer: str = setting(
         "auto",
         N_(
-            "lbfgs32: L-BFGS in float32; lbfgs: SciPy's L-BFGS-B, in float32 on a graphics card "
-            "and where it would take too much memory, or 2 GB of disk; adam: Adam; auto: Adam for "
-            "the method gradient, else lbfgs32."
+            "lbfgs: L-BFGS-B, in float32 on a graphics card and where it would take too much "
+            "memory, or 2 GB of disk; lbfgs32: L-BFGS in float32; adam: Adam; auto: Adam for the "
+            "method gradient, else lbfgs."
         ),
         kind="choice",
         choices=OPTIMIZERS,
@@ -398,16 +398,15 @@ class Job:
         log=True,
     )
     lbfgs_memory: int = setting(
-        0,
+        10,
         N_(
-            "Number of past steps that L-BFGS uses; each takes 24 bytes of memory per pixel, or 48 "
-            "with L-BFGS-B. 0 chooses: 30, or 10 with L-BFGS-B or on a graphics card."
+            "Number of past steps that L-BFGS uses; each takes 48 bytes of memory per pixel, or 24 "
+            "in float32."
         ),
         kind="number",
-        low=0,
+        low=1,
         high=100,
         label=N_("L-BFGS memory"),
-        named={"auto": 0},
     )
     pooling: str = setting(
         "average",

@@ -57,7 +57,7 @@ class Method:
     composite: str
     steepening: str = ""
     propagation: str = "receptive"
-    optimizers: tuple[str, ...] = ("lbfgs32", "lbfgs", "adam")
+    optimizers: tuple[str, ...] = ("lbfgs", "lbfgs32", "adam")
     picture_per_region: bool = False
     pins_outside: bool = False
     has_best: bool = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from engine.optimizers import Adam, Lbfgs32, LbfgsB, MakeSearch, Optimizer
@@ -14,13 +13,6 @@ if TYPE_CHECKING:
 MOST_RECORD_BYTES = 2_000_000_000
 """The largest record of evaluations that an L-BFGS-B may need to be resumed; the float32 L-BFGS
 resumes from a state."""
-
-AUTO_MEMORY = 30
-"""Steps that the float32 L-BFGS remembers unless the job says otherwise."""
-
-SHORT_MEMORY = 10
-"""The same for L-BFGS-B, which takes more memory for each and has its record on the disk, and on a
-graphics card, whose memory is for tiles."""
 
 LEAST_MEMORY = 3
 """Steps to remember; with fewer, many more evaluations are needed than memory is saved."""
@@ -44,8 +36,7 @@ def choose_optimizer(
     For 'lbfgs', L-BFGS-B is taken where it fits into memory, and the record of its evaluations onto
     the disk, else the float32 L-BFGS. Where that one does not fit with all steps that the job
     allows, it remembers them in half precision: as many as fit, but no fewer than LEAST_MEMORY
-    where the job allows so many. If the job leaves their number open, it is AUTO_MEMORY or
-    SHORT_MEMORY, and no more than there will be evaluations where that is more than SHORT_MEMORY.
+    where the job allows so many.
 
     Parameters
     ----------
@@ -64,16 +55,13 @@ def choose_optimizer(
     name = method.optimizer_for(job)
     if name == "adam":
         return Adam(job.learning_rate, keep_best=method.has_best)
-    memory = job.lbfgs_memory or SHORT_MEMORY
     if on_card:
-        return Lbfgs32(memory, on_card)
-    if name == "lbfgs32" and not job.lbfgs_memory:
-        most = math.ceil(evaluations) if evaluations else AUTO_MEMORY
-        memory = min(max(most, SHORT_MEMORY), AUTO_MEMORY)
-    scipy = LbfgsB(memory)
+        return Lbfgs32(job.lbfgs_memory, on_card)
+    scipy = LbfgsB(job.lbfgs_memory)
     fits = not free_bytes or pixels * scipy.bytes_per_pixel <= free_bytes
     if name == "lbfgs" and fits and record_bytes(pixels, evaluations) <= MOST_RECORD_BYTES:
         return scipy
+    memory = job.lbfgs_memory
     if not free_bytes or pixels * Lbfgs32(memory).bytes_per_pixel <= free_bytes:
         return Lbfgs32(memory)
     least = min(memory, LEAST_MEMORY)

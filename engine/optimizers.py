@@ -251,7 +251,7 @@ class Lbfgs32(Optimizer):
     @property
     def bytes_per_pixel(self) -> int:
         """The most memory that it takes for a pixel of the picture, besides 10 MB for blocks."""
-        return 12 * ((1 if self.half else 2) * self.memory + 6) + 4
+        return 12 * ((1 if self.half else 2) * self.memory + 5)
 
     @property
     def resumes(self) -> bool:

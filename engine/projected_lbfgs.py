@@ -6,14 +6,12 @@ The method is gradient projection (Bertsekas 1982) with a limited-memory BFGS di
 2. computes the L-BFGS direction on the other values, the free ones, from the pairs ``s, y`` that
    are restricted to them. The two-loop recursion (Nocedal and Wright 2006, algorithm 7.4) runs on
    coefficients: the direction is a combination of the pairs and the gradient, so one pass over the
-   arrays gives all inner products, and a second pass the direction (Chen, Wang and Zhou 2014). Its
-   first matrix is diagonal: the curvature along each pixel's own steps, smoothed over its
-   neighbors;
+   arrays gives all inner products, and a second pass the direction (Chen, Wang and Zhou 2014);
 3. searches along the projected path ``P(x + t d)`` for a sufficient decrease (Armijo).
 
 The first step, for which there are no pairs, aims at the bounds instead.
 
-Arrays are float32 and are processed by blocks; inner products of blocks are added in float64. Where
+Arrays are float32 and are processed by blocks; inner products are accumulated in float64. Where
 memory is short, the pairs are kept in half precision: each vector in units of its largest value, so
 that 11 bits are exact down to a sixteen-thousandth of it.
 """
@@ -25,9 +23,8 @@ from collections.abc import Iterator
 from typing import Any, Union
 
 import numpy as np
-from scipy import ndimage
 
-BLOCK = 1 << 13
+BLOCK = 1 << 14
 """Values that are processed at a time: small enough for the cache and for one BLAS thread."""
 
 FIRST_CHANGE = 16.0
@@ -44,12 +41,6 @@ LEAST_CURVATURE = 1e-8
 
 LEAST_DECREASE = 1e-12
 """Relative decrease of the loss in one step below which the search has converged."""
-
-SMOOTHING = 4.0
-"""Sigma, in pixels, of the Gaussian over which the curvature of a pixel is taken."""
-
-MOST_UNEVEN = 8.0
-"""The factor by which that curvature may differ from the mean of all pixels."""
 
 NUMBERS = ("loss", "length", "slope", "trials", "scale")
 ARRAYS = ("picture", "gradient", "direction")
@@ -107,8 +98,7 @@ class ProjectedLbfgs:
     Parameters
     ----------
     start : ndarray
-        Of any shape; clipped to the bounds. Of shape (channels, height, width) it is a picture,
-        whose neighboring pixels have much the same curvature.
+        Of any shape; clipped to the bounds.
     low, high : float or ndarray of the same shape
         The bounds, which are finite. Equal ones pin a value.
     memory : int
@@ -135,9 +125,6 @@ class ProjectedLbfgs:
         self._trial = self._picture.copy()
         self._gradient = np.zeros_like(self._picture)
         self._direction = np.zeros_like(self._picture)
-        # The diagonal of the first matrix, relative to its mean: one value for all channels.
-        pixels = math.prod(start.shape[1:]) if start.ndim == 3 else 0
-        self._first = np.ones(pixels, np.float32)
         # Row i of both holds one pair.
         self._s = _Vectors(memory, self._picture.size, half)
         self._y = _Vectors(memory, self._picture.size, half)
@@ -203,8 +190,7 @@ class ProjectedLbfgs:
             self.converged = True
             return
         if self._scale:
-            curved = self._curved_products(products)
-            self._combine(*self._two_loops(products, curved))
+            self._combine(self._two_loops(products))
         else:
             self._aim_at_bounds()
         self._trials = 0
@@ -237,7 +223,7 @@ class ProjectedLbfgs:
         pairs = len(self._order)
         total = np.zeros((2 * pairs + 1, 2 * pairs + 1))
         for part in self._parts():
-            block = np.empty((2 * pairs + 1, len(self._gradient[part])), np.float32)
+            block = np.empty((2 * pairs + 1, len(self._gradient[part])))
             block[:pairs] = self._s.block(pairs, part)
             block[pairs:-1] = self._y.block(pairs, part)
             block[-1] = self._gradient[part]
@@ -245,100 +231,25 @@ class ProjectedLbfgs:
             total += block @ block.T
         return total
 
-    def _curved_products(self, products: np.ndarray) -> np.ndarray:
-        """Choose the first matrix; return the inner products of all y and the gradient in it.
-
-        Parameters
-        ----------
-        products : ndarray
-            Those without a matrix, as `_products` returns them.
-
-        Returns
-        -------
-        ndarray, shape (k + 1, k + 1)
-            float64.
-        """
+    def _two_loops(self, products: np.ndarray) -> np.ndarray:
+        """Return the direction's weights on all s, all y and the gradient, as float32."""
         pairs = len(self._order)
-        if not pairs or not self._first.size:
-            return products[pairs:, pairs:]
-        self.choose_first()
-        total = np.zeros((pairs + 1, pairs + 1))
-        for part in self._parts():
-            block = np.empty((pairs + 1, len(self._gradient[part])), np.float32)
-            block[:pairs] = self._y.block(pairs, part)
-            block[-1] = self._gradient[part]
-            block *= self._free(part) * np.sqrt(self._first_of(part))
-            total += block @ block.T  # numpy computes half of it where both are one array
-        return total
-
-    def choose_first(self) -> None:
-        """Set the first matrix from all pairs: the inverse of ``s y / s s``, smoothed by pixels.
-
-        That is the diagonal that fits the pairs best where it changes slowly.
-        """
-        fits, weights = np.zeros_like(self._first), np.zeros_like(self._first)
-        pairs = len(self._order)
-        for part in self._parts():
-            s = self._s.block(pairs, part) * self._free(part)
-            pixels = self._pixels(part)
-            fits[pixels] += np.einsum("ij,ij->j", s, self._y.block(pairs, part))
-            weights[pixels] += np.einsum("ij,ij->j", s, s)
-        for sums in (fits, weights):
-            picture = sums.reshape(self._shape[1:])
-            ndimage.gaussian_filter(picture, SMOOTHING, output=picture)
-        mean = float(fits.mean() / weights.mean())
-        few = 1e-3 * weights.mean()  # where a pixel has not moved, the mean is all that is known
-        fits += few * mean
-        weights += few
-        weights *= mean
-        np.divide(fits, weights, out=fits)
-        np.clip(fits, 1 / MOST_UNEVEN, MOST_UNEVEN, out=fits)
-        np.divide(1, fits, out=self._first)
-
-    def _first_of(self, part: slice) -> np.ndarray | float:
-        """Return a block of the first matrix's diagonal."""
-        return self._first[self._pixels(part)] if self._first.size else 1.0
-
-    def _pixels(self, part: slice) -> slice:
-        """Return which pixels of a channel a block has."""
-        start = part.start % self._first.size
-        return slice(start, start + part.stop - part.start)
-
-    def _two_loops(self, products: np.ndarray, curved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the direction's weights.
-
-        Parameters
-        ----------
-        products : ndarray, shape (2 k + 1, 2 k + 1)
-            As `_products` returns them.
-        curved : ndarray, shape (k + 1, k + 1)
-            As `_curved_products` returns them.
-
-        Returns
-        -------
-        of_s : ndarray, shape (k,)
-            float32, on all s.
-        of_y : ndarray, shape (k + 1,)
-            float32, on all y and the gradient; the first matrix multiplies them.
-        """
-        pairs = len(self._order)
-        of_s, of_y = np.zeros(pairs), np.zeros(pairs + 1)
-        of_y[-1] = -1.0
+        weights = np.zeros(2 * pairs + 1)
+        weights[-1] = -1.0
         used = []
         scale = 0.0
         for row in reversed(self._order):
             s, y = row, pairs + row
             norms = products[s, s] * products[y, y]
             if products[s, y] > LEAST_CURVATURE * math.sqrt(norms):
-                share = products[s, pairs:] @ of_y / products[s, y]
-                of_y[row] -= share
+                share = products[s] @ weights / products[s, y]
+                weights[y] -= share
                 used.append((s, y, share))
-                scale = scale or products[s, y] / curved[row, row]
-        of_y *= scale or self._scale
+                scale = scale or products[s, y] / products[y, y]
+        weights *= scale or self._scale
         for s, y, share in reversed(used):
-            along = products[y, :pairs] @ of_s + curved[s] @ of_y
-            of_s[s] += share - along / products[s, y]
-        return of_s.astype(np.float32), of_y.astype(np.float32)
+            weights[s] += share - products[y] @ weights / products[s, y]
+        return weights.astype(np.float32)
 
     def _try(self, length: float) -> None:
         """Set the trial to a point of the projected path."""
@@ -372,15 +283,14 @@ class ProjectedLbfgs:
         self._picture, self._trial = self._trial, self._picture
         self._gradient[:] = gradient
 
-    def _combine(self, of_s: np.ndarray, of_y: np.ndarray) -> None:
-        """Set the direction on the free values, from the weights of `_two_loops`."""
+    def _combine(self, weights: np.ndarray) -> None:
+        """Set the direction: all s, all y and the gradient, weighted, on the free values."""
         pairs = len(self._order)
         for part in self._parts():
             into = self._direction[part]
-            np.multiply(self._gradient[part], of_y[-1], out=into)
-            into += of_y[:-1] @ self._y.block(pairs, part)
-            into *= self._first_of(part)
-            into += of_s @ self._s.block(pairs, part)
+            np.multiply(self._gradient[part], weights[-1], out=into)
+            into += weights[:pairs] @ self._s.block(pairs, part)
+            into += weights[pairs:-1] @ self._y.block(pairs, part)
             into *= self._free(part)
 
     def _project(self) -> float:
@@ -408,12 +318,9 @@ class ProjectedLbfgs:
         return ((picture > low) | (gradient < 0)) & ((picture < high) | (gradient > 0))
 
     def _parts(self) -> Iterator[slice]:
-        """Yield the blocks of all values, each within one channel."""
+        """Yield the blocks of all values."""
         size = self._picture.size
-        channel = self._first.size or size
-        for end in range(channel, size + 1, channel):
-            for start in range(end - channel, end, BLOCK):
-                yield slice(start, min(start + BLOCK, end))
+        return (slice(start, min(start + BLOCK, size)) for start in range(0, size, BLOCK))
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return numbers that JSON can hold, and views of the arrays."""

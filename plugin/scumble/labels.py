@@ -133,7 +133,7 @@ CHOICES = {
     },
     "optimizer": {
         "auto": N_("Automatic"),
-        "lbfgs": N_("SciPy's L-BFGS-B"),
+        "lbfgs": "L-BFGS",
         "lbfgs32": N_("L-BFGS in float32"),
         "adam": "Adam",
     },

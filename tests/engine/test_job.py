@@ -363,7 +363,7 @@ def test_regions_have_names():
 
 @pytest.mark.parametrize(
     "method, optimizer, used",
-    [("joint", "auto", "lbfgs32"), ("gradient", "auto", "adam"), ("joint", "adam", "adam")],
+    [("joint", "auto", "lbfgs"), ("gradient", "auto", "adam"), ("joint", "adam", "adam")],
 )
 def test_the_optimizer_that_auto_stands_for(method, optimizer, used):
     job = dataclasses.replace(JOB, method=method, optimizer=optimizer)

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import ndimage
 
 from engine.job import Job
 from engine.loss.objective import Evaluation
@@ -395,15 +394,13 @@ def test_the_float32_search_finds_the_same_bounded_minima_as_scipy(seed: int, sp
     assert losses[2] == pytest.approx(losses[0], rel=1e-5)
 
 
-def test_half_precision_needs_as_many_evaluations(center: np.ndarray, start: np.ndarray) -> None:
+def test_half_precision_needs_as_many_evaluations(start: np.ndarray) -> None:
     full, half = (
-        Lbfgs32(5, half=half).minimize(
-            bowl(center), start, (0.0, 255.0), steps=200, on_step=going_on
-        )
+        Lbfgs32(5, half=half).minimize(wavy, start, (0.0, 255.0), steps=200, on_step=going_on)
         for half in (False, True)
     )
     assert 20 < half.evaluations <= 1.2 * full.evaluations
-    assert half.loss <= full.loss + 0.001 * abs(full.loss)
+    assert half.loss <= 1.001 * full.loss
 
 
 def test_the_float32_direction_is_that_of_the_dense_bfgs_matrix_on_the_free_values() -> None:
@@ -441,51 +438,6 @@ def test_the_float32_direction_is_that_of_the_dense_bfgs_matrix_on_the_free_valu
         expected = np.clip(expected, 0, 255)
         np.testing.assert_allclose(search.trial, expected, atol=2e-2)
     assert fixed > 10
-
-
-def test_the_float32_direction_is_that_of_the_dense_matrix_that_begins_with_a_diagonal() -> None:
-    """On a picture the first matrix is the smoothed curvature of the steps, here by its formula."""
-    random = np.random.default_rng(6)
-    shape = (3, 6, 7)
-    size = math.prod(shape)
-    # The right half of the picture is ten times as steep as the left one.
-    steep = np.where(np.arange(7) < 3, 0.5, 5.0) * np.ones(shape)
-    noise = random.normal(size=(size, size)) / 40
-    matrix = np.diag(steep.ravel()) + noise @ noise.T
-    center = random.uniform(-60, 315, size)
-    search = ProjectedLbfgs(random.uniform(0, 255, shape), 0.0, 255.0, memory=3)
-    points: list[np.ndarray] = []
-    gradients: list[np.ndarray] = []
-    uneven = 0.0
-    for step in range(9):
-        x = search.trial.astype(np.float64).ravel()
-        g = (matrix @ (x - center)).astype(np.float32)
-        points.append(x)
-        gradients.append(g.astype(np.float64))
-        search.tell(-float(2**step) * 1e9, g.reshape(shape))
-        if step < 1:
-            continue
-        free = ((x > 0) | (g < 0)) & ((x < 255) | (g > 0))
-        pairs = [
-            ((points[k + 1] - points[k]) * free, (gradients[k + 1] - gradients[k]) * free)
-            for k in range(max(0, step - 3), step)
-        ]
-        fits, weights = (
-            ndimage.gaussian_filter(sum(values).reshape(shape).mean(axis=0), 4.0)
-            for values in ([s * y for s, y in pairs], [s * s for s, _ in pairs])
-        )
-        mean, few = fits.mean() / weights.mean(), weights.mean() / 1000
-        ratio = np.clip((fits + few * mean) / (weights + few) / mean, 1 / 8, 8)
-        diagonal = np.tile((1 / ratio).ravel(), 3)
-        uneven = max(uneven, diagonal.max() / diagonal.min())
-        s, y = pairs[-1]
-        inverse = np.diag(diagonal * (s @ y) / (y @ (diagonal * y)))
-        for s, y in pairs:
-            turn = np.eye(size) - np.outer(s, y) / (s @ y)
-            inverse = turn @ inverse @ turn.T + np.outer(s, s) / (s @ y)
-        expected = np.clip(x - free * (inverse @ (g * free)), 0, 255)
-        np.testing.assert_allclose(search.trial.ravel(), expected, atol=2e-2)
-    assert uneven > 1.5
 
 
 def test_a_gradient_that_points_the_wrong_way_ends_the_search(start: np.ndarray) -> None:
@@ -545,18 +497,15 @@ GB = 1_000_000_000
 @pytest.mark.parametrize(
     ("asked", "pixels", "free", "chosen"),
     [
-        ("auto", 1_000_000, 0, Lbfgs32(30)),
-        ("auto", 1_000_000, GB, Lbfgs32(30)),
-        ("auto", 1_000_000, GB // 2, Lbfgs32(30, half=True)),
-        ("auto", 12_000_000, 10 * GB, Lbfgs32(30)),
-        ("auto", 12_000_000, 3 * GB, Lbfgs32(14, half=True)),
-        ("auto", 12_000_000, 2_050_000_000, Lbfgs32(7, half=True)),
+        ("auto", 1_000_000, 0, LbfgsB(10)),
+        ("auto", 1_000_000, 2 * GB, LbfgsB(10)),
+        ("auto", 1_000_000, GB, Lbfgs32(10)),
+        ("auto", 12_000_000, 4 * GB, Lbfgs32(10)),
+        ("auto", 12_000_000, 3 * GB, Lbfgs32(10, half=True)),
+        ("auto", 12_000_000, 1_500_000_000, Lbfgs32(5, half=True)),
         ("auto", 100_000_000, GB, Lbfgs32(3, half=True)),
-        ("lbfgs", 1_000_000, 0, LbfgsB(10)),
-        ("lbfgs", 1_000_000, 2 * GB, LbfgsB(10)),
-        ("lbfgs", 12_000_000, 5 * GB, Lbfgs32(10)),
         ("lbfgs", 12_000_000, 3 * GB, Lbfgs32(10, half=True)),
-        ("lbfgs32", 10_000, 8 * GB, Lbfgs32(30)),
+        ("lbfgs32", 10_000, 8 * GB, Lbfgs32(10)),
         ("adam", 10_000, 8 * GB, Adam(5.0)),
     ],
 )
@@ -568,24 +517,8 @@ def test_the_optimizer_is_one_that_fits(
 
 def test_a_run_whose_record_would_be_too_large_takes_the_optimizer_with_a_state() -> None:
     for evaluations, chosen in ((166, LbfgsB(10)), (167, Lbfgs32(10))):  # 12 MB each, up to 2 GB
-        job = Job(optimizer="lbfgs")
-        made = choose_optimizer(job, METHODS["joint"], 1_000_000, 0, evaluations=evaluations)
+        made = choose_optimizer(Job(), METHODS["joint"], 1_000_000, 0, evaluations=evaluations)
         assert made == chosen
-
-
-@pytest.mark.parametrize(("evaluations", "memory"), [(4.2, 10), (15.9, 16), (159, 30)])
-def test_no_more_steps_are_remembered_than_there_will_be(evaluations: float, memory: int) -> None:
-    for asked, expected in ((0, memory), (40, 40)):
-        job = Job(lbfgs_memory=asked)
-        made = choose_optimizer(job, METHODS["joint"], 1_000, 0, evaluations=evaluations)
-        assert made == Lbfgs32(expected)
-
-
-def test_a_card_has_its_memory_for_tiles() -> None:
-    for asked, expected in ((0, 10), (40, 40)):
-        job = Job(lbfgs_memory=asked)
-        made = choose_optimizer(job, METHODS["joint"], 1_000, 0, ProjectedLbfgs, 159)
-        assert made == Lbfgs32(expected, ProjectedLbfgs)
 
 
 def test_masked_gradients_are_followed_by_adam_without_a_best_picture() -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from engine.events import Device, Event, Notice, Preview, Progress
 from engine.job import METHODS, REST, Job, JobError, Region
-from engine.optimizers import Lbfgs32
+from engine.optimizers import LbfgsB
 from engine.pictures.picture import read_picture
 from engine.run import Result, stylize
 from engine.trace import Trace
@@ -252,15 +252,15 @@ def test_events_tell_the_whole_course(folder: Path) -> None:
 
 @pytest.fixture
 def starts(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
-    """Return a list that every picture that the optimizer starts from is added to."""
+    """Return a list that every picture that L-BFGS-B starts from is added to."""
     caught: list[np.ndarray] = []
-    real = Lbfgs32.minimize
+    real = LbfgsB.minimize
 
-    def spy(self: Lbfgs32, evaluate: Any, start: np.ndarray, bounds: Any, **options: Any) -> Trace:
+    def spy(self: LbfgsB, evaluate: Any, start: np.ndarray, bounds: Any, **options: Any) -> Trace:
         caught.append(start.transpose(1, 2, 0).copy())
         return real(self, evaluate, start, bounds, **options)
 
-    monkeypatch.setattr(Lbfgs32, "minimize", spy)
+    monkeypatch.setattr(LbfgsB, "minimize", spy)
     return caught
 
 
