@@ -1,9 +1,7 @@
 """All tests, run in parts: python -m tests.run [ARGUMENTS FOR PYTEST], in the checkout.
 
-The tests without GIMP come first, on every core and in at least `FEWEST_WORKERS` processes of
-pytest, since many tests wait for a disk or another process while their core is idle. Those in GIMP
-mostly wait, and each has a screen to itself, so one process for each version of GIMP runs beside
-the others.
+The tests without GIMP come first, on every core. Those in GIMP mostly wait, and each has a screen
+to itself, so one process for each version of GIMP runs beside the others.
 """
 
 from __future__ import annotations
@@ -22,7 +20,6 @@ from engine.durations import duration
 from tests.gimp.gimp_root import versions
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-FEWEST_WORKERS = 4
 ALL_WELL, FAILED, NO_TESTS = 0, 1, 5
 """pytest's exit statuses after which the other parts are run too."""
 
@@ -72,8 +69,7 @@ def main(arguments: list[str]) -> int:
 
 def parts_of_tests(with_gimp: bool) -> list[list[Part]]:
     """Return the parts; those of one list run side by side."""
-    workers = max(os.cpu_count() or 1, FEWEST_WORKERS)
-    spread = ["-n", str(workers), "--dist=worksteal", "--ignore=tests/gimp"]
+    spread = ["-n", str(os.cpu_count() or 1), "--dist=worksteal", "--ignore=tests/gimp"]
     parts = [[Part("without GIMP", ["tests", *spread])]]
     if with_gimp:
         # Where none can be had, pytest says so.
