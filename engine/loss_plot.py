@@ -40,7 +40,7 @@ _COLORS = {"content": "#0072B2", "smoothing": "#56B4E9"}
 _OTHER_COLOR = "#777777"
 
 _DECADES_BELOW = 2
-"""Of the smallest last loss: what starts as the rounding of 0 need not be seen whole."""
+"""Decades shown below the smallest last loss; a curve may start as the rounding of 0."""
 
 
 def check_plotting() -> None:

@@ -362,7 +362,7 @@ class DifferentiableNetwork:
 
     @property
     def nodes_elsewhere(self) -> dict[str, int] | None:
-        """How many nodes of each operator do not run on the device; None if that is not known."""
+        """Number of nodes of each operator that run elsewhere; None if that is not known."""
         found = [nodes_elsewhere(session) for session in (self._forward, self._backward)]
         if found[0] is None or found[1] is None:
             return None

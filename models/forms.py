@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from models.vgg16 import CONVOLUTIONS
 
 FORWARD, ADJOINT = "forward", "adjoint"
-"""From a layer's input to its output; from a gradient of its output to that of its input."""
+"""Directions: from a layer's input to its output, and from the output's gradient to the input's."""
 
 DIRECT = "direct"
 """onnxruntime's `Conv`; for the adjoint, with the kernel turned and its channels exchanged."""

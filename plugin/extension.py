@@ -80,7 +80,7 @@ LIBARCHIVE = 0x6C78
 their end, where the mode is otherwise. GIMP ignores a plug-in without the run bit."""
 
 TEN_YEARS = 315_532_800
-"""In seconds."""
+"""Ten years in seconds."""
 
 
 def extension_files(checkout: Path) -> dict[str, bytes]:

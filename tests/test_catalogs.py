@@ -37,7 +37,7 @@ PLURALS = {
     "ja": lambda n: 0,
     "zh_CN": lambda n: 0,
 }
-"""Which form stands with a number, as grammars have it."""
+"""Form that stands with a number, as grammars have it."""
 
 
 @pytest.fixture(scope="module")
@@ -264,7 +264,7 @@ def test_no_function_that_translates_uses_the_name_for_something_else() -> None:
 SENTENCE = re.compile(r"[A-Z“][\w'’]* [\w“{][^|\\]*")
 WORDS = re.compile(r"[^|\\]*[a-z]{2,} [a-z]{2,} [a-z]{2,}[^|\\]*")
 OF_COMMANDS = ("engine/cli/", "engine/batch/", "engine/setup/", "plugin/", "install.py")
-"""Where parts of sentences are marked, too; elsewhere they are for programmers."""
+"""Files in which parts of sentences are marked, too; elsewhere they are for programmers."""
 
 BABL = re.compile(r"[RGBYA']+ (u8|float)")
 NAMES = ("The Scumble authors",)
@@ -322,7 +322,7 @@ OF_PROGRAMS = {
     "path", catalogs.SOURCES, ids=lambda path: path.relative_to(catalogs.CHECKOUT).as_posix()
 )
 def test_no_sentence_is_left_unmarked(path: Path) -> None:
-    """What looks like a sentence is marked, unless only programs or developers see it."""
+    """Sentences are marked, unless only programs or developers see them."""
     name = path.relative_to(catalogs.CHECKOUT).as_posix()
     if not name.startswith(ENGLISH):
         patterns = (SENTENCE, WORDS) if name.startswith(OF_COMMANDS) else (SENTENCE,)
@@ -514,7 +514,7 @@ def test_the_program_of_the_weights_speaks_the_language_of_its_environment(tmp_p
 def test_a_table_of_the_doctor_holds_in_every_script(
     monkeypatch: pytest.MonkeyPatch, english: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What programs read is English; what people read has columns of one width."""
+    """Programs read English; people read columns of one width."""
     from engine.cli import doctor
 
     names = (*doctor.LABELS, "numpy")

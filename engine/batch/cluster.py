@@ -32,7 +32,7 @@ from engine.messages import one_line, shown_name
 from engine.translations import _
 
 CONNECT_SECONDS = 10.0
-"""How long a scheduler and its first worker may take to answer."""
+"""The most time that a scheduler and its first worker may take to answer."""
 
 EXAMINE = "__import__('engine.batch.worker', fromlist=['examine']).examine()"
 """Goes to workers as a text, since they may have no Scumble, or one without this module."""

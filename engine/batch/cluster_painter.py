@@ -37,10 +37,10 @@ from engine.output_files import inputs
 from engine.translations import _
 
 RECONNECT_SECONDS = 120.0
-"""How long a scheduler may be away while pictures are painted."""
+"""The longest absence of a scheduler while pictures are painted."""
 
 LOST_WORKERS_SECONDS = 20.0
-"""After which it is said that there are no workers."""
+"""Seconds after which it is said that there are no workers."""
 
 MOST_ATTEMPTS = 5
 """Times that a picture is handed out; a worker that dies while painting it counts once."""

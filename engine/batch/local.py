@@ -11,10 +11,10 @@ from engine.errors import Failure
 from engine.warm import Warm
 
 OnOutcome = Callable[[PictureRequest, "Painted | Failure", str], None]
-"""Is called with each picture that is painted, or why it is not, and the name of the worker."""
+"""Function called with each picture that is painted, or why it is not, and the worker's name."""
 
 OnShareOf = Callable[[int, float], None]
-"""Is called with the number of a picture and the share of it that is done, from 0 to 1."""
+"""Function called with the number of a picture and the share that is done, from 0 to 1."""
 
 
 def paint_here(

@@ -86,7 +86,7 @@ class Painted:
 
 
 OnShare = Callable[[float], None]
-"""Is called with the share of a picture that is done, from 0 to 1."""
+"""Function that is called with the share of a picture that is done, from 0 to 1."""
 
 
 def paint(

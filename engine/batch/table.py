@@ -31,7 +31,7 @@ STATUSES = {
     # Translators: of a picture in a batch: not painted, since the batch was stopped.
     LEFT: N_("left"),
 }
-"""What may have become of a picture, and how people read it; the CSV table is English."""
+"""Outcomes of a picture, and the words for people; the CSV table has the keys, in English."""
 
 
 @dataclass(frozen=True)

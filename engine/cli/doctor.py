@@ -59,7 +59,7 @@ LABELS = {
     "log": N_("log"),
     "painting": N_("painting"),
 }
-"""How people read the names of findings that are words; JSON and names of packages are English."""
+"""Findings that are words, as people read them; JSON and names of packages are English."""
 
 WORK = {
     "read": N_("reading"),
@@ -71,7 +71,7 @@ WORK = {
     "reduced": N_("reduced"),
     "converted": N_("converted"),
 }
-"""How people read the kinds of work whose rates are measured: the first word, and details."""
+"""Kinds of work whose rates are measured, as people read them: the first word, and details."""
 
 REPAIR = N_("Run install.py again.")
 

@@ -30,7 +30,7 @@ STAGES = {
 }
 REDRAW_SECONDS = 0.1
 PLAIN_SECONDS = 10.0
-"""How long a piped output may stay silent."""
+"""The longest silence of a piped output."""
 
 RESULT_NAME = 500
 """Characters of a result's path, which people copy; of a longer one the middle is left out."""

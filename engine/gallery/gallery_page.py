@@ -11,7 +11,7 @@ from engine.files import write_file
 from engine.gallery.inputs import FOLDER as INPUTS
 
 OF_CONTENT = "_of_content"
-"""How the names of numbers end that are the content's own."""
+"""End of the names of numbers that belong to the content itself."""
 
 TITLE = "Spatial control in neural style transfer"
 

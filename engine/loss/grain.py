@@ -73,14 +73,14 @@ class GrainTerm:
 
     @property
     def factors(self) -> np.ndarray:
-        """For each lag, what the squares of ``S - A`` are multiplied by; 0 without any pair."""
+        """The factor of the squares of ``S - A`` at each lag; 0 without any pair."""
         sizes = [grain_factor(target, self.area) for target in self.targets]
         there = np.array([total > 0 for total in self.totals])
         return there * (self.weight / len(self.totals)) * np.array(sizes)
 
     @property
     def slopes(self) -> np.ndarray:
-        """For each lag p: the gradient with respect to `X_p` is ``p (S - A) e_p w_p``."""
+        """The p of each lag, where the gradient with respect to `X_p` is ``p (S - A) e_p w_p``."""
         totals = np.array([total or np.inf for total in self.totals])
         return 4 * self.factors / totals
 

@@ -154,7 +154,7 @@ def layers_of(job: Job) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 MakeStyleTerm = Callable[[str, LayerGuidance, float, int, StyleMoments], Term]
-"""From a layer, the guidance there, the weight, the region's index and the moments to reach."""
+"""Maker of a term from a layer, its guidance, a weight, the region's index and target moments."""
 
 
 def _gram_term(
@@ -236,7 +236,7 @@ STYLE_TERMS: dict[str, Callable[[ScaleInputs, MakeStyleTerm], list[Term]]] = {
     "masked": _masked_terms,
     "banded": _banded_terms,
 }
-"""How masks and styles make terms; the names are those of `methods.Method.style_terms`."""
+"""Ways to make terms of masks and styles; the names are those of `methods.Method.style_terms`."""
 
 
 def _covered_layers(

@@ -43,7 +43,7 @@ class Evaluation(NamedTuple):
 
 
 Objective = Callable[[np.ndarray], Evaluation]
-"""From a picture, shape (3, height, width), R, G, B from 0 to 255, to its evaluation."""
+"""Function from a picture, shape (3, height, width), R, G, B from 0 to 255, to its evaluation."""
 
 Groups = Sequence[Sequence[Term]]
 

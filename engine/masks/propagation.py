@@ -80,7 +80,7 @@ STEEPENINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "absolute": steepen,
     "relative": steepen_relative,
 }
-"""How a guidance is steepened; the names are those of `methods.Method.steepening`."""
+"""Ways to steepen a guidance; the names are those of `methods.Method.steepening`."""
 
 
 def _through_network(mask: np.ndarray, layers: tuple[str, ...], kind: str) -> dict[str, np.ndarray]:

@@ -96,7 +96,7 @@ COMPOSITES: dict[str, Composite] = {
     "cut out": _cut_out,
     "stitch": _stitch,
 }
-"""How a result is put together; the names are those of `methods.Method.composite`."""
+"""Ways to put a result together; the names are those of `methods.Method.composite`."""
 
 
 class Assembly:

@@ -19,7 +19,7 @@ from PIL import Image, ImageCms
 from engine.translations import _
 
 Curve = Callable[[np.ndarray], np.ndarray]
-"""From a device's number to linear light, both from 0 to 1."""
+"""Function from a device's number to linear light, both from 0 to 1."""
 
 SAME = 0.5 / 255
 """A profile that changes no number by more is sRGB under another name."""
@@ -34,7 +34,7 @@ _SRGB_TO_XYZ = np.array(
         [0.01392, 0.09708, 0.71410],
     ]
 )
-"""Of linear light, to the connection space with its white of D50; of the ICC's sRGB profile."""
+"""Matrix from linear light to the connection space with its white of D50, of the ICC's sRGB."""
 
 
 class ProfileError(ValueError):

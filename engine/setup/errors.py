@@ -8,4 +8,4 @@ class SetupError(ValueError):
 
 
 class DiskFullError(SetupError):
-    """There is no room on the disk, whatever is tried next."""
+    """A lack of room on the disk, which another attempt does not mend."""

@@ -92,12 +92,12 @@ class Found:
 
     @property
     def about(self) -> dict[str, Any]:
-        """How far the painting is, for messages: name, when, seconds, scale, scales, share, ..."""
+        """Progress of the painting, for messages: name, when, seconds, scale, scales, share, ..."""
         return {"name": self.name, "when": self.when, **self.data["progress"]}
 
     @property
     def how_far(self) -> str:
-        """How far the painting is, for people."""
+        """Progress of the painting, for people."""
         about = self.about
         return _("{percent} % after {time}, at size {scale} of {scales}").format(
             percent=round(100 * about["share"]),

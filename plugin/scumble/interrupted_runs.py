@@ -53,7 +53,7 @@ class Interrupted:
 
     @property
     def age(self) -> str:
-        """When it was saved, in plain words."""
+        """Time when it was saved, in plain words."""
         passed = max(time.time() - self.when, 0.0)
         if passed < 3600:
             return _("{minutes} min ago").format(minutes=max(round(passed / 60), 1))

@@ -24,7 +24,7 @@ IMAGE_CHECK_SECONDS = 1.0
 
 TITLE = N_("Neural Style")
 ASK_SECONDS = 30.0
-"""After this much painting, Esc, the window's close button and Cancel ask first."""
+"""Painting time after which Esc, the window's close button and Cancel ask first."""
 
 STAGES = {
     "model": N_("Loading the network"),

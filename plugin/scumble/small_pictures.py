@@ -13,7 +13,7 @@ IN_SRGB = 2
 """The minor version of the first GIMP 3 that makes thumbnails in sRGB."""
 
 NEAR = 2
-"""How many times as wide as the small picture a layer is when its pixels are averaged."""
+"""Width of a layer whose pixels are averaged, in widths of the small picture."""
 
 
 def small_picture(layer: Gimp.Layer, size: tuple[int, int]) -> GdkPixbuf.Pixbuf | None:

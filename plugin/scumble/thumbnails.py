@@ -20,7 +20,7 @@ FILE_SIDE = 400
 """Device pixels of a style from a file."""
 
 LARGER = 1.5
-"""How many times as wide as the thumbnails a drawing may be and still be sharp."""
+"""Greatest width of a drawing that is still sharp, in widths of the thumbnails."""
 
 
 class Thumbnails:

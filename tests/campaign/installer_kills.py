@@ -20,7 +20,7 @@ KILLS = 8
 """Runs to kill in one data folder before one is left to complete; some end before their kill."""
 
 LATEST = 1.05
-"""When install.py is killed at the latest: a part of the time that a whole run takes."""
+"""Latest moment to kill install.py: a part of the time that a whole run takes."""
 
 PATIENCE = 180.0
 """Seconds after its kill in which it must have ended, on a machine with much else to do."""

@@ -23,7 +23,7 @@ FORBIDDEN = {
     "engine/batch": ("metrics", "report", "gallery", "cli"),
     "engine": ("metrics", "gallery", "cli", "batch"),
 }
-"""For each folder (without those below it) the rooms of the engine that it may not import."""
+"""Folders (without those below them), each with the rooms of the engine that it may not import."""
 
 ALLOWED = {
     ("engine/__main__.py", "cli"),

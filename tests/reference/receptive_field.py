@@ -1,4 +1,4 @@
-"""Which pixels a position of VGG-16 sees, and how much of each: counted one by one.
+"""Pixels that a position of VGG-16 sees, and how much of each: counted one by one.
 
 Positions are looked at from above: each one asks the positions that it was made of, down to the
 picture. Rows and columns are separate, so a position's share of pixel (y, x) is the product of its

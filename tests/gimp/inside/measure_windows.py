@@ -22,7 +22,7 @@ PAINTING_SECONDS = 600.0
 
 
 SLOW_STEPS = 3
-"""How many of the longest steps are printed."""
+"""Number of the longest steps that are printed."""
 
 
 def main(version: str, photo: str, style: str) -> None:

@@ -101,7 +101,7 @@ def check_a_change_gives_another_preview() -> None:
 
 
 def check_it_goes_on_from_the_earlier_painting() -> None:
-    """Where that is chosen, it starts from that painting, whatever its place and its opacity."""
+    """It starts from the painting that is chosen, whatever its place and its opacity."""
     image, layer = kit.photo()
     painted = kit.add_layer(image, "Painted", place=(kit.PLACE[0] + 16, kit.PLACE[1]))
     painted.fill(Gimp.FillType.WHITE)
