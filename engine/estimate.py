@@ -19,8 +19,9 @@ from engine.loss.tiling import FORWARD_SHARE, Plan, Tiling, choose_plan, tile_by
 from engine.optimizer_choice import choose_optimizer, record_bytes
 from engine.optimizers import MakeSearch, Optimizer
 from engine.overhead import Overhead, Rates, overhead
-from engine.schedule import ScalePlan, plan_scales
+from engine.schedule import EVALUATIONS_PER_STEP, ScalePlan, plan_scales
 from engine.sizes import stroke_size
+from engine.time_left import ScaleTime
 from engine.translations import _, number_text
 from models.vgg16 import CHANNELS, receptive_field
 
@@ -71,9 +72,6 @@ SMALLEST_AUTO = 125_000
 
 AUTO_SECONDS = 300.0
 """Seconds of painting that the automatic working size aims at."""
-
-EVALUATIONS_PER_STEP = 1.06
-"""A line search sometimes tries twice; measured."""
 
 REGION_TIME = 0.08
 """Time of each further region, as a share of an evaluation with one; measured."""
@@ -206,8 +204,8 @@ class Estimate:
         The coarsest first.
     bytes : int
         The most memory that the process has at a time.
-    painting : float
-        Seconds of the evaluations.
+    times : tuple of ScaleTime
+        Of each scale.
     overhead : Overhead
         The time of everything else.
     """
@@ -215,8 +213,13 @@ class Estimate:
     area: int
     scales: list[ScaleResources]
     bytes: int
-    painting: float
+    times: tuple[ScaleTime, ...]
     overhead: Overhead
+
+    @property
+    def painting(self) -> float:
+        """The time in which the network works."""
+        return sum(each.network for each in self.times)
 
     @property
     def seconds(self) -> float:
@@ -310,13 +313,8 @@ def _estimate(
     plans = plan_scales(job, *shape.content, area)
     # The last one first: if it does not fit, the message is about the size that was asked for.
     found = [_resources(job, method, shape, plan, budget - held, card) for plan in reversed(plans)]
-    most, work, scales = 0.0, 0.0, []
-    for plan, (resources, taken) in zip(plans, reversed(found)):
-        scales.append(resources)
-        most = max(most, taken)
-        evaluations = (plan.steps * EVALUATIONS_PER_STEP + 1) * pictures + CONTENT_TARGET
-        work += resources.work * evaluations + STYLE_TARGET * _style_pixels(job, shape, plan.pixels)
-    seconds = work * seconds_per_pixel * (1 + REGION_TIME * (guidances - 1))
+    scales = [resources for resources, _taken in reversed(found)]
+    most = max(taken for _resources, taken in found)
     enlarging, writing = _finishing(job, shape, scales[-1].plan, pictures)
     reading = LIBRARIES_BYTES + shape.reading
     # When the result is written, content and masks are gone.
@@ -324,7 +322,14 @@ def _estimate(
     whole = shape.pixels * seconds_per_pixel
     sizes = [plan.size for plan in plans]
     beside = overhead(job, shape, sizes, pictures, rates or Rates(), whole)
-    return Estimate(area, scales, int(most), seconds, beside)
+    per_pixel = seconds_per_pixel * (1 + REGION_TIME * (guidances - 1))
+    times = []
+    for each, resizing in zip(scales, beside.scales):
+        styles = STYLE_TARGET * _style_pixels(job, shape, each.plan.pixels)
+        analysis = (CONTENT_TARGET * each.work + styles) * per_pixel
+        evaluation = each.work * per_pixel
+        times.append(ScaleTime(resizing, analysis, evaluation, each.plan.steps, pictures))
+    return Estimate(area, scales, int(most), tuple(times), beside)
 
 
 def _style_pixels(job: Job, shape: RunShape, area: int) -> float:

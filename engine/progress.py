@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,8 @@ from engine.optimizers import InterruptedEvaluation
 
 if TYPE_CHECKING:
     import threading
+
+    from engine.time_left import TimeLeft
 
 TILE_SECONDS = 3.0
 """An evaluation that takes longer says which tile is at work."""
@@ -26,53 +27,22 @@ class ProgressReporter:
         Is called with `Progress`.
     stop : threading.Event
         When it is set, `begin` and `on_tile` give up.
-    planned : float
-        The work of the whole loop: steps, each times the pixels that it takes.
-    before_scales : sequence of float
-        Seconds before the first step of each scale.
-    ending : float
-        Seconds after the last scale, in which the result is put together and written.
-
-    Attributes
-    ----------
-    done : float
-        The work so far, in the same unit.
-    seconds : float
-        The painting time so far.
+    time_left : TimeLeft
+        It is reported with every step, and has to be where the loop is.
     """
 
     def __init__(
         self,
         on_event: OnEvent,
         stop: threading.Event,
-        planned: float,
-        before_scales: Sequence[float],
-        ending: float = 0.0,
+        time_left: TimeLeft,
     ) -> None:
         self._on_event = on_event
         self._stop = stop
-        self._scales = len(before_scales)
-        self._planned = planned
-        self._before_scales = before_scales
-        self._ending = ending
-        self.done = 0.0
-        self.seconds = 0.0
+        self._time_left = time_left
         self._latest = Progress("paint", 0, 1)
         self._evaluation_began = 0.0
         self._evaluation_seconds = 0.0
-
-    @property
-    def share(self) -> float:
-        """The share of the work that is done, from 0 to 1."""
-        return self.done / self._planned
-
-    @property
-    def seconds_left(self) -> float | None:
-        """The time for the rest of the run; None before any of the work is done."""
-        if not self.done:
-            return None
-        painting = self.seconds * (self._planned / self.done - 1)
-        return painting + sum(self._before_scales[self._latest.scale :]) + self._ending
 
     def begin(self, stage: str, scale: int, step: int, steps: int) -> None:
         """Report a step of a stage before the painting.
@@ -82,16 +52,21 @@ class ProgressReporter:
         InterruptedEvaluation
             If the user has asked to stop.
         """
-        self._report(Progress(stage, step, steps, scale, self._scales))
+        self._report(self._before_painting(stage, scale, step, steps))
         self._evaluation_seconds = 0.0
         if self._stop.is_set():
             raise InterruptedEvaluation
 
+    def end_styles(self, scale: int, styles: int) -> None:
+        """Report that the styles are analyzed."""
+        self._on_event(self._before_painting("style", scale, styles, styles))
+
     def paint(
-        self, scale: int, step: int, steps: int, loss: float | None, seconds_left: float | None
+        self, scale: int, step: int, steps: int, loss: float | None, *, timed: bool = True
     ) -> None:
-        """Report a step of the painting."""
-        self._report(Progress("paint", step, steps, scale, self._scales, loss, seconds_left))
+        """Report a step of the painting, with the time left unless that is not known."""
+        left = self._time_left.seconds if timed else None
+        self._report(Progress("paint", step, steps, scale, self._time_left.count, loss, left))
 
     def on_tile(self, done: int, count: int) -> None:
         """Say which tile is at work, in an evaluation that takes long.
@@ -107,9 +82,16 @@ class ProgressReporter:
         else:
             self._evaluation_seconds = (now - self._evaluation_began) / done * count
         if self._evaluation_seconds >= TILE_SECONDS:
-            self._on_event(replace(self._latest, tile=done + 1, tiles=count))
+            left = self._latest.seconds_left
+            if left is not None and self._latest.stage == "paint":
+                left = max(left - self._time_left.evaluation * done / count, 0.0)
+            self._on_event(replace(self._latest, tile=done + 1, tiles=count, seconds_left=left))
         if self._stop.is_set():
             raise InterruptedEvaluation
+
+    def _before_painting(self, stage: str, scale: int, step: int, steps: int) -> Progress:
+        count, left = self._time_left.count, self._time_left.seconds
+        return Progress(stage, step, steps, scale, count, seconds_left=left)
 
     def _report(self, progress: Progress) -> None:
         self._latest = progress

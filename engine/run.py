@@ -23,6 +23,7 @@ from engine.previews import PREVIEW_SECONDS
 from engine.scales import ScaleLoop
 from engine.sizes import interleaved, planar
 from engine.threads import single_threaded_blas
+from engine.time_left import TimeLeft
 from engine.translations import _, number_text
 from engine.warm import Warm
 
@@ -184,14 +185,13 @@ def stylize(
         estimated.scales,
         tell_colored,
         stop,
+        TimeLeft(estimated.times, estimated.overhead.ending),
         protect,
         style_memory=conditions.budget / 2,
         previews=previews,
         preview_seconds=preview_seconds,
         cache=warm.moments if warm else None,
         keeper=keeper,
-        before_scales=estimated.overhead.scales,
-        ending=estimated.overhead.ending,
     )
     clocks = speed.Clocks()
     pictures = loop.paint()

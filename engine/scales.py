@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.events import Notice, OnEvent, Progress
+from engine.events import Notice, OnEvent
 from engine.initial_picture import start_picture
 from engine.job import Job
 from engine.loss.blocks import BlockedLosses
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from engine.network import Network
     from engine.pictures.strips import Planes
     from engine.states.keeper import Keeper
+    from engine.time_left import TimeLeft
 
 
 @dataclass
@@ -88,6 +88,7 @@ class ScaleLoop:
     on_event : callable
         Is called with events.
     stop : threading.Event
+    time_left : TimeLeft
     protect : Mask, optional
         Where the content is protected, of the content's own size.
     style_memory : float
@@ -100,10 +101,6 @@ class ScaleLoop:
         Of earlier runs with this network.
     keeper : Keeper, optional
         Saves the loop's state now and then, and has the one from which the loop resumes.
-    before_scales : sequence of float
-        Seconds before the first step of each scale, for the time left.
-    ending : float
-        Seconds from the end of the loop to the end of the run, for the time left.
 
     Attributes
     ----------
@@ -134,14 +131,13 @@ class ScaleLoop:
         scales: list[ScaleResources],
         on_event: OnEvent,
         stop: threading.Event,
+        time_left: TimeLeft,
         protect: Mask | None = None,
         style_memory: float = math.inf,
         previews: bool = True,
         preview_seconds: float = PREVIEW_SECONDS,
         cache: StyleCache | None = None,
         keeper: Keeper | None = None,
-        before_scales: Sequence[float] = (),
-        ending: float = 0.0,
     ) -> None:
         self._job = job
         self._method = method
@@ -165,9 +161,8 @@ class ScaleLoop:
         self.content: np.ndarray | None = None
         self.earlier_seconds = 0.0
         self._pictures_count = method.pictures(len(regions))
-        planned = self._pictures_count * sum(each.work * each.plan.steps for each in scales)
-        before = before_scales or (0.0,) * len(scales)
-        self._progress = ProgressReporter(on_event, stop, planned, before, ending)
+        self._time_left = time_left
+        self._progress = ProgressReporter(on_event, stop, time_left)
         self._previews = Previews(method, on_event, previews, preview_seconds)
         self._layers = tuple(dict.fromkeys(sum(layers_of(job), ())))
         self._tile_limit = TileLimit()
@@ -314,6 +309,8 @@ class ScaleLoop:
     ) -> ScaleInputs:
         """Compute the targets of a scale and say so."""
         styles, size = len(self._regions), content.shape[1:]
+        begin = self._from[1] if number == self._from[0] else 0
+        self._time_left.begin_scale(number, begin, *self._taken())
         self._progress.begin("content", number, 0, 1)
         targets = compute_targets(
             self._job,
@@ -329,7 +326,7 @@ class ScaleLoop:
             cache=self._cache,
             on_tile=self._progress.on_tile,
         )
-        self._on_event(Progress("style", styles, styles, number, len(self._scales)))
+        self._progress.end_styles(number, styles)
         return ScaleInputs(
             self._job, self._method, size, self._regions, masks, targets, self._notice
         )
@@ -344,8 +341,9 @@ class ScaleLoop:
             The time that it took, that of interrupted runs included.
         """
         optimizer = scale.resources.optimizer
-        steps, work = scale.resources.plan.steps, scale.resources.work
+        steps = scale.resources.plan.steps
         start, interrupted = scale.pictures[index], self._interrupted
+        self._time_left.begin_picture(index, *self._taken())
         self._interrupted = None
         state, spent = None, 0.0
         if interrupted is not None:
@@ -358,35 +356,35 @@ class ScaleLoop:
             record = self._keeper.recorded(name, objective, scale.resources.record_bytes)
         began = time.perf_counter() - spent
         replayed = record is not None and record.replaying
-        done, seconds = self._progress.done, self._progress.seconds
+        latest: float | None = None  # when the latest evaluation ended
 
-        def progress(step: int, loss: float | None, left: float | None) -> None:
-            total = steps * self._pictures_count
-            self._progress.paint(scale.number, steps * index + step, total, loss, left)
+        def progress(step: int, loss: float | None, *, timed: bool = True) -> None:
+            total, step = steps * self._pictures_count, steps * index + step
+            self._progress.paint(scale.number, step, total, loss, timed=timed)
 
         def on_step(step: int, trace: Trace) -> bool:
-            nonlocal began, replayed
+            nonlocal began, replayed, latest
             now = time.perf_counter()
             if record is not None and record.replaying:
-                progress(step, trace.loss, None)
+                progress(step, trace.loss)
                 return self._stop.is_set()
             if replayed:  # the replay has cost time, but no painting
                 began, replayed = now - spent, False
-            self._progress.done = done + step * work
-            self._progress.seconds = seconds + now - began
-            progress(step, trace.loss, self._progress.seconds_left)
+            if latest is not None:
+                self._time_left.measure(now - latest)
+            latest = now
+            self._time_left.go_on(index, step, trace.evaluations)
+            progress(step, trace.loss)
             scale.pictures[index] = trace.picture
             if self._stop.is_set():  # the result is not to wait for a preview or a state
                 return True
             self._previews.show_if_due(scale.pictures)
             keeper = self._keeper
             if keeper is not None and keeper.is_due() and (optimizer.resumes or record is not None):
-                self._save(
-                    keeper, scale.number, index, loss_before, (done, seconds), trace, now - began
-                )
+                self._save(keeper, scale.number, index, loss_before, trace, now - began)
             return self._stop.is_set()
 
-        progress(0, None, None)
+        progress(0, None)
         plateau = scale.resources.plan.plateau
         with closing(record) if record is not None else nullcontext():
             trace = optimizer.minimize(
@@ -408,11 +406,16 @@ class ScaleLoop:
             kept = state.numbers["trace"]["losses"]
             if len(trace.losses) < len(kept):  # stopped in the middle of a replay
                 trace.resume(state, optimizer.used)
-        # A scale that has ended early leaves no work behind.
-        self._progress.done = done + steps * work
-        left = None if trace.stopped else self._progress.seconds_left
-        progress(trace.steps, trace.loss, left)
+        self._time_left.end_picture(index)
+        progress(trace.steps, trace.loss, timed=not trace.stopped)
         return trace, time.perf_counter() - began
+
+    def _taken(self) -> tuple[int, int]:
+        """Return the steps and evaluations that the picture to resume has taken."""
+        if self._interrupted is None:
+            return 0, 0
+        trace = self._interrupted["trace"]["trace"]
+        return trace["steps"], len(trace["losses"])
 
     def _finish_picture(self, number: int, index: int, picture: np.ndarray) -> None:
         """Keep a finished picture for the states that follow, and save one if it is time."""
@@ -425,8 +428,7 @@ class ScaleLoop:
             before = [_picture_name(number - 1, each) for each in range(self._pictures_count)]
             self._finished = {name: self._finished[name] for name in before}
         if self._keeper.is_due(at_end=True):
-            before_it = self._progress.done, self._progress.seconds
-            self._save(self._keeper, number, index, self.loss, before_it)
+            self._save(self._keeper, number, index, self.loss)
 
     def _save(
         self,
@@ -434,7 +436,6 @@ class ScaleLoop:
         number: int,
         index: int,
         loss: float,
-        before: tuple[float, float],
         trace: Trace | None = None,
         spent: float = 0.0,
     ) -> None:
@@ -447,8 +448,6 @@ class ScaleLoop:
             The scale and the picture at work, or the next ones.
         loss : float
             Of the scale's finished pictures.
-        before : (float, float)
-            Work and seconds until the picture at work.
         trace : Trace, optional
             Of the picture at work.
         spent : float
@@ -461,8 +460,7 @@ class ScaleLoop:
             "steps": self.steps,
             "evaluations": self.evaluations,
             "work": self.work,
-            "done": before[0],
-            "seconds": before[1],
+            "pace": self._time_left.pace,
             "optimizer": self.optimizer,
             "curves": [curve.to_json() for curve in self.curves],
             "interrupted": None,
@@ -474,7 +472,7 @@ class ScaleLoop:
             loop["interrupted"] = {"trace": state.numbers, "seconds": spent}
             arrays = {f"optimizer-{name}": array for name, array in state.arrays.items()}
         scales = len(self._scales)
-        far = {"scale": min(number, scales), "scales": scales, "share": self._progress.share}
+        far = {"scale": min(number, scales), "scales": scales, "share": self._time_left.share}
         keeper.save(far, loop, arrays, self._finished)
 
     def _resume(self, keeper: Keeper) -> list[np.ndarray]:
@@ -483,7 +481,7 @@ class ScaleLoop:
         number, index = self._from = loop["scale"], loop["index"]
         self.loss, self.steps, self.work = loop["loss"], loop["steps"], loop["work"]
         self.evaluations, self.optimizer = loop["evaluations"], loop["optimizer"]
-        self._progress.done, self._progress.seconds = loop["done"], loop["seconds"]
+        self._time_left.pace = loop["pace"]
         self.curves = [LossCurve.from_json(each) for each in loop["curves"]]
         self._interrupted = loop["interrupted"]
         self.earlier_seconds = sum(curve.seconds for curve in self.curves)

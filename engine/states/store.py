@@ -35,7 +35,7 @@ STATE = "state.json"
 OWNER = ".owner"
 """The file in a state's folder that the painting process has locked."""
 
-FORMAT = 1
+FORMAT = 2
 """The format of states; another one cannot be read."""
 
 KEPT_SECONDS = 30 * 24 * 3600.0

@@ -24,6 +24,7 @@ from engine.pictures.strips import ArrayPlanes
 from engine.scales import ScaleLoop
 from engine.schedule import ScalePlan
 from engine.sizes import next_start
+from engine.time_left import ScaleTime, TimeLeft
 from models.kernels import Kernels
 
 SMALL, LARGE = (48, 40), (96, 80)
@@ -99,6 +100,7 @@ def loop(network: Network, tiles: Tiles, events: list[Event], count: int = 2) ->
         [resources(SMALL, (1, 1), 2), resources(LARGE, (2, 2), 3)][:count],
         events.append,
         tiles.stop,
+        TimeLeft([ScaleTime(0.0, 0.1, 0.1, 2, 1), ScaleTime(0.0, 0.4, 0.4, 3, 1)][:count], 0.0),
         style_memory=STYLE_MEMORY,
         previews=False,
     )

@@ -33,6 +33,7 @@ from engine.optimizers import Lbfgs32
 from engine.pictures.strips import ArrayPlanes
 from engine.scales import ScaleLoop
 from engine.schedule import ScalePlan
+from engine.time_left import ScaleTime, TimeLeft
 from models.kernels import Kernels
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -115,6 +116,7 @@ def loop(
         ],
         events.append,
         threading.Event(),
+        TimeLeft([ScaleTime(0.0, 0.1, 0.1, 3, 1)] * len(tilings), 0.0),
         previews=False,
     )
 
