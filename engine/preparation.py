@@ -145,9 +145,9 @@ def prepare(
     protect = protect_mask(job, (height, width), reading)
     rates = reading_rates(reading.reads, speed.RATE_PIXELS) if clocks.had(1) else {}
     read = time.perf_counter()
-    if conditions is None and tuning.outdated():
-        text = _("This processor or this onnxruntime is new: measuring what is quickest on it.")
-        on_event(Notice(text))
+    outdated = tuning.outdated() if conditions is None else ""
+    if outdated:
+        on_event(Notice(outdated))
         tuning_trials.measure(Kernels(Weights(model_file())))
     network = warm.network(job) if conditions is None else _open_network(job, conditions)
     for text in (network.notice, thread_notice(job.threads)):

@@ -9,13 +9,14 @@ last bit from one measurement to the next.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from engine import speed
 from engine.threads import usable_processors
-from engine.translations import _
+from engine.translations import _, listed
 from models.forms import KINDS, Forms, Kind, possible_forms
 
 MOST_SPIN = 10_000
@@ -64,10 +65,20 @@ def recorded() -> Tuning | None:
     return _from_entry(speed.entries().get(_key()))
 
 
-def outdated() -> bool:
-    """Return whether the record holds measurements, but none for this processor as it is now."""
-    measured = [key for key in speed.entries() if key.startswith(_PREFIX)]
-    return bool(measured) and recorded() is None
+def outdated() -> str:
+    """Return why the measurements in the record do not hold now, as a sentence.
+
+    It names what differs from the entry that is most like this machine. It is empty if an entry
+    holds, or if there is none at all.
+    """
+    measured = [parts for parts in map(_parts, speed.entries()) if parts]
+    if not measured or recorded() is not None:
+        return ""
+    changes = min((_changes(parts) for parts in measured), key=len)
+    text = _("Changed since the last measurements: {changes}. Measuring what is quickest now.")
+    if not changes:
+        text = _("The measurements of this processor are damaged. Measuring what is quickest now.")
+    return text.format(changes=listed(changes))
 
 
 def record(tuning: Tuning, trials: Sequence[Trial]) -> None:
@@ -106,11 +117,31 @@ def subject_text(subject: str) -> str:
     return _(subject)
 
 
-_PREFIX = "tuning, "
-
-
 def _key() -> str:
-    return f"{_PREFIX}{usable_processors()} processors, {speed.machine()}"
+    return f"tuning, {usable_processors()} processors, {speed.machine()}"
+
+
+def _changes(earlier: Sequence[str]) -> list[str]:
+    """Return what differs between the parts of an entry's key and this machine."""
+    texts = (
+        _("number of usable cores ({now} instead of {before})"),
+        _("version of onnxruntime ({now} instead of {before})"),
+        _("processor ({now} instead of {before})"),
+    )
+    changes = []
+    for text, now, before in zip(texts, _parts(_key()), earlier):
+        if now != before:
+            changes.append(text.format(now=now, before=before))
+    return changes
+
+
+def _parts(key: str) -> Sequence[str]:
+    """Return the number of processors, the version of onnxruntime and the processor of a key.
+
+    The key of an entry of another kind has no parts.
+    """
+    found = re.fullmatch(r"tuning, (\d+) processors, onnxruntime (\S+), (.*)", key)
+    return found.groups() if found else ()
 
 
 def _from_entry(entry: Any) -> Tuning | None:

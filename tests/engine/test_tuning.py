@@ -65,7 +65,32 @@ def test_a_record_that_cannot_be_is_not_used(own_record: Path, damage: dict[str,
     (key,) = entries
     own_record.write_text(json.dumps({key: {**entries[key], **damage}}))
     assert tuning.recorded() is None
-    assert tuning.outdated()
+    assert "damaged" in tuning.outdated()
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "value", "said"),
+    [
+        (tuning, "usable_processors", 7, "number of usable cores (7 instead of {processors})"),
+        (speed.onnxruntime, "__version__", "9.9", "version of onnxruntime (9.9 instead of 1."),
+        (speed, "_processor", "Fast, 3 GHz", "processor (Fast, 3 GHz instead of Slow, 2 GHz)"),
+    ],
+    ids=["cores", "onnxruntime", "processor"],
+)
+def test_the_sentence_says_what_has_changed(
+    monkeypatch: pytest.MonkeyPatch, module: Any, name: str, value: Any, said: str
+) -> None:
+    monkeypatch.setattr(speed, "_processor", lambda: "Slow, 2 GHz")
+    processors = tuning.usable_processors()
+    tuning.record(ALL_DIRECT, [])
+    # An entry that differs in more is not what the sentence is about.
+    speed.enter(f"tuning, {processors + 1} processors, onnxruntime 1.0, Older", {})
+    monkeypatch.setattr(module, name, value if isinstance(value, str) and name != "_processor"
+                        else lambda: value)  # fmt: skip
+    sentence = tuning.outdated()
+    assert sentence.startswith(f"Changed since the last measurements: {said}".format(
+        processors=processors))  # fmt: skip
+    assert sentence.count("instead of") == 1
 
 
 def test_networks_of_every_form_have_the_same_features_and_gradient(kernels: Kernels) -> None:
@@ -135,7 +160,7 @@ def test_on_another_processor_the_next_run_measures_again(
         lambda event: said.append(event.text) if isinstance(event, Notice) else None,
         threading.Event(),
     )
-    assert any("measuring what is quickest" in text for text in said)
+    assert any("Measuring what is quickest" in text for text in said)
     assert tuning.recorded() is not None
 
 
