@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from engine.events import Estimated
 from engine.job import AUTO_SIZE, Job, JobError
 from engine.loss.make_terms import layers_of
-from engine.loss.tiling import FORWARD_SHARE, Plan, Tiling, choose_plan, tile_bytes
+from engine.loss.tiling import Plan, Tiling, choose_plan, tile_bytes
 from engine.optimizer_choice import choose_optimizer, record_bytes
 from engine.optimizers import MakeSearch, Optimizer
 from engine.overhead import Overhead, Rates, overhead
@@ -186,10 +186,7 @@ class ScaleResources:
     @property
     def work(self) -> float:
         """The time of one evaluation, in evaluations of a pixel in one piece."""
-        tiles = len(self.evaluation.tiling.tiles)
-        again = max(1 - (self.evaluation.kept_tiles + 1) / tiles, 0)
-        per_pixel = self.evaluation.tiling.overhead * (1 + FORWARD_SHARE * again)
-        return self.plan.pixels * per_pixel
+        return self.plan.pixels * self.evaluation.cost
 
 
 @dataclass(frozen=True)
@@ -405,7 +402,9 @@ def _resources(
         # Tiles on a card pass through the processor's memory.
         share = card.free / CARD_BYTES * tile_bytes(layers, job.pooling)
         memory = max(min(memory, share), least)  # which shrinks where even that is too much
-    evaluation = choose_plan(plan.size, layers, memory, pooling=job.pooling)
+    # A card computes features sooner than they come to the processor's memory.
+    keeps = card is None
+    evaluation = choose_plan(plan.size, layers, memory, pooling=job.pooling, keeps=keeps)
     if evaluation.tiling.whole:
         keeps_content = True
     return ScaleResources(plan, evaluation, optimizer, keeps_content), working + evaluation.bytes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import functools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +27,7 @@ from engine.translations import _
 from engine.tuning import recorded
 from models.graphs import Graph, features_graph, gradient_graph, value_type
 from models.kernels import Kernels
+from models.vgg16 import LAYERS
 from models.weights import Weights
 
 if TYPE_CHECKING:
@@ -302,6 +303,8 @@ class DifferentiableNetwork:
         In the device's memory: 'picture', shape (1, 3, height, width), each layer's features under
         its name, shape (1, channels, rows, columns), their gradients under 'd_LAYER', and
         'd_picture'.
+    state : tuple of str
+        The values that `backward` reads of the last forward pass (`models.graphs.state_for`).
     """
 
     def __init__(
@@ -333,25 +336,10 @@ class DifferentiableNetwork:
             name: network.kernel(name) for name in forward.kernel_inputs + backward.kernel_inputs
         }
         self._arrays: dict[str, np.ndarray] = {}
-        self._graphs = forward, backward
-        self._make_room({**forward.inputs, **backward.inputs, **backward.outputs})
-
-    def twin(self) -> DifferentiableNetwork:
-        """Return a network with activations of its own, which shares everything else with this.
-
-        It can run `backward` for its last picture after this one has been given another.
-        """
-        twin = copy.copy(self)
-        twin.values, twin._arrays = dict(self.values), dict(self._arrays)
-        twin._make_room(self._graphs[0].outputs)
-        return twin
-
-    def _make_room(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Make values for inputs and outputs, and bind the sessions to all values."""
+        self.state = tuple(forward.outputs)
+        shapes = {**forward.inputs, **backward.inputs, **backward.outputs}
         for name, shape in shapes.items():
-            self.values[name] = self.network.empty(shape, value_type(name))
-            self._arrays.pop(name, None)
-        forward, backward = self._graphs
+            self.values[name] = network.empty(shape, value_type(name))
         self._bound_forward = self._bind(self._forward, forward)
         self._bound_backward = self._bind(self._backward, backward)
         # The picture's gradient goes into one array again and again: memory fresh from the system
@@ -384,6 +372,17 @@ class DifferentiableNetwork:
         """Compute the features of a picture, shape (3, height, width), 0..255."""
         self.write("picture", picture)
         self._run(self._forward, self._bound_forward)
+
+    def load_first(self, picture: np.ndarray) -> None:
+        """Compute the features of the first layer alone, which must be one of `layers`."""
+        self.write("picture", picture)
+        self._run(*self._first)
+
+    @functools.cached_property
+    def _first(self) -> tuple[onnxruntime.InferenceSession, onnxruntime.IOBinding]:
+        graph = features_graph(*self.size, LAYERS[:1], forms=self.network.forms)
+        session = self.network.session(graph)
+        return session, self._bind(session, graph)
 
     def features(self) -> dict[str, np.ndarray]:
         """Return the features of the picture given to `load`.

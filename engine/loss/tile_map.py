@@ -184,7 +184,7 @@ def tile_task(
         For content terms without a target.
     pooling : {'average', 'max'}
     """
-    windows = {layer: tiling.window(tile, layer) for layer in layers}
+    windows = tiling.windows(tile, layers)
     return TileTask(
         layers=layers,
         pooling=pooling,

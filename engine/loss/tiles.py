@@ -21,6 +21,7 @@ import numpy as np
 from engine.loss.blocks import BlockedLosses
 from engine.loss.definition import masked_gram, masked_mean
 from engine.loss.in_graph import GraphEvaluator
+from engine.loss.kept_passes import KeptPass
 from engine.loss.objective import (
     BlockEvaluator,
     Evaluation,
@@ -86,16 +87,19 @@ def evaluator_maker(
     callable
         From groups of terms, which share the features, to their evaluator.
     """
-    first = network.differentiable(*plan.tiling.tile, layers, rounded=rounded)
-    if first.notice:
-        on_notice(first.notice)
+    sized = network.differentiable(*plan.tiling.tile, layers, rounded=rounded)
+    if sized.notice:
+        on_notice(sized.notice)
     if plan.tiling.whole and network.losses == "card":
-        return lambda groups: GraphEvaluator(first, groups)
+        return lambda groups: GraphEvaluator(sized, groups)
     if plan.tiling.whole:
-        return lambda groups: BlockEvaluator(first, groups, losses)
-    # The second pass begins where the first one ends: what was seen last is kept.
-    kept = [first.twin() for _ in range(plan.kept_tiles)]
-    networks = [first] * (len(plan.tiling.tiles) - len(kept)) + kept
+        return lambda groups: BlockEvaluator(sized, groups, losses)
+    # The second pass begins with the last tile, which is still in the network.
+    last = len(plan.tiling.tiles) - 1
+    kept = {
+        index: KeptPass(sized, plan.tiling.windows(plan.tiling.tiles[index], layers))
+        for index in range(last - plan.kept_tiles, last)
+    }
 
     @functools.lru_cache(maxsize=1)
     def extractor(wanted: tuple[str, ...]) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
@@ -105,7 +109,7 @@ def evaluator_maker(
         return extractor(wanted)(tile.of(content)) if wanted else {}
 
     return lambda groups: TileEvaluator(
-        plan.tiling, networks, groups, losses, content_features, on_tile
+        plan.tiling, sized, kept, groups, losses, content_features, on_tile
     )
 
 
@@ -115,9 +119,10 @@ class TileEvaluator:
     Parameters
     ----------
     tiling : Tiling
-    networks : sequence of DifferentiableNetwork
-        One for each tile, of its size. Tiles with one network follow one another, so that a network
-        of its own keeps a tile's activations from the first pass to the second.
+    network : DifferentiableNetwork
+        For the tiles' size.
+    kept : mapping of int to KeptPass
+        Room for the forward passes of some tiles, by their index.
     groups : sequence of sequence of Term
     losses : BlockedLosses
     content_features : callable
@@ -128,14 +133,16 @@ class TileEvaluator:
     def __init__(
         self,
         tiling: Tiling,
-        networks: Sequence[DifferentiableNetwork],
+        network: DifferentiableNetwork,
+        kept: Mapping[int, KeptPass],
         groups: Groups,
         losses: BlockedLosses,
         content_features: Callable[[Tile, tuple[str, ...]], dict[str, np.ndarray]],
         on_tile: OnTile | None,
     ) -> None:
         self._tiling = tiling
-        self._networks = networks
+        self._network = network
+        self._kept = kept
         self._losses = losses
         self._content_features = content_features
         self._on_tile = on_tile
@@ -148,7 +155,7 @@ class TileEvaluator:
         self._lazy_layers = tuple(
             dict.fromkeys(term.layer for _, term in self._terms if is_lazy(term))
         )
-        self._out = networks[0].gradient_arrays()
+        self._out = network.gradient_arrays()
 
     def __call__(self, picture: np.ndarray) -> Iterator[Evaluation]:
         """Evaluate each group; all of them share the two passes."""
@@ -165,28 +172,25 @@ class TileEvaluator:
         for each in zip(parts, gradients, self._picture_terms):
             yield with_picture_terms(picture, *each)
 
-    def _first_pass(
-        self, picture: np.ndarray, totals: list[Any]
-    ) -> dict[int, dict[str, np.ndarray]]:
-        """Add up the terms' sums; return the features that are still there at the end, by tile."""
-        features: dict[int, dict[str, np.ndarray]] = {}
+    def _first_pass(self, picture: np.ndarray, totals: list[Any]) -> dict[str, np.ndarray]:
+        """Add up the terms' sums; return the features of the last tile."""
+        features: dict[str, np.ndarray] = {}
         numbers = [number for number, (_, term) in enumerate(self._terms) if not is_lazy(term)]
         for index, tile in enumerate(self._tiling.tiles):
             self._tell(index)
-            network = self._networks[index]
-            if index and self._networks[index - 1] is network:
-                del features[index - 1]
-            features[index] = network.forward(tile.of(picture))
+            features = self._network.forward(tile.of(picture))
             windows = self._windows(tile)
             terms = [self._terms[number][1] for number in numbers]
             pieces = [term.piece(windows[term.layer].indices) for term in terms]
-            _add(totals, numbers, self._losses.sums(features[index], pieces, windows))
+            _add(totals, numbers, self._losses.sums(features, pieces, windows))
+            if index in self._kept:
+                self._kept[index].keep()
         return features
 
     def _second_pass(
         self,
         picture: np.ndarray,
-        features: dict[int, dict[str, np.ndarray]],
+        features: dict[str, np.ndarray],
         slopes: Sequence[Any],
         totals: list[Any],
     ) -> list[np.ndarray]:
@@ -196,20 +200,20 @@ class TileEvaluator:
         lazy = [number for number, (_, term) in enumerate(self._terms) if is_lazy(term)]
         for done, index in enumerate(reversed(range(count))):
             self._tell(count + done)
-            tile, network = self._tiling.tiles[index], self._networks[index]
-            seen = features.pop(index, None)
-            if seen is None:
-                seen = network.forward(tile.of(picture))
+            tile = self._tiling.tiles[index]
+            if done:
+                see = self._kept[index].recall if index in self._kept else self._network.forward
+                features = see(tile.of(picture))
             windows = self._windows(tile)
             pieces = self._pieces(tile, windows)
             if lazy:
-                sums = self._losses.sums(seen, [pieces[number] for number in lazy], windows)
+                sums = self._losses.sums(features, [pieces[number] for number in lazy], windows)
                 _add(totals, lazy, sums)
             for group, gradient in enumerate(gradients):
                 of_group = [n for n, (owner, _) in enumerate(self._terms) if owner == group]
                 part = tile_gradient(
-                    network,
-                    seen,
+                    self._network,
+                    features,
                     [pieces[number] for number in of_group],
                     [slopes[number] for number in of_group],
                     windows,
@@ -233,7 +237,7 @@ class TileEvaluator:
         return pieces
 
     def _windows(self, tile: Tile) -> dict[str, Window]:
-        return {layer: self._tiling.window(tile, layer) for layer in self._out}
+        return self._tiling.windows(tile, tuple(self._out))
 
     def _tell(self, done: int) -> None:
         if self._on_tile is not None:
@@ -360,7 +364,7 @@ def style_moments(
         for index, tile in enumerate(tiling.tiles):
             if on_tile is not None:
                 on_tile(index, len(tiling.tiles))
-            windows = {layer: tiling.window(tile, layer) for layer in layers}
+            windows = tiling.windows(tile, layers)
             pieces = [term.piece(windows[term.layer].indices) for term in terms]
             sums = losses.sums(extract(tile.of(style)), pieces, windows)
             _add(totals, range(len(terms)), sums)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.graphs import state_for, value_type
-from models.vgg16 import CHANNELS, deepest, layer_size, receptive_field
+from models.vgg16 import CHANNELS, LAYERS, deepest, layer_size, receptive_field
 
 ARENA_BYTES = {"average": 1200, "max": 1500}
 """Bytes that onnxruntime takes per pixel of a tile for values that live within one run, by pooling;
@@ -33,6 +33,12 @@ a card's memory ran out; smaller ones would be nearly all margin."""
 
 FORWARD_SHARE = 0.4
 """The part of an evaluation's time that its forward pass takes; measured at 512x512."""
+
+RECALL_SHARE = 0.03
+"""The part of an evaluation's time that keeping and recalling a forward pass takes; measured."""
+
+RECOMPUTED = LAYERS[0]
+"""The layer that is computed again where a forward pass is kept."""
 
 
 class Span(NamedTuple):
@@ -193,7 +199,8 @@ class Tiling:
         Tiling or None
             None where such tiles would be nearly all margin, as `MOST_OVERHEAD` has it.
         """
-        counts, areas = _possible(size, layers)
+        counts, sides = _possible(size, layers)
+        areas = sides.prod(axis=1)
         cost = np.where(areas <= pixels, areas * counts.prod(axis=1), np.inf)
         best = int(np.argmin(cost))
         if cost[best] > MOST_OVERHEAD * math.prod(size):
@@ -225,6 +232,10 @@ class Tiling:
         rows, columns = (np.arange(*ends) for ends in zip(starts, stops))
         indices = (rows[:, None] * whole[1] + columns).ravel()
         return Window(layer_size(layer, *self.tile), inside[0], inside[1], indices)
+
+    def windows(self, tile: Tile, layers: Sequence[str]) -> dict[str, Window]:
+        """Return the own positions of a tile at each of some layers."""
+        return {layer: self.window(tile, layer) for layer in layers}
 
 
 def margin(layers: tuple[str, ...]) -> int:
@@ -275,18 +286,22 @@ def spans(length: int, tiles: int, layers: tuple[str, ...]) -> list[Span]:
     ]
 
 
-def state_bytes(layers: tuple[str, ...], pooling: str) -> float:
-    """Return the bytes per pixel that the gradient needs to keep of the forward pass."""
-    total = 0.0
-    for name in state_for(layers, pooling):
-        total += _values(name) * value_type(name).itemsize
-    return total
-
-
 def tile_bytes(layers: tuple[str, ...], pooling: str) -> float:
     """Return the bytes per pixel of a tile that one evaluation takes."""
+    state = sum(_values(name) * value_type(name).itemsize for name in state_for(layers, pooling))
     gradients = sum(_values(layer) * 4 for layer in layers)
-    return state_bytes(layers, pooling) + gradients + ARENA_BYTES[pooling]
+    return state + gradients + ARENA_BYTES[pooling]
+
+
+def kept_bytes(layers: tuple[str, ...], pooling: str) -> tuple[float, float]:
+    """Return the bytes that `KeptPass` takes: per own pixel of a tile, and per pixel of it."""
+    own = sum(_values(layer) * 4 for layer in layers if layer != RECOMPUTED)
+    of_one_bit = (
+        name
+        for name in state_for(layers, pooling)
+        if name != RECOMPUTED and not name.startswith("pool")
+    )
+    return own, sum(map(_values, of_one_bit)) / 8
 
 
 def _values(name: str) -> float:
@@ -306,7 +321,7 @@ class Plan:
     ----------
     tiling : Tiling
     kept_tiles : int
-        Tiles whose activations are kept from the first pass for the second.
+        Tiles whose forward pass is kept from the first pass for the second, as `KeptPass` does it.
     bytes : int
         What an evaluation takes besides the terms and the picture's gradient.
     """
@@ -315,6 +330,12 @@ class Plan:
     kept_tiles: int
     bytes: int
 
+    @property
+    def cost(self) -> float:
+        """The time of an evaluation, in evaluations of the picture in one piece."""
+        tiles = len(self.tiling.tiles)
+        return self.tiling.overhead * float(_cost(tiles, self.kept_tiles)) / tiles
+
 
 def choose_plan(
     size: tuple[int, int],
@@ -322,6 +343,7 @@ def choose_plan(
     memory: float,
     *,
     pooling: str = "average",
+    keeps: bool = True,
 ) -> Plan:
     """Return the quickest way to evaluate a picture in so much memory.
 
@@ -334,6 +356,8 @@ def choose_plan(
     memory : float
         Bytes.
     pooling : {'average', 'max'}
+    keeps : bool
+        Whether forward passes may be kept.
 
     Returns
     -------
@@ -346,23 +370,32 @@ def choose_plan(
         If there is no room for the smallest tile; it names the bytes that it takes.
     """
     layers = tuple(layers)
-    per_pixel, kept_per_pixel = tile_bytes(layers, pooling), state_bytes(layers, pooling)
+    per_pixel = tile_bytes(layers, pooling)
     if math.prod(size) * per_pixel <= memory:
         tiling = Tiling.of(size, layers, (1, 1))
         return Plan(tiling, 0, math.ceil(math.prod(size) * per_pixel))
-    counts, areas = _possible(size, layers)
-    tiles = counts.prod(axis=1)
+    counts, sides = _possible(size, layers)
+    tiles, areas = counts.prod(axis=1), sides.prod(axis=1)
+    # Where there are several tiles, each has a margin on one side at least.
+    own = (sides - margin(layers) * (counts > 1)).prod(axis=1)
+    per_own_pixel, per_bit_pixel = kept_bytes(layers, pooling)
+    of_kept = own * per_own_pixel + areas * per_bit_pixel
     room = memory - areas * per_pixel
-    kept = np.clip(room // (areas * kept_per_pixel), 0, tiles - 1)
-    # The first tile of the second pass is the last one of the first pass.
-    again = tiles - 1 - kept
-    cost = areas * (tiles + FORWARD_SHARE * again)
+    kept = np.clip(room // of_kept, 0, tiles - 1) if keeps else np.zeros(len(tiles))
+    cost = areas * _cost(tiles, kept)
     cost[room < 0] = np.inf
     best = int(np.argmin(cost))
     _check_room(cost[best], areas.min() * per_pixel, memory)
     tiling = Tiling.of(size, layers, (int(counts[best, 0]), int(counts[best, 1])))
-    used = areas[best] * (per_pixel + kept_per_pixel * kept[best])
+    used = areas[best] * per_pixel + of_kept[best] * kept[best]
     return Plan(tiling, int(kept[best]), math.ceil(used))
+
+
+def _cost(tiles: np.ndarray | int, kept: np.ndarray | int) -> np.ndarray | float:
+    """Return the time of an evaluation by tiles, in evaluations of a tile in one piece."""
+    # The first tile of the second pass is the last one of the first pass.
+    again = np.maximum(tiles - 1 - kept, 0)
+    return tiles + FORWARD_SHARE * again + RECALL_SHARE * kept
 
 
 def choose_feature_tiling(size: tuple[int, int], layers: Sequence[str], memory: float) -> Tiling:
@@ -386,7 +419,8 @@ def choose_feature_tiling(size: tuple[int, int], layers: Sequence[str], memory: 
     layers = tuple(layers)
     if math.prod(size) * FEATURE_BYTES <= memory:
         return Tiling.of(size, layers, (1, 1))
-    counts, areas = _possible(size, layers)
+    counts, sides = _possible(size, layers)
+    areas = sides.prod(axis=1)
     cost = np.where(areas * FEATURE_BYTES <= memory, areas * counts.prod(axis=1), np.inf)
     best = int(np.argmin(cost))
     _check_room(cost[best], areas.min() * FEATURE_BYTES, memory)
@@ -394,11 +428,11 @@ def choose_feature_tiling(size: tuple[int, int], layers: Sequence[str], memory: 
 
 
 def _possible(size: tuple[int, int], layers: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return all counts of rows and columns, shape (n, 2), and the pixels of a tile, shape (n,)."""
+    """Return all counts of rows and columns, and the height and width of a tile; shape (n, 2)."""
     rows, columns = (list(tile_lengths(length, layers)) for length in size)
     pairs = [(row, column) for row in rows for column in columns]
     counts = np.array([(row[0], column[0]) for row, column in pairs])
-    return counts, np.array([float(row[1] * column[1]) for row, column in pairs])
+    return counts, np.array([(float(row[1]), column[1]) for row, column in pairs])
 
 
 def _check_room(cost: float, least: float, memory: float) -> None:
