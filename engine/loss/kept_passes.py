@@ -52,6 +52,11 @@ class KeptPass:
             if name in windows:
                 self._own[name] = np.empty_like(self._own_values(name), order="C")
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes that it takes."""
+        return sum(each.nbytes for each in (*self._own.values(), *self._bits.values()))
+
     def keep(self) -> None:
         """Keep the network's last forward pass."""
         for name, own in self._own.items():

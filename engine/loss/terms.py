@@ -343,6 +343,9 @@ class ContentTerm:
         M, of the whole layer.
     protect : ndarray, shape (positions,), or None
         How many times each position counts, float32; None for once.
+    indices : ndarray or None
+        Which positions of the target are the term's own, so that a piece shares the target of the
+        whole; None for all.
     """
 
     layer: str
@@ -350,6 +353,7 @@ class ContentTerm:
     weight: float
     positions: int
     protect: np.ndarray | None = None
+    indices: np.ndarray | None = None
 
     @property
     def part(self) -> Part:
@@ -383,16 +387,27 @@ class ContentTerm:
 
     def _target_at(self, where: slice) -> np.ndarray:
         assert self.target is not None
-        return self.target[:, where]
+        if self.indices is None:
+            return self.target[:, where]
+        # An index array in brackets would return the columns one behind the other.
+        return self.target.take(self.indices[where], axis=1)
 
     def piece(self, where: Where) -> ContentTerm:
         """Return the term at some of its positions."""
         protect = None if self.protect is None else self.protect[where]
-        target = self.target
-        if target is not None:
-            # An index array in brackets would return the columns one behind the other.
-            target = target[:, where] if isinstance(where, slice) else target.take(where, axis=1)
-        return replace(self, target=target, protect=protect)
+        if self.target is None:
+            return replace(self, protect=protect)
+        if self.indices is not None:
+            return replace(self, protect=protect, indices=self.indices[where])
+        if isinstance(where, slice):
+            return replace(self, target=self.target[:, where], protect=protect)
+        return replace(self, protect=protect, indices=where)
+
+    def alone(self) -> ContentTerm:
+        """Return the term with its own positions of the target alone, to be sent elsewhere."""
+        if self.indices is None:
+            return self
+        return replace(self, target=self._target_at(slice(None)), indices=None)
 
 
 @dataclass(frozen=True)

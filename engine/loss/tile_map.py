@@ -185,11 +185,12 @@ def tile_task(
     pooling : {'average', 'max'}
     """
     windows = tiling.windows(tile, layers)
+    pieces = [term.piece(windows[term.layer].indices) for term in terms]
     return TileTask(
         layers=layers,
         pooling=pooling,
         windows=windows,
-        pieces=tuple(term.piece(windows[term.layer].indices) for term in terms),
+        pieces=tuple(each.alone() if isinstance(each, ContentTerm) else each for each in pieces),
         pixels=np.ascontiguousarray(tile.of(picture)),
         content=None if content is None else np.ascontiguousarray(tile.of(content)),
     )

@@ -25,6 +25,7 @@ from engine.loss.kept_passes import KeptPass
 from engine.loss.objective import (
     BlockEvaluator,
     Evaluation,
+    Evaluator,
     Groups,
     MakeEvaluator,
     split_terms,
@@ -62,7 +63,8 @@ def evaluator_maker(
 ) -> MakeEvaluator:
     """Return what makes the evaluators of one picture size: whole where it fits, else by tiles.
 
-    All evaluators that it makes share the network's sessions and activations.
+    All evaluators that it makes share the network's sessions and activations, and the memory of the
+    gradients.
 
     Parameters
     ----------
@@ -105,12 +107,21 @@ def evaluator_maker(
     def extractor(wanted: tuple[str, ...]) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
         return network.extractor(*plan.tiling.tile, wanted, holds_memory=True)
 
+    @functools.cache
+    def gradient(group: int) -> np.ndarray:
+        # Made once: memory fresh from the system costs more time than the sums that go there.
+        return np.empty((3, *plan.tiling.size), np.float32)
+
     def content_features(tile: Tile, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
         return extractor(wanted)(tile.of(content)) if wanted else {}
 
-    return lambda groups: TileEvaluator(
-        plan.tiling, sized, kept, groups, losses, content_features, on_tile
-    )
+    def evaluator(groups: Groups) -> Evaluator:
+        gradients = [gradient(group) for group in range(len(groups))]
+        return TileEvaluator(
+            plan.tiling, sized, kept, groups, gradients, losses, content_features, on_tile
+        )
+
+    return evaluator
 
 
 class TileEvaluator:
@@ -124,6 +135,8 @@ class TileEvaluator:
     kept : mapping of int to KeptPass
         Room for the forward passes of some tiles, by their index.
     groups : sequence of sequence of Term
+    gradients : sequence of ndarray, shape (3, height, width)
+        Room for each group's gradient.
     losses : BlockedLosses
     content_features : callable
         From a tile and layers to the content's features there.
@@ -136,6 +149,7 @@ class TileEvaluator:
         network: DifferentiableNetwork,
         kept: Mapping[int, KeptPass],
         groups: Groups,
+        gradients: Sequence[np.ndarray],
         losses: BlockedLosses,
         content_features: Callable[[Tile, tuple[str, ...]], dict[str, np.ndarray]],
         on_tile: OnTile | None,
@@ -156,6 +170,7 @@ class TileEvaluator:
             dict.fromkeys(term.layer for _, term in self._terms if is_lazy(term))
         )
         self._out = network.gradient_arrays()
+        self._gradients = gradients
 
     def __call__(self, picture: np.ndarray) -> Iterator[Evaluation]:
         """Evaluate each group; all of them share the two passes."""
@@ -165,11 +180,11 @@ class TileEvaluator:
             None if is_lazy(term) else term.loss(total)[1]
             for (_, term), total in zip(self._terms, totals)
         ]
-        gradients = self._second_pass(picture, features, slopes, totals)
-        parts: list[dict[Part, float]] = [defaultdict(float) for _ in gradients]
+        self._second_pass(picture, features, slopes, totals)
+        parts: list[dict[Part, float]] = [defaultdict(float) for _ in self._gradients]
         for (group, term), total in zip(self._terms, totals):
             parts[group][term.part] += term.loss(total)[0]
-        for each in zip(parts, gradients, self._picture_terms):
+        for each in zip(parts, self._gradients, self._picture_terms):
             yield with_picture_terms(picture, *each)
 
     def _first_pass(self, picture: np.ndarray, totals: list[Any]) -> dict[str, np.ndarray]:
@@ -193,23 +208,25 @@ class TileEvaluator:
         features: dict[str, np.ndarray],
         slopes: Sequence[Any],
         totals: list[Any],
-    ) -> list[np.ndarray]:
-        """Return each group's gradient; add up the sums that the first pass has left out."""
+    ) -> None:
+        """Write each group's gradient; add up the sums that the first pass has left out."""
         count = len(self._tiling.tiles)
-        gradients = [np.zeros(picture.shape, np.float32) for _ in self._picture_terms]
+        for gradient in self._gradients:
+            gradient.fill(0)
         lazy = [number for number, (_, term) in enumerate(self._terms) if is_lazy(term)]
         for done, index in enumerate(reversed(range(count))):
             self._tell(count + done)
             tile = self._tiling.tiles[index]
-            if done:
-                see = self._kept[index].recall if index in self._kept else self._network.forward
-                features = see(tile.of(picture))
+            if index in self._kept:
+                features = self._kept[index].recall(tile.of(picture))
+            elif done:
+                features = self._network.forward(tile.of(picture))
             windows = self._windows(tile)
             pieces = self._pieces(tile, windows)
             if lazy:
                 sums = self._losses.sums(features, [pieces[number] for number in lazy], windows)
                 _add(totals, lazy, sums)
-            for group, gradient in enumerate(gradients):
+            for group, gradient in enumerate(self._gradients):
                 of_group = [n for n, (owner, _) in enumerate(self._terms) if owner == group]
                 part = tile_gradient(
                     self._network,
@@ -222,7 +239,6 @@ class TileEvaluator:
                 )
                 view = tile.of(gradient)
                 view += part
-        return gradients
 
     def _pieces(self, tile: Tile, windows: Mapping[str, Window]) -> list[LayerTerm]:
         """Return all terms at the tile's own positions."""

@@ -31,11 +31,12 @@ MOST_OVERHEAD = 4.0
 """The most pixels that the network may see per pixel of the picture in tiles that are small because
 a card's memory ran out; smaller ones would be nearly all margin."""
 
-FORWARD_SHARE = 0.4
-"""The part of an evaluation's time that its forward pass takes; measured at 512x512."""
+FORWARD_SHARE = 0.37
+"""The part of an evaluation's time that its forward pass takes; measured at 752x712."""
 
-RECALL_SHARE = 0.03
-"""The part of an evaluation's time that keeping and recalling a forward pass takes; measured."""
+RECALL_SHARE = 0.04
+"""The part of an evaluation's time that it takes to keep and recall a forward pass; measured at
+752x712."""
 
 RECOMPUTED = LAYERS[0]
 """The layer that is computed again where a forward pass is kept."""

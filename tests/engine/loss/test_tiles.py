@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from scipy import ndimage
 from engine.job import POOLINGS, PROPAGATIONS, Job
 from engine.loss.blocks import BlockedLosses
 from engine.loss.definition import masked_gram, masked_mean
+from engine.loss.kept_passes import KeptPass
 from engine.loss.make_terms import ScaleInputs, layers_of
 from engine.loss.objective import OBJECTIVES, Objective
 from engine.loss.targets import compute_targets
@@ -24,6 +26,7 @@ from engine.loss.tiling import (
     Tiling,
     choose_feature_tiling,
     choose_plan,
+    kept_bytes,
     margin,
     spans,
     tile_lengths,
@@ -179,6 +182,42 @@ def test_tiles_give_the_loss_and_gradient_of_the_whole_picture(
             assert_alike(one, other, painted(size, seed_of_picture))
 
 
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("layer", ["conv1_1", "conv1_2"])
+def test_a_kept_forward_pass_changes_no_bit(
+    networks: dict[str, Network], losses: BlockedLosses, pooling: str, layer: str
+) -> None:
+    size, network, content = (83, 75), networks[pooling], painted((83, 75), 1)
+    layers = {
+        "style_layers": ((layer, 0.5), ("conv3_1", 0.5)),
+        "content_layers": MIDDLE["content_layers"],
+    }
+    job = Job(content="content", method="joint", pooling=pooling, **layers)
+    inputs = scale_inputs(job, network, size, 1)
+    tiling = Tiling.fitting(size, (layer, "conv3_1", "conv2_2"), (64, 64))
+    gradients = []
+    for kept in (0, len(tiling.tiles) - 1):
+        (evaluate,) = objectives(inputs, network, Plan(tiling, kept, 0), losses, content)
+        gradients.append(evaluate(painted(size, 2)).gradient)
+    np.testing.assert_array_equal(*gradients)
+    assert gradients[0].any()
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_a_kept_forward_pass_takes_what_the_plan_counts(
+    networks: dict[str, Network], pooling: str
+) -> None:
+    tiling = Tiling.of((331, 355), DEEP, (2, 2))
+    network = networks[pooling].differentiable(*tiling.tile, DEEP)
+    own, bits = kept_bytes(DEEP, pooling)
+    assert own + bits < 330
+    for tile in tiling.tiles:
+        windows = tiling.windows(tile, DEEP)
+        pixels = len(windows["conv1_1"].indices)
+        counted = own * pixels + bits * math.prod(tiling.tile)
+        assert 0.95 * counted < KeptPass(network, windows).nbytes < 1.05 * counted
+
+
 @pytest.mark.parametrize(
     ("pooling", "size", "tile"),
     [("average", (203, 64), (180, 64)), ("max", (64, 203), (64, 180))],
@@ -294,8 +333,7 @@ def test_a_plan_keeps_to_the_memory_and_uses_it() -> None:
         plan = choose_plan(size, DEEP, memory)
         assert plan.bytes <= memory
         assert not plan.tiling.whole
-        again = len(plan.tiling.tiles) - 1 - plan.kept_tiles
-        costs.append(plan.tiling.overhead * (1 + 0.4 * again / len(plan.tiling.tiles)))
+        costs.append(plan.cost)
     assert costs == sorted(costs)
     assert costs[1] < 1.25
     with pytest.raises(MemoryError, match=r"one tile takes 0\.0\d GB, and 0\.01 GB are free"):
