@@ -34,7 +34,7 @@ sys.path.insert(0, str(CHECKOUT))
 from engine.argument_parser import Parser, usage_lines
 from engine.job import DEVICES
 from engine.paths import cache_folder, home
-from engine.setup import installation, interpreter, smoke_test, weights
+from engine.setup import installation, interpreter, smoke_test, weights_step
 from engine.setup.datafolder import (
     check_free,
     explain_os_error,
@@ -42,9 +42,15 @@ from engine.setup.datafolder import (
     tests_home,
     uninstall,
 )
-from engine.setup.errors import SetupError
+from engine.setup.install_progress import (
+    STEP_COLUMNS,
+    STOPPED,
+    JsonLines,
+    TextLines,
+    stop_at_end_of_input,
+)
 from engine.setup.machine import MachineError
-from engine.setup.progress import STEP_COLUMNS, STOPPED, JsonLines, TextLines, stop_at_end_of_input
+from engine.setup.setup_errors import SetupError
 from engine.text_width import padded
 from engine.translations import N_, _
 from plugin import extension
@@ -55,7 +61,7 @@ STEPS = (
     ("Python", interpreter.make_python),
     (N_("Packages"), installation.install_packages),
     (N_("Engine"), installation.install_engine),
-    (N_("Model"), weights.install_weights),
+    (N_("Model"), weights_step.install_weights),
     (N_("Command"), installation.install_launcher),
     (N_("Check"), smoke_test.check),
     (N_("Speed"), smoke_test.measure),
@@ -291,7 +297,7 @@ def run_tests(run, arguments):
     chosen = any(path == tests or tests in path.parents for path in named if path.exists())
     # Not in the checkout, which may be on a medium that cannot be written to.
     cache = "cache_dir={}".format(cache_folder(run.home) / "pytest")
-    module = "pytest" if chosen else "tests.run"
+    module = "pytest" if chosen else "tests.run_all"
     command = [str(run.python), "-X", "utf8", "-m", module, "-o", cache]
     variables = installation.variables(run)
     # The engine's modules are compiled once for all processes, and not in the checkout.

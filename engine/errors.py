@@ -20,7 +20,7 @@ from engine.job import JobError
 from engine.messages import UserError, one_line, printable
 from engine.paths import home
 from engine.translations import _
-from models.errors import WeightsError, speak
+from models.weights_errors import WeightsError, speak
 
 speak(_)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from engine import speed, tuning, tuning_trials
 from engine.card_lbfgs import CardLbfgs
 from engine.errors import StateError
-from engine.estimate import FREE_SHARE, Card, Estimate, RunShape, estimate
 from engine.events import Device, MethodChosen, Notice, OnEvent, Progress
 from engine.job import AUTO_SIZE, Job
 from engine.job_checks import check
@@ -26,6 +25,7 @@ from engine.paths import model_file
 from engine.pictures.picture import read_stored
 from engine.pictures.reading_memory import ReadingMemory
 from engine.pictures.stored import StoredPicture
+from engine.run_estimate import FREE_SHARE, Card, Estimate, RunShape, estimate
 from engine.schedule import COARSEST_AREA, plan_scales
 from engine.sizes import working_size
 from engine.threads import thread_notice

@@ -25,7 +25,7 @@ from engine.masks.regions import LoadedRegion
 from engine.methods import Method
 from engine.optimizers import Bounds, InterruptedEvaluation
 from engine.previews import PREVIEW_SECONDS, Previews
-from engine.progress import ProgressReporter
+from engine.scale_progress import ProgressReporter
 from engine.sizes import next_start
 from engine.trace import Plateau, State, Trace
 from engine.translations import _
@@ -33,10 +33,10 @@ from engine.translations import _
 if TYPE_CHECKING:
     import threading
 
-    from engine.estimate import ScaleResources
     from engine.masks.mask import Mask
     from engine.network import Network
     from engine.pictures.strips import Planes
+    from engine.run_estimate import ScaleResources
     from engine.states.keeper import Keeper
     from engine.time_left import TimeLeft
 

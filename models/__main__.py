@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.argument_parser import Parser
 from engine.translations import _
-from models.errors import DISK_FULL, NEEDS_H5PY, NOT_THERE, DiskFullError, speak
+from models.weights_errors import DISK_FULL, NEEDS_H5PY, NOT_THERE, DiskFullError, speak
 
 
 def main(arguments: list[str] | None = None) -> int:

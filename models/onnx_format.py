@@ -12,7 +12,7 @@ import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
-from models.errors import _
+from models.weights_errors import _
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike

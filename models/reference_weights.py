@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.errors import WeightsError, _
 from models.vgg16 import CONVOLUTIONS, LAYERS
+from models.weights_errors import WeightsError, _
 
 
 class Layer(NamedTuple):

@@ -18,9 +18,9 @@ from typing import cast
 
 import numpy as np
 
-from models.errors import WeightsError, _
 from models.onnx_format import read_model, tensor_to_array
 from models.reference_weights import Layer, is_candidate, match
+from models.weights_errors import WeightsError, _
 
 MAX_ONNX = 2**31 - 1
 """Bytes; protobuf reads no larger message."""

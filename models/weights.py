@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from models.errors import DiskFullError, _
 from models.reference_weights import SHA256, Layer, WeightsError, digest
 from models.vgg16 import CHANNELS, LAYERS
 from models.weight_readers import DAMAGES, H5pyMissingError, damage, npz_arrays, read_source
+from models.weights_errors import DiskFullError, _
 
 __all__ = [
     "SHA256",

@@ -7,7 +7,6 @@ Standard library only, since install.py runs this. All that depends on the syste
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -16,10 +15,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.engine_location import LOCATION_FILE, EngineLocation
 from engine.translations import _
 
 NAME = "scumble"
-PLACE = "engine.json"
 HELP = "help"
 """The folder with the pages that GIMP's help system shows."""
 ICONS = "icons"
@@ -29,6 +28,7 @@ NEW, OLD = ".scumble-new", ".scumble-old"
 CARRIED = (
     "__init__.py",
     "durations.py",
+    "engine_location.py",
     "job.py",
     "job_checks.py",
     "locks.py",
@@ -90,20 +90,6 @@ class Profile:
     def plugin(self) -> Path:
         """The plug-in's folder."""
         return self.folder / "plug-ins" / NAME
-
-
-@dataclass(frozen=True)
-class EngineLocation:
-    """The engine's place, which the plug-in reads from the file beside it."""
-
-    python: Path
-    home: Path
-    version: str
-
-    def text(self) -> str:
-        """Return the file's content."""
-        data = {"python": str(self.python), "home": str(self.home), "version": self.version}
-        return json.dumps(data, indent=1) + "\n"
 
 
 @dataclass(frozen=True)
@@ -312,7 +298,7 @@ def install(profile: Profile, location: EngineLocation, engine: Path, source: Pa
                 shutil.copyfile(engine / name, new / "engine" / name)
             uncompiled = shutil.ignore_patterns("*.po")
             shutil.copytree(engine / CATALOGS, new / "engine" / CATALOGS, ignore=uncompiled)
-            (new / PLACE).write_text(location.text(), encoding="utf-8")
+            (new / LOCATION_FILE).write_text(location.text(), encoding="utf-8")
             # Without the run bit GIMP ignores it silently.
             (new / f"{NAME}.py").chmod(0o755)
     except OSError as error:
@@ -411,15 +397,15 @@ def read_copy(profile: Profile) -> InstalledPlugin | None:
 def read_place(profile: Profile, folder: Path) -> InstalledPlugin:
     """Return what the file that names the engine says, for the plug-in in a folder of a GIMP."""
     try:
-        data = json.loads((folder / PLACE).read_text(encoding="utf-8"))
-        return InstalledPlugin(profile, str(data["version"]), str(data["home"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        location = EngineLocation.from_text((folder / LOCATION_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return InstalledPlugin(profile, "", "")
+    return InstalledPlugin(profile, location.version, location.home)
 
 
 def _is_ours(folder: Path) -> bool:
     """Return whether a folder is Scumble's plug-in, damaged or not."""
-    if (folder / PLACE).is_file():
+    if (folder / LOCATION_FILE).is_file():
         return True
     jobs = ("engine/job.py", "job.py")  # the second is that of version 0.1.0
     has_job = any((folder / name).is_file() for name in jobs)

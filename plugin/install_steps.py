@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Callable
 
 import engine
+from engine.engine_location import EngineLocation
 from engine.setup.datafolder import read_record
-from engine.setup.errors import SetupError
+from engine.setup.install_progress import STEP_COLUMNS
 from engine.setup.installation import Installation, note
-from engine.setup.progress import STEP_COLUMNS
+from engine.setup.setup_errors import SetupError
 from engine.translations import _
 from plugin import flatpak
 from plugin.gimp_profiles import (
     Account,
-    EngineLocation,
     PluginError,
     install_everywhere,
     remove_everywhere,
@@ -56,7 +56,7 @@ def install(installation: Installation) -> str:
     folders = [Path(each) for each in dict.fromkeys([*known, *map(str, named)])]
     folders = [folder for folder in folders if folder.is_dir()]
     note(installation, **{RECORDED: [str(folder) for folder in folders]})
-    location = EngineLocation(installation.python, installation.home, engine.__version__)
+    location = EngineLocation(str(installation.python), str(installation.home), engine.__version__)
     account, checkout = Account(), installation.checkout
     extensions = [each for each in find_extensions(account, folders) if each.in_use]
     extended = [each.profile for each in extensions]

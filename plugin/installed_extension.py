@@ -12,13 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.engine_location import LOCATION_FILE, EngineLocation
 from engine.setup.program import write_program
 from engine.translations import _
 from plugin.extension import ENTRY, ID, PROGRAMS, extension_files
 from plugin.gimp_profiles import (
-    PLACE,
     Account,
-    EngineLocation,
     InstalledPlugin,
     PluginError,
     Profile,
@@ -121,7 +120,7 @@ def update(extension: InstalledExtension, location: EngineLocation, checkout: Pa
 
 def tell(folder: Path, location: EngineLocation) -> None:
     """Write the engine's place into an extension."""
-    (folder / PLACE).write_text(location.text(), encoding="utf-8")
+    (folder / LOCATION_FILE).write_text(location.text(), encoding="utf-8")
 
 
 def forget(extension: InstalledExtension, home: Path) -> str:
@@ -136,7 +135,7 @@ def forget(extension: InstalledExtension, home: Path) -> str:
     known = extension.copy().home
     if not known or Path(known) != home:
         return ""
-    (extension.folder / PLACE).unlink()
+    (extension.folder / LOCATION_FILE).unlink()
     text = _("{gimp}: the extension stays; to remove it, delete {folder}")
     return text.format(gimp=extension.profile.name, folder=extension.folder)
 

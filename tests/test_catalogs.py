@@ -206,14 +206,17 @@ def test_lists_have_the_commas_of_the_language(english: None) -> None:
 def test_a_batch_has_a_page_in_the_language_and_a_table_for_programs(
     tmp_path: Path, english: None
 ) -> None:
-    from engine.batch import table
+    from engine.batch import closing_table
 
     translations.use(["zh_CN"])
-    rows = [table.Row("a.png", "a.png", table.PAINTED, loss=2.5), table.Row("b", "b", table.LEFT)]
-    page = table.write_table(str(tmp_path), rows).read_text(encoding="utf-8")
+    rows = [
+        closing_table.Row("a.png", "a.png", closing_table.PAINTED, loss=2.5),
+        closing_table.Row("b", "b", closing_table.LEFT),
+    ]
+    page = closing_table.write_table(str(tmp_path), rows).read_text(encoding="utf-8")
     assert '<html lang="zh-CN">' in page
     assert "2 张图片：1 已绘制，1 剩余。" in page
-    csv = (tmp_path / table.TABLE).read_text(encoding="utf-8-sig").splitlines()
+    csv = (tmp_path / closing_table.TABLE).read_text(encoding="utf-8-sig").splitlines()
     assert [line.split(",")[2] for line in csv] == ["status", "painted", "left"]
 
 
@@ -370,8 +373,8 @@ def test_the_weights_job_files_encoders_and_installer_speak_the_language(tmp_pat
     from engine.pictures.encoders import encoder
     from engine.pictures.stored import StoredPicture
     from engine.setup.pip_errors import explain_pip
-    from models.errors import WeightsError
     from models.weights import Weights
+    from models.weights_errors import WeightsError
 
     picture = StoredPicture(np.zeros((4, 4, 3), np.float32), np.zeros((4, 4), np.float32))
     (tmp_path / "job.json").write_text("[")

@@ -74,7 +74,7 @@ def test_nothing_is_left_that_was_only_needed_on_the_way(installed: Path) -> Non
         "__init__.py",
         "__main__.py",
         "__pycache__",  # made by running it, not copied: see below
-        "errors.py",
+        "weights_errors.py",
     ]
     assert not (installed / "app" / "models" / "__pycache__" / "left.pyc").exists()
 

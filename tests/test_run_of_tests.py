@@ -1,11 +1,11 @@
-"""`tests/run.py`: what is said of the parts, and the exit status."""
+"""`tests/run_all.py`: what is said of the parts, and the exit status."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests import run as runner
-from tests.run import ALL_WELL, FAILED, NO_TESTS, Part
+from tests import run_all as runner
+from tests.run_all import ALL_WELL, FAILED, NO_TESTS, Part
 
 INTERRUPTED = 2
 

@@ -22,9 +22,9 @@ from typing import Any
 from distributed import Client, LocalCluster
 from distributed.security import Security
 
-from engine.batch import worker
+from engine.batch import dask_worker
+from engine.batch.dask_worker import Fitness
 from engine.batch.resources import Crew
-from engine.batch.worker import Fitness
 from engine.errors import ClusterError
 from engine.job import RUN_FOLDER_PREFIX, JobError
 from engine.locks import hold_run_folder
@@ -34,7 +34,7 @@ from engine.translations import _
 CONNECT_SECONDS = 10.0
 """The most time that a scheduler and its first worker may take to answer."""
 
-EXAMINE = "__import__('engine.batch.worker', fromlist=['examine']).examine()"
+EXAMINE = "__import__('engine.batch.dask_worker', fromlist=['examine']).examine()"
 """Goes to workers as a text, since they may have no Scumble, or one without this module."""
 
 
@@ -113,7 +113,7 @@ def check_workers(client: Client, address: str) -> None:
     if not workers:
         message = _("The scheduler {address} has no workers; start some.")
         raise ClusterError(message.format(address=shown_name(address)))
-    own = worker.examine(with_model=False)
+    own = dask_worker.examine(with_model=False)
     found = client.run(eval, EXAMINE, on_error="return")
     for name, answer in sorted(found.items()):
         if isinstance(answer, Fitness):

@@ -23,12 +23,12 @@ from typing import Callable
 
 from distributed import Client, Future, KilledWorker
 
-from engine.batch import worker
+from engine.batch import dask_worker
 from engine.batch.cluster import CONNECT_SECONDS, answers, connect
+from engine.batch.dask_worker import Folder, NotStarted, WorkerAnswer
 from engine.batch.existing import cached_checksum
 from engine.batch.local import OnOutcome, OnShareOf
 from engine.batch.painting import Painted, PictureRequest
-from engine.batch.worker import Folder, NotStarted, WorkerAnswer
 from engine.errors import ClusterError, Failure, PictureError
 from engine.job import RUN_FOLDER_PREFIX, Job, JobError
 from engine.locks import hold_run_folder
@@ -102,7 +102,7 @@ class ClusterPainter:
         self._uses = Counter(path for job in jobs for path in inputs(job))
         self._on_notice = on_notice
         self._address = address
-        self._own = worker.examine(with_model=False)
+        self._own = dask_worker.examine(with_model=False)
         self._flights: dict[str, _Flight] = {}
         self._futures: dict[str, Future] = {}
         self._ended: queue.Queue[str] = queue.Queue()
@@ -134,7 +134,7 @@ class ClusterPainter:
                 on_share(flight.request.number, event[1]["share"])
 
         self._on_event = shared
-        self._client.subscribe_topic(worker.SHARES, shared)
+        self._client.subscribe_topic(dask_worker.SHARES, shared)
         with self._exchange() as self._folder:
             more = True
             while more or self._flights:
@@ -207,7 +207,7 @@ class ClusterPainter:
         while True:
             try:
                 future = self._client.submit(
-                    worker.paint_task, *arguments, key=key, pure=False, workers=allowed
+                    dask_worker.paint_task, *arguments, key=key, pure=False, workers=allowed
                 )
                 break
             except (OSError, RuntimeError):  # as above
@@ -301,7 +301,7 @@ class ClusterPainter:
         flight.pushed.add(address)
         if common:
             with suppress(Exception):  # a worker that has just ended; another one will ask
-                self._client.run(worker.receive, common, workers=[address])
+                self._client.run(dask_worker.receive, common, workers=[address])
                 now = time.monotonic()
                 self._received.update({(address, sum_): now for sum_ in common})
         self._submit(flight)
@@ -353,11 +353,11 @@ class ClusterPainter:
             time.sleep(0.5)
             with suppress(ClusterError, JobError):
                 self._client = connect(self._address, CONNECT_SECONDS)
-        self._client.subscribe_topic(worker.SHARES, self._on_event)
+        self._client.subscribe_topic(dask_worker.SHARES, self._on_event)
 
 
 def _contents(paths: Sequence[str], sums: dict[str, str]) -> dict[str, tuple[str, bytes]]:
-    """Return files as `worker.receive` takes them; one that cannot be read is left out."""
+    """Return files as `dask_worker.receive` takes them; one that cannot be read is left out."""
     found = {}
     for path in paths:
         with suppress(OSError):

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
-    from engine.batch.run import Batch
-    from engine.batch.table import Row
+    from engine.batch.batch_run import Batch
+    from engine.batch.closing_table import Row
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 STOPPING = N_("Finishing the pictures at work; Ctrl-C again stops at once.")
@@ -126,9 +126,9 @@ def batch(options: argparse.Namespace) -> int:
         If something is wrong before anything is painted.
     """
     # Only now, so that a wrong command line need not wait for numpy.
+    from engine.batch.batch_run import Batch
+    from engine.batch.closing_table import summary
     from engine.batch.plan import make_plan
-    from engine.batch.run import Batch
-    from engine.batch.table import summary
 
     output = JsonOutput() if options.json else None
     terminal = Terminal(sys.stderr, quiet=options.quiet or options.json)

@@ -92,13 +92,13 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _worker(options: argparse.Namespace) -> int:
-    from engine.worker import work
+    from engine.run_worker import work
 
     return work(options.folder, options.resume or "")
 
 
 def _adviser(options: argparse.Namespace) -> int:
-    from engine.adviser import advise
+    from engine.dialog_adviser import advise
 
     return advise(options.folder)
 

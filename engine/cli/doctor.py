@@ -26,8 +26,8 @@ from engine.paths import MARKER, home, model_file
 from engine.setup import relocatable_python
 from engine.setup.datafolder import read_record
 from engine.setup.environment import damaged_packages
-from engine.setup.errors import SetupError
 from engine.setup.machine import DISTRIBUTIONS
+from engine.setup.setup_errors import SetupError
 from engine.text_width import columns, padded
 from engine.threads import single_threaded_blas, thread_count
 from engine.translations import ENGLISH, N_, _, in_language, listed, ngettext, number_text

@@ -15,8 +15,8 @@ from engine.errors import PictureError
 from engine.events import Notice
 from engine.job import Job, JobError
 from engine.masks.softness import SOFT, SOFT_SHARE, is_soft, soft_share
+from engine.metrics.metric_table import Metric, border_metrics, neutral_metrics, region_style_metric
 from engine.metrics.style_distance import POOLING
-from engine.metrics.table import Metric, border_metrics, neutral_metrics, region_style_metric
 from engine.paintings.catalog import style_file
 from engine.paths import model_file
 from engine.pictures.picture import Picture, read_mask, read_picture

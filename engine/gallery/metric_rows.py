@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.gallery.figures import RAMP, WHOLE
 from engine.loss.targets import layers_of
-from engine.metrics.table import border_metrics, region_style_metric
+from engine.metrics.metric_table import border_metrics, region_style_metric
 from engine.pictures.picture import read_mask, read_picture
 from engine.sizes import planar
 from engine.translations import ENGLISH, in_language
@@ -49,7 +49,7 @@ def measured(
     -------
     numbers : dict
         Change from the content and style loss as far as the job asks for content and style; with a
-        mask what `engine.metrics.table` gives, and each region's style loss.
+        mask what `engine.metrics.metric_table` gives, and each region's style loss.
     notes : list of str
         Sentences about what a number leaves out.
     """

@@ -18,7 +18,7 @@ from engine.masks.regions import LoadedRegion, load_regions, protect_mask
 from engine.masks.softness import is_soft, soft_share
 from engine.memory import memory
 from engine.methods import METHODS
-from engine.metrics.table import Metric, border_metrics, region_style_metric
+from engine.metrics.metric_table import Metric, border_metrics, region_style_metric
 from engine.network import open_network
 from engine.pictures.picture import read_stored
 from engine.pictures.stored import StoredPicture

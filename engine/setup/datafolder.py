@@ -31,7 +31,7 @@ from engine.paths import (
     is_own_folder,
     make_own_folder,
 )
-from engine.setup.errors import SetupError
+from engine.setup.setup_errors import SetupError
 from engine.translations import _
 
 LOCK = "install.lock"

@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Callable
 
-from engine.setup.errors import SetupError
 from engine.setup.pip_errors import explain_connection
+from engine.setup.setup_errors import SetupError
 from engine.translations import _
 
 MAX_BYTES = 2 << 30

@@ -17,8 +17,8 @@ from typing import Callable
 
 from engine.paths import cache_folder
 from engine.setup.datafolder import work_folder
-from engine.setup.errors import SetupError
 from engine.setup.pip_errors import explain_pip
+from engine.setup.setup_errors import SetupError
 from engine.setup.subprocesses import output_of
 from engine.translations import _
 

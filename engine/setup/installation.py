@@ -43,7 +43,6 @@ from engine.setup.environment import (
     examine,
     installed_packages,
 )
-from engine.setup.errors import DiskFullError, SetupError
 from engine.setup.launcher import is_own_launcher, launcher_path, write_launcher
 from engine.setup.machine import (
     DISTRIBUTIONS,
@@ -61,6 +60,7 @@ from engine.setup.requirements import (
     distribution_name,
     read_requirements,
 )
+from engine.setup.setup_errors import DiskFullError, SetupError
 from engine.setup.subprocesses import supervised
 from engine.translations import _
 

@@ -19,9 +19,9 @@ from engine.setup.environment import (
     make_environment,
     other_pythons,
 )
-from engine.setup.errors import SetupError
 from engine.setup.installation import ASKED, Installation, note
 from engine.setup.machine import examine_machine, newest_python
+from engine.setup.setup_errors import SetupError
 from engine.translations import _
 
 

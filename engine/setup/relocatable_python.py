@@ -24,7 +24,7 @@ from typing import Any
 from engine.paths import OWN_MARK
 from engine.setup.datafolder import remove, remove_own_folder, replace_file, work_folder
 from engine.setup.environment import Python, environment_base, examine
-from engine.setup.errors import SetupError
+from engine.setup.setup_errors import SetupError
 from engine.translations import _
 
 FOLDER = "python"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from engine.setup.errors import SetupError
+from engine.setup.setup_errors import SetupError
 from engine.translations import _
 
 ENGINE = ("project", "dependencies")

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.setup.datafolder import remove, remove_own_folder
-from engine.setup.errors import SetupError
 from engine.setup.installation import Installation, install_engine, install_packages, note
 from engine.setup.interpreter import make_python
+from engine.setup.setup_errors import SetupError
 from engine.translations import _, number_text
 
 _TWO_PICTURES = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import adviser
+import adviser_process
 import arguments
 import canvas_error
 import earlier_results
@@ -70,7 +70,7 @@ class Dialog:
         config: Gimp.ProcedureConfig,
         available: sources.Sources,
         small: thumbnails.Thumbnails,
-        asked: adviser.Adviser,
+        asked: adviser_process.Adviser,
         above: target_row.TargetRow | None = None,
     ) -> None:
         self._above = above
@@ -326,15 +326,15 @@ class Dialog:
     def _packed(self, mask: bytes | None) -> dict[str, Any] | None:
         if mask is None:
             return None
-        return adviser.packed(mask, self._small.width, self._small.height)
+        return adviser_process.packed(mask, self._small.width, self._small.height)
 
     def _answered(self, answer: dict[str, Any]) -> bool:
         """Show what the engine says, if it is about the last question."""
         if self._closed or not self._adviser.is_latest(answer):
             return False
         if answer["type"] == "gone":
-            self._show_advice({"problem": _(adviser.GONE)})
-            self._view.show_problem(_(adviser.NO_PREVIEW))
+            self._show_advice({"problem": _(adviser_process.GONE)})
+            self._view.show_problem(_(adviser_process.NO_PREVIEW))
         elif answer["type"] == "advice":
             self._show_advice(answer)
         elif "problem" in answer:

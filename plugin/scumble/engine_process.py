@@ -20,12 +20,10 @@ from pathlib import Path
 from typing import Any, Callable
 
 from engine import job
+from engine.engine_location import LOCATION_FILE, EngineLocation
 from engine.locks import hold_run_folder
 from engine.messages import one_line
 from engine.translations import N_, _, language
-
-LOCATION = "engine.json"
-"""The file beside the plug-in that names the engine. The installer writes it."""
 
 LOGS_KEPT = 20
 HELLO_SECONDS = 120.0
@@ -65,15 +63,6 @@ class NotSetUpError(EngineError):
         self.home = home
 
 
-@dataclass(frozen=True)
-class EngineLocation:
-    """The engine's Python, its data folder and its version."""
-
-    python: str
-    home: str
-    version: str
-
-
 @dataclass
 class EngineResult:
     """The engine's message at the end of a run.
@@ -108,7 +97,7 @@ def location_file(folder: Path) -> Path:
     It lies beside the plug-in's modules. In an extension of GIMP it lies beside install.py.
     """
     whole = folder.parents[1]
-    return (whole if (whole / WHOLE).is_file() else folder) / LOCATION
+    return (whole if (whole / WHOLE).is_file() else folder) / LOCATION_FILE
 
 
 def read_location(folder: Path) -> EngineLocation:
@@ -121,9 +110,8 @@ def read_location(folder: Path) -> EngineLocation:
     """
     path = location_file(folder)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        location = EngineLocation(str(data["python"]), str(data["home"]), str(data["version"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        location = EngineLocation.from_text(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         message = _("Scumble's engine is not set up: {path} is missing or damaged. {remedy}")
         raise NotSetUpError(message.format(path=path, remedy=_(INSTALL_AGAIN))) from error
     if not Path(location.python).is_file():

@@ -11,6 +11,7 @@ from typing import Any, Callable
 
 import engine_process
 
+from engine.engine_location import EngineLocation
 from engine.translations import _
 
 ORIGIN = "origin.json"
@@ -62,9 +63,7 @@ class Interrupted:
         return _("on {date} at {time}").format(date=date, time=clock)
 
 
-def find(
-    location: engine_process.EngineLocation, fingerprint: Callable[[], str]
-) -> Interrupted | None:
+def find(location: EngineLocation, fingerprint: Callable[[], str]) -> Interrupted | None:
     """Return the latest interrupted run on a layer, if there is one.
 
     Parameters
@@ -100,7 +99,7 @@ def _mentions(path: Path, text: str) -> bool:
         return False  # it has just been removed
 
 
-def forget(location: engine_process.EngineLocation, name: str) -> None:
+def forget(location: EngineLocation, name: str) -> None:
     """Remove the state of an interrupted run, or of a run whose painting is in the image.
 
     Raises
@@ -111,7 +110,7 @@ def forget(location: engine_process.EngineLocation, name: str) -> None:
     _run(location, name, "--forget")
 
 
-def _run(location: engine_process.EngineLocation, *arguments: str) -> str:
+def _run(location: EngineLocation, *arguments: str) -> str:
     command = [location.python, "-I", "-X", "utf8", "-m", "engine", "resume", *arguments]
     try:
         done = subprocess.run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import adviser
+import adviser_process
 import arguments
 import dialog
 import earlier_results
@@ -25,6 +25,7 @@ import thumbnails
 from fingerprint import Fingerprint
 from gi.repository import Gimp, GimpUi
 
+from engine.engine_location import EngineLocation
 from engine.translations import _
 
 SIDE = 420
@@ -36,7 +37,7 @@ def ask_and_paint(
     config: Gimp.ProcedureConfig,
     image: Gimp.Image,
     targets: list[earlier_results.Target],
-    asked: adviser.Adviser | None = None,
+    asked: adviser_process.Adviser | None = None,
 ) -> list[Gimp.Layer] | None:
     """Show the dialog, then paint and show the growing picture.
 
@@ -75,7 +76,7 @@ def ask_and_paint(
             if answer != interrupted_window.Answer.RESUME:
                 interrupted = None
         if interrupted is None:
-            asked = asked or adviser.Adviser(location)
+            asked = asked or adviser_process.Adviser(location)
             requests = _ask(procedure, config, image, targets, asked)
         else:
             requests = [run_requests.of_interrupted(image, first, interrupted)]
@@ -96,7 +97,7 @@ def _ask(
     config: Gimp.ProcedureConfig,
     image: Gimp.Image,
     targets: list[earlier_results.Target],
-    asked: adviser.Adviser,
+    asked: adviser_process.Adviser,
 ) -> list[run_requests.Request]:
     """Show the dialog; return what to paint, nothing if the user cancelled."""
     first = targets[0]
@@ -139,7 +140,7 @@ def _init() -> None:
     icons.use_in_windows()
 
 
-def _find_engine() -> engine_process.EngineLocation | None:
+def _find_engine() -> EngineLocation | None:
     """Return where the engine is, after setting it up if need be; None if the user cancelled."""
     try:
         return engine_process.read_location(gimp_run.HERE)

@@ -24,6 +24,7 @@ from gi.repository import Gimp
 from image_items import is_there
 from run_requests import Request
 
+from engine.engine_location import EngineLocation
 from engine.translations import N_, _
 
 HIDDEN = N_(
@@ -44,7 +45,7 @@ class Finished:
         The name of the new layer.
     notes : list of str
         Sentences for the user.
-    location : engine_process.EngineLocation
+    location : EngineLocation
         The engine that painted it.
     state : str
         The name of the state that the engine keeps until the painting has its place; may be empty.
@@ -60,7 +61,7 @@ class Finished:
     fingerprint: Fingerprint
     name: str
     notes: list[str]
-    location: engine_process.EngineLocation
+    location: EngineLocation
     state: str
     built: Gimp.Image | None = None
     reason: str = ""

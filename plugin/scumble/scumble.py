@@ -29,7 +29,7 @@ from engine import translations  # noqa: E402
 # Before any sentence is made. GIMP's own choice of a language is in the environment.
 translations.use(GLib.get_language_names())
 
-import adviser  # noqa: E402
+import adviser_process  # noqa: E402
 import arguments  # noqa: E402
 import canvas  # noqa: E402
 import earlier_results  # noqa: E402
@@ -67,7 +67,8 @@ def paint(
         targets = run_requests.targets(image, drawables, again=again)
         if again and Gimp.default_display() is not None:
             asked = run_mode == Gimp.RunMode.INTERACTIVE
-            engine = adviser.start(gimp_run.HERE) if asked else None  # beside Gtk, which takes long
+            # The adviser starts beside Gtk, which takes long.
+            engine = adviser_process.start(gimp_run.HERE) if asked else None
             import painting_windows
 
             if asked:

@@ -13,6 +13,7 @@ import python_finder
 from gi.repository import GimpUi, GLib, Gtk, Pango
 
 from engine import paths
+from engine.engine_location import EngineLocation
 from engine.translations import N_, _
 
 TITLE = N_("Set up the engine · Neural Style")
@@ -38,7 +39,7 @@ STEPS = {
 START, CANCEL = Gtk.ResponseType.OK, Gtk.ResponseType.CANCEL
 
 
-def set_up(missing: engine_process.NotSetUpError) -> engine_process.EngineLocation | None:
+def set_up(missing: engine_process.NotSetUpError) -> EngineLocation | None:
     """Offer to set up the engine, and do it if the user agrees.
 
     Parameters
@@ -84,7 +85,7 @@ class SetupWindow(Gtk.Dialog):
         GimpUi.window_set_transient(self)
         self._installer, self._home = installer, home
         self._process: installer_process.InstallerProcess | None = None
-        self._location: engine_process.EngineLocation | None = None
+        self._location: EngineLocation | None = None
         self._problem = ""
         self._loop = GLib.MainLoop()
         self._build()
@@ -122,7 +123,7 @@ class SetupWindow(Gtk.Dialog):
         self.set_default_response(START)
         self.set_default_size(WIDTH, -1)
 
-    def ask(self) -> engine_process.EngineLocation | None:
+    def ask(self) -> EngineLocation | None:
         """Show the window until the engine is set up, or the user cancels."""
         self._headline.set_text(_("Neural Style needs its engine, which is not set up yet"))
         text = _(

@@ -31,8 +31,8 @@ from engine.projected_lbfgs import Bound, ProjectedLbfgs
 from engine.schedule import PLATEAUS, STEP_SHARES
 from engine.sizes import next_start, resized_unclipped
 from engine.trace import Plateau
-from tests.bench.optimizers import SCENES, Problem, run
-from tests.bench.scenes import HELD_OUT_ONE, ONE_STYLE
+from tests.bench.experiment_scenes import HELD_OUT_ONE, ONE_STYLE
+from tests.bench.optimizer_comparison import SCENES, Problem, run
 
 PAIRS = (*SCENES, (ONE_STYLE[3], "joint"), (HELD_OUT_ONE[2], "joint"))
 BASE = "L-BFGS-B 10"

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bench.scenes import (
+from tests.bench.experiment_scenes import (
     ARCIMBOLDO,
     BAZILLE,
     BRUEGEL,

@@ -41,8 +41,7 @@ from engine.run import Result, stylize
 from engine.sizes import interleaved, planar, resized, working_size
 from models.kernels import Kernels
 from models.weights import Weights
-from tests.bench.routed import ROUTED
-from tests.bench.scenes import (
+from tests.bench.experiment_scenes import (
     HELD_OUT_ONE,
     HELD_OUT_SLOPES,
     HELD_OUT_TWO,
@@ -56,6 +55,7 @@ from tests.bench.scenes import (
     mask_of,
     ramps,
 )
+from tests.bench.routed import ROUTED
 
 AREA = 30_000
 ITERATIONS = 60

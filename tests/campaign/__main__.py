@@ -13,8 +13,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from tests.campaign.case_process import Finding, run_part
 from tests.campaign.parts import PARTS, Part
-from tests.campaign.run import Finding, run_part
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -110,7 +110,7 @@ def preload() -> None:
     """Import what engines import, before they are forked."""
     import engine.cli.commands
     import engine.run
-    import engine.worker  # noqa: F401
+    import engine.run_worker  # noqa: F401
 
     with suppress(ImportError):
         import matplotlib.figure  # noqa: F401

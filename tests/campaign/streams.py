@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.engine_location import EngineLocation
 from engine.job import RUN_FOLDER_PREFIX
 from engine.protocol import Lines
-from engine.worker import LINE_BYTES, _Worker
+from engine.run_worker import LINE_BYTES, _Worker
 from tests.campaign.case import Case, check
 from tests.campaign.home import data_folder
 from tests.campaign.mutations import mutated, value
@@ -136,7 +137,7 @@ def _from_the_engine(state: State, case: Case) -> str:
     running = object.__new__(plugin.EngineProcess)
     running.run_folder = state.folder
     running.log = state.folder / "log"
-    running._location = plugin.EngineLocation("python", "home", "1")
+    running._location = EngineLocation("python", "home", "1")
     running._started = running._greeted = 0
     running._events = queue.Queue()
     running._process = _Ended(io.BytesIO(data), case.chance.choice((0, 1, -9, -11, 137, 130)))

@@ -34,7 +34,7 @@ IMPORTED = (
     "engine.gallery.build",
     "engine.report.folder",
     "engine.run",
-    "engine.worker",
+    "engine.run_worker",
 )
 """And matplotlib, with the list of fonts of the tests' own data folder."""
 

@@ -13,7 +13,7 @@ from engine.errors import PictureError, describe, record
 from engine.events import Notice
 from engine.job import JobError
 from engine.messages import MESSAGE_LENGTH, NAME_LENGTH, UserError, one_line, shown, shown_name
-from models.errors import WeightsError
+from models.weights_errors import WeightsError
 from tests.engine.programs import check_sentence, make_pictures, scumble
 
 HOSTILE = "a\x1b[2J\x1b]0;title\x07b\nc\r\x85\u2028\u202egnp.exe\udcff"

@@ -12,13 +12,13 @@ import tifffile
 from PIL import Image, ImageCms
 
 from engine import rate_trials, run, speed
-from engine.estimate import RunShape, estimate
 from engine.events import Estimated, Progress
 from engine.job import Job, Region
 from engine.methods import METHODS
 from engine.overhead import START_SECONDS, TYPICAL, Rates, overhead, write_kind
 from engine.pictures.picture import read_stored
 from engine.pictures.reading_memory import Read, ReadingMemory
+from engine.run_estimate import RunShape, estimate
 
 MEGAPIXEL = 1_000_000
 SHAPE = RunShape((1000, 1000), [(1000, 2000)], reads=[Read("read PNG", MEGAPIXEL)])

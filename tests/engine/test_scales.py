@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import progress
+from engine import scale_progress
 from engine.cli.terminal import progress_text
-from engine.estimate import ScaleResources
 from engine.events import Event, Progress
 from engine.job import Job, Region
 from engine.loss.tiling import Plan, Tiling, choose_feature_tiling
@@ -21,6 +20,7 @@ from engine.methods import METHODS
 from engine.network import DifferentiableNetwork, Network
 from engine.optimizers import Lbfgs32
 from engine.pictures.strips import ArrayPlanes
+from engine.run_estimate import ScaleResources
 from engine.scales import ScaleLoop
 from engine.schedule import ScalePlan
 from engine.sizes import next_start
@@ -143,7 +143,7 @@ def test_a_stop_waits_for_one_tile_and_returns_the_best_picture_at_the_last_size
 def test_the_tile_at_work_is_shown_in_long_evaluations_only(
     network: Network, tiles: Tiles, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    monkeypatch.setattr(progress, "TILE_SECONDS", seconds)
+    monkeypatch.setattr(scale_progress, "TILE_SECONDS", seconds)
     events: list[Event] = []
     loop(network, tiles, events).paint()
     shown = [each for each in events if isinstance(each, Progress) and each.tiles]

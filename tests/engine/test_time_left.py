@@ -10,9 +10,9 @@ from typing import Callable
 import numpy as np
 import pytest
 
-from engine import progress
+from engine import scale_progress
 from engine.events import Event, Progress
-from engine.progress import ProgressReporter
+from engine.scale_progress import ProgressReporter
 from engine.time_left import ScaleTime, TimeLeft
 
 WARM_UP = 10
@@ -162,7 +162,7 @@ def test_a_picture_that_ends_early_leaves_no_work_behind() -> None:
 
 
 def test_within_a_long_evaluation_each_tile_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "TILE_SECONDS", 0.0)
+    monkeypatch.setattr(scale_progress, "TILE_SECONDS", 0.0)
     left = TimeLeft([ScaleTime(0.0, 10.0, 100.0, 2, 1)], ending=5.0)
     events: list[Event] = []
     reporter = ProgressReporter(events.append, threading.Event(), left)

@@ -32,9 +32,9 @@ def test_the_dialogs_letters_lists_and_help_are_right(gimp: Gimp, name: str) -> 
     assert not failure, failure
 
 
-@pytest.mark.parametrize("name", check_names("previews"))
+@pytest.mark.parametrize("name", check_names("preview_in_dialog"))
 def test_the_preview_is_right(gimp: Gimp, name: str) -> None:
-    failure = results(gimp, "previews")[name]
+    failure = results(gimp, "preview_in_dialog")[name]
     assert not failure, failure
 
 

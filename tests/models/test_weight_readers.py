@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.errors import NEEDS_H5PY
 from models.onnx_format import GraphBuilder
 from models.weights import Layer, ensure_weights
+from models.weights_errors import NEEDS_H5PY
 from tests.models.weight_tools import (
     WRITERS,
     Layers,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from models.errors import DISK_FULL, NOT_THERE
 from models.reference_weights import SHA256
 from models.vgg16 import CONVOLUTIONS, LAYERS
 from models.weights import WeightsError, check_cache, load_weights
+from models.weights_errors import DISK_FULL, NOT_THERE
 from tests.models.weight_tools import (
     OLD,
     Layers,

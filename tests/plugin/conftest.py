@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MODULES = (
-    "adviser",
+    "adviser_process",
     "engine_process",
     "installer_process",
     "interrupted_runs",

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.engine_location import EngineLocation
+
 ENGINE = """#!{python}
 import json, os, shutil, sys, threading
 folder = sys.argv[-1]
@@ -45,7 +47,7 @@ def start(tmp_path, monkeypatch):
         engine = tmp_path / "engine"
         engine.write_text(ENGINE.format(python=sys.executable, body=body))
         engine.chmod(engine.stat().st_mode | stat.S_IXUSR)
-        place = engine_process.EngineLocation(str(engine), str(tmp_path / "home"), "1")
+        place = EngineLocation(str(engine), str(tmp_path / "home"), "1")
         (tmp_path / "home").mkdir(exist_ok=True)
         started.append(engine_process.EngineProcess(place, engine_process.RunFolder()))
         return started[-1]
@@ -226,4 +228,4 @@ def test_where_the_engine_is(tmp_path):
         engine_process.read_location(tmp_path)
     known = {"python": sys.executable, "home": str(tmp_path), "version": "1"}
     place.write_text(json.dumps(known))
-    assert engine_process.read_location(tmp_path) == engine_process.EngineLocation(**known)
+    assert engine_process.read_location(tmp_path) == EngineLocation(**known)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from engine.engine_location import EngineLocation
 from engine.translations import LANGUAGES
 from plugin.gimp_profiles import (
     CARRIED,
     Account,
-    EngineLocation,
     PluginError,
     Profile,
     find_profiles,
@@ -47,7 +47,7 @@ def user(folder: Path, system: str = "linux", versions=("3.0",), **variables: st
 def place(account: Account, version: str = "1.0") -> EngineLocation:
     data = account.home / "data"
     data.mkdir(exist_ok=True)
-    return EngineLocation(data / "env" / "bin" / "python", data, version)
+    return EngineLocation(str(data / "env" / "bin" / "python"), str(data), version)
 
 
 @pytest.fixture
@@ -217,14 +217,14 @@ def test_uninstalling_removes_ours_only(tmp_path):
     other = account.home / ".config/GIMP/3.0/plug-ins/other"
     other.mkdir()
     (second,) = [each for each in find_profiles(account) if each.name == "GIMP 3.2"]
-    theirs = EngineLocation(ours.python, account.home / "their data", "1.0")
+    theirs = EngineLocation(ours.python, str(account.home / "their data"), "1.0")
     install(second, theirs, ENGINE)
-    said = remove_everywhere(ours.home, account)
+    said = remove_everywhere(Path(ours.home), account)
     assert len(said) == 1
     assert said[0].startswith("GIMP 3.0: the plug-in was removed from ")
     assert other.is_dir()
     assert read_copy(second) is not None
-    assert remove_everywhere(ours.home, account) == []
+    assert remove_everywhere(Path(ours.home), account) == []
     assert not list((account.home / ".config/GIMP/3.0").glob(".scumble*"))
 
 
@@ -236,8 +236,8 @@ def test_the_survey_says_what_does_not_match(tmp_path):
     install(profiles[1], place(account, "1.0"), ENGINE)
     install(profiles[2], ours, ENGINE)
     (profiles[2].plugin / "engine.json").write_text("{")
-    install(profiles[3], EngineLocation(ours.python, tmp_path / "theirs", "1.0"), ENGINE)
-    lines = survey(ours.home, "2.0", account)
+    install(profiles[3], EngineLocation(ours.python, str(tmp_path / "theirs"), "1.0"), ENGINE)
+    lines = survey(Path(ours.home), "2.0", account)
     assert [fits for _, fits in lines] == [True, False, False, True, True]
     assert lines[0][0].startswith("GIMP 3.0: version 2.0, in ")
     assert "version 1.0, but the engine is 2.0" in lines[1][0]

@@ -9,20 +9,21 @@ import time
 
 import pytest
 
+from engine.engine_location import EngineLocation
+
 LOOK = "48x64 abc"
 
 
 @pytest.fixture
 def interrupted(tmp_path):
     """Return the module, a place of the engine, and a function that sets what is listed."""
-    import engine_process
     import interrupted_runs
 
     engine = tmp_path / "engine"
     home = tmp_path / "Daten ß"
     (home / "states" / "photo-1").mkdir(parents=True)
     (home / "states" / "photo-1" / "state.json").write_text(state("mine", LOOK), encoding="utf-8")
-    place = engine_process.EngineLocation(str(engine), str(home), "1")
+    place = EngineLocation(str(engine), str(home), "1")
 
     def answer(text: str, status: int = 0) -> None:
         (home / "answer").write_text(text, encoding="utf-8")

@@ -21,8 +21,8 @@ pytest.importorskip("distributed")
 
 from distributed import Client, LocalCluster
 
-from engine.batch import cluster, run
-from engine.batch.worker import Fitness
+from engine.batch import batch_run, cluster
+from engine.batch.dask_worker import Fitness
 from engine.job import Job, Region
 from engine.loss.blocks import BlockedLosses
 from engine.loss.make_terms import ScaleInputs, all_terms
@@ -79,7 +79,7 @@ def alter(client: Client) -> Iterator[Callable[..., None]]:
 
 
 def _everywhere(client: Client, code: str) -> None:
-    client.run(exec, f"import engine.batch.worker as w; exec({code!r}, vars(w))")
+    client.run(exec, f"import engine.batch.dask_worker as w; exec({code!r}, vars(w))")
 
 
 @pytest.fixture(scope="module")
@@ -96,13 +96,13 @@ def alone(tmp_path_factory: pytest.TempPathFactory, weights: dict) -> Path:
 def written(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Count how often each result is written."""
     counted: Counter[str] = Counter()
-    write = run.write_encoded
+    write = batch_run.write_encoded
 
     def counting(job: object, files: object) -> tuple[str, ...]:
         counted[Path(job.output).stem] += 1  # type: ignore[attr-defined]
         return write(job, files)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(run, "write_encoded", counting)
+    monkeypatch.setattr(batch_run, "write_encoded", counting)
     return counted
 
 
@@ -117,7 +117,9 @@ def test_results_are_those_of_one_process(
         each.rpartition("//")[2] for each in client.nthreads()
     }
     # Each worker has kept the network and the style from its first picture on.
-    kept = client.run(eval, "len(__import__('engine.batch.worker').batch.worker._warm[0]._styles)")
+    kept = client.run(
+        eval, "len(__import__('engine.batch.dask_worker').batch.dask_worker._warm[0]._styles)"
+    )
     assert set(kept.values()) == {1}
     assert not list((folder / "out").glob("scumble-run-*"))
 
@@ -133,7 +135,9 @@ def test_without_a_shared_folder_files_are_sent_both_ways(
                 "(received.extend(files), before_receive(files))[1]")  # fmt: skip
     try:
         assert batch(folder, "--scheduler", workers.scheduler_address) == 0
-        found = client.run(eval, "__import__('engine.batch.worker').batch.worker.received")
+        found = client.run(
+            eval, "__import__('engine.batch.dask_worker').batch.dask_worker.received"
+        )
     finally:
         _everywhere(client, "Folder.is_shared = before_shared; receive = before_receive")
     assert results(folder) == results(alone)

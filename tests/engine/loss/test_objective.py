@@ -24,7 +24,7 @@ from engine.masks.regions import LoadedRegion
 from engine.methods import METHODS
 from engine.network import Network
 from models.kernels import Kernels
-from tests.reference.objective import Part, ReferenceLoss
+from tests.reference.paper_objective import Part, ReferenceLoss
 from tests.reference.vgg import ReferenceNetwork, Weights
 
 SIZE = (32, 40)

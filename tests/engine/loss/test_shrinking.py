@@ -18,7 +18,6 @@ import pytest
 from engine.card_lbfgs import CardLbfgs
 from engine.devices import ENTRIES
 from engine.errors import DeviceMemoryError
-from engine.estimate import ScaleResources
 from engine.events import Event, Notice
 from engine.job import REST, Job, Region
 from engine.loss.objective import Evaluation
@@ -31,6 +30,7 @@ from engine.methods import METHODS
 from engine.network import DifferentiableNetwork, Network
 from engine.optimizers import Lbfgs32
 from engine.pictures.strips import ArrayPlanes
+from engine.run_estimate import ScaleResources
 from engine.scales import ScaleLoop
 from engine.schedule import ScalePlan
 from engine.time_left import ScaleTime, TimeLeft

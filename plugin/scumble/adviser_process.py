@@ -17,6 +17,7 @@ from typing import Any, Callable
 
 import engine_process
 
+from engine.engine_location import EngineLocation
 from engine.translations import N_
 
 GONE = N_("The engine gives no estimate. Paint says why.")
@@ -30,7 +31,7 @@ class Adviser:
 
     Parameters
     ----------
-    location : engine_process.EngineLocation
+    location : EngineLocation
 
     Attributes
     ----------
@@ -38,7 +39,7 @@ class Adviser:
         For the files that a preview needs; None if no folder can be made.
     """
 
-    def __init__(self, location: engine_process.EngineLocation) -> None:
+    def __init__(self, location: EngineLocation) -> None:
         self._questions: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._asked = 0
         self._folder: engine_process.RunFolder | None = None

@@ -30,8 +30,8 @@ from engine.output_files import inputs
 from engine.paths import model_file
 from engine.translations import _
 from engine.warm import Warm
-from models.errors import WeightsError
 from models.weights import Weights
+from models.weights_errors import WeightsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""All tests, run in parts: python -m tests.run [ARGUMENTS FOR PYTEST], in the checkout.
+"""All tests, run in parts: python -m tests.run_all [ARGUMENTS FOR PYTEST], in the checkout.
 
 The tests without GIMP come first, on every core. Those in GIMP mostly wait, and each has a screen
 to itself, so one process for each version of GIMP runs beside the others.

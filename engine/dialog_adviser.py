@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any, Callable
 import numpy as np
 
 from engine.errors import Failure, PictureError, describe
-from engine.estimate import MASK_BYTES, DoesNotFitError, RunShape
 from engine.job import INPUT_KINDS, Job
 from engine.jobfile import job_from_dict, paths_of, resolve_paths
 from engine.locks import hold_run_folder
@@ -33,6 +32,7 @@ from engine.methods import METHODS, Method, choose_method
 from engine.pictures.picture import read_picture
 from engine.pictures.reading_memory import Read
 from engine.protocol import Lines
+from engine.run_estimate import MASK_BYTES, DoesNotFitError, RunShape
 from engine.run_folder import refusal, remove
 from engine.schedule import plan_scales
 from engine.sizes import resized_mask

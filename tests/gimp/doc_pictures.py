@@ -1,4 +1,4 @@
-"""Pictures of docs/gimp.md, made again: python -m tests.gimp.pictures, in the checkout.
+"""Pictures of docs/gimp.md, made again: python -m tests.gimp.doc_pictures, in the checkout.
 
 The example is done in a real GIMP, as the page says, with pictures of the screen. It needs Pillow
 and what the tests need, and takes some ten minutes. The photograph and the paintings are the
@@ -27,7 +27,7 @@ def main() -> None:
         gimp = make_gimp(VERSION, Path(folder))
         pictures = f"{gimp.checkout_inside}/{PICTURES}"
         make_scenes(gimp, f"make_example('{pictures}/china.jpg')")
-        script = f"{gimp.checkout_inside}/tests/gimp/inside/pictures.py"
+        script = f"{gimp.checkout_inside}/tests/gimp/inside/doc_example.py"
         photo = f"{gimp.tmp_inside}/pagoda.xcf"
         paintings = f"{gimp.checkout_inside}/{PAINTINGS}"
         styles = (f"{paintings}/hokusai-wave.jpg", f"{paintings}/vangogh-auvers.jpg")

@@ -1,6 +1,6 @@
 """The example of docs/gimp.md, done by mouse and keyboard, with pictures of the screen.
 
-Run beside GIMP, not in it; tests/gimp/pictures.py starts it. An assertion that fails ends it.
+Run beside GIMP, not in it; tests/gimp/doc_pictures.py starts it. An assertion that fails ends it.
 """
 
 from __future__ import annotations

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from engine import preparation, run
-from engine.estimate import AUTO_SECONDS, SMALLEST_AUTO, Estimate, RunShape, estimate
 from engine.events import Estimated
 from engine.job import AUTO_SIZE, Job, JobError, Region
 from engine.memory import Memory
 from engine.methods import METHODS
 from engine.optimizers import LbfgsB
+from engine.run_estimate import AUTO_SECONDS, SMALLEST_AUTO, Estimate, RunShape, estimate
 
 LARGE = RunShape((3000, 4000), [(1500, 2000)], held=100_000_000)
 SPEED = 6e-6
@@ -99,7 +99,8 @@ def test_a_budget_too_small_for_one_tile_is_refused_before_anything_is_painted(
 def test_tiles_paint_what_the_whole_picture_does(
     tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.estimate.SMALLEST_TILE", 64 * 64)  # so that a small picture has two
+    # A small picture has two.
+    monkeypatch.setattr("engine.run_estimate.SMALLEST_TILE", 64 * 64)
     random = np.random.default_rng(5)
     for name, size in (("content", (101, 401)), ("style", (80, 96))):
         pixels = random.integers(0, 255, (40, 60, 3), np.uint8).repeat(16, 0).repeat(16, 1)

@@ -1,6 +1,6 @@
 """Pieces of one evaluation over several machines: times of a tile, and bytes that are sent.
 
-    python -m tests.bench.tile_map [--tile 1024] [--repeats 3]
+    python -m tests.bench.tiles_on_machines [--tile 1024] [--repeats 3]
 
 The default layers and one region. Times are processor seconds; bytes are those that Dask sends.
 """

@@ -1,7 +1,7 @@
 """Estimates before a run: its scales, its time, its memory, and what fits into the memory there is.
 
-Memory is counted in bytes per pixel, measured on whole runs (tests/bench/memory.py compares the
-estimate with the peak). Time is pixels times evaluations times the machine's speed.
+Memory is counted in bytes per pixel, measured on whole runs (tests/bench/peak_memory.py compares
+the estimate with the peak). Time is pixels times evaluations times the machine's speed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Time and memory of the plug-in in each GIMP: python -m tests.gimp.figures, in the checkout.
+"""Time and memory of the plug-in in each GIMP: python -m tests.gimp.plugin_costs, in the checkout.
 
 A layer of 4000x3000 pixels with alpha and one region on a feathered selection: first without
 windows and with a stand-in for the engine that gives the content back at once, so that what remains
@@ -22,7 +22,7 @@ def main() -> None:
             style = f"{gimp.checkout_inside}/docs/demo/style-oil.jpg"
             make_scenes(gimp, "make_large()")
             for script, *arguments in (
-                ("measure.py", inside),
+                ("measure_large_layer.py", inside),
                 ("measure_windows.py", f"{gimp.tmp_inside}/large.xcf", style),
             ):
                 command = ["python3", f"{inside}/{script}", version, *arguments]

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Protocol
 
-from engine.batch import table
+from engine.batch import closing_table
+from engine.batch.closing_table import FAILED, KEPT, LEFT, PAINTED, Row
 from engine.batch.existing import picture_size, settings_if_same
 from engine.batch.painting import Painted, PictureRequest, thumbnail
 from engine.batch.plan import BatchItem
 from engine.batch.resources import Sizes
-from engine.batch.table import FAILED, KEPT, LEFT, PAINTED, Row
 from engine.errors import Failure, PictureError, describe
 from engine.output_files import paths_in_settings, write_encoded
 from engine.pictures.picture import read_picture
@@ -105,14 +105,14 @@ class Batch:
     def __init__(
         self, items: Sequence[BatchItem], out: str, listener: Listener, *, force: bool = False
     ) -> None:
-        table.check_place(out)
+        closing_table.check_place(out)
         self._items = items
         self._out = os.path.abspath(out)
         self._listener = listener
         self._sizes: dict[tuple[int, int], int] = {}
         self.disk_full = False
         self._lock = threading.Lock()
-        seconds = table.read_seconds(out)
+        seconds = closing_table.read_seconds(out)
         self.rows: list[Row] = []
         self.wanted: list[int] = []
         for number, item in enumerate(items):
@@ -216,7 +216,7 @@ class Batch:
             return describe(error)
         relative = self.rows[request.number].output
         try:
-            table.write_thumbnail(self._out, relative, painted.thumbnail)
+            closing_table.write_thumbnail(self._out, relative, painted.thumbnail)
         except PictureError as error:
             notes = (*notes, str(error))
         return replace(painted, files=(), notices=(*painted.notices, *notes))
@@ -254,15 +254,15 @@ class Batch:
         for row in self.rows:
             if row.status == KEPT:
                 self._add_thumbnail(row)
-        return table.write_table(self._out, self.rows)
+        return closing_table.write_table(self._out, self.rows)
 
     def _add_thumbnail(self, row: Row) -> None:
-        if os.path.isfile(Path(self._out, table.thumbnail_file(row.output))):
+        if os.path.isfile(Path(self._out, closing_table.thumbnail_file(row.output))):
             return
         try:
             with single_threaded_blas():
                 small = thumbnail(read_picture(Path(self._out, row.output)).rgb)
-            table.write_thumbnail(self._out, row.output, small)
+            closing_table.write_thumbnail(self._out, row.output, small)
         except (PictureError, MemoryError):
             return  # the page shows the result itself
 

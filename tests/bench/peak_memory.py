@@ -1,6 +1,6 @@
 """Estimated memory against the peak of whole processes, for very different jobs.
 
-    python -m tests.bench.memory [NAME ...]
+    python -m tests.bench.peak_memory [NAME ...]
 
 Each job is painted with few steps by a process of its own. The table has the estimate, the peak
 that the system counted, and their ratio: 1 is exact, below 1 the estimate was too low.

@@ -1,6 +1,6 @@
 """Evaluation by tiles: cost per pixel, compared with an untiled picture, and peak memory.
 
-    PYTHON -m tests.bench.tiles [--height 3000] [--width 4000] [--budgets 2 12] [--sample 3]
+    PYTHON -m tests.bench.tile_cost [--height 3000] [--width 4000] [--budgets 2 12] [--sample 3]
 
 PYTHON is the environment of `install.py test`. Two regions share the picture: a soft ramp and the
 rest. Each row is a process of its own. A budget limits the activations of the tiles, in GB; `lazy`
@@ -130,7 +130,7 @@ def main() -> None:
         return
 
     def row(size: tuple[int, int], budget: str) -> dict[str, float]:
-        command = [sys.executable, "-m", "tests.bench.tiles", "--one", budget]
+        command = [sys.executable, "-m", "tests.bench.tile_cost", "--one", budget]
         command += ["--height", str(size[0]), "--width", str(size[1])]
         command += ["--sample", str(options.sample)]
         done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.adviser import packed, unpacked
+from engine.dialog_adviser import packed, unpacked
 from engine.dialog_preview import LEAST_AREA, preview_job
 from engine.jobfile import job_from_dict
 from engine.schedule import ScalePlan

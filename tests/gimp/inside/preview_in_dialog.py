@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-import adviser
+import adviser_process
 import canvas
 import dialog
 import earlier_results
@@ -169,7 +169,7 @@ def check_a_preview_that_fails_is_a_sentence_and_paint_stays() -> None:
     previewed(panel)
     panel.dialog._adviser._process.kill()
     last = time.monotonic() + 20
-    while panel.dialog._view._note.get_text() != adviser.NO_PREVIEW:
+    while panel.dialog._view._note.get_text() != adviser_process.NO_PREVIEW:
         assert time.monotonic() < last
         settle(0.05)
     assert panel.dialog._view._painting is None

@@ -15,7 +15,7 @@ from PIL import Image
 from engine import __version__
 from engine.job import RUN_FOLDER_PREFIX
 from engine.jobfile import job_from_dict
-from engine.worker import PREVIEW_NAMES
+from engine.run_worker import PREVIEW_NAMES
 from tests.engine.programs import (
     ENDLESS_JOB,
     HEIGHT,
@@ -209,9 +209,9 @@ def test_sigterm_ends_a_painting_with_status_130(start):
 
 
 SLOW_HOLD = """
-import time, engine.worker
-hold = engine.worker.hold_run_folder
-engine.worker.hold_run_folder = lambda folder: (time.sleep(20), hold(folder))[1]
+import time, engine.run_worker
+hold = engine.run_worker.hold_run_folder
+engine.run_worker.hold_run_folder = lambda folder: (time.sleep(20), hold(folder))[1]
 """
 
 

@@ -7,20 +7,20 @@ import time
 
 import numpy as np
 
-from engine.adviser import unpacked
+from engine.dialog_adviser import unpacked
+from engine.engine_location import EngineLocation
 
 
 def test_the_engine_reads_the_masks(plugin_folder):
-    import adviser
+    import adviser_process
 
     values = np.random.default_rng(1).integers(0, 256, (5, 9), dtype=np.uint8)
-    given = adviser.packed(values.tobytes(), 9, 5)
+    given = adviser_process.packed(values.tobytes(), 9, 5)
     np.testing.assert_allclose(unpacked(given), values / 255, atol=1e-6)
 
 
 def test_an_engine_that_ends_is_said(plugin_folder, tmp_path):
-    import adviser
-    import engine_process
+    import adviser_process
 
     silent = tmp_path / "silent"
     silent.write_text(f"#!{sys.executable}\n")
@@ -28,8 +28,8 @@ def test_an_engine_that_ends_is_said(plugin_folder, tmp_path):
     for python in (str(silent), str(tmp_path / "missing")):
         # The one ends without a word; the other does not start.
         answers: list = []
-        location = engine_process.EngineLocation(python, str(tmp_path), "0")
-        asked = adviser.Adviser(location)
+        location = EngineLocation(python, str(tmp_path), "0")
+        asked = adviser_process.Adviser(location)
         asked.listen(answers.append)
         asked.ask({})
         last = time.monotonic() + 30
@@ -51,15 +51,14 @@ for line in sys.stdin:
 
 
 def test_only_the_answers_to_the_last_question_count(plugin_folder, tmp_path):
-    import adviser
-    import engine_process
+    import adviser_process
 
     echo = tmp_path / "echo"
     echo.write_text(ECHO.format(python=sys.executable))
     echo.chmod(0o755)
     answers: list = []
-    location = engine_process.EngineLocation(str(echo), str(tmp_path), "0")
-    asked = adviser.Adviser(location)
+    location = EngineLocation(str(echo), str(tmp_path), "0")
+    asked = adviser_process.Adviser(location)
     asked.listen(answers.append)
     folder = asked.folder
     assert folder is not None

@@ -1,8 +1,8 @@
 """The experiments behind docs/look.md: candidates for the default look, side by side.
 
-    PYTHON -m tests.bench.look FOLDER --pairs development|held-out --area PIXELS \
+    PYTHON -m tests.bench.look_study FOLDER --pairs development|held-out --area PIXELS \
         --candidate NAME ... [--only N ...] [--seed N ...]
-    PYTHON -m tests.bench.look FOLDER --table NAME [--pairs ...] [--area ...]
+    PYTHON -m tests.bench.look_study FOLDER --table NAME [--pairs ...] [--area ...]
 
 PYTHON is the environment that `install.py test` has made. Each painting goes into FOLDER as a PNG
 with its figures beside it as JSON; what is there already is not painted again. --table prints the
@@ -27,7 +27,7 @@ from PIL import Image
 from scipy import ndimage
 
 from engine.job import Job, Region
-from engine.metrics.table import neutral_metrics
+from engine.metrics.metric_table import neutral_metrics
 from engine.network import Network
 from engine.paths import model_file
 from engine.pictures.picture import Picture, read_mask, read_picture, write_picture

@@ -95,7 +95,7 @@ def _child(
         "folder": str(folder), "findings": str(findings),
     }  # fmt: skip
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.campaign.run", json.dumps(request)],
+        [sys.executable, "-m", "tests.campaign.case_process", json.dumps(request)],
         cwd=CHECKOUT,
         env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
         stdout=subprocess.PIPE,

@@ -1,6 +1,6 @@
 """Optimizers side by side: losses after equal evaluations, and the time that they take themselves.
 
-    PYTHON -m tests.bench.optimizers [--area N] [--evaluations N] [--scenes N] [NAME ...]
+    PYTHON -m tests.bench.optimizer_comparison [--area N] [--evaluations N] [--scenes N] [NAME ...]
 
 PYTHON is the environment that `install.py test` has made. Every scene's loss is minimized by each
 of the optimizers named (by all of OPTIMIZERS unless some are named) from the same start, and the
@@ -32,7 +32,7 @@ from engine.optimizers import Adam, Bounds, Evaluate, Lbfgs32, LbfgsB, Optimizer
 from engine.pictures.picture import read_picture
 from engine.sizes import planar, resized, working_size
 from engine.threads import single_threaded_blas
-from tests.bench.scenes import (
+from tests.bench.experiment_scenes import (
     HELD_OUT_ONE,
     HELD_OUT_TWO,
     ONE_STYLE,

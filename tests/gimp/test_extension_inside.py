@@ -22,7 +22,9 @@ def opened(gimp: Gimp) -> tuple[Path, str]:
     The text is what GIMP then says of its extensions.
     """
     made_up = make(gimp.tmp / "made-up")
-    steps = [made_up.checkout / "engine/setup" / name for name in ("environment.py", "weights.py")]
+    steps = [
+        made_up.checkout / "engine/setup" / name for name in ("environment.py", "weights_step.py")
+    ]
     for file in (*steps, gimp.tmp / "made-up/unpack.py"):
         # GIMP sees other paths than this process.
         text = file.read_text(encoding="utf-8").replace(str(gimp.tmp), gimp.tmp_inside)
