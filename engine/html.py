@@ -8,6 +8,7 @@ from typing import Any, Union
 from urllib.parse import quote
 
 from engine.messages import printable
+from engine.translations import _
 
 Cell = Union[str, int, float, None]
 """A text, a number, or None where there is no number."""
@@ -63,6 +64,11 @@ def page(title: str, body: Iterable[str], language: str = "en") -> str:
             "</html>\n",
         ]
     )
+
+
+def heading(level: int, text: str) -> str:
+    """Return a heading of plain text; level 1 is the page's."""
+    return f"<h{level}>{escape(text)}</h{level}>"
 
 
 def escape(value: object) -> str:
@@ -125,8 +131,8 @@ def folded(summary: str, parts: Iterable[str]) -> str:
 
 
 def number(value: float | None) -> str:
-    """Return a number with four digits, or 'none'."""
-    return "none" if value is None else f"{value:.4g}".replace("e+0", "e").replace("e+", "e")
+    """Return a number with four digits, or the word for none."""
+    return _("none") if value is None else f"{value:.4g}".replace("e+0", "e").replace("e+", "e")
 
 
 def _cell(value: Any) -> str:

@@ -1,4 +1,8 @@
-"""Loss curves as pictures; only this module draws with matplotlib, which is optional."""
+"""Loss curves as pictures; only this module draws with matplotlib, which is optional.
+
+The words in them are English in every language, since the font that comes with matplotlib has no
+Japanese and no Chinese characters.
+"""
 
 from __future__ import annotations
 

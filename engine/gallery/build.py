@@ -10,11 +10,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
-from engine import __version__, output_files
+from engine import __version__, output_files, stored_sentences
 from engine.checksums import checksum
 from engine.errors import PictureError
 from engine.events import Device, Event, Notice
-from engine.gallery.figures import Panel, figures, with_own
+from engine.gallery.figures import CAPTIONS, Panel, figures, with_own
 from engine.gallery.gallery_page import write_page
 from engine.gallery.inputs import FOLDER as INPUTS
 from engine.gallery.inputs import Inputs, PanelFiles
@@ -142,10 +142,9 @@ def paint_gallery(
         elif stop.is_set():
             break
         else:
-            text = _("Figure {number}, {caption} (picture {place} of {count})").format(
-                number=task.figure, caption=task.variant.caption, place=place, count=len(tasks)
-            )
-            say(text)
+            text = _("Figure {number}, {caption} (picture {place} of {count})")
+            caption = stored_sentences.shown(task.variant.caption, CAPTIONS)
+            say(text.format(number=task.figure, caption=caption, place=place, count=len(tasks)))
             if not _paint(task, once, stop, network, warm()):
                 break
             painted += 1

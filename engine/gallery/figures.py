@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.paintings.catalog import style_file
+from engine.translations import N_
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
 
@@ -15,6 +16,11 @@ SIGMOID = "sigmoid"
 
 STAGES = (1 / 30, 1 / 10, 1 / 3, 1.0)
 """The stages of figure 4, as shares of the iterations."""
+
+AFTER = (N_("After {count} step"), N_("After {count} steps"))
+BANDED = N_("Banded, {bands} bands")
+CAPTIONS = (*AFTER, BANDED)
+"""Captions with numbers. All captions are English in the file of numbers."""
 
 WHOLE, RAMP, REGION = "whole", "ramp", "region"
 """Layouts: one style everywhere; two styles over a soft mask; one style inside a mask."""
@@ -149,7 +155,7 @@ def _content_alone(iterations: int) -> Figure:
     variants = tuple(
         Variant(
             f"after-{step}",
-            f"After {step} {'step' if step == 1 else 'steps'}",
+            AFTER[step > 1].format(count=step),
             {**NO_STYLE, "init": "noise", "iterations": step},
         )
         for step in steps
@@ -157,12 +163,16 @@ def _content_alone(iterations: int) -> Figure:
     panel = Panel(WHOLE, _file("china.jpg"), (style_file("vangogh-auvers"),), "", variants)
     return Figure(
         4,
-        "Content alone, from noise",
-        "The content loss (conv3_2) is minimized alone, started from Gaussian noise; several "
-        "stages of the optimization.",
-        "Each stage is a separate run with fewer steps. The seed fixes the noise, and nothing else "
-        "is random, so each run equals that stage of the longest one. The job's style picture has "
-        "no weight.",
+        N_("Content alone, from noise"),
+        N_(
+            "The content loss (conv3_2) is minimized alone, started from Gaussian noise; several "
+            "stages of the optimization."
+        ),
+        N_(
+            "Each stage is a separate run with fewer steps. The seed fixes the noise, and nothing "
+            "else is random, so each run equals that stage of the longest one. The job's style "
+            "picture has no weight."
+        ),
         (panel,),
     )
 
@@ -184,11 +194,15 @@ def _style_alone(iterations: int) -> Figure:
     panel = Panel(WHOLE, "", (style_file("vangogh-auvers"),), "", variants)
     return Figure(
         5,
-        "Style alone, one layer at a time",
-        "The style loss of a single layer is minimized, started from Gaussian noise. Deeper layers "
-        "hold larger features. The picture of conv5_1 nearly repeats the painting.",
-        "The pictures have the proportions of the painting. The style loss in the table always "
-        "covers all five layers.",
+        N_("Style alone, one layer at a time"),
+        N_(
+            "The style loss of a single layer is minimized, started from Gaussian noise. Deeper "
+            "layers hold larger features. The picture of conv5_1 nearly repeats the painting."
+        ),
+        N_(
+            "The pictures have the proportions of the painting. The style loss in the table always "
+            "covers all five layers."
+        ),
         (panel,),
     )
 
@@ -199,14 +213,16 @@ def _both(iterations: int) -> Figure:
         _file("china.jpg"),
         (style_file("vangogh-auvers"),),
         "",
-        (Variant("both", "Content and style", {"iterations": iterations}),),
+        (Variant("both", N_("Content and style"), {"iterations": iterations}),),
     )
     return Figure(
         6,
-        "Content and style together",
-        "A photograph in the style of a painting: conv3_2 for the content, five layers with equal "
-        "weights for the style.",
-        "The same, with the default strength.",
+        N_("Content and style together"),
+        N_(
+            "A photograph in the style of a painting: conv3_2 for the content, five layers with "
+            "equal weights for the style."
+        ),
+        N_("The same, with the default strength."),
         (panel,),
     )
 
@@ -214,16 +230,16 @@ def _both(iterations: int) -> Figure:
 def _two_styles(iterations: int) -> Figure:
     steps = {"iterations": iterations, "method": "joint", "propagation": "receptive"}
     variants = (
-        Variant("receptive", "Receptive averaging, weight T (the paper's)", steps),
+        Variant("receptive", N_("Receptive averaging, weight T (the paper's)"), steps),
         Variant(
             "squared",
-            "Weight T², as if the features were multiplied by the mask",
+            N_("Weight T², as if the features were multiplied by the mask"),
             {**steps, "propagation": "squared"},
         ),
         *(
             Variant(
                 f"banded-{bands}",
-                f"Banded, {bands} bands",
+                BANDED.format(bands=bands),
                 {**steps, "method": "banded", "bands": bands},
             )
             for bands in (3, 5, 7)
@@ -238,13 +254,18 @@ def _two_styles(iterations: int) -> Figure:
     )
     return Figure(
         9,
-        "Two styles over a horizontal sigmoid",
-        "Receptive averaging with a soft mask: one style on the left turns slowly into another on "
-        "the right. Two contents, each with two styles.",
-        "The first picture of each row is the paper's method. The others use the same mask: the "
-        "Gram matrix weighted with T², and banded guidance, in which each part of the ramp carries "
-        "the full style by itself. Evenness is the texture in the middle of the ramp divided by "
-        "that at its ends; 1 means no dull band. Compare with the content's own evenness.",
+        N_("Two styles over a horizontal sigmoid"),
+        N_(
+            "Receptive averaging with a soft mask: one style on the left turns slowly into another "
+            "on the right. Two contents, each with two styles."
+        ),
+        N_(
+            "The first picture of each row is the paper's method. The others use the same mask: "
+            "the Gram matrix weighted with T², and banded guidance, in which each part of the ramp "
+            "carries the full style by itself. Evenness is the texture in the middle of the ramp "
+            "divided by that at its ends; 1 means no dull band. Compare with the content's own "
+            "evenness."
+        ),
         panels,
     )
 
@@ -252,22 +273,22 @@ def _two_styles(iterations: int) -> Figure:
 def _hard_mask(iterations: int) -> Figure:
     steps = {"iterations": iterations, "method": "joint", "propagation": "receptive"}
     variants = (
-        Variant("gradient", "a: gradient masking", {**steps, "method": "gradient"}),
-        Variant("stitch", "b: stitching", {**steps, "method": "stitch"}),
-        Variant("receptive", "c: receptive averaging", steps),
-        Variant("pinned", "Pinned (not in the paper)", {**steps, "method": "pinned"}),
+        Variant("gradient", N_("a: gradient masking"), {**steps, "method": "gradient"}),
+        Variant("stitch", N_("b: stitching"), {**steps, "method": "stitch"}),
+        Variant("receptive", N_("c: receptive averaging"), steps),
+        Variant("pinned", N_("Pinned (not in the paper)"), {**steps, "method": "pinned"}),
         Variant(
             "cutout",
-            "Cutout (not in the paper)",
+            N_("Cutout (not in the paper)"),
             {**steps, "method": "cutout", "propagation": "auto"},
         ),
-        Variant("inside", "Inside guidance, shrink 0", {**steps, "propagation": "inside"}),
+        Variant("inside", N_("Inside guidance, shrink 0"), {**steps, "propagation": "inside"}),
         Variant(
             "inside-grow-3",
-            "Inside guidance, grown by 3 positions",
+            N_("Inside guidance, grown by 3 positions"),
             {**steps, "propagation": "inside", "grow": 3},
         ),
-        Variant("resize", "Plain resizing of the mask", {**steps, "propagation": "resize"}),
+        Variant("resize", N_("Plain resizing of the mask"), {**steps, "propagation": "resize"}),
     )
     panel = Panel(
         REGION,
@@ -278,14 +299,18 @@ def _hard_mask(iterations: int) -> Figure:
     )
     return Figure(
         10,
-        "A binary mask",
-        "The background is painted, the foreground stays as it is: a, gradient masking (with "
-        "Adam); b, stitching; c, receptive averaging. The paper ranks b before c before a.",
-        "The same three, and five that the paper does not show. Leak is the mean change outside "
-        "the region at a distance from its border (best 0). Reach is the change inside at the "
-        "border, divided by that deep inside (best 1). Seam is how much a line along the border "
-        "stands out (compare with the content's own). Fringe is how much the pixels right inside "
-        "the border stand out (best 1). The region's style loss is measured on the finished "
-        "picture in the same way for every method.",
+        N_("A binary mask"),
+        N_(
+            "The background is painted, the foreground stays as it is: a, gradient masking (with "
+            "Adam); b, stitching; c, receptive averaging. The paper ranks b before c before a."
+        ),
+        N_(
+            "The same three, and five that the paper does not show. Leak is the mean change "
+            "outside the region at a distance from its border (best 0). Reach is the change inside "
+            "at the border, divided by that deep inside (best 1). Seam is how much a line along "
+            "the border stands out (compare with the content's own). Fringe is how much the pixels "
+            "right inside the border stand out (best 1). The region's style loss is measured on "
+            "the finished picture in the same way for every method."
+        ),
         (panel,),
     )

@@ -8,12 +8,14 @@ from typing import Any
 
 from engine import html
 from engine.files import write_file
+from engine.gallery.figures import CAPTIONS
 from engine.gallery.inputs import FOLDER as INPUTS
+from engine.gallery.metric_rows import TEXTS
+from engine.stored_sentences import shown
+from engine.translations import _, language, listed, ngettext
 
 OF_CONTENT = "_of_content"
 """End of the names of numbers that belong to the content itself."""
-
-TITLE = "Spatial control in neural style transfer"
 
 
 def write_page(path: Path, figures: dict[str, Any], *, with_curves: bool) -> Path:
@@ -33,48 +35,66 @@ def write_page(path: Path, figures: dict[str, Any], *, with_curves: bool) -> Pat
         If it cannot be written.
     """
     numbers = sorted(figures, key=int)
-    links = ", ".join(f'<a href="#figure-{each}">Figure {each}</a>' for each in numbers)
-    body = [
-        f"<h1>{TITLE}</h1>",
-        (
-            "<p>The figures of Henighan, <cite>Spatial Control in Neural Style Transfer</cite>, "
-            f"painted again by Scumble with other pictures. {links}. All numbers are in "
-            '<a href="metrics.json">metrics.json</a>.</p>'
-        ),
-    ]
+    links = []
+    for number in numbers:
+        name = html.escape(_("Figure {number}").format(number=number))
+        links.append(f'<a href="#figure-{number}">{name}</a>')
+    text = _(
+        "The figures of Henighan, {title}, painted again by Scumble with other pictures. "
+        "{figures}. All numbers are in {file}."
+    )
+    about = html.escape(text).format(
+        title="<cite>Spatial Control in Neural Style Transfer</cite>",
+        figures=listed(links),
+        file='<a href="metrics.json">metrics.json</a>',
+    )
+    title = _("Spatial control in neural style transfer")
+    body = [html.heading(1, title), f"<p>{about}</p>"]
     if not with_curves:
-        body.append(
-            "<p>Where loss curves are missing, <code>python3 install.py --plots</code> in "
-            "Scumble's folder adds matplotlib, and the same command then draws them.</p>"
+        text = _(
+            "Where loss curves are missing, {command} in Scumble's folder adds matplotlib, and the "
+            "same command then draws them."
         )
+        command = "<code>python3 install.py --plots</code>"
+        body.append(f"<p>{html.escape(text).format(command=command)}</p>")
     for number in numbers:
         body += _figure(number, figures[number])
-    write_file(path, html.page(TITLE, body).encode("utf-8", "backslashreplace"))
+    page = html.page(title, body, language())
+    write_file(path, page.encode("utf-8", "backslashreplace"))
     return path
 
 
 def _figure(number: str, figure: dict[str, Any]) -> list[str]:
+    title = _("Figure {number}: {title}")
     parts = [
         f'<section id="figure-{number}">',
-        f"<h2>Figure {number}: {html.escape(figure['title'])}</h2>",
-        f"<p><b>The paper:</b> {html.escape(figure['paper'])}</p>",
-        f"<p><b>Here:</b> {html.escape(figure['here'])}</p>",
+        html.heading(2, title.format(number=number, title=_(figure["title"]))),
+        _with_label(_("The paper:"), _(figure["paper"])),
+        _with_label(_("Here:"), _(figure["here"])),
     ]
     for panel in figure["panels"]:
         parts += _panel(panel)
     return [*parts, "</section>"]
 
 
+def _with_label(label: str, text: str) -> str:
+    return f"<p><b>{html.escape(label)}</b> {html.escape(text)}</p>"
+
+
 def _panel(panel: dict[str, Any]) -> list[str]:
     pictures = panel["pictures"]
     done = [each for each in pictures if "numbers" in each]
-    inputs = [html.figure(each["file"], each["what"].capitalize()) for each in panel["inputs"]]
+    inputs = [html.figure(each["file"], _capital(_(each["what"]))) for each in panel["inputs"]]
     parts = html.figures("inputs", inputs) + html.figures("pictures", map(_picture, pictures))
     if done:
         parts.append(_table(done))
-    parts += map(html.note, dict.fromkeys(note for each in done for note in each["notes"]))
+    notes = dict.fromkeys(note for each in done for note in each["notes"])
+    parts += [html.note(shown(note, TEXTS)) for note in notes]
+    loss = _("Loss: {caption}")
     curves = [
-        html.figure(each["curve"], f"Loss: {each['caption']}") for each in done if "curve" in each
+        html.figure(each["curve"], loss.format(caption=_caption(each)))
+        for each in done
+        if "curve" in each
     ]
     if curves:
         parts += html.figures("curves", curves)
@@ -83,9 +103,20 @@ def _panel(panel: dict[str, Any]) -> list[str]:
 
 def _picture(picture: dict[str, Any]) -> str:
     if "numbers" not in picture:
-        return html.missing_figure("not painted yet", picture["caption"])
+        return html.missing_figure(_("not painted yet"), _caption(picture))
     width, height = picture["size"]
-    return html.figure(picture["file"], f"{picture['caption']} ({width} x {height} pixels)")
+    caption = _("{caption} ({width} x {height} pixels)")
+    caption = caption.format(caption=_caption(picture), width=width, height=height)
+    return html.figure(picture["file"], caption)
+
+
+def _caption(picture: dict[str, Any]) -> str:
+    return shown(picture["caption"], CAPTIONS)
+
+
+def _capital(text: str) -> str:
+    """Return a text that begins with a capital letter."""
+    return text[:1].upper() + text[1:]
 
 
 def _table(done: list[dict[str, Any]]) -> str:
@@ -100,21 +131,30 @@ def _table(done: list[dict[str, Any]]) -> str:
     }
     rows: list[list[html.Cell]] = []
     if own:
-        rows.append(["The content itself", *(own.get(name, "") for name in names), "", ""])
+        rows.append([_("The content itself"), *(own.get(name, "") for name in names), "", ""])
     for each in done:
         cells = [each["numbers"].get(name, "") for name in names]
-        rows.append([each["caption"], *cells, each["evaluations"], f"{each['seconds']:.1f}"])
-    return html.table(["", *(labels[name] for name in names), "evaluations", "seconds"], rows)
+        rows.append([_caption(each), *cells, each["evaluations"], f"{each['seconds']:.1f}"])
+    head = ["", *(shown(labels[name], TEXTS) for name in names), _("evaluations"), _("seconds")]
+    return html.table(head, rows)
 
 
 def _settings(picture: dict[str, Any]) -> str:
     file = picture["file"]
     job = html.escape(json.dumps(picture["job"], indent=1))
-    how = (
-        "<p>In the gallery's folder, this paints it again: "
-        f"<code>scumble job {html.escape(file)} --inputs {INPUTS} --output again.png</code>. It "
-        "was painted on "
-        f"{html.escape(picture['device'])} with {picture['threads']} threads in "
-        f"{picture['steps']} steps; its loss is {html.number(picture['loss'])}.</p>"
+    again = html.escape(f"scumble job {file} --inputs {INPUTS} --output again.png")
+    threads = ngettext("{count} thread", "{count} threads", picture["threads"])
+    steps = ngettext("{count} step", "{count} steps", picture["steps"])
+    text = _(
+        "In the gallery's folder, this paints it again: {command}. It was painted on {device} with "
+        "{threads} in {steps}; its loss is {loss}."
     )
-    return html.folded(f"Settings of {file}", [how, f"<pre>{job}</pre>"])
+    how = html.escape(text).format(
+        command=f"<code>{again}</code>",
+        device=html.escape(picture["device"]),
+        threads=html.escape(threads.format(count=picture["threads"])),
+        steps=html.escape(steps.format(count=picture["steps"])),
+        loss=html.number(picture["loss"]),
+    )
+    title = _("Settings of {file}").format(file=file)
+    return html.folded(title, [f"<p>{how}</p>", f"<pre>{job}</pre>"])

@@ -19,7 +19,7 @@ from engine.job import JobError
 from engine.masks.softness import is_soft
 from engine.pictures.picture import Picture, read_mask, read_picture, write_picture
 from engine.sizes import resize, working_size
-from engine.translations import _
+from engine.translations import N_, _
 
 FOLDER = "inputs"
 
@@ -85,13 +85,14 @@ class Inputs:
         """
         styles = [self._style(style) for style in panel.styles]
         content = self._content(panel.content or panel.styles[0])
-        names = {content: "content", **dict.fromkeys(styles, "style")}
+        names = {content: N_("content"), **dict.fromkeys(styles, N_("style"))}
         if panel.layout == RAMP:
-            names.update(zip(styles, ("style on the left", "style on the right")))
+            sides = N_("style on the left"), N_("style on the right")
+            names.update(zip(styles, sides))
         mask = None
         if panel.layout != WHOLE:
             mask = self._mask(panel, content)
-            names[mask] = "mask"
+            names[mask] = N_("mask")
         return PanelFiles(content, styles, mask, names)
 
     def _content(self, source: str) -> Path:

@@ -9,10 +9,11 @@ import numpy as np
 
 from engine.gallery.figures import RAMP, WHOLE
 from engine.loss.targets import layers_of
+from engine.metrics import metric_table
 from engine.metrics.metric_table import border_metrics, region_style_metric
 from engine.pictures.picture import read_mask, read_picture
 from engine.sizes import planar
-from engine.translations import ENGLISH, in_language
+from engine.translations import ENGLISH, N_, in_language
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,14 +22,21 @@ if TYPE_CHECKING:
     from engine.job import Job
     from engine.network import Network
 
-CHANGE = ("change", "change from the content")
+CHANGE = ("change", N_("change from the content"))
 """Name and label of the mean of |picture - content|, 0..255."""
+
+STYLE_LOSS = N_("style loss")
+SIDES = {"left": N_("{metric}, left"), "right": N_("{metric}, right")}
+OF_FILE = N_("{name}: {text}")
+
+TEXTS = (*metric_table.NOTES.values(), *metric_table.LABELS.values(), *SIDES.values(), OF_FILE)
+"""Templates of labels and notes, which are English in the file of numbers."""
 
 Numbers = dict[str, tuple[str, "float | None"]]
 """Label and value by name; None where there is nothing to measure it on."""
 
 
-@in_language(ENGLISH)  # as the gallery's page is
+@in_language(ENGLISH)  # as the file of numbers is
 def measured(
     layout: str, job: Job, result: Path, files: PanelFiles, network: Callable[[], Network]
 ) -> tuple[Numbers, list[str]]:
@@ -76,8 +84,9 @@ def measured(
     for (side, where), file in zip(sides if style_layers else [], files.styles):
         style = read_picture(file)
         loss, more = region_style_metric(network(), after, planar(style.rgb), where, style.alpha)
-        label = "style loss" if layout == WHOLE else loss.label
-        add("_".join(filter(None, (loss.name, side))), ", ".join(filter(None, (label, side))),
-            loss.value)  # fmt: skip
-        notes += [f"{file.name}: {each}" for each in more]
+        name, label = loss.name, STYLE_LOSS if layout == WHOLE else loss.label
+        if side:
+            name, label = f"{name}_{side}", SIDES[side].format(metric=label)
+        add(name, label, loss.value)
+        notes += [OF_FILE.format(name=file.name, text=each) for each in more]
     return numbers, notes

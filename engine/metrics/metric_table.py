@@ -29,13 +29,55 @@ from engine.metrics.grid import PERIODS, grid
 from engine.metrics.region_style_loss import region_style_loss
 from engine.metrics.style_distance import style_distance
 from engine.sizes import resized, resized_mask, working_size
-from engine.translations import _
+from engine.translations import N_, _
 
 if TYPE_CHECKING:
     from engine.network import Network
 
 YARDSTICK_AREA = 250_000
 """Pixels at which a region's style loss is measured, whatever the size of the result."""
+
+
+LABELS = {
+    "leak": N_("leak, {distance}"),
+    "between": N_("{low} to {high} px"),
+    "over": N_("over {low} px"),
+    "reach": N_("reach"),
+    "fringe": N_("fringe"),
+    "seam": N_("seam"),
+    "seam_of_content": N_("seam of the content"),
+    "evenness": N_("evenness"),
+    "evenness_of_content": N_("evenness of the content"),
+    "region_style_loss": N_("region style loss"),
+}
+"""Labels of metrics, and the distances in them."""
+
+NOTES = {
+    "leak": N_(
+        "leak, {distance}: no pixel outside the region is at this distance from the border."
+    ),
+    "shallow": N_("reach: the region is nowhere deeper than {depth} pixels."),
+    "unchanged": N_("reach: deeper than {depth} pixels in the region nothing has changed."),
+    "fringe": N_("fringe: deeper than {depth} pixels there is nothing to compare."),
+    "seam": N_("{metric}: beside the border there is nothing to compare it with."),
+    "inside": N_(
+        "seam: the inside of the region is nowhere deeper than {depth} pixels, so only the other "
+        "side counts."
+    ),
+    "outside": N_(
+        "seam: the outside of the region is nowhere deeper than {depth} pixels, so only the other "
+        "side counts."
+    ),
+    "evenness": N_(
+        "{metric}: the mask or the picture has nothing to compare, since it takes texture where "
+        "the mask is below 0.1, from 0.4 to 0.6, and above 0.9."
+    ),
+    "size": N_("region style loss: measured at {width} x {height} pixels."),
+    "left_out": N_(
+        "region style loss: {layers} left out, where no position sees the region alone."
+    ),
+}
+"""Sentences about what could not be measured at a border, along a ramp, or of a style loss."""
 
 
 @dataclass(frozen=True)
@@ -99,64 +141,47 @@ def _hard_border_metrics(
     distance = signed_distance(region)
     leaks = leak(result, content, region)
     bands = (
-        _("{low} to {high} px").format(low=0, high=NEAR),
-        _("{low} to {high} px").format(low=NEAR, high=FAR),
-        _("over {low} px").format(low=FAR),
+        _(LABELS["between"]).format(low=0, high=NEAR),
+        _(LABELS["between"]).format(low=NEAR, high=FAR),
+        _(LABELS["over"]).format(low=FAR),
     )
     names = (f"leak_0_{NEAR}", f"leak_{NEAR}_{FAR}", f"leak_over_{FAR}")
     metrics = [
         Metric(
             name,
-            _("leak, {distance}").format(distance=band),
+            _(LABELS["leak"]).format(distance=band),
             value,
             0,
             _("change outside, at this distance"),
         )
         for name, band, value in zip(names, bands, leaks)
     ]
-    nowhere = _(
-        "leak, {distance}: no pixel outside the region is at this distance from the border."
-    )
+    nowhere = _(NOTES["leak"])
     notes = [
         nowhere.format(distance=band) for band, value in zip(bands, leaks) if math.isnan(value)
     ]
     reached = reach(result, content, region)
     metrics.append(
-        Metric("reach", _("reach"), reached, 1, _("paint at the border over paint inside"))
+        Metric("reach", _(LABELS["reach"]), reached, 1, _("paint at the border over paint inside"))
     )
     if distance.max() <= FAR:
-        text = _("reach: the region is nowhere deeper than {depth} pixels.")
-        notes.append(text.format(depth=FAR))
+        notes.append(_(NOTES["shallow"]).format(depth=FAR))
     elif not math.isfinite(reached):
-        text = _("reach: deeper than {depth} pixels in the region nothing has changed.")
-        notes.append(text.format(depth=FAR))
+        notes.append(_(NOTES["unchanged"]).format(depth=FAR))
     fringed = fringe(result, region)
     metrics.append(
-        Metric("fringe", _("fringe"), fringed, 1, _("odd pixels right inside the border"))
+        Metric("fringe", _(LABELS["fringe"]), fringed, 1, _("odd pixels right inside the border"))
     )
     if not math.isfinite(fringed):
-        text = _("fringe: deeper than {depth} pixels there is nothing to compare.")
-        notes.append(text.format(depth=FRINGE_SIDES[0]))
-    for name, label, picture, best in (
-        ("seam", _("seam"), result, 1),
-        ("seam_of_content", _("seam of the content"), content, None),
-    ):
-        value = seam(picture, region)
+        notes.append(_(NOTES["fringe"]).format(depth=FRINGE_SIDES[0]))
+    for name, picture, best in (("seam", result, 1), ("seam_of_content", content, None)):
+        value, label = seam(picture, region), _(LABELS[name])
         metrics.append(Metric(name, label, value, best, _("a line along the border")))
         if not math.isfinite(value):
-            text = _("{metric}: beside the border there is nothing to compare it with.")
-            notes.append(text.format(metric=label))
-    shallow_inside = _(
-        "seam: the inside of the region is nowhere deeper than {depth} pixels, so only the other "
-        "side counts."
-    )
-    shallow_outside = _(
-        "seam: the outside of the region is nowhere deeper than {depth} pixels, so only the other "
-        "side counts."
-    )
-    for text, depth in ((shallow_inside, distance.max()), (shallow_outside, -distance.min())):
+            notes.append(_(NOTES["seam"]).format(metric=label))
+    for side, depth in (("inside", distance.max()), ("outside", -distance.min())):
         if depth <= SEAM_SIDES[0]:
-            notes.append(text.format(depth=SEAM_SIDES[0]))
+            notes.append(_(NOTES[side]).format(depth=SEAM_SIDES[0]))
     return metrics, notes
 
 
@@ -166,13 +191,10 @@ def _ramp_metrics(
     meaning = _("texture in the middle of the ramp over its ends")
     usual = evenness(content, region)
     metrics = [
-        Metric("evenness", _("evenness"), evenness(result, region), 1, meaning),
-        Metric("evenness_of_content", _("evenness of the content"), usual, None, meaning),
+        Metric("evenness", _(LABELS["evenness"]), evenness(result, region), 1, meaning),
+        Metric("evenness_of_content", _(LABELS["evenness_of_content"]), usual, None, meaning),
     ]
-    text = _(
-        "{metric}: the mask or the picture has nothing to compare, since it takes texture where "
-        "the mask is below 0.1, from 0.4 to 0.6, and above 0.9."
-    )
+    text = _(NOTES["evenness"])
     notes = [text.format(metric=each.label) for each in metrics if not math.isfinite(each.value)]
     return metrics, notes
 
@@ -209,8 +231,7 @@ def region_style_metric(
     height, width = region.shape
     size = working_size(height, width, YARDSTICK_AREA)
     if size != region.shape:
-        text = _("region style loss: measured at {width} x {height} pixels.")
-        notes.append(text.format(width=size[1], height=size[0]))
+        notes.append(_(NOTES["size"]).format(width=size[1], height=size[0]))
     value, left_out = region_style_loss(
         network,
         resized(result, size),
@@ -219,10 +240,9 @@ def region_style_metric(
         style_mask,
     )
     if left_out:
-        text = _("region style loss: {layers} left out, where no position sees the region alone.")
-        notes.append(text.format(layers=", ".join(left_out)))
-    meaning = _("the loss of the paper's Gram matrices")
-    return Metric("region_style_loss", _("region style loss"), value, 0, meaning), notes
+        notes.append(_(NOTES["left_out"]).format(layers=", ".join(left_out)))
+    meaning, label = _("the loss of the paper's Gram matrices"), _(LABELS["region_style_loss"])
+    return Metric("region_style_loss", label, value, 0, meaning), notes
 
 
 def neutral_metrics(

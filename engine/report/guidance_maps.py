@@ -1,4 +1,7 @@
-"""Contact sheet of a report: each region's mask at picture size and at each layer."""
+"""Contact sheet of a report: each region's mask at picture size and at each layer.
+
+Its labels are English in every language, since the font has no Japanese and no Chinese characters.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from engine.masks.bands import mask_bands
 from engine.masks.propagation import STEEPENINGS, propagate
 from engine.methods import METHODS
 from engine.pictures.picture import Picture, write_picture
+from engine.translations import N_
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +26,11 @@ if TYPE_CHECKING:
 
 MOST_BANDS = 24
 """Largest number of band rows; many regions can have hundreds of bands."""
+
+PICTURE_SIZE = N_("The method {method} uses the masks at picture size only.")
+FIRST_BANDS = N_("Only the first {most} of {count} bands are shown.")
+NOTES = (PICTURE_SIZE, FIRST_BANDS)
+"""Sentences about rows that are left out; they are English in report.json."""
 
 _TILE = (136, 120)
 """Pixels; largest width and height of a mask on the sheet."""
@@ -78,10 +87,10 @@ def guidance_rows(
     rows : list of SheetRow
         A row per region; with pinned and cutout another one, steepened; with banded one per band.
     notes : list of str
-        Sentences about rows that are left out.
+        Those of `NOTES` that hold.
     """
     if not METHODS[method].masks_layers:
-        note = f"The method {method} uses the masks at picture size only."
+        note = PICTURE_SIZE.format(method=method)
         rows = [
             SheetRow("guidance", name, index, mask, {})
             for index, (name, mask) in enumerate(zip(names, masks))
@@ -103,7 +112,7 @@ def guidance_rows(
     bands = _band_rows(job, names, carried, layers)
     notes = []
     if len(bands) > MOST_BANDS:
-        notes.append(f"Only the first {MOST_BANDS} of {len(bands)} bands are shown.")
+        notes.append(FIRST_BANDS.format(most=MOST_BANDS, count=len(bands)))
     return rows + bands[:MOST_BANDS], notes
 
 

@@ -25,7 +25,7 @@ from engine.pictures.stored import StoredPicture
 from engine.protocol import plain
 from engine.report.guidance_maps import SheetRow, guidance_rows, in_numbers, protect_row
 from engine.setup.machine import DISTRIBUTIONS
-from engine.translations import ENGLISH, in_language
+from engine.translations import ENGLISH, N_, in_language
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from engine.run import Result
 
 PACKAGES = ("numpy", "scipy", "pillow", "protobuf", "matplotlib", *DISTRIBUTIONS)
+
+NO_BORDER = N_("The mask has no border to measure at.")
+OTHERS_PAINT = N_("leak: other regions paint outside this one; see all regions together.")
 
 ELSEWHERE = 0.05
 """Value of another region's mask above which its paint is no leak of this one."""
@@ -141,7 +144,7 @@ def _losses(curve: LossCurve, *, keeps_best: bool) -> dict[str, Any]:
     }
 
 
-@in_language(ENGLISH)  # as the whole report is, which goes to developers
+@in_language(ENGLISH)  # as report.json is
 def _regions(
     job: Job, regions: list[LoadedRegion], content: StoredPicture, painted: StoredPicture
 ) -> list[dict[str, Any]]:
@@ -182,11 +185,11 @@ def _border(
     """Measure at the mask's border what can be."""
     inside = mask >= 0.5
     if not is_soft(mask) and (inside.all() or not inside.any()):
-        return [], ["The mask has no border to measure at."]
+        return [], [NO_BORDER]
     metrics, notes = border_metrics(before, after, mask)
     leaks = [each for each in metrics if each.name.startswith("leak")]
     if leaks and any((other[~inside] > ELSEWHERE).any() for other in others):
         metrics = [each for each in metrics if each not in leaks]
         notes = [note for note in notes if not note.startswith("leak")]
-        notes.append("leak: other regions paint outside this one; see all regions together.")
+        notes.append(OTHERS_PAINT)
     return metrics, notes

@@ -11,27 +11,36 @@ from engine.durations import duration
 from engine.html import Cell
 from engine.job import REST, Job, Region, options
 from engine.loss.terms import Part
+from engine.metrics import metric_table
+from engine.report import guidance_maps
+from engine.stored_sentences import shown
+from engine.translations import N_, _, language, listed, ngettext
 
-TITLE = "Scumble: report on a run"
-
-_GUIDANCE = (
+_GUIDANCE = N_(
     "Each region's mask at the working size and at the layers of the style loss: black is 0, white "
     "is 1, a square is a position."
 )
 
-_METRICS = (
+_METRICS = N_(
     "As `scumble measure` gives them. Leak and the region style loss are best at 0; reach, fringe, "
     "seam and evenness at 1 or the content's own."
 )
 
 _STAGES = {
-    "reading": "reading the pictures",
-    "model": "reading the network",
-    "styles": "analyzing the content and the styles",
-    "painting": "painting",
-    "finishing": "resizing to the content's size",
-    "writing": "writing the picture",
+    "reading": N_("reading the pictures"),
+    "model": N_("reading the network"),
+    "styles": N_("analyzing the content and the styles"),
+    "painting": N_("painting"),
+    "finishing": N_("resizing to the content's size"),
+    "writing": N_("writing the picture"),
 }
+
+_MASKS = {"soft": N_("soft"), "hard": N_("hard")}
+
+_PARTS = {"content": N_("content"), "smoothing": N_("smoothing")}
+"""The parts of the loss that belong to no region."""
+
+_NOTES = (*metric_table.NOTES.values(), *metric_table.LABELS.values())
 
 
 def page(
@@ -54,44 +63,62 @@ def page(
         File of the contact sheet.
     """
     names = [each["name"] for each in numbers["regions"] if each["region"]]
+    title = _("Scumble: report on a run")
+    versions = [*numbers["versions"].items(), (_("system"), numbers["system"])]
     return html.page(
-        TITLE,
+        title,
         [
-            f"<h1>{TITLE}</h1>",
+            html.heading(1, title),
             _about(numbers),
-            *(html.note(f"Note: {each}") for each in numbers["notices"]),
-            "<h2>Pictures</h2>",
+            *(html.note(_("Note: {text}").format(text=each)) for each in numbers["notices"]),
+            html.heading(2, _("Pictures")),
             *html.figures("row", (html.figure(*each) for each in pictures)),
-            "<h2>Settings</h2>",
+            html.heading(2, _("Settings")),
             _settings(numbers["job"]),
-            "<h2>Loss</h2>",
+            html.heading(2, _("Loss")),
             *html.figures("row", map(html.figure, curves)),
             _losses(numbers["loss_by_scale"], names),
-            "<h2>Guidance</h2>",
-            html.note(_GUIDANCE),
-            *map(html.note, numbers["guidance_notes"]),
+            html.heading(2, _("Guidance")),
+            html.note(_(_GUIDANCE)),
+            *(html.note(shown(each, guidance_maps.NOTES)) for each in numbers["guidance_notes"]),
             *html.figures("row", [html.figure(sheet)]),
-            "<h2>Coverage and metrics</h2>",
+            html.heading(2, _("Coverage and metrics")),
             *_metrics(numbers["regions"]),
-            "<h2>Time and memory</h2>",
+            html.heading(2, _("Time and memory")),
             _times(numbers),
-            "<h2>Versions</h2>",
-            html.table((), [*numbers["versions"].items(), ("system", numbers["system"])]),
+            html.heading(2, _("Versions")),
+            html.table((), versions),
         ],
+        language(),
     )
 
 
 def _about(numbers: dict[str, Any]) -> str:
     rows, columns = numbers["working_size"]
     height, width = numbers["content_size"]
-    threads = "1 thread" if numbers["threads"] == 1 else f"{numbers['threads']} threads"
-    stopped = ", stopped early" if numbers["stopped"] else ""
-    return (
-        f"<p>{html.escape(numbers['made'])}. A picture of {width} x {height} pixels, painted at "
-        f"{columns} x {rows} by the method {html.escape(numbers['method'])} on "
-        f"{html.escape(numbers['device'])} with {threads}{stopped}. All numbers are in "
-        '<a href="report.json">report.json</a> as well.</p>'
+    threads = ngettext("{count} thread", "{count} threads", numbers["threads"])
+    text = _(
+        "{time}. A picture of {width} x {height} pixels, painted at {columns} x {rows} by the "
+        "method {method} on {device} with {threads}."
     )
+    if numbers["stopped"]:
+        text = _(
+            "{time}. A picture of {width} x {height} pixels, painted at {columns} x {rows} by the "
+            "method {method} on {device} with {threads}, stopped early."
+        )
+    text = text.format(
+        time=numbers["made"],
+        width=width,
+        height=height,
+        columns=columns,
+        rows=rows,
+        method=numbers["method"],
+        device=numbers["device"],
+        threads=threads.format(count=numbers["threads"]),
+    )
+    all_numbers = html.escape(_("All numbers are in {file} as well."))
+    all_numbers = all_numbers.format(file='<a href="report.json">report.json</a>')
+    return f"<p>{html.escape(text)} {all_numbers}</p>"
 
 
 def _settings(job: dict[str, Any]) -> str:
@@ -103,24 +130,33 @@ def _settings(job: dict[str, Any]) -> str:
             for number, region in enumerate(job["regions"], 1):
                 asked += _region(number, region)
         elif _comparable(job[name]) != _comparable(default):
-            asked.append((name, _shown(job[name])))
-    everything = [(name, _shown(job[name])) for name in fields if name != "regions"]
-    return html.table((), asked) + html.folded("All settings", [html.table((), everything)])
+            asked.append((name, _setting(job[name])))
+    everything = [(name, _setting(job[name])) for name in fields if name != "regions"]
+    return html.table((), asked) + html.folded(_("All settings"), [html.table((), everything)])
 
 
 def _region(number: int, region: dict[str, Any]) -> list[tuple[str, Cell]]:
-    where = {"": "the whole picture", REST: "the rest"}.get(region["mask"], region["mask"])
+    places = {"": _("the whole picture"), REST: _("the rest")}
     more = [
         f"{each.name} {region[each.name]}"
         for each in options(Region)
         if region[each.name] != each.default
     ]
-    return [(f"region {number}", ", ".join([f"{region['style']} on {where}", *more]))]
+    where = _("{style} on {mask}").format(
+        style=region["style"], mask=places.get(region["mask"], region["mask"])
+    )
+    return [(_("region {number}").format(number=number), listed([where, *more]))]
 
 
 def _losses(losses: list[dict[str, Any]], names: list[str]) -> str:
     several = any(each["picture_of_region"] for each in losses)
-    head = ["size", *(["picture"] if several else []), "evaluations", "s per evaluation", "term"]
+    head = [
+        _("size"),
+        *([_("picture")] if several else []),
+        _("evaluations"),
+        _("s per evaluation"),
+        _("term"),
+    ]
     rows: list[list[Cell]] = []
     for each in losses:
         height, width = each["size"]
@@ -129,38 +165,57 @@ def _losses(losses: list[dict[str, Any]], names: list[str]) -> str:
             about.append(names[each["picture_of_region"] - 1])
         about += [each["evaluations"], each["seconds_per_evaluation"]]
         for part in each["start"]:
-            name = Part.parse(part).label(names)
-            rows.append([*about, name, each["start"][part], each["end"][part]])
+            rows.append([*about, _part(part, names), each["start"][part], each["end"][part]])
             about = [""] * len(about)
         sums = [sum(each[when].values()) for when in ("start", "end")]
-        rows.append([*[""] * len(about), "sum", *sums])
-    return html.table([*head, "at the start", "in the final picture"], rows)
+        rows.append([*[""] * len(about), _("sum"), *sums])
+    return html.table([*head, _("at the start"), _("in the final picture")], rows)
+
+
+def _part(name: str, names: Sequence[str]) -> str:
+    """Return what a part of the loss is called on the page."""
+    part = Part.parse(name)
+    if part.region is None:
+        return _(_PARTS[part.kind])
+    return _("style {name}").format(name=names[part.region])
 
 
 def _metrics(regions: list[dict[str, Any]]) -> list[str]:
-    labels = {name: label for each in regions for name, label in each["labels"].items()}
-    head = ["region", "coverage", "mask", *labels.values()]
+    labels = {name: shown(label, _NOTES) for each in regions
+              for name, label in each["labels"].items()}  # fmt: skip
+    head = [_("region"), _("coverage"), _("mask"), *labels.values()]
+    names = [each["name"] if each["region"] else _("all regions") for each in regions]
     rows = [
-        [each["name"], f"{each['coverage']:.2%}", each["mask"]]
-        + [each["metrics"].get(name, "") for name in labels]
-        for each in regions
+        [name, f"{each['coverage']:.2%}", _(_MASKS[each["mask"]])]
+        + [each["metrics"].get(metric, "") for metric in labels]
+        for name, each in zip(names, regions)
     ]
-    notes = [html.note(f"{each['name']}: {remark}") for each in regions for remark in each["notes"]]
-    return [html.table(head, rows), html.note(_METRICS), *notes]
+    notes = [
+        html.note(_("{name}: {text}").format(name=name, text=shown(note, _NOTES)))
+        for name, each in zip(names, regions)
+        for note in each["notes"]
+    ]
+    return [html.table(head, rows), html.note(_(_METRICS)), *notes]
 
 
 def _times(numbers: dict[str, Any]) -> str:
     seconds = numbers["seconds"]
-    rows: list[Sequence[Cell]] = [(_STAGES[each], f"{seconds[each]:.2f} s") for each in _STAGES]
+    rows: list[Sequence[Cell]] = [
+        (_(stage), f"{seconds[name]:.2f} s") for name, stage in _STAGES.items()
+    ]
+    evaluations = ngettext(
+        "{evaluations} in {count} step", "{evaluations} in {count} steps", numbers["steps"]
+    ).format(evaluations=numbers["evaluations"], count=numbers["steps"])
     rows += [
-        ("all of it", duration(seconds["all"])),
-        ("evaluations", f"{numbers['evaluations']} in {numbers['steps']} steps"),
-        ("per evaluation", f"{numbers['seconds_per_evaluation']:.3f} s"),
+        (_("all of it"), duration(seconds["all"])),
+        (_("evaluations"), evaluations),
+        (_("per evaluation"), f"{numbers['seconds_per_evaluation']:.3f} s"),
     ]
     peak, machine = numbers["memory"]["peak_bytes"], numbers["memory"]["machine_bytes"]
     if peak:
-        of = f" of the machine's {machine / 1e9:.1f} GB" if machine else ""
-        rows.append(("most memory", f"{peak / 1e9:.2f} GB{of}"))
+        text = _("{peak} GB of the machine's {memory} GB") if machine else "{peak} GB"
+        text = text.format(peak=f"{peak / 1e9:.2f}", memory=f"{machine / 1e9:.1f}")
+        rows.append((_("most memory"), text))
     return html.table((), rows)
 
 
@@ -169,9 +224,9 @@ def _comparable(value: Any) -> Any:
     return [_comparable(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
-def _shown(value: Any) -> str:
+def _setting(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(f"{layer} {weight:g}" for layer, weight in value)
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -10,6 +10,7 @@ from engine.masks.mask import Mask
 from engine.pictures.picture import Picture, write_picture
 from engine.pictures.stored import StoredPicture
 from engine.sizes import interleaved, resized
+from engine.translations import _
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,15 +35,16 @@ def copies(folder: Path, measurements: Measurements) -> list[tuple[str, str]]:
         If one cannot be written.
     """
     pictures = [
-        ("content", _small(measurements.content), "content"),
-        ("result", _small(measurements.result), "result"),
+        ("content", _small(measurements.content), _("content")),
+        ("result", _small(measurements.result), _("result")),
     ]
     for number, region in enumerate(measurements.regions, 1):
         style = Picture(interleaved(resized(region.style, _size(region.style.shape[1:]))))
-        pictures.append((f"style-{number}", style, f"style {region.name}"))
+        pictures.append((f"style-{number}", style, _("style {name}").format(name=region.name)))
         mask = region.mask.resized(_size(region.mask.size))
         mask_picture = Picture(np.repeat(255 * mask[..., None], 3, axis=2))
-        pictures.append((f"mask-{number}", mask_picture, f"mask of {region.name}"))
+        caption = _("mask of {name}").format(name=region.name)
+        pictures.append((f"mask-{number}", mask_picture, caption))
     written = []
     for name, picture, caption in pictures:
         # JPEG has no transparency and blurs the hard borders of a mask.

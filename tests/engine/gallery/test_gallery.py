@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from engine.gallery.figures import PICTURES, figures, with_own
+from engine.gallery.gallery_page import write_page
 from engine.gallery.inputs import sigmoid
 from engine.html import number
 from engine.job import Job
@@ -24,8 +25,10 @@ from engine.metrics.region_style_loss import region_style_loss
 from engine.network import Network
 from engine.pictures.picture import read_mask, read_picture, read_settings
 from engine.sizes import planar
+from engine.translations import LANGUAGES, in_language
 from models.kernels import Kernels
 from models.weights import Weights
+from tests.engine.html_phrases import Phrases
 from tests.engine.programs import (
     KEPT_SESSIONS,
     PATIENCE,
@@ -37,6 +40,9 @@ from tests.engine.programs import (
 
 TINY = ("--size", "1200", "--iterations", "2")
 PICTURES_PER_FIGURE = {"4": 2, "5": 5, "6": 1, "9": 10, "10": 8}
+SAME = {"fr": {"style", "Style", *(f"Figure {number}" for number in PICTURES_PER_FIGURE)}}
+"""Texts that are the same in a language as in English."""
+
 NO_MATPLOTLIB = "import sys\nsys.modules['matplotlib'] = None\n"
 
 
@@ -219,6 +225,19 @@ def test_the_other_figures_say_how_far_content_and_style_went(made: Path) -> Non
     for figure, names in (("5", {"region_style_loss"}), ("6", {"change", "region_style_loss"})):
         for _, entry in entries(made, figure):
             assert set(entry["numbers"]) == names
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_follows_the_language(made: Path, tmp_path: Path, language: str) -> None:
+    english = Phrases((made / "gallery.html").read_text(encoding="utf-8"))
+    with in_language(language):
+        page = write_page(tmp_path / "page.html", numbers_of(made), with_curves=True)
+    found = Phrases(page.read_text(encoding="utf-8"))
+    assert (english.language, found.language) == ("en", language.replace("_", "-"))
+    assert {"Banded, 5 bands", "region style loss, right", "After 2 steps"} < english.found
+    # Layers have no other names. What a run has said is in the language of that run.
+    same = {each for each in found.found & english.found if not re.match(r"conv\d|Region 1", each)}
+    assert same <= SAME.get(language, set())
 
 
 def test_the_page_has_the_numbers_in_its_tables(made: Path) -> None:

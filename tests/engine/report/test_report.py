@@ -17,7 +17,10 @@ from engine.metrics.borders import evenness, fringe, leak, reach, seam
 from engine.metrics.region_style_loss import region_style_loss
 from engine.network import Network
 from engine.pictures.picture import read_mask, read_picture, read_settings
+from engine.report.report_page import page
 from engine.sizes import planar
+from engine.translations import _, in_language
+from tests.engine.html_phrases import Phrases
 from tests.engine.programs import (
     PLAIN_CURVES,
     SHALLOW,
@@ -84,12 +87,15 @@ def metrics(numbers: dict[str, Any], region: int | None) -> dict[str, float]:
 
 
 def painted(
-    home: Path, folder: Path, *arguments: str, before: str = PLAIN_CURVES
+    home: Path, folder: Path, *arguments: str, before: str = PLAIN_CURVES, language: str = "en"
 ) -> dict[str, Any]:
     done = scumble("stylize", "content.png", "out.png", *arguments, *SHALLOW, "--iterations", "2",
-                   "--report", "report", home=home, folder=folder, before=before)  # fmt: skip
+                   "--report", "report", home=home, folder=folder,
+                   before=f"import engine.translations as t\nt.use([{language!r}])\n{before}",
+                   )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "Note: The report is " in done.stderr
+    with in_language(language):
+        assert _("The report is {page}.").partition("{page}")[0] in done.stderr
     return numbers_of(folder / "report")
 
 
@@ -217,9 +223,21 @@ def test_a_leak_into_another_region_is_none(home: Path, wide: Path) -> None:
     )
 
 
-def test_stitch_has_curves_for_each_picture(home: Path, wide: Path) -> None:
+def test_stitch_has_curves_for_each_picture_and_pages_follow_the_language(
+    home: Path, wide: Path
+) -> None:
     numbers = painted(home, wide, "--style", "waves.png", "hard.png", "--style", "oil.png", "rest",
-                      "--method", "stitch", "--scales", "2", before="")  # fmt: skip
+                      "--method", "stitch", "--scales", "2", before="", language="ja")  # fmt: skip
+    # The page is Japanese, and what programs read is English.
+    japanese = Phrases((wide / "report" / "report.html").read_text(encoding="utf-8"))
+    english = Phrases(page(numbers, [("content.jpg", "content")], [], "guidance.png"))
+    assert (japanese.language, english.language) == ("ja", "en")
+    assert {"Coverage and metrics", "seam of the content", "all regions"} < english.found
+    # Names and values of options, and versions, are the same in every language.
+    names = {*numbers["versions"], numbers["system"], *numbers["job"],
+             *map(str, numbers["job"].values())}  # fmt: skip
+    assert {each for each in japanese.found & english.found if each[:4] != "conv"} <= names
+    assert numbers["regions"][0]["labels"]["seam_of_content"] == "seam of the content"
     assert {"curves-1.png", "curves-2.png"} < set(numbers["files"])
     about = [(each["scale"], each["picture_of_region"]) for each in numbers["loss_by_scale"]]
     assert about == [(1, 1), (1, 2), (2, 1), (2, 2)]
