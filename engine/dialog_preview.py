@@ -66,6 +66,7 @@ def preview_job(job: Job, first: ScalePlan, seconds_per_pixel: float) -> Job:
         size=area,
         scales=1,
         iterations=min(first.steps, STEPS),
+        enlargement="smooth",
         uncut=False,
         report="",
     )

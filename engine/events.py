@@ -18,7 +18,7 @@ class Progress:
     Attributes
     ----------
     stage : str
-        'model', 'content', 'style', 'paint' or 'write'.
+        'model', 'content', 'style', 'paint', 'strokes' or 'write'.
     step, steps : int
         Steps of this stage that are done, from 0, and how many there are.
     scale, scales : int

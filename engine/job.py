@@ -21,6 +21,7 @@ from engine.translations import N_, _
 PROPAGATIONS = ("receptive", "inside", "all", "resize", "squared")
 COLORS = ("style", "luminance", "match")
 INITS = ("auto", "colors", "content", "noise", "picture")
+ENLARGEMENTS = ("strokes", "smooth")
 OPTIMIZERS = ("auto", "lbfgs", "lbfgs32", "adam")
 POOLINGS = ("average", "max")
 STATISTICS = ("moments", "gram")
@@ -297,6 +298,16 @@ class Job:
         high=100_000.0,
         unit=N_("GB"),
         label=N_("Memory"),
+    )
+    enlargement: str = setting(
+        "strokes",
+        N_(
+            "How a painting that is smaller than the content is enlarged: strokes (with fine "
+            "strokes taken from the styles), smooth (without)."
+        ),
+        kind="choice",
+        choices=ENLARGEMENTS,
+        label=N_("Enlargement"),
     )
     iterations: int = setting(
         150,

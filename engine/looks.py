@@ -19,6 +19,7 @@ LOOKS: dict[str, dict[str, Any]] = {
         "strength": 1.0,
         "detail": 1.0,
         "size": 250_000,
+        "enlargement": "smooth",
         "iterations": 150,
         "scales": 1,
         "brush_size": 1.0,
@@ -36,7 +37,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 """Each look's values by field; the first one is that of a job that names none."""
 
 
-EARLIER: dict[str, Any] = {"statistics": "gram", "grain": 0.0}
+EARLIER: dict[str, Any] = {"statistics": "gram", "grain": 0.0, "enlargement": "smooth"}
 """Values of options that version 0.1.0 did not have, as its results were painted: today's defaults
 paint something else. The settings inside those results hold the values of all other options."""
 

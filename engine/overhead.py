@@ -23,12 +23,13 @@ TYPICAL = {
     "read PNG": 33e-9, "read JPEG": 18e-9, "read TIFF": 22e-9, "read WEBP": 29e-9,
     "read AVIF": 20e-9, "read BMP": 7e-9, "read GIF": 11e-9, "read JPEG2000": 177e-9,
     "read PPM": 6e-9, "read NPY": 24e-9,
-    "resize": 20e-9, "finish": 80e-9,
+    "resize": 20e-9, "finish": 80e-9, "strokes": 1.5e-6,
     "write .png": 38e-9, "write .jpg": 7e-9, "write .tif": 32e-9, "write .webp": 107e-9,
     "write .npy": 50e-9,
 }  # fmt: skip
 """Seconds per pixel where nothing is recorded; measured on one core with AVX-512, with photographs.
-'resize' is for each plane, 'finish' for a picture that is enlarged to the content's size."""
+'resize' is for each plane, 'finish' for a picture that is enlarged to the content's size, and
+'strokes' for every size to which a picture or its style is brought on the way."""
 
 TIMES = {"gray": 0.4, "16 bits": 2.0, "reduced": 0.6, "converted": 8.0}
 """Factors of the time: for one number per pixel, numbers of 16 bits, a JPEG decoded to fewer
@@ -106,8 +107,10 @@ class Overhead:
         Until the first scale: everything is loaded and read.
     scales : tuple of float
         Before each scale: pictures and masks are resized.
+    strokes : float
+        After the last scale: the painting is enlarged with strokes.
     finishing : float
-        After the last scale: the result is put together at the content's size.
+        After that: the result is put together at the content's size.
     writing : float
         The result's files are written.
     report : float
@@ -116,6 +119,7 @@ class Overhead:
 
     start: float
     scales: tuple[float, ...]
+    strokes: float
     finishing: float
     writing: float
     report: float
@@ -123,7 +127,7 @@ class Overhead:
     @property
     def ending(self) -> float:
         """The time after the last scale."""
-        return self.finishing + self.writing + self.report
+        return self.strokes + self.finishing + self.writing + self.report
 
     @property
     def seconds(self) -> float:
@@ -138,6 +142,7 @@ def overhead(
     pictures: int,
     rates: Rates,
     evaluation: float,
+    stroke_pixels: float = 0.0,
 ) -> Overhead:
     """Return the overhead of a run.
 
@@ -152,6 +157,8 @@ def overhead(
     rates : Rates
     evaluation : float
         Seconds of an evaluation of the whole content.
+    stroke_pixels : float
+        As `run_estimate.stroke_pixels` counts them; 0 without strokes.
     """
     reading = sum(rates.seconds(each.kind, each.pixels) for each in shape.reads)
     if job.method not in METHODS:  # one is chosen by looking at the masks
@@ -166,6 +173,7 @@ def overhead(
     return Overhead(
         START_SECONDS + reading,
         (scale,) * len(sizes),
+        rates.seconds("strokes", stroke_pixels),
         rates.seconds(finish_kind(shape), finish_pixels(job, shape, sizes[-1], pictures)),
         rates.seconds(write_kind(job.output, shape.depth), shape.pixels * written),
         report,

@@ -197,6 +197,12 @@ def prepare(
         rows, columns = estimated.size
         text = text.format(width=width, height=height, columns=columns, rows=rows)
         on_event(Notice(text))
+    if estimated.lacks_strokes:
+        text = _(
+            "There is not enough memory to give the enlarged painting fine strokes; it is enlarged "
+            "smoothly."
+        )
+        on_event(Notice(text))
     for notice in _small_styles(regions, math.prod(estimated.size)):
         on_event(Notice(notice))
     return Prepared(

@@ -13,15 +13,19 @@ from engine.events import Notice, OnEvent, Preview, Progress
 from engine.job import Job
 from engine.loss_curve import LossCurve
 from engine.methods import Method
+from engine.optimizers import InterruptedEvaluation
 from engine.output_files import input_sums
 from engine.overhead import finish_kind, finish_pixels
 from engine.pictures.colors import apply_color_mode, restore_chroma
 from engine.pictures.finishing import Finisher
 from engine.pictures.stored import StoredPicture
-from engine.preparation import Conditions, in_float, prepare
+from engine.preparation import Conditions, Prepared, in_float, prepare
 from engine.previews import PREVIEW_SECONDS
+from engine.run_estimate import stroke_pixels
 from engine.scales import ScaleLoop
 from engine.sizes import interleaved, planar
+from engine.strokes.enlarging import enlarge_with_strokes
+from engine.strokes.sources import stroke_sources
 from engine.threads import single_threaded_blas
 from engine.time_left import TimeLeft
 from engine.translations import _, number_text
@@ -29,8 +33,10 @@ from engine.warm import Warm
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Sequence
 
     from engine.events import Event
+    from engine.masks.regions import LoadedRegion
     from engine.states.keeper import Keeper
 
 
@@ -73,7 +79,7 @@ class Result:
         The optimizer of the last scale, with its options.
     stages : dict of str to float
         Seconds of 'reading' the files, opening the 'model', analyzing the 'styles' and the content,
-        'painting', and 'finishing' at the content's own size.
+        'painting', 'strokes' for the enlarged painting, and 'finishing' at the content's own size.
     inputs : dict of str to str
         The SHA-256 sums of the files that were read.
     """
@@ -198,7 +204,10 @@ def stylize(
     painted = time.perf_counter()
     undisturbed = clocks.undisturbed(network)
     clocks = speed.Clocks()
-    tell(Progress("write", 0, 1, seconds_left=estimated.overhead.ending))
+    strokes = None if loop.stopped else _strokes(prepared, regions, pictures, tell, stop)
+    enlarged = time.perf_counter()
+    ending = estimated.overhead.ending - estimated.overhead.strokes
+    tell(Progress("write", 0, 1, seconds_left=ending))
     finisher = Finisher(
         content,
         canvas,
@@ -209,6 +218,7 @@ def stylize(
         in_float=in_float(job),
         small=loop.content,
         threads=network.threads,
+        with_strokes=strokes or (),
     )
     picture, clipped = finisher.result(method.composite, pictures)
     if clipped > 0:
@@ -228,7 +238,10 @@ def stylize(
     rates = prepared.reading_rates
     if shape.pixels > speed.RATE_PIXELS and clocks.had(1):
         finished = finish_pixels(job, shape, working, len(pictures))
-        rates[finish_kind(shape)] = (ended - painted) / finished
+        rates[finish_kind(shape)] = (ended - enlarged) / finished
+        if strokes:
+            added = stroke_pixels(job, shape, working, len(pictures))
+            rates["strokes"] = (enlarged - painted) / added
     speed.record_rates(rates)
     return Result(
         picture=picture,
@@ -237,7 +250,7 @@ def stylize(
         steps=loop.steps,
         evaluations=loop.evaluations,
         seconds=earlier + ended - started,
-        stopped=loop.stopped,
+        stopped=loop.stopped or strokes is None,
         notices=tuple(notices),
         device=network.device,
         losses=network.losses,
@@ -253,7 +266,50 @@ def stylize(
             "model": opened - read,
             "styles": painted - opened - (minimizing - loop.earlier_seconds),
             "painting": minimizing,
-            "finishing": ended - painted,
+            "strokes": enlarged - painted,
+            "finishing": ended - enlarged,
         },
         inputs=sums,
     )
+
+
+def _strokes(
+    prepared: Prepared,
+    regions: Sequence[LoadedRegion],
+    pictures: Sequence[np.ndarray],
+    on_event: OnEvent,
+    stop: threading.Event,
+) -> list[StoredPicture] | None:
+    """Enlarge the painted pictures with strokes of their styles.
+
+    Returns
+    -------
+    list of StoredPicture or None
+        Of the content's size; empty where they are not to have strokes; None if the user has
+        stopped it.
+    """
+    job, size = prepared.job, prepared.content.size
+    painted = pictures[0].shape[1], pictures[0].shape[2]
+    if not prepared.estimated.strokes:
+        return []
+    overhead = prepared.estimated.overhead
+    found = []
+    sources = stroke_sources(job, prepared.method, regions, painted)
+    for index, (picture, of_picture) in enumerate(zip(pictures, sources)):
+
+        def on_tile(done: int, count: int, index: int = index) -> None:
+            done, count = done + index * count, count * len(pictures)
+            left = overhead.ending - overhead.strokes * done / count
+            on_event(Progress("strokes", done, count, seconds_left=left))
+            if stop.is_set():
+                raise InterruptedEvaluation
+
+        try:
+            numbers = enlarge_with_strokes(
+                picture, size, of_picture, prepared.network.threads, on_tile
+            )
+        except InterruptedEvaluation:
+            return None
+        assert numbers is not None
+        found.append(StoredPicture(numbers))
+    return found

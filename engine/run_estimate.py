@@ -21,6 +21,7 @@ from engine.optimizers import MakeSearch, Optimizer
 from engine.overhead import Overhead, Rates, overhead
 from engine.schedule import EVALUATIONS_PER_STEP, ScalePlan, plan_scales
 from engine.sizes import stroke_size
+from engine.strokes.enlarging import MOST_STYLE_PIXELS, sizes_between
 from engine.time_left import ScaleTime
 from engine.translations import _, number_text
 from models.vgg16 import CHANNELS, receptive_field
@@ -64,6 +65,15 @@ measured at sides of 512 to 4,096 pixels."""
 SMALLEST_TILE = 512 * 512
 """Pixels of the smallest tile that is not mostly margin."""
 
+ENLARGED_BYTES = 6
+"""Per pixel of a painting that is enlarged with strokes."""
+
+STROKES_BYTES = 400_000_000
+"""Memory of the tiles in which that is done, by up to four threads."""
+
+STROKES_STYLE_BYTES = 100
+"""Per pixel of a style from which strokes are taken: its patches and what finds them."""
+
 FREE_SHARE = 0.9
 """The share of the free memory that a run takes; the rest is for others and for surprises."""
 
@@ -71,7 +81,7 @@ SMALLEST_AUTO = 125_000
 """Pixels of the smallest automatic working size."""
 
 AUTO_SECONDS = 300.0
-"""Seconds of painting that the automatic working size aims at."""
+"""Seconds that the automatic working size aims at."""
 
 REGION_TIME = 0.08
 """Time of each further region, as a share of an evaluation with one; measured."""
@@ -205,6 +215,10 @@ class Estimate:
         Of each scale.
     overhead : Overhead
         The time of everything else.
+    strokes : bool
+        Whether the painting is enlarged with strokes.
+    lacks_strokes : bool
+        Whether it is not, since the memory does not suffice.
     """
 
     area: int
@@ -212,6 +226,8 @@ class Estimate:
     bytes: int
     times: tuple[ScaleTime, ...]
     overhead: Overhead
+    strokes: bool
+    lacks_strokes: bool
 
     @property
     def painting(self) -> float:
@@ -277,7 +293,7 @@ def estimate(
             if chosen is None:
                 raise
             break
-        if chosen is not None and found.painting > AUTO_SECONDS:
+        if chosen is not None and found.seconds > AUTO_SECONDS:
             break
         chosen = found
     assert chosen is not None
@@ -312,13 +328,22 @@ def _estimate(
     found = [_resources(job, method, shape, plan, budget - held, card) for plan in reversed(plans)]
     scales = [resources for resources, _taken in reversed(found)]
     most = max(taken for _resources, taken in found)
-    enlarging, writing = _finishing(job, shape, scales[-1].plan, pictures)
+    finishing, writing = _finishing(job, shape, scales[-1].plan, pictures)
+    wanted = job.enlargement == "strokes"
+    wanted = wanted and bool(sizes_between(scales[-1].plan.size, shape.content))
+    adding = _strokes_bytes(job, shape, scales[-1].plan, pictures)
+    # They may take what the painting takes, or what is there.
+    strokes = wanted and held + adding + finishing <= max(budget, held + most)
     reading = LIBRARIES_BYTES + shape.reading
     # When the result is written, content and masks are gone.
-    most = max(reading, held + most, held + enlarging, base + writing)
+    if strokes:
+        finishing += ENLARGED_BYTES * shape.pixels * pictures
+        most = max(most, adding)
+    most = max(reading, held + most, held + finishing, base + writing)
     whole = shape.pixels * seconds_per_pixel
     sizes = [plan.size for plan in plans]
-    beside = overhead(job, shape, sizes, pictures, rates or Rates(), whole)
+    added = stroke_pixels(job, shape, sizes[-1], pictures) if strokes else 0.0
+    beside = overhead(job, shape, sizes, pictures, rates or Rates(), whole, added)
     per_pixel = seconds_per_pixel * (1 + REGION_TIME * (guidances - 1))
     times = []
     for each, resizing in zip(scales, beside.scales):
@@ -326,7 +351,8 @@ def _estimate(
         analysis = (CONTENT_TARGET * each.work + styles) * per_pixel
         evaluation = each.work * per_pixel
         times.append(ScaleTime(resizing, analysis, evaluation, each.plan.steps, pictures))
-    return Estimate(area, scales, int(most), tuple(times), beside)
+    lacks = wanted and not strokes
+    return Estimate(area, scales, int(most), tuple(times), beside, strokes, lacks)
 
 
 def _style_pixels(job: Job, shape: RunShape, area: int) -> float:
@@ -336,6 +362,29 @@ def _style_pixels(job: Job, shape: RunShape, area: int) -> float:
         times = stroke_size(region.style_size, job.brush_size)
         found += min(area, math.prod(size)) * times**2
     return found
+
+
+def stroke_pixels(job: Job, shape: RunShape, size: tuple[int, int], pictures: int) -> float:
+    """Return the pixels of all sizes to which a painting and its styles are enlarged for strokes.
+
+    Parameters
+    ----------
+    job : Job
+    shape : RunShape
+    size : (int, int)
+        Height and width of the last scale.
+    pictures : int
+        Pictures that were painted.
+    """
+    pixels = 0.0
+    for height, width in sizes_between(size, shape.content):
+        styles = (
+            min(height * width, math.prod(style), MOST_STYLE_PIXELS)
+            * stroke_size(region.style_size, job.brush_size) ** 2
+            for region, style in zip(job.regions, shape.styles)
+        )
+        pixels += height * width * pictures + sum(styles)
+    return pixels
 
 
 def _finishing(job: Job, shape: RunShape, last: ScalePlan, pictures: int) -> tuple[float, float]:
@@ -351,6 +400,18 @@ def _finishing(job: Job, shape: RunShape, last: ScalePlan, pictures: int) -> tup
     if shape.depth > 1 and extension not in deep:
         writing += 3 * shape.pixels  # a copy in 8 bits
     return painted + result + enlarging + STRIPS_BYTES, result + writing + ENCODER_BYTES
+
+
+def _strokes_bytes(job: Job, shape: RunShape, last: ScalePlan, pictures: int) -> float:
+    """Return the bytes that it takes to enlarge the painting with strokes."""
+    painted = (12 * pictures + 8 * len(shape.styles)) * last.pixels
+    # All pictures enlarged, and the last one at half the size too.
+    enlarged = ENLARGED_BYTES * shape.pixels * (pictures + 0.25)
+    styles = 0.0
+    for region, style in zip(job.regions, shape.styles):
+        times = stroke_size(region.style_size, job.brush_size)
+        styles += min(shape.pixels, math.prod(style), MOST_STYLE_PIXELS) * times**2
+    return painted + enlarged + STROKES_STYLE_BYTES * styles + STROKES_BYTES
 
 
 def _resources(

@@ -100,7 +100,12 @@ def next_start(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """
     if picture.shape[1:] == tuple(size):
         return resized(picture, size)
-    return resized(np.stack([_without_weave(_without_weave(each).T).T for each in picture]), size)
+    return resized(without_weave(picture), size)
+
+
+def without_weave(picture: np.ndarray) -> np.ndarray:
+    """Take waves of two pixels' period out of (3, height, width)."""
+    return np.stack([_without_weave(_without_weave(each).T).T for each in picture])
 
 
 def _without_weave(plane: np.ndarray) -> np.ndarray:

@@ -66,6 +66,7 @@ WORK = {
     "write": N_("writing"),
     "resize": N_("resizing"),
     "finish": N_("putting together"),
+    "strokes": N_("fine strokes"),
     "gray": N_("gray"),
     "16 bits": N_("16 bits"),
     "reduced": N_("reduced"),

@@ -27,6 +27,8 @@ class Block:
     pictures : sequence of ndarray, shape (3, height, columns)
         Painted, 0..255, one for each mask or one in all. Where they were painted at a smaller size
         they are enlarged, and may leave the range.
+    read_smooth : callable or None
+        Returns a picture enlarged without strokes, by its number; None where none has strokes.
     read_small : callable or None
         Returns the content as it is after being made as small as the pictures and enlarged again;
         None where they have the content's size.
@@ -36,6 +38,7 @@ class Block:
     masks: Sequence[np.ndarray]
     protected: np.ndarray | float
     pictures: Sequence[np.ndarray]
+    read_smooth: Callable[[int], np.ndarray] | None
     read_small: Callable[[], np.ndarray] | None
 
     @property
@@ -52,11 +55,14 @@ class Block:
         return 1 - self.covered() * (1 - self.protected)
 
     def detailed(self, index: int, share: np.ndarray | float) -> np.ndarray:
-        """Return a picture with a share of the detail that the content has."""
+        """Return a picture with a share of the content's detail, which its strokes make way for."""
         if self.read_small is None:
             return self.pictures[index]
         enlarged = self.pictures[index]
         if np.any(share):
+            if self.read_smooth is not None:
+                smooth = self.read_smooth(index)
+                enlarged = smooth + (1 - share) * (enlarged - smooth)
             enlarged = enlarged + share * (self.content - self.read_small())
         return np.clip(enlarged, 0, 255)
 
@@ -110,10 +116,16 @@ class Assembly:
         In the colors that were painted.
     small : ndarray, shape (3, rows, columns), optional
         The content at the working size, if it is there already.
+    with_strokes : sequence of Planes
+        The pictures at the content's size, with strokes; empty to enlarge them smoothly.
     """
 
     def __init__(
-        self, pictures: Sequence[np.ndarray], content: Planes, small: np.ndarray | None = None
+        self,
+        pictures: Sequence[np.ndarray],
+        content: Planes,
+        small: np.ndarray | None = None,
+        with_strokes: Sequence[Planes] = (),
     ) -> None:
         self._content = content
         size, working = content.size, pictures[0].shape[1:]
@@ -121,7 +133,9 @@ class Assembly:
         if self._same:
             self._pictures: list[Planes | Enlarged] = [ArrayPlanes(each) for each in pictures]
             return
-        self._pictures = [Enlarged(each, size) for each in pictures]
+        self._smooth = [Enlarged(each, size) for each in pictures]
+        self._has_strokes = bool(with_strokes)
+        self._pictures = list(with_strokes) or list(self._smooth)
         self._working = working[0], working[1]
         self._given_small = small
         self._small: Enlarged | None = None
@@ -136,12 +150,17 @@ class Assembly:
         index: int | None = None,
     ) -> Block:
         """Return some columns of everything, with all the pictures or with one of them."""
-        pictures = self._pictures if index is None else [self._pictures[index]]
+        numbers = range(len(self._pictures)) if index is None else [index]
+
+        def smooth(position: int) -> np.ndarray:
+            return self._smooth[numbers[position]].columns(left, right)
+
         return Block(
             lambda: self._content.columns(left, right),
             masks,
             protected,
-            [each.columns(left, right) for each in pictures],
+            [self._pictures[number].columns(left, right) for number in numbers],
+            smooth if not self._same and self._has_strokes else None,
             None if self._same else lambda: self._small_columns(left, right),
         )
 

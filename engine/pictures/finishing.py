@@ -48,6 +48,8 @@ class Finisher:
         The canvas at the working size, if it is there already.
     threads : int
         Strips that are put together at a time.
+    with_strokes : sequence of StoredPicture
+        The painted pictures at the content's size, with strokes; empty to enlarge them smoothly.
     """
 
     content: StoredPicture
@@ -59,6 +61,7 @@ class Finisher:
     in_float: bool
     small: np.ndarray | None = None
     threads: int = 1
+    with_strokes: Sequence[StoredPicture] = ()
 
     def result(self, composite: str, pictures: Sequence[np.ndarray]) -> tuple[StoredPicture, float]:
         """Put the result together.
@@ -79,7 +82,7 @@ class Finisher:
             The share of the painted pixels whose colors lie beyond sRGB, or beyond the content's
             color space, and were clipped; from 0 to 1.
         """
-        assembly = Assembly(pictures, self.canvas, self.small)
+        assembly = self._assembly(pictures)
         result = self._empty()
 
         def put_together(left: int, right: int) -> tuple[int, int]:
@@ -98,8 +101,11 @@ class Finisher:
 
     def uncut(self, pictures: Sequence[np.ndarray]) -> tuple[StoredPicture, ...]:
         """Return each painted picture by itself at the content's size, as if without masks."""
-        assembly = Assembly(pictures, self.canvas, self.small)
+        assembly = self._assembly(pictures)
         return tuple(self._uncut(assembly, index) for index in range(len(pictures)))
+
+    def _assembly(self, pictures: Sequence[np.ndarray]) -> Assembly:
+        return Assembly(pictures, self.canvas, self.small, self.with_strokes)
 
     def _uncut(self, assembly: Assembly, index: int) -> StoredPicture:
         result = self._empty()

@@ -31,6 +31,7 @@ _STAGES = {
     "model": N_("reading the network"),
     "styles": N_("analyzing the content and the styles"),
     "painting": N_("painting"),
+    "strokes": N_("adding fine strokes"),
     "finishing": N_("resizing to the content's size"),
     "writing": N_("writing the picture"),
 }

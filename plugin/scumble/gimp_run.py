@@ -439,7 +439,7 @@ def fraction(event: dict[str, Any]) -> float:
     steps = max(int(event.get("steps") or 1), 1)
     done = min(int(event.get("step") or 0) / steps, 1.0)
     if event.get("stage") != "paint":
-        return 0.0 if event.get("stage") != "write" else 1.0
+        return 1.0 if event.get("stage") in ("strokes", "write") else 0.0
     scales = max(int(event.get("scales") or 1), 1)
     # Each scale has four times the pixels of the one before, and about half of its steps.
     sizes = [2.0**number for number in range(scales)]

@@ -32,6 +32,7 @@ IN_FRONT = (
     "uncut",
     "iterations",
     "size",
+    "enlargement",
 )
 """The options that the dialog shows first."""
 
@@ -123,6 +124,10 @@ CHOICES = {
         "style": N_("The styles' colors"),
         "luminance": N_("The photo's colors: only lightness is painted"),
         "match": N_("Mixed: each style first gets the photo's colors"),
+    },
+    "enlargement": {
+        "strokes": N_("Strokes: with fine strokes taken from the styles"),
+        "smooth": N_("Smooth: without, which is soft at 1:1"),
     },
     "init": {
         "auto": N_("Automatic"),

@@ -209,6 +209,7 @@ def test_a_preview_of_the_first_scale_is_the_picture_of_the_command_line(painter
         "size": WIDTH * HEIGHT // 4,
         "scales": 1,
         "method": method,
+        "enlargement": "smooth",
         "output": "out.png",
     }
     (tmp_path / "job.json").write_text(json.dumps(first_scale))

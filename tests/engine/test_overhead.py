@@ -44,6 +44,9 @@ def test_each_kind_of_work_adds_its_pixels_at_its_rate() -> None:
     small = [overhead(job, each, [(100, 100)], 1, Rates({"finish": 1e-6}), 8.0).finishing
              for each in (SHAPE, masked)]  # fmt: skip
     assert small[0] == pytest.approx(1.0)
+    added = overhead(job, SHAPE, [(100, 100)], 1, Rates({"strokes": 1e-6}), 8.0, 3e6)
+    assert added.strokes == pytest.approx(3.0)
+    assert added.ending == added.strokes + added.finishing + added.writing
     assert small[1] > 2 * small[0], "the content's detail is put back where it shows"
 
 
@@ -61,7 +64,8 @@ def test_rates_that_are_not_measured_follow_from_those_that_are() -> None:
 def test_a_large_picture_painted_small_is_not_said_to_take_no_time() -> None:
     read = [Read("read PNG, gray", 13_300**2)]
     shape = RunShape((13_300, 13_300), [(600, 800)], planes=1, reads=read)
-    found = estimate(Job(size=1000, output="a.png"), METHODS["joint"], shape, 10**11, 6e-6)
+    job = Job(size=1000, output="a.png", enlargement="smooth")
+    found = estimate(job, METHODS["joint"], shape, 10**11, 6e-6)
     assert found.painting < 2
     assert 15 < found.seconds < 60  # 58 s were measured before, and 22 s of computing since
 

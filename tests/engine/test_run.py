@@ -14,9 +14,11 @@ from PIL import Image
 
 from engine.events import Device, Event, Notice, Preview, Progress
 from engine.job import METHODS, REST, Job, JobError, Region
+from engine.metrics.detail import detail
 from engine.optimizers import LbfgsB
 from engine.pictures.picture import read_picture
 from engine.run import Result, stylize
+from engine.sizes import planar
 from engine.trace import Trace
 from tests.engine.kept_sessions import forget_sessions
 
@@ -208,6 +210,51 @@ def test_stopping_ends_early_with_the_best_picture_so_far(folder: Path, method: 
     assert result.picture.rgb.shape == (*SIZE, 3)
     assert np.abs(result.picture.rgb - original(folder)).mean() > 0.5
     assert painter.progress()[-1].stage == "write"
+
+
+def test_a_smaller_painting_is_enlarged_with_strokes(folder: Path) -> None:
+    painter = Painter()
+    found = painter.paint(job(folder, Region("one.png"), size=400))
+    smooth = paint(job(folder, Region("one.png"), size=400, enlargement="smooth"))
+    style = planar(read_picture(folder / "one.png").rgb)
+    sharpness = [detail(planar(each.picture.rgb), style)[0] for each in (found, smooth)]
+    assert sharpness[0] > 2 * sharpness[1]
+    assert found.loss == smooth.loss
+    assert (found.stages["strokes"] > 0, smooth.stages["strokes"] < 0.01) == (True, True)
+    told = [each for each in painter.progress() if each.stage == "strokes"]
+    assert [(each.step, each.steps) for each in told] == [(1, 1)]
+    left = [each.seconds_left for each in painter.progress() if each.stage in ("strokes", "write")]
+    assert None not in left
+
+
+def test_stopping_while_strokes_are_added_leaves_the_painting_smooth(folder: Path) -> None:
+    asked, stop = job(folder, Region("one.png"), size=400), threading.Event()
+
+    def report(event: Event) -> None:
+        if isinstance(event, Progress) and event.stage == "strokes":
+            stop.set()
+
+    found = stylize(asked, report, stop)
+    assert found.stopped
+    smooth = paint(replace(asked, enlargement="smooth"))
+    np.testing.assert_array_equal(found.picture.numbers, smooth.picture.numbers)
+
+
+def test_strokes_have_the_contents_colors_with_luminance(folder: Path) -> None:
+    result = paint(job(folder, Region("one.png"), size=400, colors="luminance"))
+    before, after = planar(original(folder)), planar(result.picture.rgb)
+    unclipped = (after.min(axis=0) > 1) & (after.max(axis=0) < 254)
+    chroma = [each - each.mean(axis=0) for each in (before, after)]
+    assert unclipped.mean() > 0.5
+    assert np.abs(chroma[0] - chroma[1])[:, unclipped].mean() < 8
+
+
+def test_a_picture_that_is_not_cut_out_has_strokes_past_the_masks(folder: Path) -> None:
+    asked = job(folder, Region("one.png", "middle.png"), size=400, method="stitch", uncut=True)
+    found, smooth = (paint(replace(asked, enlargement=each)) for each in ("strokes", "smooth"))
+    changed = np.abs(found.uncut[0].rgb - smooth.uncut[0].rgb)
+    assert changed[:8].mean() > 3
+    assert changed[-8:].mean() > 3
 
 
 def test_a_result_that_was_asked_for_waits_for_no_preview(folder: Path) -> None:

@@ -16,7 +16,14 @@ from engine.job import AUTO_SIZE, Job, JobError, Region
 from engine.memory import Memory
 from engine.methods import METHODS
 from engine.optimizers import LbfgsB
-from engine.run_estimate import AUTO_SECONDS, SMALLEST_AUTO, Estimate, RunShape, estimate
+from engine.run_estimate import (
+    AUTO_SECONDS,
+    SMALLEST_AUTO,
+    Estimate,
+    RunShape,
+    estimate,
+    stroke_pixels,
+)
 
 LARGE = RunShape((3000, 4000), [(1500, 2000)], held=100_000_000)
 SPEED = 6e-6
@@ -61,21 +68,53 @@ def test_what_does_not_fit_in_one_piece_is_cut_into_tiles() -> None:
 
 
 def test_more_pixels_regions_and_a_longer_memory_need_more() -> None:
-    base = plan(Job(size=1_000_000)).bytes
-    assert plan(Job(size=2_000_000)).bytes > base
-    assert plan(Job(size=1_000_000, lbfgs_memory=40)).bytes > base
+    job = Job(size=1_000_000, enlargement="smooth")
+    base = plan(job).bytes
+    assert plan(replace(job, size=2_000_000)).bytes > base
+    assert plan(replace(job, lbfgs_memory=40)).bytes > base
     several = replace(LARGE, styles=[(1500, 2000)] * 8, protect=True)
-    assert plan(Job(size=1_000_000), shape=several).bytes > base
+    assert plan(job, shape=several).bytes > base
     panorama = replace(LARGE, content=(10_000, 20_000), held=600_000_000)
-    assert plan(Job(size=1_000_000), shape=panorama).bytes == pytest.approx(
-        base + 500_000_000, rel=0.01
-    )
+    assert plan(job, shape=panorama).bytes == pytest.approx(base + 500_000_000, rel=0.01)
     deep = replace(panorama, depth=2)
-    finishing = [plan(Job(size=20_000, output="a.tif"), shape=each).bytes
-                 for each in (panorama, deep)]  # fmt: skip
+    small = replace(job, size=20_000, output="a.tif")
+    finishing = [plan(small, shape=each).bytes for each in (panorama, deep)]
     assert finishing[1] == finishing[0] + 3 * 200_000_000
     reading = replace(LARGE, reading=9 * GB)
     assert 9 * GB < plan(Job(size=1_000_000), shape=reading).bytes < 9.2 * GB
+
+
+def test_strokes_count_with_their_time_and_memory() -> None:
+    job = Job(size=20_000, regions=(Region("a.png"),))
+    found, smooth = (plan(replace(job, enlargement=each)) for each in ("strokes", "smooth"))
+    assert (found.strokes, smooth.strokes) == (True, False)
+    assert found.overhead.strokes > 10 > smooth.overhead.strokes == 0
+    assert found.seconds - smooth.seconds == pytest.approx(found.overhead.strokes)
+    assert found.bytes > smooth.bytes
+    whole = plan(replace(job, size=0))
+    assert (whole.strokes, whole.lacks_strokes) == (False, False)
+
+
+def test_strokes_count_every_size_of_paintings_and_styles() -> None:
+    job = Job(regions=(Region("a.png"),))
+    shape = RunShape((1000, 1000), [(400, 500)])
+    found = [stroke_pixels(job, shape, (250, 250), pictures) for pictures in (1, 3)]
+    styles = 200_000 + 200_000  # as the smaller size has more pixels than the style
+    assert found == [250_000 * 5 + styles, 3 * 250_000 * 5 + styles]
+    thick = replace(job, brush_size=2.0)
+    assert stroke_pixels(thick, shape, (250, 250), 1) == 250_000 * 5 + 4 * styles
+
+
+def test_strokes_that_do_not_fit_are_left_out() -> None:
+    panorama = replace(LARGE, content=(10_000, 20_000), held=600_000_000)
+    job = Job(size=20_000, regions=(Region("a.png"),))
+    found = plan(job, shape=panorama, budget=2 * GB)
+    assert (found.strokes, found.lacks_strokes) == (False, True)
+    assert found.overhead.strokes == 0
+    assert found.bytes <= 2 * GB
+    enough = plan(job, shape=panorama, budget=4 * GB)
+    assert (enough.strokes, enough.lacks_strokes) == (True, False)
+    assert 2 * GB < enough.bytes <= 4 * GB
 
 
 def test_the_memory_option_is_a_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -186,7 +186,7 @@ def test_damaged_settings_are_one_sentence(folder, extension, monkeypatch):
         data = bytearray(whole)
         inside = number % 3 > 0  # most of them in the settings themselves
         low, high = (start, start + len(text)) if inside else (0, len(data))
-        for _ in range(chance.choice((1, 2, 8, 40))):
+        for _ in range(chance.choice((1, 1, 2, 8, 40))):
             place = chance.randrange(low, min(high, len(data)))
             kind = chance.randrange(4)
             if kind == 0:

@@ -9,6 +9,7 @@ from PIL import Image
 from engine.methods import METHODS
 from engine.pictures.compositing import COMPOSITES, Assembly, stitched
 from engine.pictures.compositing import composite as put_together
+from engine.pictures.strips import ArrayPlanes
 from engine.sizes import resized
 
 SIZE = (45, 62)
@@ -122,6 +123,22 @@ def test_enlarging_sharp_edges_stays_in_range(method: str) -> None:
     found = composite(method, [painted], content, [right_third() * np.float32(0.5)])
     assert found.min() >= 0
     assert found.max() <= 255
+
+
+def test_strokes_make_way_for_the_contents_detail(content: np.ndarray) -> None:
+    smooth = np.random.default_rng(5).uniform(100, 150, (3, *SMALL)).astype(np.float32)
+    strokes = np.random.default_rng(6).uniform(-20, 20, (3, *SIZE)).astype(np.float32)
+    mask = np.linspace(0, 1, SIZE[1], dtype=np.float32) * np.ones(SIZE, np.float32)
+    enlarged = resized(smooth, SIZE) + strokes
+    found = [
+        COMPOSITES["blend"](Assembly([smooth], ArrayPlanes(content), None, planes).block(
+            0, SIZE[1], [mask], 0.25
+        ))
+        for planes in ((), (ArrayPlanes(enlarged),))
+    ]  # fmt: skip
+    # Of the strokes there is as much as of the style, which is protected by a quarter.
+    wanted = np.clip(found[0] + 0.75 * mask * strokes, 0, 255)
+    np.testing.assert_allclose(found[1], wanted, atol=0.01)
 
 
 class Unread:

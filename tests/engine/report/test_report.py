@@ -161,7 +161,7 @@ def test_what_a_run_was_and_what_it_took(home: Path, wide: Path) -> None:
     assert numbers["evaluations"] >= numbers["steps"] == 4
 
     seconds = numbers["seconds"]
-    stages = ["reading", "model", "styles", "painting", "finishing", "writing"]
+    stages = ["reading", "model", "styles", "painting", "strokes", "finishing", "writing"]
     assert list(seconds) == [*stages, "all"]
     assert all(value > 0 for value in seconds.values())
     assert sum(seconds[each] for each in stages) == pytest.approx(seconds["all"])

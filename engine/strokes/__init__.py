@@ -1,0 +1,1 @@
+"""Strokes: fine strokes of the styles for paintings that are enlarged."""
