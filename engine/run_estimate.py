@@ -196,7 +196,8 @@ class ScaleResources:
     @property
     def work(self) -> float:
         """The time of one evaluation, in evaluations of a pixel in one piece."""
-        return self.plan.pixels * self.evaluation.cost
+        cost = self.evaluation.cost if self.keeps_content else _cost_with_content(self.evaluation)
+        return self.plan.pixels * cost
 
 
 @dataclass(frozen=True)
@@ -468,7 +469,17 @@ def _resources(
     evaluation = choose_plan(plan.size, layers, memory, pooling=job.pooling, keeps=keeps)
     if evaluation.tiling.whole:
         keeps_content = True
+    elif keeps and not keeps_content and memory - features > least:
+        beside = choose_plan(plan.size, layers, memory - features, pooling=job.pooling)
+        if beside.cost < _cost_with_content(evaluation):
+            evaluation, keeps_content = beside, True
+            working += features
     return ScaleResources(plan, evaluation, optimizer, keeps_content), working + evaluation.bytes
+
+
+def _cost_with_content(evaluation: Plan) -> float:
+    """Return the time of an evaluation and the content's features, in evaluations in one piece."""
+    return evaluation.cost + CONTENT_TARGET * evaluation.tiling.overhead
 
 
 def _guidances(job: Job, method: Method, regions: int) -> int:
