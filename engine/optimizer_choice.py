@@ -30,13 +30,14 @@ def choose_optimizer(
     free_bytes: int,
     on_card: MakeSearch | None = None,
     evaluations: float = 0,
+    comfortable_bytes: int = 0,
 ) -> Optimizer:
     """Return the optimizer of a job.
 
     For 'lbfgs', L-BFGS-B is taken where it fits into memory, and the record of its evaluations onto
-    the disk, else the float32 L-BFGS. Where that one does not fit with all steps that the job
-    allows, it remembers them in half precision: as many as fit, but no fewer than LEAST_MEMORY
-    where the job allows so many.
+    the disk, else the float32 L-BFGS. Where that one does not fit comfortably with all steps that
+    the job allows, it remembers them in half precision: as many as fit, but no fewer than
+    LEAST_MEMORY where the job allows so many.
 
     Parameters
     ----------
@@ -51,6 +52,8 @@ def choose_optimizer(
         twenty times as long as loss and gradient.
     evaluations : float
         How many are expected.
+    comfortable_bytes : int
+        What the optimizer may take without making the evaluations slow; 0 for as much as it may.
     """
     name = method.optimizer_for(job)
     if name == "adam":
@@ -62,7 +65,8 @@ def choose_optimizer(
     if name == "lbfgs" and fits and record_bytes(pixels, evaluations) <= MOST_RECORD_BYTES:
         return scipy
     memory = job.lbfgs_memory
-    if not free_bytes or pixels * Lbfgs32(memory).bytes_per_pixel <= free_bytes:
+    comfortable = comfortable_bytes or free_bytes
+    if not free_bytes or pixels * Lbfgs32(memory).bytes_per_pixel <= comfortable:
         return Lbfgs32(memory)
     least = min(memory, LEAST_MEMORY)
     fitting = (Lbfgs32(count, half=True) for count in range(memory, least, -1))

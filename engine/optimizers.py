@@ -48,6 +48,7 @@ class _Run:
     on_step: OnStep
     plateau: Plateau | None
     resume: State | None
+    reuse_start: bool
     trace: Trace = field(init=False)
 
     def begin(self, used: str, picture: np.ndarray, own_state: OwnState) -> Trace:
@@ -119,6 +120,7 @@ class Optimizer(ABC):
         on_step: OnStep,
         plateau: Plateau | None = None,
         resume: State | None = None,
+        reuse_start: bool = False,
     ) -> Trace:
         """Minimize a loss over pictures within bounds.
 
@@ -141,6 +143,8 @@ class Optimizer(ABC):
         resume : State, optional
             The state of an interrupted run with the same bounds, which is continued to the same
             picture, bit for bit.
+        reuse_start : bool
+            Whether the trace's picture may lie in the memory of `start`, as `Lbfgs32` has it.
 
         Raises
         ------
@@ -152,7 +156,7 @@ class Optimizer(ABC):
         if resume and not self.resumes:
             message = f"{self.used} cannot resume a run: its state is hidden"
             raise ValueError(message)
-        run = _Run(evaluate, start, bounds, steps, on_step, plateau, resume)
+        run = _Run(evaluate, start, bounds, steps, on_step, plateau, resume, reuse_start)
         with suppress(_EndRunError):  # the trace says why it ended
             self._search(run)
         return run.trace
@@ -261,7 +265,9 @@ class Lbfgs32(Optimizer):
     def _search(self, run: _Run) -> None:
         make = self.on_card or partial(ProjectedLbfgs, half=self.half)
         search = make(run.start, *run.bounds, self.memory)
-        trace = run.begin(self.used, search.trial.copy(), search.state)
+        shown = run.start if run.reuse_start else np.empty_like(search.trial)
+        np.copyto(shown, search.trial)
+        trace = run.begin(self.used, shown, search.state)
         if run.resume:
             search.restore(run.resume.numbers, run.resume.arrays)
         while search.steps < run.steps and not search.converged:

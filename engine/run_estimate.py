@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 from engine.events import Estimated
 from engine.job import AUTO_SIZE, Job, JobError
+from engine.loss.compact import COMPACT_POSITIONS
 from engine.loss.make_terms import layers_of
+from engine.loss.terms import STRIP_PIXELS
 from engine.loss.tiling import Plan, Tiling, choose_plan, tile_bytes
 from engine.optimizer_choice import choose_optimizer, record_bytes
-from engine.optimizers import MakeSearch, Optimizer
+from engine.optimizers import Lbfgs32, MakeSearch, Optimizer
 from engine.overhead import Overhead, Rates, overhead
 from engine.schedule import EVALUATIONS_PER_STEP, ScalePlan, plan_scales
 from engine.sizes import stroke_size
@@ -52,18 +54,31 @@ MASK_BYTES = 4
 GRAMS_BYTES = 4_500_000
 """Per guidance: its Gram matrices at five layers, and those of the picture."""
 
-PICTURE_BYTES = 84
-"""Per pixel of the working size: the content, the picture, two gradients, the preview."""
+PICTURE_BYTES = 24
+"""Per pixel of the working size: the content and the gradient."""
 
-GUIDANCE_BYTES = 4 * (1 + 1 / 4 + 1 / 16 + 1 / 64 + 1 / 256)
-"""Per pixel and region, for a guidance at each of five layers."""
+START_BYTES = 12
+"""Per pixel of the working size, for the picture that an optimizer begins with."""
+
+GRAIN_BYTES = 4
+"""Per pixel and region of the working size, for the finest texture."""
+
+STRIP_BYTES = 52
+"""Per pixel of a strip whose differences are taken, at most `STRIP_PIXELS`."""
+
+LAYER_SHARES = tuple(1 / receptive_field(f"conv{block}_1")[1] ** 2 for block in range(1, 6))
+"""Positions of a layer of each block per pixel."""
 
 CARD_BYTES = 5300
 """Per pixel, of a graphics card: 4,200 with full float32 products, 5,200 with rounded ones,
 measured at sides of 512 to 4,096 pixels."""
 
-SMALLEST_TILE = 512 * 512
+SMALLEST_TILE = 448 * 448
 """Pixels of the smallest tile that is not mostly margin."""
+
+COMFORTABLE_TILE = 1024 * 1024
+"""Pixels of a tile of which a quarter is margin. The optimizer takes less memory where tiles would
+otherwise be smaller."""
 
 ENLARGED_BYTES = 6
 """Per pixel of a painting that is enlarged with strokes."""
@@ -421,17 +436,22 @@ def _resources(
     """Return what a scale is painted with in so many bytes, and the bytes that it takes."""
     layers = tuple(dict.fromkeys(sum(layers_of(job), ())))
     regions, pictures = len(shape.styles), method.pictures(len(shape.styles))
-    working = plan.pixels * (
+    working: float = plan.pixels * (
         PICTURE_BYTES
+        + START_BYTES
         + 12 * (pictures - 1)
         + MASK_BYTES * (regions + shape.protect)
-        + GUIDANCE_BYTES * (_guidances(job, method, regions) + 2 * shape.protect)
+        + GRAIN_BYTES * regions * bool(job.grain)
     )
+    working += STRIP_BYTES * min(plan.pixels, STRIP_PIXELS)
+    working += _guidance_bytes(plan.pixels, _guidances(job, method, regions), regions)
+    working += _guidance_bytes(plan.pixels, 2 * shape.protect, 2)
     features = plan.pixels * _content_bytes(job)
     keeps_content = working + features < room / 4
     if keeps_content:
         working += features
     least = min(plan.pixels, SMALLEST_TILE) * tile_bytes(layers, job.pooling)
+    comfortable = min(plan.pixels, COMFORTABLE_TILE) * tile_bytes(layers, job.pooling)
     optimizer = choose_optimizer(
         job,
         method,
@@ -439,8 +459,11 @@ def _resources(
         max(int(room - working - least), 1),
         card.search if card else None,
         plan.steps * EVALUATIONS_PER_STEP,
+        max(int(room - working - comfortable), 1),
     )
     working += plan.pixels * optimizer.bytes_per_pixel
+    if isinstance(optimizer, Lbfgs32):
+        working -= plan.pixels * START_BYTES  # its best picture lies there
     if working + least > room:
         height, width = plan.size
         missing = working + least - room
@@ -480,6 +503,17 @@ def _resources(
 def _cost_with_content(evaluation: Plan) -> float:
     """Return the time of an evaluation and the content's features, in evaluations in one piece."""
     return evaluation.cost + CONTENT_TARGET * evaluation.tiling.overhead
+
+
+def _guidance_bytes(pixels: int, guidances: int, regions: int) -> float:
+    """Return the bytes of so many guidances at five layers."""
+    total = 0.0
+    for share in LAYER_SHARES:
+        positions = pixels * share
+        # Few bands overlap at a position, and `compact` leaves out those that are 0.
+        dense = min(guidances, regions + 1) if positions >= COMPACT_POSITIONS else guidances
+        total += 4 * positions * dense
+    return total
 
 
 def _guidances(job: Job, method: Method, regions: int) -> int:

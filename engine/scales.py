@@ -298,7 +298,9 @@ class ScaleLoop:
         size = content.shape[1], content.shape[2]
         protect = None if self._protect is None else self._protect.resized(size)
         cut_out = self._method.paints_past_masks
-        return start_picture(self._job, content, regions, masks, protect, cut_out=cut_out)
+        start = start_picture(self._job, content, regions, masks, protect, cut_out=cut_out)
+        # The optimizer writes to it.
+        return start.copy() if start is content else start
 
     def _inputs(
         self,
@@ -395,6 +397,7 @@ class ScaleLoop:
                 on_step=on_step,
                 plateau=Plateau(*plateau) if plateau else None,
                 resume=state if optimizer.resumes else None,
+                reuse_start=True,
             )
         if record is not None and record.differs:
             text = _(

@@ -288,10 +288,14 @@ def spans(length: int, tiles: int, layers: tuple[str, ...]) -> list[Span]:
 
 
 def tile_bytes(layers: tuple[str, ...], pooling: str) -> float:
-    """Return the bytes per pixel of a tile that one evaluation takes."""
+    """Return the bytes per pixel of a tile that one evaluation takes.
+
+    Those are the network's values, their gradients, the tile of the picture and its gradient, and
+    what lives within one run.
+    """
     state = sum(_values(name) * value_type(name).itemsize for name in state_for(layers, pooling))
     gradients = sum(_values(layer) * 4 for layer in layers)
-    return state + gradients + ARENA_BYTES[pooling]
+    return state + gradients + 24 + ARENA_BYTES[pooling]
 
 
 def kept_bytes(layers: tuple[str, ...], pooling: str) -> tuple[float, float]:

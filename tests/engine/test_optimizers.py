@@ -394,6 +394,17 @@ def test_the_float32_search_finds_the_same_bounded_minima_as_scipy(seed: int, sp
     assert losses[2] == pytest.approx(losses[0], rel=1e-5)
 
 
+def test_the_start_is_written_to_where_it_may_be(start: np.ndarray) -> None:
+    given = start.copy()
+    expected = Lbfgs32(5).minimize(wavy, given, (0.0, 255.0), steps=9, on_step=going_on)
+    np.testing.assert_array_equal(given, start)
+    trace = Lbfgs32(5).minimize(
+        wavy, given, (0.0, 255.0), steps=9, on_step=going_on, reuse_start=True
+    )
+    assert trace.picture is given
+    np.testing.assert_array_equal(trace.picture, expected.picture)
+
+
 def test_half_precision_needs_as_many_evaluations(start: np.ndarray) -> None:
     full, half = (
         Lbfgs32(5, half=half).minimize(wavy, start, (0.0, 255.0), steps=200, on_step=going_on)

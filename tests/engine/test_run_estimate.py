@@ -15,7 +15,7 @@ from engine.events import Estimated
 from engine.job import AUTO_SIZE, Job, JobError, Region
 from engine.memory import Memory
 from engine.methods import METHODS
-from engine.optimizers import LbfgsB
+from engine.optimizers import Lbfgs32, LbfgsB
 from engine.run_estimate import (
     AUTO_SECONDS,
     SMALLEST_AUTO,
@@ -65,6 +65,28 @@ def test_what_does_not_fit_in_one_piece_is_cut_into_tiles() -> None:
     # The optimizer in float64 would take all of it.
     assert isinstance(whole.scales[-1].optimizer, LbfgsB)
     assert not isinstance(tiled.scales[-1].optimizer, LbfgsB)
+
+
+def test_12_megapixels_with_two_regions_fit_into_3_gigabytes() -> None:
+    shape = RunShape((3000, 4000), [(600, 800)] * 2, held=66_000_000, masks=2)
+    for method in ("joint", "banded"):
+        found = estimate(Job(size=0, method=method), METHODS[method], shape, 3 * GB, SPEED)
+        assert found.bytes <= 3 * GB
+
+
+def test_memory_goes_first_to_what_saves_the_most_time() -> None:
+    # To remembered steps in half precision, then to tiles and the content, then to exact steps.
+    costs = []
+    for gigabytes in (3, 4, 6, 8, 12):
+        found = plan(Job(size=0), budget=gigabytes * GB)
+        last = found.scales[-1]
+        assert found.bytes <= gigabytes * GB
+        assert isinstance(last.optimizer, Lbfgs32)
+        assert last.optimizer.half == (gigabytes < 12)
+        assert last.keeps_content == (gigabytes > 4)
+        costs.append(last.work / last.plan.pixels)
+    assert costs == sorted(costs, reverse=True)
+    assert costs[2] < 1.8
 
 
 def test_more_pixels_regions_and_a_longer_memory_need_more() -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from engine import scale_progress
 from engine.cli.terminal import progress_text
@@ -155,3 +158,33 @@ def test_the_tile_at_work_is_shown_in_long_evaluations_only(
     assert {each.stage for each in shown} == {"content", "style", "paint"}
     text = progress_text(Progress("paint", 3, 15, 2, 2, 5.0, 61.0, 7, 24), None)
     assert text == "painting  size 2 of 2  3/15  tile 7/24  loss 5  1 min 1 s left"
+
+
+def test_the_content_stays_as_it_is_where_the_painting_starts_from_it(
+    network: Network, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(5)
+    content = random.integers(0, 256, (3, *LARGE)).astype(np.float32)
+    start = tmp_path / "start.png"
+    Image.fromarray(content.transpose(1, 2, 0).astype(np.uint8)).save(start)
+    style = random.uniform(0, 255, (3, 64, 64)).astype(np.float32)
+    region = LoadedRegion("a", style, np.ones((64, 64), np.float32), Everywhere(LARGE), 1.0, 1.0)
+    pictures = []
+    for fields in ({"init": "content"}, {"init": "picture", "init_picture": str(start)}):
+        scale = ScaleLoop(
+            replace(JOB, **fields),
+            METHODS["joint"],
+            network,
+            ArrayPlanes(content),
+            [region],
+            # The tiles take the content's features again and again.
+            [replace(resources(LARGE, (2, 2), 3), keeps_content=False)],
+            lambda event: None,
+            threading.Event(),
+            TimeLeft([ScaleTime(0.0, 0.4, 0.4, 3, 1)], 0.0),
+            previews=False,
+        )
+        pictures += scale.paint()
+    of_content, of_picture = pictures
+    np.testing.assert_array_equal(of_content, of_picture)
+    assert np.abs(of_content - content).mean() > 2
