@@ -20,7 +20,7 @@ import numpy as np
 from models.graphs import state_for, value_type
 from models.vgg16 import CHANNELS, LAYERS, deepest, layer_size, receptive_field
 
-ARENA_BYTES = {"average": 1200, "max": 1500}
+ARENA_BYTES = {"average": 1200, "max": 1750}
 """Bytes that onnxruntime takes per pixel of a tile for values that live within one run, by pooling;
 measured from 512x512 to 1024x1024."""
 

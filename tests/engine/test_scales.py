@@ -170,9 +170,10 @@ def test_the_content_stays_as_it_is_where_the_painting_starts_from_it(
     style = random.uniform(0, 255, (3, 64, 64)).astype(np.float32)
     region = LoadedRegion("a", style, np.ones((64, 64), np.float32), Everywhere(LARGE), 1.0, 1.0)
     pictures = []
-    for fields in ({"init": "content"}, {"init": "picture", "init_picture": str(start)}):
+    of_content = replace(JOB, init="content")
+    for job in (of_content, replace(JOB, init="picture", init_picture=str(start))):
         scale = ScaleLoop(
-            replace(JOB, **fields),
+            job,
             METHODS["joint"],
             network,
             ArrayPlanes(content),
@@ -185,6 +186,6 @@ def test_the_content_stays_as_it_is_where_the_painting_starts_from_it(
             previews=False,
         )
         pictures += scale.paint()
-    of_content, of_picture = pictures
-    np.testing.assert_array_equal(of_content, of_picture)
-    assert np.abs(of_content - content).mean() > 2
+    from_content, from_picture = pictures
+    np.testing.assert_array_equal(from_content, from_picture)
+    assert np.abs(from_content - content).mean() > 2
