@@ -1,10 +1,10 @@
-"""Large photographs painted at their own size, for docs/large.md: before and after, with figures.
+"""Large photographs painted in three ways, for docs/large.md, with figures.
 
     PYTHON -m tests.bench.large FOLDER [--iterations N] [--memory GB] [--only N ...]
 
 PYTHON is the environment that `install.py test` has made. SCUMBLE_LARGE names the folder of the
-photographs (see `look_scenes`). Each photograph is painted at 250,000 pixels and enlarged, as it
-was before there were tiles, and at its own size. FOLDER gets the paintings, a sheet for each
+photographs (see `look_scenes`). Each photograph is painted at 250,000 pixels and enlarged, without
+and with strokes, and painted at its own size. FOLDER gets the paintings, a sheet for each
 photograph (whole, and a piece at 1:1) and a table of figures. What is there already is not painted
 again.
 """
@@ -45,16 +45,21 @@ SCENES = (
     Scene("mountains", "picosdeeuropa_by_Aitzol_Berasategi.jpg", "hiroshige-snow", (1300, 700)),
     Scene("brook", "life_by_Aitzol_Berasategi.jpg", "renoir-galette", (1200, 700)),
 )
-SIZES = {"before": "250000", "after": "full"}
+VERSIONS = {
+    "smooth": ["--size", "250000", "--enlargement", "smooth"],
+    "strokes": ["--size", "250000"],
+    "full": ["--size", "full"],
+}
+"""The ways of painting, and their options."""
 
 
-def paint(scene: Scene, size: str, result: Path, more: list[str]) -> None:
+def paint(scene: Scene, result: Path, options: list[str]) -> None:
     """Paint a photograph by the command line, unless the result is there, and print the time."""
     if result.exists():
         return
     began = time.perf_counter()
     command = [sys.executable, "-m", "engine", "stylize", str(LARGE / scene.content), str(result)]
-    command += ["--style", scene.style, "--size", size, "--quiet", *more]
+    command += ["--style", scene.style, "--quiet", *options]
     subprocess.run(command, check=True)
     print(f"{result.name}: {(time.perf_counter() - began) / 60:.1f} minutes", flush=True)
 
@@ -69,7 +74,7 @@ def figures(scene: Scene, result: Path) -> str:
 
 
 def sheet(scene: Scene, results: dict[str, Path], file: Path) -> None:
-    """Write the photograph and both paintings, whole above and a piece at 1:1 below."""
+    """Write the photograph and the paintings, whole above and a piece at 1:1 below."""
     files = {"photograph": LARGE / scene.content, **results}
     whole = Image.new("RGB", ((WIDTH + GAP) * len(files), (HEIGHT + LINE + GAP) * 2), "white")
     draw = ImageDraw.Draw(whole)
@@ -102,9 +107,9 @@ def main() -> None:
     rows = []
     for scene in [SCENES[number] for number in given.only]:
         results = {}
-        for name, size in SIZES.items():
+        for name, options in VERSIONS.items():
             results[name] = given.folder / f"{scene.name}-{name}.png"
-            paint(scene, size, results[name], more)
+            paint(scene, results[name], [*options, *more])
             rows.append(figures(scene, results[name]))
             print(rows[-1], flush=True)
         sheet(scene, results, given.folder / f"{scene.name}.jpg")
