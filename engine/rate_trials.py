@@ -17,7 +17,7 @@ from engine.pictures.picture import read_stored, write_picture
 from engine.pictures.reading_memory import ReadingMemory
 from engine.pictures.stored import StoredPicture
 from engine.sizes import resize
-from engine.strokes.enlarging import Source, enlarge_with_strokes
+from engine.strokes.enlarging import StrokeSource, enlarge_with_strokes
 from engine.threads import usable_processors
 
 SIZE = (840, 1200)
@@ -62,7 +62,7 @@ def measure_rates() -> dict[str, float]:
     )
     painted = [picture.resized(half)]
     everywhere = np.ones(half, np.float32)
-    source = Source(painted[0], everywhere, 1.0, everywhere)
+    source = StrokeSource(painted[0], everywhere, 1.0, everywhere)
     seconds = _seconds(
         lambda: enlarge_with_strokes(painted[0], SIZE, [source], usable_processors()), times=1
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.argument_parser import Parser
 from engine.translations import _
-from models.weights_errors import DISK_FULL, NEEDS_H5PY, NOT_THERE, DiskFullError, speak
+from models.weights_errors import DISK_FULL, NEEDS_H5PY, NOT_THERE, WeightsDiskFullError, speak
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
     except H5pyMissingError as error:
         return _fail(str(error), NEEDS_H5PY)
-    except DiskFullError as error:
+    except WeightsDiskFullError as error:
         return _fail(str(error), DISK_FULL)
     except WeightsError as error:
         return _fail(str(error), 1 if options.weights else NOT_THERE)

@@ -18,7 +18,7 @@ import numpy as np
 from models.reference_weights import SHA256, Layer, WeightsError, digest
 from models.vgg16 import CHANNELS, LAYERS
 from models.weight_readers import DAMAGES, H5pyMissingError, damage, npz_arrays, read_source
-from models.weights_errors import DiskFullError, _
+from models.weights_errors import WeightsDiskFullError, _
 
 __all__ = [
     "SHA256",
@@ -164,7 +164,7 @@ def ensure_weights(cache: Path, source: Path | None, work: Path, name: str | Non
 
 def _cannot_write(folder: Path, error: OSError) -> WeightsError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFullError(
+        return WeightsDiskFullError(
             _("The disk is full; the weights need 59 MB in {folder}").format(folder=folder)
         )
     return WeightsError(

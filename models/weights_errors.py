@@ -21,7 +21,7 @@ class WeightsError(ValueError):
     """Weights that are missing or wrong; the message is one sentence for the user."""
 
 
-class DiskFullError(WeightsError):
+class WeightsDiskFullError(WeightsError):
     """A disk without room for the weights; the message is one sentence for the user."""
 
 

@@ -33,7 +33,7 @@ STYLIZE_EXAMPLES = """\
 """
 
 
-class Parser(argument_parser.Parser):
+class CommandParser(argument_parser.Parser):
     """A parser that says so when its output cannot be written."""
 
     def _print_message(self, message: str, file: Any = None) -> None:
@@ -46,7 +46,7 @@ class Parser(argument_parser.Parser):
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line; `command` in its result names the command."""
-    parser = Parser(
+    parser = CommandParser(
         prog="scumble",
         description=_("Paints a picture in the style of other pictures, each in its own region."),
     )
@@ -56,7 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
         version=f"scumble {__version__}",
         help=_("show program's version number and exit"),
     )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=CommandParser)
     for add in (
         _add_stylize,
         _add_job,

@@ -65,7 +65,7 @@ OnTile = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Source:
+class StrokeSource:
     """A style, as far as strokes are taken from it.
 
     Attributes
@@ -113,7 +113,7 @@ def sizes_between(small: tuple[int, int], large: tuple[int, int]) -> list[tuple[
 def enlarge_with_strokes(
     painting: np.ndarray,
     size: tuple[int, int],
-    sources: Sequence[Source],
+    sources: Sequence[StrokeSource],
     threads: int = 1,
     on_tile: OnTile = lambda done, count: None,
 ) -> np.ndarray | None:
@@ -125,7 +125,7 @@ def enlarge_with_strokes(
         0..255.
     size : (int, int)
         Height and width to bring it to.
-    sources : sequence of Source
+    sources : sequence of StrokeSource
     threads : int
         The result does not depend on it.
     on_tile : callable
@@ -158,7 +158,7 @@ class _Level:
         The painting before it: float32 from 0 to 255, or uint16.
     size : (int, int)
         Height and width after it.
-    sources : sequence of Source
+    sources : sequence of StrokeSource
     filtered : bool
         Whether `smaller` has no waves of two pixels' period, so that the styles must have none.
     """
@@ -167,7 +167,7 @@ class _Level:
         self,
         smaller: np.ndarray,
         size: tuple[int, int],
-        sources: Sequence[Source],
+        sources: Sequence[StrokeSource],
         filtered: bool,
     ) -> None:
         self._smaller = smaller
@@ -244,7 +244,7 @@ def _part(
     return np.array(image.resize(new, resampling, box=bounds))
 
 
-def _bank(source: Source, area: int, times: float, filtered: bool) -> Bank | None:
+def _bank(source: StrokeSource, area: int, times: float, filtered: bool) -> Bank | None:
     """Return the patches of a style for a step of the enlargement; None if it has none."""
     new = style_size(source.style, area, source.times)
     style, usable = resized(source.style, new), resized_unclipped(source.usable[None], new)[0]

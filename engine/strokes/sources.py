@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from engine.sizes import stroke_size
-from engine.strokes.enlarging import Source
+from engine.strokes.enlarging import StrokeSource
 
 if TYPE_CHECKING:
     from engine.job import Job
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def stroke_sources(
     job: Job, method: Method, regions: Sequence[LoadedRegion], size: tuple[int, int]
-) -> list[list[Source]]:
+) -> list[list[StrokeSource]]:
     """Return the sources of the strokes, for each picture that the method paints.
 
     Parameters
@@ -37,7 +37,7 @@ def stroke_sources(
         groups = [list(range(len(regions)))]
     return [
         [
-            Source(
+            StrokeSource(
                 regions[index].style,
                 regions[index].style_mask,
                 stroke_size(regions[index].style_size, job.brush_size),

@@ -20,7 +20,7 @@ from engine.paintings.catalog import style_file
 from engine.pictures.picture import read_picture
 from engine.sizes import planar, resized
 from engine.speed import machine
-from engine.strokes.enlarging import Source, enlarge_with_strokes, sizes_between
+from engine.strokes.enlarging import StrokeSource, enlarge_with_strokes, sizes_between
 
 PAINTED = (433, 577)
 
@@ -41,7 +41,7 @@ def main() -> None:
     style = planar(read_picture(style_file("vangogh-starry-night")).rgb)
     painting = resized(planar(read_picture(style_file("hokusai-wave")).rgb), PAINTED)
     everywhere = resized(painting, PAINTED)[0] * 0 + 1
-    source = Source(style, style[0] * 0 + 1, 1.0, everywhere)
+    source = StrokeSource(style, style[0] * 0 + 1, 1.0, everywhere)
     print(machine())
     print("| megapixels | threads | seconds | CPU seconds | seconds per pixel | memory |")
     print("|---|---|---|---|---|---|")

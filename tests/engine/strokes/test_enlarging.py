@@ -9,7 +9,7 @@ from engine.metrics.detail import detail
 from engine.optimizers import InterruptedEvaluation
 from engine.sizes import resized
 from engine.strokes import enlarging
-from engine.strokes.enlarging import Source, enlarge_with_strokes, sizes_between
+from engine.strokes.enlarging import StrokeSource, enlarge_with_strokes, sizes_between
 
 
 def strokes(size: tuple[int, int], angle: float, seed: int = 0) -> np.ndarray:
@@ -24,14 +24,14 @@ def strokes(size: tuple[int, int], angle: float, seed: int = 0) -> np.ndarray:
 
 def source(
     style: np.ndarray, share: np.ndarray | tuple[int, int], usable: np.ndarray | None = None
-) -> Source:
+) -> StrokeSource:
     share = share if isinstance(share, np.ndarray) else np.ones(share, np.float32)
     usable = np.ones(style.shape[1:], np.float32) if usable is None else usable
-    return Source(style, usable, 1.0, share)
+    return StrokeSource(style, usable, 1.0, share)
 
 
 def enlarge(
-    painting: np.ndarray, size: tuple[int, int], *sources: Source, threads: int = 1
+    painting: np.ndarray, size: tuple[int, int], *sources: StrokeSource, threads: int = 1
 ) -> np.ndarray:
     """Return the painting with strokes, shape (3, height, width), 0..255."""
     found = enlarge_with_strokes(painting, size, sources, threads)
