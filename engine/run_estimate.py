@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from engine.methods import Method
     from engine.pictures.reading_memory import Read
 
-BASE_BYTES = 330_000_000
+BASE_BYTES = 345_000_000
 """Python, the libraries, the network's weights and their transformed kernels."""
 
 LIBRARIES_BYTES = 120_000_000
@@ -51,8 +51,8 @@ TIFF are written in strips."""
 MASK_BYTES = 4
 """Per pixel and mask, at the working size."""
 
-GRAMS_BYTES = 4_500_000
-"""Per guidance: its Gram matrices at five layers, and those of the picture."""
+GRAMS_BYTES = 9_000_000
+"""Per guidance at five layers: Gram matrices of the style, sums in float64, and slopes."""
 
 PICTURE_BYTES = 24
 """Per pixel of the working size: the content and the gradient."""
