@@ -32,7 +32,6 @@ IN_FRONT = (
     "uncut",
     "iterations",
     "size",
-    "enlargement",
 )
 """The options that the dialog shows first."""
 
