@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from engine.masks.regions import LoadedRegion
     from engine.states.keeper import Keeper
 
+PRIOR_TILES = 4
+"""The number of measured tiles as which the estimate counts in the time left."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -293,13 +296,15 @@ def _strokes(
     if not prepared.estimated.strokes:
         return []
     overhead = prepared.estimated.overhead
-    found = []
+    found, began = [], time.perf_counter()
     sources = stroke_sources(job, prepared.method, regions, painted)
     for index, (picture, of_picture) in enumerate(zip(pictures, sources)):
 
         def on_tile(done: int, count: int, index: int = index) -> None:
             done, count = done + index * count, count * len(pictures)
-            left = overhead.ending - overhead.strokes * done / count
+            spent = time.perf_counter() - began + PRIOR_TILES * overhead.strokes / count
+            left = spent / (done + PRIOR_TILES) * (count - done)
+            left += overhead.ending - overhead.strokes
             on_event(Progress("strokes", done, count, seconds_left=left))
             if stop.is_set():
                 raise InterruptedEvaluation
