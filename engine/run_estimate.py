@@ -80,6 +80,10 @@ COMFORTABLE_TILE = 1024 * 1024
 """Pixels of a tile of which a quarter is margin. The optimizer takes less memory where tiles would
 otherwise be smaller."""
 
+REPORT_BYTES = 180
+"""Per pixel of the content, in which a report measures the result: some of its yardsticks hold
+pictures, features and gradients of all of it."""
+
 ENLARGED_BYTES = 6
 """Per pixel of a painting that is enlarged with strokes."""
 
@@ -344,6 +348,7 @@ def _estimate(
     found = [_resources(job, method, shape, plan, budget - held, card) for plan in reversed(plans)]
     scales = [resources for resources, _taken in reversed(found)]
     most = max(taken for _resources, taken in found)
+    report = REPORT_BYTES * shape.pixels if job.report else 0
     finishing, writing = _finishing(job, shape, scales[-1].plan, pictures)
     wanted = job.enlargement == "strokes"
     wanted = wanted and bool(sizes_between(scales[-1].plan.size, shape.content))
@@ -355,7 +360,7 @@ def _estimate(
     if strokes:
         finishing += ENLARGED_BYTES * shape.pixels * pictures
         most = max(most, adding)
-    most = max(reading, held + most, held + finishing, base + writing)
+    most = max(reading, held + most, held + finishing, base + writing, held + report)
     whole = shape.pixels * seconds_per_pixel
     sizes = [plan.size for plan in plans]
     added = stroke_pixels(job, shape, sizes[-1], pictures) if strokes else 0.0

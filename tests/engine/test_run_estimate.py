@@ -106,6 +106,13 @@ def test_more_pixels_regions_and_a_longer_memory_need_more() -> None:
     assert 9 * GB < plan(Job(size=1_000_000), shape=reading).bytes < 9.2 * GB
 
 
+def test_a_report_counts_with_its_memory() -> None:
+    job = Job(size=20_000)
+    found = plan(replace(job, report="folder")).bytes
+    assert found >= plan(job).bytes
+    assert found > 180 * 12_000_000
+
+
 def test_strokes_count_with_their_time_and_memory() -> None:
     job = Job(size=20_000, regions=(Region("a.png"),))
     found, smooth = (plan(replace(job, enlargement=each)) for each in ("strokes", "smooth"))
