@@ -48,6 +48,9 @@ MOST_STYLE_PIXELS = 2_000_000
 BAND_ROWS = 128
 """Rows of such a band."""
 
+EDGE = 6
+"""Rows at its edges that the resizing falsifies."""
+
 LEAST_SHARE = 1 / 64
 """A style with a smaller share of a place leaves no strokes there."""
 
@@ -246,28 +249,45 @@ def _part(
 
 def _bank(source: StrokeSource, area: int, times: float, filtered: bool) -> Bank | None:
     """Return the patches of a style for a step of the enlargement; None if it has none."""
-    new = style_size(source.style, area, source.times)
-    style, usable = resized(source.style, new), resized_unclipped(source.usable[None], new)[0]
-    usable = usable >= usable.max() / 2
-    small = max(round(new[0] / times), 1), max(round(new[1] / times), 1)
-    low = resized_unclipped(style, small)
-    low = resized_unclipped(without_weave(low) if filtered else low, new)
-    if math.prod(new) > MOST_STYLE_PIXELS:
-        rows, usable = _bands(usable)
-        style, low = style[:, rows], low[:, rows]
-    return Bank(low, style - low, usable) if has_patches(usable) else None
+    height, width = style_size(source.style, area, source.times)
+    scale = height / source.style.shape[1]
+    lows, highs, usables = [], [], []
+    for rows in _bands(source.style.shape[1], scale, width):
+        size = max(round((rows.stop - rows.start) * scale), 1), width
+        style = resized(source.style[:, rows], size)
+        small = max(round(size[0] / times), 1), max(round(size[1] / times), 1)
+        low = resized_unclipped(style, small)
+        lows.append(resized_unclipped(without_weave(low) if filtered else low, size))
+        highs.append(style - lows[-1])
+        usables.append(resized_unclipped(source.usable[None, rows], size)[0])
+        if size[0] < height:
+            # What is beyond the band is not known, so its edges are not those of the style.
+            usables[-1][:EDGE] = usables[-1][-EDGE:] = 0
+    usable = np.concatenate(usables)
+    usable = (usable > 0) & (usable >= usable.max() / 2)
+    if not has_patches(usable):
+        return None
+    return Bank(np.concatenate(lows, axis=1), np.concatenate(highs, axis=1), usable)
 
 
-def _bands(usable: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows of a style that are searched, and where in them it is usable."""
-    height, width = usable.shape
+def _bands(height: int, scale: float, width: int) -> list[slice]:
+    """Return the rows of a style that are searched: all, or bands at equal distances.
+
+    Parameters
+    ----------
+    height : int
+        Rows of the style picture.
+    scale : float
+        How many times as high it is used.
+    width : int
+        Columns with which it is used.
+    """
+    if height * scale * width <= MOST_STYLE_PIXELS:
+        return [slice(0, height)]
+    rows = min(math.ceil(BAND_ROWS / scale), height)
     count = max(MOST_STYLE_PIXELS // (width * BAND_ROWS), 1)
-    begins = np.linspace(0, height - BAND_ROWS, count).round().astype(int)
-    rows = np.unique(begins[:, None] + np.arange(BAND_ROWS))
-    within = usable[rows]
-    # A patch may not lie across two bands.
-    within[1:] &= (np.diff(rows) == 1)[:, None]
-    return rows, within
+    begins = np.linspace(0, height - rows, count).round().astype(int)
+    return [slice(begin, begin + rows) for begin in map(int, begins)]
 
 
 def _strokes(

@@ -115,12 +115,18 @@ def test_a_style_of_a_few_pixels_is_no_problem(side: int) -> None:
     assert np.isfinite(found).all()
 
 
+@pytest.mark.parametrize("size", [(400, 60), (60, 400), (40, 600)])
 def test_a_style_larger_than_is_searched_is_represented_by_bands(
-    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    style, painting = strokes((400, 60), 0.6), strokes((200, 30), 0.6, seed=1)
-    monkeypatch.setattr(enlarging, "MOST_STYLE_PIXELS", 60 * enlarging.BAND_ROWS * 2)
-    found = enlarge(painting, (400, 60), source(style, (200, 30)))
+    style = strokes(size, 0.6)
+    painting = strokes((size[0] // 2, size[1] // 2), 0.6, seed=1)
+    share = (size[0] // 2, size[1] // 2)
+    monkeypatch.setattr(enlarging, "BAND_ROWS", 30)
+    monkeypatch.setattr(enlarging, "MOST_STYLE_PIXELS", 9000)
+    searched = sum(each.stop - each.start for each in enlarging._bands(size[0], 1.0, size[1]))
+    assert searched * size[1] <= max(9000, 30 * size[1])
+    found = enlarge(painting, size, source(style, share))
     assert detail(found, style)[0] > 0.5
 
 
