@@ -97,7 +97,7 @@ def check_a_result_is_painted_again_with_its_mask() -> None:
     specs = [each.mask for each in sources.regions_from_json(config.get_property("regions"))]
     assert specs == ["kept:1", "rest"], specs
     paint(request_of(opened, target, config))
-    assert kit.recorded_array("content.npy") == content
+    kit.check_recorded("content.npy", content)
     assert kit.recorded_array("mask-1.npy") == mask
     top, below, last = opened.get_layers()
     assert (below, last) == (result, original), names(opened.get_layers())
@@ -244,7 +244,7 @@ def check_going_on_starts_from_the_painting() -> None:
         *(asked["init"], asked["init_picture"], asked["scales"]),
         *(asked["iterations"], asked["size"]),
     ) == wanted, asked
-    assert kit.recorded_array("content.npy") == content
+    kit.check_recorded("content.npy", content)
     assert kit.recorded_array("start.npy")[0] == (HEIGHT, WIDTH, 4)
     assert not new.is_valid(), "the earlier result is replaced"
     assert image.get_layers() == [*delivery.layers, layer]
@@ -367,7 +367,7 @@ def check_repeat_last_on_a_result_paints_the_photograph() -> None:
     new = kit.paint(image, layer, style=kit.style_file())
     content = kit.recorded_array("content.npy")
     again = kit.paint(image, new, style=kit.style_file(), **mode)
-    assert kit.recorded_array("content.npy") == content
+    kit.check_recorded("content.npy", content)
     assert image.get_layers() == [again, new, layer], names(image.get_layers())
 
 

@@ -152,6 +152,17 @@ def recorded_array(name: str) -> tuple[tuple[int, ...], array]:
         return shape, array("f", file.read())
 
 
+def check_recorded(name: str, wanted: tuple[tuple[int, ...], array]) -> None:
+    """Check what the engine received in a file against what it received before.
+
+    Colors may differ by a rounding: another process has read them, and babl chooses by timing how
+    it converts colors in each.
+    """
+    shape, values = recorded_array(name)
+    assert shape == wanted[0]
+    assert max(abs(one - other) for one, other in zip(values, wanted[1])) < 1e-6
+
+
 def recorded_job() -> dict:
     """Return the job that the engine received."""
     return json.loads((RECORD / "job.json").read_text(encoding="utf-8"))
