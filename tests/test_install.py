@@ -144,7 +144,8 @@ def test_killed_again_and_again_and_repeated(made_up: MadeUp, tmp_path: Path) ->
             encoding="utf-8",
         )
         assert process.stdout
-        next(line for line in process.stdout if line.startswith(step))
+        if not any(line.startswith(step) for line in process.stdout):
+            pytest.fail(f"no step {step}: {process.communicate()[1]}")
         time.sleep(seconds)
         process.kill()  # but not its command, pip for instance, which goes on for a while
         process.communicate()
