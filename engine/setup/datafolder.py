@@ -379,6 +379,10 @@ def _remove_lock(home: Path) -> None:
         path.unlink()
 
 
+REMOVAL_TRIES, REMOVAL_PAUSE = 30, 0.1
+"""How often a removal is repeated, and the seconds in between."""
+
+
 def remove_own_folder(folder: Path, mark: str = OWN_MARK) -> None:
     """Remove a marked folder with everything in it; of a link to one, only the link.
 
@@ -405,12 +409,21 @@ def remove_own_folder(folder: Path, mark: str = OWN_MARK) -> None:
 def remove(path: Path) -> None:
     """Remove a file or a whole folder inside of a folder of Scumble's own.
 
-    Links are removed, not what they point at. Nothing there is fine.
+    Links are removed, not what they point at. Nothing there is fine. A command of a killed run,
+    such as pip, may still write and delete in the folder, so a removal that meets it is repeated.
     """
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
+    if not path.is_dir() or path.is_symlink():
         path.unlink(missing_ok=True)
+        return
+    for last in (False,) * REMOVAL_TRIES + (True,):
+        try:
+            shutil.rmtree(path)
+        except OSError as error:
+            if last or error.errno not in (errno.ENOENT, errno.ENOTEMPTY):
+                raise
+        if not path.exists():
+            return
+        time.sleep(REMOVAL_PAUSE)
 
 
 def remove_leftovers(home: Path) -> None:
