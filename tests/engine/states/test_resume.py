@@ -13,11 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import engine.cli.commands
-import engine.preparation
 from engine.paths import OWN_MARK
 from engine.states import store
-from models.reference_weights import Layer
 from tests.engine.made_files import png
 from tests.engine.programs import SHALLOW_JOB
 from tests.engine.states.killed_commands import KILLED, Runner, random_picture
@@ -53,10 +50,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def runner(
-    folder: Path, home: Path, weights: dict[str, Layer], tmp_path_factory: pytest.TempPathFactory
-) -> Runner:
-    return Runner(home, folder, weights)
+def runner(folder: Path, home: Path) -> Runner:
+    return Runner(home, folder)
 
 
 def write_job(folder: Path, name: str, **fields: Any) -> Path:
@@ -89,10 +84,12 @@ def states(home: Path) -> list[Path]:
     return [each for each in (home / "states").glob("*") if each.is_dir()]
 
 
-def less_memory() -> None:
-    """Make the machine a small and slow one."""
-    engine.preparation.memory_budget = lambda job: 1
-    engine.preparation.machine_speed = lambda *given: 1.0
+SMALL_AND_SLOW = """
+import engine.preparation
+engine.preparation.memory_budget = lambda job: 1
+engine.preparation.machine_speed = lambda *given: 1.0
+"""
+"""Code that makes the machine another one."""
 
 
 @pytest.mark.parametrize("name", JOBS)
@@ -109,7 +106,7 @@ def test_a_painting_killed_again_and_again_ends_like_an_undisturbed_one(
     while status == KILLED:
         kills += 1
         # Another machine would plan another painting; a resumed one keeps its plan.
-        status, said = runner.run("resume", "latest", kill_at=5, prepare=less_memory)
+        status, said = runner.run("resume", "latest", kill_at=5, before=SMALL_AND_SLOW)
     assert status == 0, said
     assert kills >= 2
     assert results(folder) == undisturbed
@@ -135,14 +132,16 @@ def test_a_kill_at_any_file_operation_leaves_a_state_or_a_result(
     assert [each.name for each in (folder / "out").iterdir()] == []
 
 
-def kill_in_write() -> None:
-    """Kill the process in the middle of writing the result."""
-
-    def write(*given: Any) -> None:
-        (Path("out") / ".scumble-0123.part").write_bytes(b"half")
-        os.kill(os.getpid(), 9)
-
-    engine.cli.commands.output_files.write = write  # type: ignore[assignment]
+KILL_IN_WRITE = """
+import os
+from pathlib import Path
+import engine.cli.commands
+def write(*given):
+    (Path("out") / ".scumble-0123.part").write_bytes(b"half")
+    os.kill(os.getpid(), 9)
+engine.cli.commands.output_files.write = write
+"""
+"""Code that kills the process in the middle of writing the result."""
 
 
 def test_a_kill_while_the_result_is_written_costs_no_evaluation(
@@ -151,7 +150,7 @@ def test_a_kill_while_the_result_is_written_costs_no_evaluation(
     job = write_job(folder, "written", iterations=2, scales=1)
     assert runner.run("job", job)[0] == 0
     undisturbed = results(folder)
-    assert runner.run("job", job, prepare=kill_in_write)[0] == KILLED
+    assert runner.run("job", job, before=KILL_IN_WRITE)[0] == KILLED
     assert not results(folder)
     status, said = runner.run("resume", "latest", kill_at=1)  # it evaluates nothing
     assert status == 0, said
@@ -314,21 +313,19 @@ def test_the_result_may_be_written_elsewhere(state: Path, runner: Runner, folder
     assert not state.exists()
 
 
-def test_a_full_disk_ends_no_painting(
-    runner: Runner, folder: Path, full_disk: Any, weights: dict[str, Layer]
-) -> None:
+def test_a_full_disk_ends_no_painting(runner: Runner, folder: Path, full_disk: Any) -> None:
     shutil.rmtree(runner.home / "states", ignore_errors=True)
     (runner.home / "states").symlink_to(full_disk.folder)
     (full_disk.folder / OWN_MARK).touch()
 
-    def without_limit() -> None:
-        store.make_room = lambda *given: True
-        exec(full_disk.before)
-
+    without_limit = """
+from engine.states import store
+store.make_room = lambda *given: True
+"""
     full_disk.fill()
     job = write_job(folder, "full", iterations=2)
     try:
-        status, said = runner.run("job", job, prepare=without_limit)
+        status, said = runner.run("job", job, before=without_limit + full_disk.before)
     finally:
         (runner.home / "states").unlink()
     assert status == 0, said
@@ -377,12 +374,11 @@ def test_states_in_use_make_no_room(several: list[Path], monkeypatch: pytest.Mon
 
 
 def test_a_state_without_room_is_not_kept(runner: Runner, folder: Path) -> None:
-    def small() -> None:
-        store.MOST_BYTES = 6_000
-
     shutil.rmtree(runner.home / "states", ignore_errors=True)
     job = write_job(folder, "room", optimizer="lbfgs32", iterations=2, scales=1)
-    status, said = runner.run("job", job, prepare=small)
+    status, said = runner.run(
+        "job", job, before="from engine.states import store; store.MOST_BYTES = 6_000"
+    )
     assert status == 0, said
     assert said.count("there is no room") == 1
     assert results(folder)

@@ -62,7 +62,7 @@ def workers() -> Iterator[list[Worker]]:
 
 
 def test_a_killed_run_of_the_plug_in_is_found_and_resumed_without_its_run_folder(
-    home: Path, tmp_path: Path, workers: list[Worker], weights: Any
+    home: Path, tmp_path: Path, workers: list[Worker]
 ) -> None:
     first = run_folder(tmp_path, "first")
     reference = tmp_path / "reference"
@@ -77,7 +77,7 @@ def test_a_killed_run_of_the_plug_in_is_found_and_resumed_without_its_run_folder
     worker.process.wait()
     shutil.rmtree(first)
 
-    runner = Runner(home, reference, weights)
+    runner = Runner(home, reference)
     (line,) = runner.run("resume", "--json")[1].splitlines()
     listed = json.loads(line)
     assert listed["name"] == saved["name"]
