@@ -20,7 +20,7 @@ from engine.masks.softness import survey
 from engine.memory import memory, resident
 from engine.methods import METHODS, Method, choose_method
 from engine.network import Network, open_network
-from engine.overhead import reading_rates
+from engine.overhead import Rates, reading_rates
 from engine.paths import model_file
 from engine.pictures.picture import read_stored
 from engine.pictures.reading_memory import ReadingMemory
@@ -53,6 +53,8 @@ class Conditions:
         Bytes of memory that a graphics card had free; 0 without one, or where it is not known.
     forms : dict of str to str
         How each kind of convolution is computed.
+    rates : dict of str to float
+        Seconds per pixel of all other work that was measured; the automatic size depends on them.
     """
 
     device: str
@@ -62,6 +64,7 @@ class Conditions:
     seconds_per_pixel: float
     card_bytes: int
     forms: dict[str, str]
+    rates: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -256,6 +259,7 @@ def present_conditions(job: Job, shape: RunShape, network: Network) -> Condition
         machine_speed(job, shape, network),
         network.entry.free_memory() if network.losses == "card" else 0,
         {tuning.name(kind): form for kind, form in network.forms.items()},
+        speed.rates().measured,
     )
 
 
@@ -274,7 +278,8 @@ def plan(
         # Where the free memory is not known, the tiles shrink to what it is.
         card = Card(conditions.card_bytes or math.inf, partial(CardLbfgs, network))
     budget, seconds = conditions.budget, conditions.seconds_per_pixel
-    return estimate(job, method, shape, budget, seconds, card, speed.rates())
+    rates = Rates(conditions.rates)
+    return estimate(job, method, shape, budget, seconds, card, rates, network.forms)
 
 
 def in_float(job: Job) -> bool:

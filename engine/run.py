@@ -242,7 +242,7 @@ def stylize(
     if shape.pixels > speed.RATE_PIXELS and clocks.had(1):
         finished = finish_pixels(job, shape, working, len(pictures))
         rates[finish_kind(shape)] = (ended - enlarged) / finished
-        if strokes:
+        if strokes and not shape.masks:  # beside a mask there are none
             added = stroke_pixels(job, shape, working, len(pictures))
             rates["strokes"] = (enlarged - painted) / added
     speed.record_rates(rates)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from engine.sizes import stroke_size
 from engine.strokes.enlarging import MOST_STYLE_PIXELS, sizes_between
 from engine.time_left import ScaleTime
 from engine.translations import _, number_text
+from models.forms import USUAL_FORMS, Forms
 from models.vgg16 import CHANNELS, receptive_field
 
 if TYPE_CHECKING:
@@ -280,6 +282,7 @@ def estimate(
     seconds_per_pixel: float,
     card: Card | None = None,
     rates: Rates | None = None,
+    forms: Forms = USUAL_FORMS,
 ) -> Estimate:
     """Plan a run within a budget of memory.
 
@@ -297,18 +300,24 @@ def estimate(
         The graphics card; without it, the processor evaluates.
     rates : Rates, optional
         How fast everything else is on this machine; by default as usual.
+    forms : Forms
+        How each kind of convolution is computed.
 
     Raises
     ------
     DoesNotFitError
         If not even the smallest tile of the size that was asked for fits.
     """
+
+    def of_area(area: int) -> Estimate:
+        return _estimate(job, method, shape, area, budget, seconds_per_pixel, card, rates, forms)
+
     if job.size != AUTO_SIZE:
-        return _estimate(job, method, shape, job.size, budget, seconds_per_pixel, card, rates)
+        return of_area(job.size)
     chosen = None
     for area in _ladder(shape.pixels):
         try:
-            found = _estimate(job, method, shape, area, budget, seconds_per_pixel, card, rates)
+            found = of_area(area)
         except DoesNotFitError:
             if chosen is None:
                 raise
@@ -338,6 +347,7 @@ def _estimate(
     seconds_per_pixel: float,
     card: Card | None,
     rates: Rates | None,
+    forms: Forms,
 ) -> Estimate:
     pictures = method.pictures(len(shape.styles))
     guidances = _guidances(job, method, len(shape.styles))
@@ -345,13 +355,15 @@ def _estimate(
     held = base + shape.held
     plans = plan_scales(job, *shape.content, area)
     # The last one first: if it does not fit, the message is about the size that was asked for.
-    found = [_resources(job, method, shape, plan, budget - held, card) for plan in reversed(plans)]
+    found = [
+        _resources(job, method, shape, plan, budget - held, card, forms) for plan in reversed(plans)
+    ]
     scales = [resources for resources, _taken in reversed(found)]
     most = max(taken for _resources, taken in found)
     report = REPORT_BYTES * shape.pixels if job.report else 0
     finishing, writing = _finishing(job, shape, scales[-1].plan, pictures)
-    wanted = job.enlargement == "strokes"
-    wanted = wanted and bool(sizes_between(scales[-1].plan.size, shape.content))
+    between = sizes_between(scales[-1].plan.size, shape.content)
+    wanted = job.enlargement == "strokes" and bool(between)
     adding = _strokes_bytes(job, shape, scales[-1].plan, pictures)
     # They may take what the painting takes, or what is there.
     strokes = wanted and held + adding + finishing <= max(budget, held + most)
@@ -377,7 +389,7 @@ def _estimate(
 
 
 def _style_pixels(job: Job, shape: RunShape, area: int) -> float:
-    """Return about how many pixels of all styles the network sees at a scale."""
+    """Return about how many pixels all styles have that are used for so many of the painting."""
     found = 0.0
     for region, size in zip(job.regions, shape.styles):
         times = stroke_size(region.style_size, job.brush_size)
@@ -399,12 +411,8 @@ def stroke_pixels(job: Job, shape: RunShape, size: tuple[int, int], pictures: in
     """
     pixels = 0.0
     for height, width in sizes_between(size, shape.content):
-        styles = (
-            min(height * width, math.prod(style), MOST_STYLE_PIXELS)
-            * stroke_size(region.style_size, job.brush_size) ** 2
-            for region, style in zip(job.regions, shape.styles)
-        )
-        pixels += height * width * pictures + sum(styles)
+        searched = _style_pixels(job, shape, min(height * width, MOST_STYLE_PIXELS))
+        pixels += height * width * pictures + searched
     return pixels
 
 
@@ -428,15 +436,18 @@ def _strokes_bytes(job: Job, shape: RunShape, last: ScalePlan, pictures: int) ->
     painted = (12 * pictures + 8 * len(shape.styles)) * last.pixels
     # All pictures enlarged, and the last one at half the size too.
     enlarged = ENLARGED_BYTES * shape.pixels * (pictures + 0.25)
-    styles = 0.0
-    for region, style in zip(job.regions, shape.styles):
-        times = stroke_size(region.style_size, job.brush_size)
-        styles += min(shape.pixels, math.prod(style), MOST_STYLE_PIXELS) * times**2
-    return painted + enlarged + STROKES_STYLE_BYTES * styles + STROKES_BYTES
+    searched = _style_pixels(job, shape, min(shape.pixels, MOST_STYLE_PIXELS))
+    return painted + enlarged + STROKES_STYLE_BYTES * searched + STROKES_BYTES
 
 
 def _resources(
-    job: Job, method: Method, shape: RunShape, plan: ScalePlan, room: float, card: Card | None
+    job: Job,
+    method: Method,
+    shape: RunShape,
+    plan: ScalePlan,
+    room: float,
+    card: Card | None,
+    forms: Forms,
 ) -> tuple[ScaleResources, float]:
     """Return what a scale is painted with in so many bytes, and the bytes that it takes."""
     layers = tuple(dict.fromkeys(sum(layers_of(job), ())))
@@ -455,8 +466,9 @@ def _resources(
     keeps_content = working + features < room / 4
     if keeps_content:
         working += features
-    least = min(plan.pixels, SMALLEST_TILE) * tile_bytes(layers, job.pooling)
-    comfortable = min(plan.pixels, COMFORTABLE_TILE) * tile_bytes(layers, job.pooling)
+    per_pixel = tile_bytes(layers, job.pooling, forms)
+    least = min(plan.pixels, SMALLEST_TILE) * per_pixel
+    comfortable = min(plan.pixels, COMFORTABLE_TILE) * per_pixel
     optimizer = choose_optimizer(
         job,
         method,
@@ -490,15 +502,16 @@ def _resources(
     memory = room - working
     if card is not None:
         # Tiles on a card pass through the processor's memory.
-        share = card.free / CARD_BYTES * tile_bytes(layers, job.pooling)
+        share = card.free / CARD_BYTES * per_pixel
         memory = max(min(memory, share), least)  # which shrinks where even that is too much
     # A card computes features sooner than they come to the processor's memory.
     keeps = card is None
-    evaluation = choose_plan(plan.size, layers, memory, pooling=job.pooling, keeps=keeps)
+    choose = partial(choose_plan, plan.size, layers, pooling=job.pooling, forms=forms)
+    evaluation = choose(memory, keeps=keeps)
     if evaluation.tiling.whole:
         keeps_content = True
     elif keeps and not keeps_content and memory - features > least:
-        beside = choose_plan(plan.size, layers, memory - features, pooling=job.pooling)
+        beside = choose(memory - features)
         if beside.cost < _cost_with_content(evaluation):
             evaluation, keeps_content = beside, True
             working += features

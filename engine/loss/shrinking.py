@@ -144,7 +144,7 @@ def shrinking_evaluators(
 
 def _plan(tiling: Tiling, layers: tuple[str, ...], network: Network) -> Plan:
     """Return the plan that keeps no tile's activations."""
-    taken = math.prod(tiling.tile) * tile_bytes(layers, network.pooling)
+    taken = math.prod(tiling.tile) * tile_bytes(layers, network.pooling, network.forms)
     return Plan(tiling, 0, math.ceil(taken))
 
 

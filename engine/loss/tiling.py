@@ -17,12 +17,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from models.forms import USUAL_FORMS, Forms, winograd_tile
 from models.graphs import state_for, value_type
 from models.vgg16 import CHANNELS, LAYERS, deepest, layer_size, receptive_field
 
 ARENA_BYTES = {"average": 1200, "max": 1750}
 """Bytes that onnxruntime takes per pixel of a tile for values that live within one run, by pooling;
 measured from 512x512 to 1024x1024."""
+
+WINOGRAD_POSITIONS = {64: (1.0, 200), 128: (0.25, -200)}
+"""By the output channels of the first two blocks: positions per pixel, and the bytes by which the
+transforms of Winograd convolution take more or less than they would by themselves; measured at
+930x700. Those of further blocks are smaller than what onnxruntime takes anyway."""
 
 FEATURE_BYTES = 1500
 """Bytes that features without gradients take per pixel of a tile; measured."""
@@ -287,15 +293,38 @@ def spans(length: int, tiles: int, layers: tuple[str, ...]) -> list[Span]:
     ]
 
 
-def tile_bytes(layers: tuple[str, ...], pooling: str) -> float:
+def tile_bytes(layers: tuple[str, ...], pooling: str, forms: Forms = USUAL_FORMS) -> float:
     """Return the bytes per pixel of a tile that one evaluation takes.
 
     Those are the network's values, their gradients, the tile of the picture and its gradient, and
     what lives within one run.
+
+    Parameters
+    ----------
+    layers : tuple of str
+        The layers of all terms.
+    pooling : {'average', 'max'}
+    forms : Forms
+        How each kind of convolution is computed.
     """
     state = sum(_values(name) * value_type(name).itemsize for name in state_for(layers, pooling))
     gradients = sum(_values(layer) * 4 for layer in layers)
-    return state + gradients + 24 + ARENA_BYTES[pooling]
+    return state + gradients + 24 + ARENA_BYTES[pooling] + _winograd_bytes(forms)
+
+
+def _winograd_bytes(forms: Forms) -> float:
+    """Return the bytes per pixel of a tile by which Winograd convolution enlarges the arena.
+
+    A layer's input and output are transformed, to (t + 2)^2 values for every t^2.
+    """
+    most = 0.0
+    for (inputs, outputs, _), form in forms.items():
+        tile = winograd_tile(form)
+        if tile and outputs in WINOGRAD_POSITIONS:
+            positions, more = WINOGRAD_POSITIONS[outputs]
+            values = (inputs + outputs) * positions * (tile + 2) ** 2 / tile**2
+            most = max(most, 4 * values + more)
+    return most
 
 
 def kept_bytes(layers: tuple[str, ...], pooling: str) -> tuple[float, float]:
@@ -348,6 +377,7 @@ def choose_plan(
     memory: float,
     *,
     pooling: str = "average",
+    forms: Forms = USUAL_FORMS,
     keeps: bool = True,
 ) -> Plan:
     """Return the quickest way to evaluate a picture in so much memory.
@@ -361,6 +391,8 @@ def choose_plan(
     memory : float
         Bytes.
     pooling : {'average', 'max'}
+    forms : Forms
+        How each kind of convolution is computed.
     keeps : bool
         Whether forward passes may be kept.
 
@@ -375,7 +407,7 @@ def choose_plan(
         If there is no room for the smallest tile; it names the bytes that it takes.
     """
     layers = tuple(layers)
-    per_pixel = tile_bytes(layers, pooling)
+    per_pixel = tile_bytes(layers, pooling, forms)
     if math.prod(size) * per_pixel <= memory:
         tiling = Tiling.of(size, layers, (1, 1))
         return Plan(tiling, 0, math.ceil(math.prod(size) * per_pixel))

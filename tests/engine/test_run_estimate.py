@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from engine.job import AUTO_SIZE, Job, JobError, Region
 from engine.memory import Memory
 from engine.methods import METHODS
 from engine.optimizers import Lbfgs32, LbfgsB
+from engine.overhead import Rates
 from engine.run_estimate import (
     AUTO_SECONDS,
     SMALLEST_AUTO,
@@ -24,6 +28,7 @@ from engine.run_estimate import (
     estimate,
     stroke_pixels,
 )
+from models.forms import USUAL_FORMS
 
 LARGE = RunShape((3000, 4000), [(1500, 2000)], held=100_000_000)
 SPEED = 6e-6
@@ -132,6 +137,22 @@ def test_strokes_count_every_size_of_paintings_and_styles() -> None:
     assert found == [250_000 * 5 + styles, 3 * 250_000 * 5 + styles]
     thick = replace(job, brush_size=2.0)
     assert stroke_pixels(thick, shape, (250, 250), 1) == 250_000 * 5 + 4 * styles
+
+
+def test_a_resumed_run_has_the_size_that_it_began_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever this machine has measured meanwhile: the automatic size depends on its rates."""
+    network: Any = SimpleNamespace(losses="processor", forms=USUAL_FORMS)
+
+    def area(rates: dict[str, float]) -> int:
+        conditions = preparation.Conditions("cpu", "processor", 2, 64 * GB, SPEED, 0, {}, rates)
+        saved = preparation.Conditions(**json.loads(json.dumps(asdict(conditions))))
+        job = Job(size=AUTO_SIZE, regions=(Region("a.png"),))
+        return preparation.plan(job, METHODS["joint"], LARGE, network, saved).area
+
+    quick, slow = {"strokes": 1e-7}, {"strokes": 1e-5}
+    assert area(slow) < area(quick)
+    monkeypatch.setattr(preparation.speed, "rates", lambda: Rates(slow))
+    assert area(quick) > area(slow)
 
 
 def test_strokes_that_do_not_fit_are_left_out() -> None:

@@ -29,6 +29,7 @@ from engine.loss.tiling import (
     kept_bytes,
     margin,
     spans,
+    tile_bytes,
     tile_lengths,
 )
 from engine.masks.mask import Mask
@@ -37,6 +38,7 @@ from engine.masks.regions import LoadedRegion
 from engine.methods import METHODS
 from engine.network import Network
 from engine.optimizers import LbfgsB
+from models.forms import DIRECT, KINDS, USUAL_FORMS, WINOGRAD
 from models.kernels import Kernels
 from models.vgg16 import receptive_field
 
@@ -340,6 +342,19 @@ def test_a_plan_keeps_to_the_memory_and_uses_it() -> None:
     with pytest.raises(MemoryError, match=r"one tile takes 0\.0\d GB, and 0\.01 GB are free"):
         choose_plan(size, DEEP, 1e7)
     assert choose_plan((500, 500), DEEP, 1e9).tiling.whole
+
+
+@pytest.mark.parametrize(
+    ("side", "least", "measured"),
+    [(4, 256, 0), (4, 128, 354), (4, 64, 1332), (2, 128, 715), (2, 64, 2180)],
+)
+def test_winograd_takes_as_much_as_whole_processes_did(
+    side: int, least: int, measured: int
+) -> None:
+    """Bytes per pixel by which the peak rose, with one tile of 933x700 pixels."""
+    forms = {kind: WINOGRAD[side] if min(kind[:2]) >= least else DIRECT for kind in KINDS}
+    usual = tile_bytes(DEEP, "average", USUAL_FORMS)
+    assert measured <= tile_bytes(DEEP, "average", forms) - usual <= 1.2 * measured
 
 
 def test_features_of_a_large_style_are_taken_by_tiles_that_fit() -> None:
