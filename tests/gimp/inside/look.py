@@ -84,6 +84,18 @@ def check_outside_every_region_nothing_changes() -> None:
         unchanged(image, before, 0.0, f"{method} {size}")
 
 
+def check_an_enlarged_painting_has_fine_strokes() -> None:
+    """Neighbors differ more than where it is enlarged smoothly, which is one option away."""
+    steps = []
+    for enlargement in ({}, {"enlargement": "smooth"}):
+        image = kit.new_image()
+        style = kit.style_file()
+        new = kit.paint(image, opaque(image), style=style, size=1000, iterations=3, **enlargement)
+        found = values(new)
+        steps.append(sum(abs(one - other) for one, other in zip(found, found[4:])))
+    assert steps[0] > 1.2 * steps[1], steps
+
+
 def check_live_filters_are_painted_and_kept() -> None:
     """On a layer, on a layer in a group, and on the group itself."""
     for kind in ("layer", "child", "group"):
