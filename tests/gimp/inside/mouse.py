@@ -163,7 +163,6 @@ def choose_beside(desktop: Desktop, label: str, first: str) -> None:
         each["text"] for each in desktop.widgets(menu=True) if each["text"].startswith(first)
     }
     desktop.click(text=entry, menu=True)
-    wait(lambda: not desktop.widgets(menu=True), "the list's end")
 
 
 def turn(desktop: Desktop, row: int, wanted: dict[str, Any], up: int) -> None:
