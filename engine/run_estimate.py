@@ -92,6 +92,9 @@ ENLARGED_BYTES = 6
 STROKES_BYTES = 400_000_000
 """Memory of the tiles in which that is done, by up to four threads."""
 
+STROKES_KEPT_BYTES = 100_000_000
+"""The part of that which the C library keeps until the result has been put together."""
+
 STROKES_STYLE_BYTES = 100
 """Per pixel of a style from which strokes are taken: its patches and what finds them."""
 
@@ -370,7 +373,7 @@ def _estimate(
     reading = LIBRARIES_BYTES + shape.reading
     # When the result is written, content and masks are gone.
     if strokes:
-        finishing += ENLARGED_BYTES * shape.pixels * pictures
+        finishing += ENLARGED_BYTES * shape.pixels * pictures + STROKES_KEPT_BYTES
         most = max(most, adding)
     most = max(reading, held + most, held + finishing, base + writing, held + report)
     whole = shape.pixels * seconds_per_pixel
