@@ -32,8 +32,9 @@ from engine.methods import METHODS, Method, choose_method
 from engine.pictures.picture import read_picture
 from engine.pictures.reading_memory import Read
 from engine.protocol import Lines
-from engine.run_estimate import MASK_BYTES, DoesNotFitError, RunShape
 from engine.run_folder import refusal, remove
+from engine.run_shape import RunShape
+from engine.scale_resources import MASK_BYTES, DoesNotFitError
 from engine.schedule import plan_scales
 from engine.sizes import resized_mask
 from engine.warm import Warm, file_version

@@ -17,7 +17,7 @@ from engine.methods import METHODS
 if TYPE_CHECKING:
     from engine.job import Job
     from engine.pictures.reading_memory import Read
-    from engine.run_estimate import RunShape
+    from engine.run_shape import RunShape
 
 TYPICAL = {
     "read PNG": 33e-9, "read JPEG": 18e-9, "read TIFF": 22e-9, "read WEBP": 29e-9,

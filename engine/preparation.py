@@ -25,7 +25,9 @@ from engine.paths import model_file
 from engine.pictures.picture import read_stored
 from engine.pictures.reading_memory import ReadingMemory
 from engine.pictures.stored import StoredPicture
-from engine.run_estimate import FREE_SHARE, Card, Estimate, RunShape, estimate
+from engine.run_estimate import FREE_SHARE, Estimate, estimate
+from engine.run_shape import RunShape
+from engine.scale_resources import Card
 from engine.schedule import COARSEST_AREA, plan_scales
 from engine.sizes import working_size
 from engine.threads import thread_notice

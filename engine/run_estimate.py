@@ -1,38 +1,36 @@
 """Estimates before a run: its scales, its time, its memory, and what fits into the memory there is.
 
-Memory is counted in bytes per pixel, measured on whole runs (tests/bench/peak_memory.py compares
-the estimate with the peak). Time is pixels times evaluations times the machine's speed.
+Memory is counted as in `engine.scale_resources`. Time is pixels times evaluations times the
+machine's speed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.events import Estimated
-from engine.job import AUTO_SIZE, Job, JobError
-from engine.loss.compact import COMPACT_POSITIONS
-from engine.loss.make_terms import layers_of
-from engine.loss.terms import STRIP_PIXELS
-from engine.loss.tiling import Plan, Tiling, choose_plan, tile_bytes
-from engine.optimizer_choice import choose_optimizer, record_bytes
-from engine.optimizers import Lbfgs32, MakeSearch, Optimizer
+from engine.job import AUTO_SIZE, Job
 from engine.overhead import Overhead, Rates, overhead
-from engine.schedule import EVALUATIONS_PER_STEP, ScalePlan, plan_scales
+from engine.scale_resources import (
+    CONTENT_TARGET,
+    Card,
+    DoesNotFitError,
+    ScaleResources,
+    count_guidances,
+    scale_resources,
+)
+from engine.schedule import ScalePlan, plan_scales
 from engine.sizes import stroke_size
 from engine.strokes.enlarging import MOST_STYLE_PIXELS, sizes_between
 from engine.time_left import ScaleTime
-from engine.translations import _, number_text
 from models.forms import USUAL_FORMS, Forms
-from models.vgg16 import CHANNELS, receptive_field
 
 if TYPE_CHECKING:
     from engine.methods import Method
-    from engine.pictures.reading_memory import Read
+    from engine.run_shape import RunShape
 
 BASE_BYTES = 345_000_000
 """Python, the libraries, the network's weights and their transformed kernels."""
@@ -50,37 +48,8 @@ WRITING_BYTES = {".jpg": 4, ".jpeg": 4, ".webp": 9}
 """Per pixel of the result, by its extension: Pillow's copy, and what its encoder takes. PNG and
 TIFF are written in strips."""
 
-MASK_BYTES = 4
-"""Per pixel and mask, at the working size."""
-
 GRAMS_BYTES = 9_000_000
 """Per guidance at five layers: Gram matrices of the style, sums in float64, and slopes."""
-
-PICTURE_BYTES = 24
-"""Per pixel of the working size: the content and the gradient."""
-
-START_BYTES = 12
-"""Per pixel of the working size, for the picture that an optimizer begins with."""
-
-GRAIN_BYTES = 4
-"""Per pixel and region of the working size, for the finest texture."""
-
-STRIP_BYTES = 52
-"""Per pixel of a strip whose differences are taken, at most `STRIP_PIXELS`."""
-
-LAYER_SHARES = tuple(1 / receptive_field(f"conv{block}_1")[1] ** 2 for block in range(1, 6))
-"""Positions of a layer of each block per pixel."""
-
-CARD_BYTES = 5300
-"""Per pixel, of a graphics card: 4,200 with full float32 products, 5,200 with rounded ones,
-measured at sides of 512 to 4,096 pixels."""
-
-SMALLEST_TILE = 448 * 448
-"""Pixels of the smallest tile that is not mostly margin."""
-
-COMFORTABLE_TILE = 1024 * 1024
-"""Pixels of a tile of which a quarter is margin. The optimizer takes less memory where tiles would
-otherwise be smaller."""
 
 REPORT_BYTES = 180
 """Per pixel of the content, in which a report measures the result: some of its yardsticks hold
@@ -110,118 +79,8 @@ AUTO_SECONDS = 300.0
 REGION_TIME = 0.08
 """Time of each further region, as a share of an evaluation with one; measured."""
 
-CONTENT_TARGET = 0.3
-"""Time of a scale's content targets, as a share of an evaluation."""
-
 STYLE_TARGET = 0.5
 """Time of a style's targets, as a share of an evaluation of as many pixels."""
-
-
-class DoesNotFitError(JobError):
-    """A size that does not fit into the memory.
-
-    Parameters
-    ----------
-    message : str
-    missing : float
-        The bytes of memory that are missing.
-    """
-
-    def __init__(self, message: str, missing: float) -> None:
-        super().__init__(message)
-        self.missing = missing
-
-
-@dataclass(frozen=True)
-class RunShape:
-    """The sizes on which memory and time depend.
-
-    Attributes
-    ----------
-    content : (int, int)
-        Height and width.
-    styles : sequence of (int, int)
-        Height and width of each region's style picture.
-    protect : bool
-        Whether there is a mask of what is protected.
-    held : int
-        Bytes of the pictures and masks that were read.
-    reading : int
-        The most bytes that reading them took.
-    depth : int
-        Bytes of a number of the result: 1, 2, or 4 for float32.
-    planes : int
-        Of the content: 1 for a gray one, else 3.
-    masks : int
-        Regions with a mask.
-    converted : bool
-        Whether the content's colors are of another space than sRGB.
-    reads : sequence of Read
-        The files that are read.
-    """
-
-    content: tuple[int, int]
-    styles: Sequence[tuple[int, int]]
-    protect: bool = False
-    held: int = 0
-    reading: int = 0
-    depth: int = 1
-    planes: int = 3
-    masks: int = 0
-    converted: bool = False
-    reads: Sequence[Read] = ()
-
-    @property
-    def pixels(self) -> int:
-        """The content's area."""
-        return math.prod(self.content)
-
-
-@dataclass(frozen=True)
-class Card:
-    """A graphics card.
-
-    Attributes
-    ----------
-    free : float
-        Bytes of its memory; infinity where that is not known.
-    search : callable
-        Makes an L-BFGS that keeps its vectors there, as `optimizers.Lbfgs32` takes it.
-    """
-
-    free: float
-    search: MakeSearch
-
-
-@dataclass(frozen=True)
-class ScaleResources:
-    """The means with which one scale is painted.
-
-    Attributes
-    ----------
-    plan : ScalePlan
-    evaluation : Plan
-        How its picture is evaluated: whole or by tiles.
-    optimizer : Optimizer
-    keeps_content : bool
-        Whether the content's features are kept; else they are computed at every evaluation.
-    """
-
-    plan: ScalePlan
-    evaluation: Plan
-    optimizer: Optimizer
-    keeps_content: bool
-
-    @property
-    def record_bytes(self) -> int:
-        """The bytes of a record of the evaluations that are expected."""
-        return int(record_bytes(self.plan.pixels, self.plan.steps * EVALUATIONS_PER_STEP))
-
-    @property
-    def work(self) -> float:
-        """The time of one evaluation, in evaluations of a pixel in one piece."""
-        cost = self.evaluation.cost if self.keeps_content else _cost_with_content(self.evaluation)
-        return self.plan.pixels * cost
 
 
 @dataclass(frozen=True)
@@ -353,13 +212,14 @@ def _estimate(
     forms: Forms,
 ) -> Estimate:
     pictures = method.pictures(len(shape.styles))
-    guidances = _guidances(job, method, len(shape.styles))
+    guidances = count_guidances(job, method, len(shape.styles))
     base = BASE_BYTES + GRAMS_BYTES * guidances
     held = base + shape.held
     plans = plan_scales(job, *shape.content, area)
     # The last one first: if it does not fit, the message is about the size that was asked for.
     found = [
-        _resources(job, method, shape, plan, budget - held, card, forms) for plan in reversed(plans)
+        scale_resources(job, method, shape, plan, budget - held, card, forms)
+        for plan in reversed(plans)
     ]
     scales = [resources for resources, _taken in reversed(found)]
     most = max(taken for _resources, taken in found)
@@ -441,112 +301,3 @@ def _strokes_bytes(job: Job, shape: RunShape, last: ScalePlan, pictures: int) ->
     enlarged = ENLARGED_BYTES * shape.pixels * (pictures + 0.25)
     searched = _style_pixels(job, shape, min(shape.pixels, MOST_STYLE_PIXELS))
     return painted + enlarged + STROKES_STYLE_BYTES * searched + STROKES_BYTES
-
-
-def _resources(
-    job: Job,
-    method: Method,
-    shape: RunShape,
-    plan: ScalePlan,
-    room: float,
-    card: Card | None,
-    forms: Forms,
-) -> tuple[ScaleResources, float]:
-    """Return what a scale is painted with in so many bytes, and the bytes that it takes."""
-    layers = tuple(dict.fromkeys(sum(layers_of(job), ())))
-    regions, pictures = len(shape.styles), method.pictures(len(shape.styles))
-    working: float = plan.pixels * (
-        PICTURE_BYTES
-        + START_BYTES
-        + 12 * (pictures - 1)
-        + MASK_BYTES * (regions + shape.protect)
-        + GRAIN_BYTES * regions * bool(job.grain)
-    )
-    working += STRIP_BYTES * min(plan.pixels, STRIP_PIXELS)
-    working += _guidance_bytes(plan.pixels, _guidances(job, method, regions), regions)
-    working += _guidance_bytes(plan.pixels, 2 * shape.protect, 2)
-    features = plan.pixels * _content_bytes(job)
-    keeps_content = working + features < room / 4
-    if keeps_content:
-        working += features
-    per_pixel = tile_bytes(layers, job.pooling, forms)
-    least = min(plan.pixels, SMALLEST_TILE) * per_pixel
-    comfortable = min(plan.pixels, COMFORTABLE_TILE) * per_pixel
-    optimizer = choose_optimizer(
-        job,
-        method,
-        plan.pixels,
-        max(int(room - working - least), 1),
-        card.search if card else None,
-        plan.steps * EVALUATIONS_PER_STEP,
-        max(int(room - working - comfortable), 1),
-    )
-    working += plan.pixels * optimizer.bytes_per_pixel
-    if isinstance(optimizer, Lbfgs32):
-        working -= plan.pixels * START_BYTES  # its best picture lies there
-    if working + least > room:
-        height, width = plan.size
-        missing = working + least - room
-        message = _(
-            "Painting {width} x {height} pixels needs {gigabytes} GB more memory than is "
-            "available; choose a smaller size."
-        )
-        if job.memory:
-            message = _(
-                "Painting {width} x {height} pixels needs {gigabytes} GB more memory than is "
-                "available; choose a smaller size or raise --memory."
-            )
-        gigabytes = number_text(max(missing / 1e9, 0.1), ".1f")
-        message = message.format(width=width, height=height, gigabytes=gigabytes)
-        raise DoesNotFitError(message, missing)
-    if card is not None and plan.pixels * CARD_BYTES <= card.free:
-        whole = Plan(Tiling.of(plan.size, layers, (1, 1)), 0, 0)
-        return ScaleResources(plan, whole, optimizer, True), working
-    memory = room - working
-    if card is not None:
-        # Tiles on a card pass through the processor's memory.
-        share = card.free / CARD_BYTES * per_pixel
-        memory = max(min(memory, share), least)  # which shrinks where even that is too much
-    # A card computes features sooner than they come to the processor's memory.
-    keeps = card is None
-    choose = partial(choose_plan, plan.size, layers, pooling=job.pooling, forms=forms)
-    evaluation = choose(memory, keeps=keeps)
-    if evaluation.tiling.whole:
-        keeps_content = True
-    elif keeps and not keeps_content and memory - features > least:
-        beside = choose(memory - features)
-        if beside.cost < _cost_with_content(evaluation):
-            evaluation, keeps_content = beside, True
-            working += features
-    return ScaleResources(plan, evaluation, optimizer, keeps_content), working + evaluation.bytes
-
-
-def _cost_with_content(evaluation: Plan) -> float:
-    """Return the time of an evaluation and the content's features, in evaluations in one piece."""
-    return evaluation.cost + CONTENT_TARGET * evaluation.tiling.overhead
-
-
-def _guidance_bytes(pixels: int, guidances: int, regions: int) -> float:
-    """Return the bytes of so many guidances at five layers."""
-    total = 0.0
-    for share in LAYER_SHARES:
-        positions = pixels * share
-        # Few bands overlap at a position, and `compact` leaves out those that are 0.
-        dense = min(guidances, regions + 1) if positions >= COMPACT_POSITIONS else guidances
-        total += 4 * positions * dense
-    return total
-
-
-def _guidances(job: Job, method: Method, regions: int) -> int:
-    """Return how many guidances a layer has at most."""
-    if not method.masks_layers:
-        return 1
-    if method.style_terms != "banded":
-        return regions
-    return math.comb(job.bands - 1 + regions, regions)
-
-
-def _content_bytes(job: Job) -> float:
-    """Return the bytes per pixel of the content's features."""
-    contents, _ = layers_of(job)
-    return sum(4 * CHANNELS[layer] / receptive_field(layer)[1] ** 2 for layer in contents)

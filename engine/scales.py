@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from engine.masks.mask import Mask
     from engine.network import Network
     from engine.pictures.strips import Planes
-    from engine.run_estimate import ScaleResources
+    from engine.scale_resources import ScaleResources
     from engine.states.keeper import Keeper
     from engine.time_left import TimeLeft
 

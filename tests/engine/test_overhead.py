@@ -18,7 +18,8 @@ from engine.methods import METHODS
 from engine.overhead import START_SECONDS, TYPICAL, Rates, overhead, write_kind
 from engine.pictures.picture import read_stored
 from engine.pictures.reading_memory import Read, ReadingMemory
-from engine.run_estimate import RunShape, estimate
+from engine.run_estimate import estimate
+from engine.run_shape import RunShape
 
 MEGAPIXEL = 1_000_000
 SHAPE = RunShape((1000, 1000), [(1000, 2000)], reads=[Read("read PNG", MEGAPIXEL)])

@@ -24,10 +24,10 @@ from engine.run_estimate import (
     AUTO_SECONDS,
     SMALLEST_AUTO,
     Estimate,
-    RunShape,
     estimate,
     stroke_pixels,
 )
+from engine.run_shape import RunShape
 from models.forms import USUAL_FORMS
 
 LARGE = RunShape((3000, 4000), [(1500, 2000)], held=100_000_000)
@@ -189,7 +189,7 @@ def test_tiles_paint_what_the_whole_picture_does(
     tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A small picture has two.
-    monkeypatch.setattr("engine.run_estimate.SMALLEST_TILE", 64 * 64)
+    monkeypatch.setattr("engine.scale_resources.SMALLEST_TILE", 64 * 64)
     random = np.random.default_rng(5)
     for name, size in (("content", (101, 401)), ("style", (80, 96))):
         pixels = random.integers(0, 255, (40, 60, 3), np.uint8).repeat(16, 0).repeat(16, 1)

@@ -30,7 +30,7 @@ from engine.methods import METHODS
 from engine.network import DifferentiableNetwork, Network
 from engine.optimizers import Lbfgs32
 from engine.pictures.strips import ArrayPlanes
-from engine.run_estimate import ScaleResources
+from engine.scale_resources import ScaleResources
 from engine.scales import ScaleLoop
 from engine.schedule import ScalePlan
 from engine.time_left import ScaleTime, TimeLeft
