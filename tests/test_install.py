@@ -16,6 +16,7 @@ import pytest
 
 from engine.job import DEVICES
 from engine.setup.machine import DISTRIBUTIONS
+from engine.setup.program import read_program, write_program
 from engine.text_width import columns
 from tests.bare_root import run_in_bare_root
 from tests.made_up import CHECKOUT, SLOW, MadeUp, record, run
@@ -409,6 +410,26 @@ def test_an_old_python_can_read_install_py() -> None:
             assert not any(isinstance(each, ast.Starred) for each in node.elts)
 
 
+BRIEF_TRIALS = (
+    ("engine/tuning_trials.py", b"TRIAL_SIDE = 256", b"TRIAL_SIDE = 32"),
+    ("engine/speed.py", b"TRIAL_SIDE = 256", b"TRIAL_SIDE = 32"),
+    ("engine/rate_trials.py", b"SIZE = (840, 1200)", b"SIZE = (84, 120)"),
+)
+"""Files and the sizes in them of the pictures on which an installation measures the processor, with
+smaller ones. At the usual sizes it computes for ten seconds.
+"""
+
+
+def checkout_with_brief_trials(folder: Path) -> Path:
+    """Copy what is installed into a folder, where it measures on small pictures."""
+    files = read_program(CHECKOUT)
+    for name, usual, brief in BRIEF_TRIALS:
+        assert usual in files[name]
+        files[name] = files[name].replace(usual, brief)
+    write_program(files, folder)
+    return folder
+
+
 @pytest.mark.first
 def test_a_real_installation_paints_with_nothing_else_and_is_removed_whole(
     model: Path, tmp_path: Path
@@ -420,7 +441,8 @@ def test_a_real_installation_paints_with_nothing_else_and_is_removed_whole(
     user, home, wrong = tmp_path / "user", tmp_path / "a ß home", tmp_path / "wrong.onnx"
     user.mkdir()
     wrong.write_bytes(b"these are no weights")
-    command = [sys.executable, str(CHECKOUT / "install.py"), "--home", str(home)]
+    checkout = checkout_with_brief_trials(tmp_path / "checkout")
+    command = [sys.executable, str(checkout / "install.py"), "--home", str(home)]
     command += ["--onnxruntime", "cpu", "--self-contained"]
     apart = ("SCUMBLE_", "XDG_", "GIMP3_", "FLATPAK_")
     variables = {name: value for name, value in os.environ.items() if not name.startswith(apart)}
