@@ -8,7 +8,6 @@ row's share of y and its column's share of x.
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import product
 
 import numpy as np
 
@@ -47,24 +46,27 @@ def layer_shape(layer: str, height: int, width: int) -> tuple[int, int]:
     return height, width
 
 
+def share_table(layer: str, length: int) -> np.ndarray:
+    """Return the shares of each position of a layer in a row of `length`, one row for each."""
+    positions, _ = layer_shape(layer, length, length)
+    table = np.zeros((positions, length))
+    for position in range(positions):
+        for pixel, share in shares(layer, position, length).items():
+            table[position, pixel] = float(share)
+    return table
+
+
 def guidance(mask: np.ndarray, layer: str, kind: str) -> np.ndarray:
     """Carry a mask to a layer: the mean, its square, or the extremes of what a position sees."""
-    height, width = mask.shape
-    rows, columns = layer_shape(layer, height, width)
-    carried = np.zeros((rows, columns))
-    across = [shares(layer, column, width) for column in range(columns)]
-    for row in range(rows):
-        down = shares(layer, row, height)
-        for column in range(columns):
-            pixels = list(product(down, across[column]))
-            values = [float(mask[y, x]) for y, x in pixels]
-            weights = [float(down[y] * across[column][x]) for y, x in pixels]
-            if kind in ("receptive", "squared"):
-                mean = sum(w * v for w, v in zip(weights, values))
-                carried[row, column] = mean**2 if kind == "squared" else mean
-            else:
-                carried[row, column] = min(values) if kind == "inside" else max(values)
-    return carried
+    down, across = (share_table(layer, length) for length in mask.shape)
+    if kind in ("receptive", "squared"):
+        mean = down @ mask.astype(np.float64) @ across.T
+        return mean**2 if kind == "squared" else mean
+    extreme = np.min if kind == "inside" else np.max
+    return np.array(
+        [[extreme(mask[np.ix_(row > 0, column > 0)]) for column in across] for row in down],
+        np.float64,
+    ).reshape(len(down), len(across))
 
 
 def resized(mask: np.ndarray, layer: str) -> np.ndarray:
