@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 
@@ -69,13 +71,14 @@ def sliced_wasserstein(
     return float(np.sqrt(total / bases))
 
 
-def random_bases(dimensions: int, count: int, seed: int) -> list[np.ndarray]:
+@functools.lru_cache(maxsize=8)
+def random_bases(dimensions: int, count: int, seed: int) -> tuple[np.ndarray, ...]:
     """Return orthonormal bases drawn evenly from all, each with its axes as rows.
 
     Returns
     -------
-    list of ndarray, shape (dimensions, dimensions)
-        float32.
+    tuple of ndarray, shape (dimensions, dimensions)
+        float32. The last ones are kept, since every size of a picture asks for the same.
     """
     random = np.random.default_rng(seed)
     bases = []
@@ -83,7 +86,7 @@ def random_bases(dimensions: int, count: int, seed: int) -> list[np.ndarray]:
         basis, triangle = np.linalg.qr(random.standard_normal((dimensions, dimensions)))
         # Without the signs the factorization would prefer some rotations (Mezzadri 2007).
         bases.append((basis * np.sign(np.diag(triangle))).T.astype(np.float32))
-    return bases
+    return tuple(bases)
 
 
 def _squared_distance(
