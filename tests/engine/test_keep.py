@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
 from pathlib import Path
@@ -50,7 +51,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@functools.cache
 def paint(folder: Path, **more: Any) -> Result:
+    """Paint with some options, each picture once."""
     given: dict[str, Any] = {
         "protect": "face.png",
         "protect_strength": 300.0,

@@ -13,7 +13,7 @@ from engine.cli.commands import main
 from engine.jobfile import job_from_dict, paths_of, resolve_paths
 from engine.paintings.catalog import NAMES, PAINTINGS, folder, near_names, style_file
 from engine.pictures.picture import read_settings
-from tests.engine.programs import scumble
+from tests.engine.programs import QUICK, scumble
 
 SOURCES = (folder() / "SOURCES.md").read_text(encoding="utf-8")
 
@@ -57,7 +57,7 @@ def test_a_painting_is_named_on_the_command_line_and_in_the_result(
     Image.radial_gradient("L").resize((40, 32)).convert("RGB").save(tmp_path / "photo.png")
     (tmp_path / "wave.jpg").write_bytes(Path(style_file("hokusai-wave")).read_bytes())
     stylize = ("stylize", "photo.png")
-    quick = ("--iterations", "2", "--threads", "1")
+    quick = (*QUICK, "--threads", "1")
     named = painted("out.png", *stylize, "out.png", "--style", "hokusai-wave", *quick)
     assert painted("same.png", *stylize, "same.png", "--style", "wave.jpg", *quick) == named
     settings = read_settings(tmp_path / "out.png")
