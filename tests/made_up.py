@@ -101,6 +101,11 @@ COPY_WHEEL = """
         return Path(shutil.copy({wheel!r}, folder))
 """
 
+ASKED_BY_PIP = ("lsb_release", "rustc")
+"""Commands that pip starts to describe the machine to an index. Here they fail at once, since there
+is no index.
+"""
+
 PACKAGES = {
     ("numpy", "2.1.0"): {"numpy/__init__.py": ""},
     ("scipy", "1.15.0"): {"scipy/__init__.py": ""},
@@ -177,6 +182,8 @@ def make(folder: Path) -> MadeUp:
     made_up = MadeUp(folder / "checkout", folder / "packages", folder / "commands")
     for path in (made_up.packages, made_up.commands, folder / "user"):
         path.mkdir(parents=True)
+    for name in ASKED_BY_PIP:
+        write_command(made_up.commands / name, "exit 1")
     for name in ("engine", "models", "tests", "docs/demo"):
         (made_up.checkout / name).mkdir(parents=True)
     shutil.copy(CHECKOUT / "install.py", made_up.checkout)
@@ -250,6 +257,12 @@ def copy_pip(folder: Path) -> Path:
     own = [line for line in lines if not line.startswith("..")]
     record.write_text("".join(own), encoding="utf-8")
     return folder
+
+
+def write_command(file: Path, script: str) -> None:
+    """Write a command for the shell."""
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
 
 
 def write_wheel(folder: Path, name: str, version: str, files: dict[str, str]) -> Path:

@@ -19,7 +19,7 @@ from engine.setup.machine import DISTRIBUTIONS
 from engine.setup.program import read_program, write_program
 from engine.text_width import columns
 from tests.bare_root import run_in_bare_root
-from tests.made_up import CHECKOUT, SLOW, MadeUp, record, run
+from tests.made_up import CHECKOUT, SLOW, MadeUp, record, run, write_command
 
 STEPS = re.findall(
     r'^    \((?:N_\()?"(\w+)"\)?, \w+\.\w+\),$', (CHECKOUT / "install.py").read_text(), re.M
@@ -317,8 +317,7 @@ def test_an_environment_whose_python_is_gone_is_made_anew(made_up: MadeUp, home:
 def test_there_is_only_ever_one_onnxruntime(made_up: MadeUp, home: Path) -> None:
     tool = made_up.commands / "nvidia-smi"
     for driver, asked in (("580.95.05", "auto"), ("580.95.05", "cpu"), ("550.54", "auto")):
-        tool.write_text(f"#!/bin/sh\necho {driver}\n")
-        tool.chmod(0o755)
+        write_command(tool, f"echo {driver}")
         try:
             done = made_up.install("--home", home, "--onnxruntime", asked, MADE_UP_DEVICE="cpu")
         finally:
