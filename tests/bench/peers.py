@@ -1,6 +1,7 @@
 """Benchmark of the processor time to the loss that two peers show after 300 evaluations.
 
-    PYTHON -m tests.bench.peers FOLDER --torch PYTHON [--side N] [--evaluations N] [--seconds N]
+    PYTHON -m tests.bench.peers FOLDER --torch PYTHON [--only PEER] [--side N] [--evaluations N]
+        [--seconds N]
 
 The first PYTHON is the environment of `install.py test`, the second one has PyTorch (see
 `minimize_torch.py`). The peers, rebuilt from their papers, minimize the loss of `problem.py` from
@@ -115,27 +116,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--torch", required=True, help="a Python that has PyTorch")
+    parser.add_argument("--only", choices=PEERS, help="one of the peers")
     parser.add_argument("--side", type=int, default=256, help="pixels (default: %(default)s)")
     parser.add_argument("--evaluations", type=int, default=300)
     parser.add_argument("--seconds", type=float, default=1e9)
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
-    for kind in PEERS:
+    kinds = [asked.only] if asked.only else list(PEERS)
+    for kind in kinds:
         if not advance(asked, kind):
             print("Call this again: there is more to do.")
             return
     scumble = Scumble(asked.side)
-    peers = {kind: _peer(asked.folder, kind) for kind in PEERS}
-    shown = {kind: scumble.shown(np.load(asked.folder / f"{kind}.npy")) for kind in PEERS}
+    peers = {kind: _peer(asked.folder, kind) for kind in kinds}
+    shown = {kind: scumble.shown(np.load(asked.folder / f"{kind}.npy")) for kind in kinds}
     figures = {}
     heads = ["who", "evaluations", "processor seconds", "of the peer's", "loss that is shown"]
     print(f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", sep="\n")
     found = {
         start: scumble.reach(list(shown.values()), start, asked.evaluations) for start in STARTS
     }
-    for kind, title in PEERS.items():
+    for kind in kinds:
         theirs, seconds = peers[kind]["evaluations"], peers[kind]["processor seconds"]
-        print(f"| {title} | {theirs} | {seconds:.1f} | 1 | {shown[kind]:.3g} |")
+        print(f"| {PEERS[kind]} | {theirs} | {seconds:.1f} | 1 | {shown[kind]:.3g} |")
         for start, name in STARTS.items():
             if shown[kind] not in found[start]:
                 print(f"| {name} | more than {asked.evaluations} | | | {shown[kind]:.3g} |")
@@ -144,7 +147,8 @@ def main() -> None:
             print(f"| {name} | {count} | {own:.1f} | {own / seconds:.3f} | {shown[kind]:.3g} |")
             figures[f"evaluations from {start}, of {kind}'s"] = count / theirs
             figures[f"processor time from {start}, of {kind}'s"] = own / seconds
-    history.append(f"peers {asked.side}, {asked.evaluations} evaluations", figures)
+    bench = f"peers {asked.side}, {asked.evaluations} evaluations"
+    history.append(f"{bench}, {asked.only}" if asked.only else bench, figures)
 
 
 def _peer(folder: Path, kind: str) -> dict[str, float]:
