@@ -27,6 +27,9 @@ Pair = tuple[onnxruntime.OrtValue, onnxruntime.OrtValue]
 class CardLbfgs(ProjectedLbfgs):
     """One minimization, as `ProjectedLbfgs`; inner products are in single precision.
 
+    The first matrix is a multiple of the identity, as there: a diagonal would need its own graphs,
+    and 30 steps would take memory that the tiles need.
+
     Parameters
     ----------
     network : Network
@@ -117,9 +120,9 @@ class CardLbfgs(ProjectedLbfgs):
         rows = self._rows()
         return self._all_products[np.ix_(rows, rows)].astype(np.float64)
 
-    def _combine(self, weights: np.ndarray) -> None:
+    def _combine(self, of_s: np.ndarray, of_y: np.ndarray) -> None:
         self._weights[:] = 0
-        self._weights[0, self._rows()] = weights
+        self._weights[0, self._rows()] = np.concatenate([of_s, of_y])
         values = {"basis": self._basis, "weights": self._uploaded(self._weights)}
         self._run("direction", values, {})
 

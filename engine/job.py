@@ -390,9 +390,10 @@ class Job:
     optimizer: str = setting(
         "auto",
         N_(
-            "lbfgs: L-BFGS-B, in float32 on a graphics card and where it would take too much "
-            "memory, or 2 GB of disk; lbfgs32: L-BFGS in float32; adam: Adam; auto: Adam for the "
-            "method gradient, else lbfgs."
+            "lbfgs: SciPy's L-BFGS-B, in float32 on a graphics card and where it would take too "
+            "much memory, or 2 GB of disk; lbfgs32: L-BFGS in float32; adam: Adam; auto: Adam for "
+            "the method gradient, lbfgs where something is protected or may have no style, else "
+            "lbfgs32."
         ),
         kind="choice",
         choices=OPTIMIZERS,
@@ -409,15 +410,17 @@ class Job:
         log=True,
     )
     lbfgs_memory: int = setting(
-        10,
+        0,
         N_(
             "Number of past steps that L-BFGS uses; each takes 48 bytes of memory per pixel, or 24 "
-            "in float32."
+            "in float32. 0 chooses: 10, or 30 where auto takes lbfgs32 and the picture is neither "
+            "on a graphics card nor cut into tiles."
         ),
         kind="number",
-        low=1,
+        low=0,
         high=100,
         label=N_("L-BFGS memory"),
+        named={"auto": 0},
     )
     pooling: str = setting(
         "average",
@@ -504,6 +507,11 @@ class Job:
         choices=DEVICES,
         label=N_("Device"),
     )
+
+    @property
+    def covers_everything(self) -> bool:
+        """Return whether it is sure, without a look at the masks, that a style is everywhere."""
+        return not self.regions or any(region.mask in ("", REST) for region in self.regions)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the job as JSON types; `jobfile.job_from_dict` is the inverse."""

@@ -25,7 +25,7 @@ LOOKS: dict[str, dict[str, Any]] = {
         "brush_size": 1.0,
         "init": "content",
         "colors": "style",
-        "optimizer": "auto",  # L-BFGS-B; Adam for the method gradient
+        "optimizer": "auto",  # L-BFGS within bounds; Adam for the method gradient
         "pooling": "average",
         "content_layers": (("conv3_2", 1.0),),
         "style_layers": tuple((f"conv{block}_1", 0.2) for block in range(1, 6)),

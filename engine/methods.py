@@ -38,7 +38,8 @@ class Method:
     propagation : str
         How masks are carried to the layers unless the job says otherwise.
     optimizers : tuple of str
-        The optimizers that it can use; the first one is its default.
+        The optimizers that it can use; the first one is its default, but 'lbfgs' takes the place
+        of 'lbfgs32' where `keeps_content` is true.
     picture_per_region : bool
         Whether each region has a picture of its own, to be put together at the end.
     pins_outside : bool
@@ -57,7 +58,7 @@ class Method:
     composite: str
     steepening: str = ""
     propagation: str = "receptive"
-    optimizers: tuple[str, ...] = ("lbfgs", "lbfgs32", "adam")
+    optimizers: tuple[str, ...] = ("lbfgs32", "lbfgs", "adam")
     picture_per_region: bool = False
     pins_outside: bool = False
     has_best: bool = True
@@ -75,7 +76,17 @@ class Method:
 
     def optimizer_for(self, job: Job) -> str:
         """Return the optimizer of a job: 'lbfgs', 'lbfgs32' or 'adam'."""
-        return self.optimizers[0] if job.optimizer == "auto" else job.optimizer
+        if job.optimizer != "auto":
+            return job.optimizer
+        default = self.optimizers[0]
+        return "lbfgs" if self.keeps_content(job) and default == "lbfgs32" else default
+
+    def keeps_content(self, job: Job) -> bool:
+        """Return whether a part of what is painted is to stay close to the content.
+
+        That is a protected part, or one without a style that the result shows as it was painted.
+        """
+        return bool(job.protect) or (self.composite == "blend" and not job.covers_everything)
 
     def pictures(self, regions: int) -> int:
         """Return how many pictures are painted for so many regions."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from engine.optimizers import Adam, Lbfgs32, LbfgsB, MakeSearch, Optimizer
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
 MOST_RECORD_BYTES = 2_000_000_000
 """The largest record of evaluations that an L-BFGS-B may need to be resumed; the float32 L-BFGS
 resumes from a state."""
+
+LONG_MEMORY = 30
+"""Steps that the L-BFGS with a diagonal first matrix remembers if the job leaves them open."""
+
+SHORT_MEMORY = 10
+"""The same for every other L-BFGS."""
 
 LEAST_MEMORY = 3
 """Steps to remember; with fewer, many more evaluations are needed than memory is saved."""
@@ -31,13 +38,17 @@ def choose_optimizer(
     on_card: MakeSearch | None = None,
     evaluations: float = 0,
     comfortable_bytes: int = 0,
+    ample_bytes: int = 0,
 ) -> Optimizer:
     """Return the optimizer of a job.
 
     For 'lbfgs', L-BFGS-B is taken where it fits into memory, and the record of its evaluations onto
-    the disk, else the float32 L-BFGS. Where that one does not fit comfortably with all steps that
-    the job allows, it remembers them in half precision: as many as fit, but no fewer than
-    LEAST_MEMORY where the job allows so many.
+    the disk, else the float32 L-BFGS. For 'lbfgs32', the first matrix of that one is a diagonal,
+    unless a part of the picture is to stay like the content: a diagonal would change that part
+    more. With it, LONG_MEMORY steps are remembered where the picture can still be evaluated in one
+    piece beside them, else SHORT_MEMORY, or as many as the job says. Where these do not fit
+    comfortably, they are remembered in half precision. Where they do not even fit, there is no
+    diagonal and there are fewer steps, but LEAST_MEMORY if the job allows so many.
 
     Parameters
     ----------
@@ -54,21 +65,34 @@ def choose_optimizer(
         How many are expected.
     comfortable_bytes : int
         What the optimizer may take without making the evaluations slow; 0 for as much as it may.
+    ample_bytes : int
+        What the optimizer may take beside a picture in one piece; 0 for as much as it may.
     """
     name = method.optimizer_for(job)
     if name == "adam":
         return Adam(job.learning_rate, keep_best=method.has_best)
+    memory = job.lbfgs_memory or SHORT_MEMORY
     if on_card:
-        return Lbfgs32(job.lbfgs_memory, on_card)
-    scipy = LbfgsB(job.lbfgs_memory)
+        return Lbfgs32(memory, on_card)
+    scipy = LbfgsB(memory)
     fits = not free_bytes or pixels * scipy.bytes_per_pixel <= free_bytes
     if name == "lbfgs" and fits and record_bytes(pixels, evaluations) <= MOST_RECORD_BYTES:
         return scipy
-    memory = job.lbfgs_memory
-    comfortable = comfortable_bytes or free_bytes
-    if not free_bytes or pixels * Lbfgs32(memory).bytes_per_pixel <= comfortable:
-        return Lbfgs32(memory)
+    diagonal = name == "lbfgs32" and not method.keeps_content(job)
+    if diagonal and not job.lbfgs_memory:
+        # More steps than will be taken are never remembered.
+        long = min(LONG_MEMORY, math.ceil(evaluations) or LONG_MEMORY)
+        for half in (False, True):
+            found = Lbfgs32(long, half=half, diagonal=True)
+            if not free_bytes or pixels * found.bytes_per_pixel <= (ample_bytes or free_bytes):
+                return found
+        memory = min(long, SHORT_MEMORY)
+    whole = Lbfgs32(memory, diagonal=diagonal)
+    if not free_bytes or pixels * whole.bytes_per_pixel <= (comfortable_bytes or free_bytes):
+        return whole
     least = min(memory, LEAST_MEMORY)
-    fitting = (Lbfgs32(count, half=True) for count in range(memory, least, -1))
-    sizes = ((each, pixels * each.bytes_per_pixel) for each in fitting)
-    return next((each for each, size in sizes if size <= free_bytes), Lbfgs32(least, half=True))
+    for count in range(memory, least - 1, -1):
+        found = Lbfgs32(count, half=True, diagonal=diagonal and count == memory)
+        if pixels * found.bytes_per_pixel <= free_bytes:
+            return found
+    return Lbfgs32(least, half=True)

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import optimize
 
 from engine.loss.objective import Evaluation
-from engine.projected_lbfgs import Bound, ProjectedLbfgs
+from engine.projected_lbfgs import Bound, DiagonalLbfgs, ProjectedLbfgs
 from engine.trace import Plateau, State, Trace
 
 Evaluate = Callable[[np.ndarray], Evaluation]
@@ -239,23 +239,28 @@ class Lbfgs32(Optimizer):
         its network. None for the processor's memory.
     half : bool
         Whether the steps are remembered in half precision; not on a card.
+    diagonal : bool
+        Whether the first matrix is the diagonal of `DiagonalLbfgs`; not on a card.
     """
 
     memory: int
     on_card: MakeSearch | None = None
     half: bool = False
+    diagonal: bool = False
 
     @property
     def used(self) -> str:
         """The name and the options, for results and logs."""
         where = " on the card" if self.on_card else ""
         how = " in half precision" if self.half else ""
-        return f"float32 L-BFGS{where} with a memory of {self.memory} steps{how}"
+        first = " and a diagonal first matrix" if self.diagonal else ""
+        return f"float32 L-BFGS{where} with a memory of {self.memory} steps{how}{first}"
 
     @property
     def bytes_per_pixel(self) -> int:
         """The most memory that it takes for a pixel of the picture, besides 10 MB for blocks."""
-        return 12 * ((1 if self.half else 2) * self.memory + 5)
+        diagonal = 8 if self.diagonal else 0
+        return 12 * ((1 if self.half else 2) * self.memory + 5) + diagonal
 
     @property
     def resumes(self) -> bool:
@@ -263,7 +268,8 @@ class Lbfgs32(Optimizer):
         return True
 
     def _search(self, run: _Run) -> None:
-        make = self.on_card or partial(ProjectedLbfgs, half=self.half)
+        kind = DiagonalLbfgs if self.diagonal else ProjectedLbfgs
+        make = self.on_card or partial(kind, half=self.half)
         search = make(run.start, *run.bounds, self.memory)
         shown = run.start if run.reuse_start else np.empty_like(search.trial)
         np.copyto(shown, search.trial)

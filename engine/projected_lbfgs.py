@@ -6,12 +6,13 @@ The method is gradient projection (Bertsekas 1982) with a limited-memory BFGS di
 2. computes the L-BFGS direction on the other values, the free ones, from the pairs ``s, y`` that
    are restricted to them. The two-loop recursion (Nocedal and Wright 2006, algorithm 7.4) runs on
    coefficients: the direction is a combination of the pairs and the gradient, so one pass over the
-   arrays gives all inner products, and a second pass the direction (Chen, Wang and Zhou 2014);
+   arrays gives all inner products, and a second pass the direction (Chen, Wang and Zhou 2014). The
+   first matrix is a multiple of the identity or, in `DiagonalLbfgs`, of a diagonal;
 3. searches along the projected path ``P(x + t d)`` for a sufficient decrease (Armijo).
 
 The first step, for which there are no pairs, aims at the bounds instead.
 
-Arrays are float32 and are processed by blocks; inner products are accumulated in float64. Where
+Arrays are float32 and are processed by blocks, whose inner products are added in float64. Where
 memory is short, the pairs are kept in half precision: each vector in units of its largest value, so
 that 11 bits are exact down to a sixteen-thousandth of it.
 """
@@ -23,8 +24,9 @@ from collections.abc import Iterator
 from typing import Any, Union
 
 import numpy as np
+from scipy import ndimage
 
-BLOCK = 1 << 14
+BLOCK = 1 << 13
 """Values that are processed at a time: small enough for the cache and for one BLAS thread."""
 
 FIRST_CHANGE = 16.0
@@ -41,6 +43,21 @@ LEAST_CURVATURE = 1e-8
 
 LEAST_DECREASE = 1e-12
 """Relative decrease of the loss in one step below which the search has converged."""
+
+SMOOTHING = 4.0
+"""Sigma, in pixels, of the Gaussian over which the curvature at a pixel is averaged."""
+
+MOST_UNEVEN = 8.0
+"""The largest factor between that curvature and the mean of all pixels."""
+
+EDGE = 16
+"""Rows and columns along the picture's edge whose curvature is taken from the nearest one further
+in. The network sees less of them, so their own is low, and the long steps that this would make
+paint a frame."""
+
+LEAST_MOVED = 1e-3
+"""The weight of that mean, as a share of the mean square of all steps. It decides where a pixel has
+hardly moved, so that its own curvature says nothing."""
 
 NUMBERS = ("loss", "length", "slope", "trials", "scale")
 ARRAYS = ("picture", "gradient", "direction")
@@ -190,7 +207,7 @@ class ProjectedLbfgs:
             self.converged = True
             return
         if self._scale:
-            self._combine(self._two_loops(products))
+            self._combine(*self._two_loops(products, self._scaled_products(products)))
         else:
             self._aim_at_bounds()
         self._trials = 0
@@ -223,7 +240,7 @@ class ProjectedLbfgs:
         pairs = len(self._order)
         total = np.zeros((2 * pairs + 1, 2 * pairs + 1))
         for part in self._parts():
-            block = np.empty((2 * pairs + 1, len(self._gradient[part])))
+            block = np.empty((2 * pairs + 1, len(self._gradient[part])), np.float32)
             block[:pairs] = self._s.block(pairs, part)
             block[pairs:-1] = self._y.block(pairs, part)
             block[-1] = self._gradient[part]
@@ -231,25 +248,58 @@ class ProjectedLbfgs:
             total += block @ block.T
         return total
 
-    def _two_loops(self, products: np.ndarray) -> np.ndarray:
-        """Return the direction's weights on all s, all y and the gradient, as float32."""
+    def _scaled_products(self, products: np.ndarray) -> np.ndarray:
+        """Return the inner products of all y and the gradient in the first matrix's diagonal.
+
+        Parameters
+        ----------
+        products : ndarray, shape (2 k + 1, 2 k + 1)
+            Those of `_products`.
+
+        Returns
+        -------
+        ndarray, shape (k + 1, k + 1)
+            float64.
+        """
         pairs = len(self._order)
-        weights = np.zeros(2 * pairs + 1)
-        weights[-1] = -1.0
+        return products[pairs:, pairs:]
+
+    def _two_loops(self, products: np.ndarray, scaled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the direction's weights on the vectors.
+
+        Parameters
+        ----------
+        products : ndarray, shape (2 k + 1, 2 k + 1)
+            Those of `_products`.
+        scaled : ndarray, shape (k + 1, k + 1)
+            Those of `_scaled_products`.
+
+        Returns
+        -------
+        of_s : ndarray, shape (k,)
+            float32, on all s.
+        of_y : ndarray, shape (k + 1,)
+            float32, on all y and the gradient, each of which the diagonal multiplies first.
+        """
+        pairs = len(self._order)
+        of_s, of_y = np.zeros(pairs), np.zeros(pairs + 1)
+        of_y[-1] = -1.0
         used = []
         scale = 0.0
         for row in reversed(self._order):
             s, y = row, pairs + row
             norms = products[s, s] * products[y, y]
             if products[s, y] > LEAST_CURVATURE * math.sqrt(norms):
-                share = products[s] @ weights / products[s, y]
-                weights[y] -= share
-                used.append((s, y, share))
-                scale = scale or products[s, y] / products[y, y]
-        weights *= scale or self._scale
-        for s, y, share in reversed(used):
-            weights[s] += share - products[y] @ weights / products[s, y]
-        return weights.astype(np.float32)
+                share = products[s, pairs:] @ of_y / products[s, y]
+                of_y[row] -= share
+                used.append((row, share))
+                scale = scale or products[s, y] / scaled[row, row]
+        of_y *= scale or self._scale
+        for row, share in reversed(used):
+            s, y = row, pairs + row
+            along = products[y, :pairs] @ of_s + scaled[row] @ of_y
+            of_s[row] += share - along / products[s, y]
+        return of_s.astype(np.float32), of_y.astype(np.float32)
 
     def _try(self, length: float) -> None:
         """Set the trial to a point of the projected path."""
@@ -283,15 +333,20 @@ class ProjectedLbfgs:
         self._picture, self._trial = self._trial, self._picture
         self._gradient[:] = gradient
 
-    def _combine(self, weights: np.ndarray) -> None:
-        """Set the direction: all s, all y and the gradient, weighted, on the free values."""
+    def _combine(self, of_s: np.ndarray, of_y: np.ndarray) -> None:
+        """Set the direction on the free values, from the weights of `_two_loops`."""
         pairs = len(self._order)
         for part in self._parts():
             into = self._direction[part]
-            np.multiply(self._gradient[part], weights[-1], out=into)
-            into += weights[:pairs] @ self._s.block(pairs, part)
-            into += weights[pairs:-1] @ self._y.block(pairs, part)
+            np.multiply(self._gradient[part], of_y[-1], out=into)
+            into += of_y[:-1] @ self._y.block(pairs, part)
+            into *= self._first(part)
+            into += of_s @ self._s.block(pairs, part)
             into *= self._free(part)
+
+    def _first(self, part: slice) -> np.ndarray:
+        """Return a block of the first matrix's diagonal, but for its scale."""
+        return np.ones((), np.float32)
 
     def _project(self) -> float:
         """Set the trial to ``P(x + t d)``; return ``g . (P(x + t d) - x)``."""
@@ -345,6 +400,83 @@ class ProjectedLbfgs:
             vectors.stored(pairs)[:] = arrays[name]
             vectors.units = list(units)
         self._project()
+
+
+class DiagonalLbfgs(ProjectedLbfgs):
+    """The search whose first matrix is a diagonal: a pixel's own curvature along the steps.
+
+    The diagonal is the inverse of ``sum(s y) / sum(s s)`` over all pairs and over a Gaussian around
+    the pixel. Where the curvature changes slowly across the picture, that is the diagonal which
+    fits ``B s = y`` best in least squares. All channels of a pixel share it, and pixels along the
+    edge have that of the pixels further in. It is positive, so the L-BFGS matrix stays positive
+    definite. It depends only on the pairs and the active set, so a `state` does not need it.
+
+    Parameters
+    ----------
+    start : ndarray, shape (channels, height, width)
+        Clipped to the bounds.
+    low, high, memory, half
+        As for `ProjectedLbfgs`.
+    """
+
+    def __init__(
+        self, start: np.ndarray, low: Bound, high: Bound, memory: int, half: bool = False
+    ) -> None:
+        super().__init__(start, low, high, memory, half)
+        self._diagonal = np.ones(start.shape[1] * start.shape[2], np.float32)
+
+    def _scaled_products(self, products: np.ndarray) -> np.ndarray:
+        """Set the diagonal from all pairs, and return the inner products in it."""
+        self._choose_diagonal()
+        pairs = len(self._order)
+        total = np.zeros((pairs + 1, pairs + 1))
+        for part in self._parts():
+            block = np.empty((pairs + 1, len(self._gradient[part])), np.float32)
+            block[:pairs] = self._y.block(pairs, part)
+            block[-1] = self._gradient[part]
+            block *= self._free(part) * np.sqrt(self._first(part))
+            total += block @ block.T
+        return total
+
+    def _choose_diagonal(self) -> None:
+        """Set the diagonal, in units of its mean."""
+        pairs, pixels = len(self._order), self._diagonal.size
+        curved, moved = self._diagonal, np.zeros_like(self._diagonal)
+        curved[:] = 0
+        for start in range(0, pixels, BLOCK):
+            here = slice(start, min(start + BLOCK, pixels))
+            for channel in range(self._shape[0]):
+                part = slice(here.start + channel * pixels, here.stop + channel * pixels)
+                s = self._s.block(pairs, part) * self._free(part)
+                curved[here] += np.einsum("ij,ij->j", s, self._y.block(pairs, part))
+                moved[here] += np.einsum("ij,ij->j", s, s)
+        for total in (curved, moved):
+            plane = total.reshape(self._shape[1:])
+            ndimage.gaussian_filter(plane, SMOOTHING, output=plane)
+        curvature, square = float(curved.mean()), float(moved.mean())
+        if curvature <= 0 or square <= 0:  # the free values have not moved, or only downhill
+            self._diagonal[:] = 1
+            return
+        mean = curvature / square
+        curved += LEAST_MOVED * square * mean
+        moved += LEAST_MOVED * square
+        curved /= moved
+        curved /= mean
+        np.clip(curved, 1 / MOST_UNEVEN, MOST_UNEVEN, out=curved)
+        plane = curved.reshape(self._shape[1:])
+        for lines in (plane, plane.T):
+            edge = min(EDGE, (len(lines) - 1) // 2)
+            lines[:edge] = lines[edge]
+            lines[len(lines) - edge :] = lines[len(lines) - edge - 1]
+        np.reciprocal(curved, out=self._diagonal)
+
+    def _first(self, part: slice) -> np.ndarray:
+        pixels = self._diagonal.size
+        start = part.start % pixels
+        end = start + part.stop - part.start
+        if end <= pixels:
+            return self._diagonal[start:end]
+        return self._diagonal.take(np.arange(start, end), mode="wrap")  # of several channels
 
 
 def _flat(bound: Bound) -> np.ndarray:

@@ -175,6 +175,7 @@ def scale_resources(
     per_pixel = tile_bytes(layers, job.pooling, forms)
     least = min(plan.pixels, SMALLEST_TILE) * per_pixel
     comfortable = min(plan.pixels, COMFORTABLE_TILE) * per_pixel
+    untiled = plan.pixels * per_pixel
     optimizer = choose_optimizer(
         job,
         method,
@@ -183,6 +184,7 @@ def scale_resources(
         card.search if card else None,
         plan.steps * EVALUATIONS_PER_STEP,
         max(int(room - working - comfortable), 1),
+        max(int(room - working - untiled), 1),
     )
     working += plan.pixels * optimizer.bytes_per_pixel
     if isinstance(optimizer, Lbfgs32):

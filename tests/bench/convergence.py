@@ -23,7 +23,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
 from engine import projected_lbfgs
 from engine.optimizers import Lbfgs32, LbfgsB, Optimizer
@@ -37,12 +36,6 @@ from tests.bench.optimizer_comparison import SCENES, Problem, run
 PAIRS = (*SCENES, (ONE_STYLE[3], "joint"), (HELD_OUT_ONE[2], "joint"))
 BASE = "L-BFGS-B 10"
 """The candidate that the others are compared with."""
-
-SMOOTHING = 4.0
-"""Sigma, in pixels, of the Gaussian of `Diagonal`."""
-
-MOST_UNEVEN = 8.0
-"""The factor by which a value of that diagonal may differ from the mean of all."""
 
 
 class FirstChange(ProjectedLbfgs):
@@ -84,50 +77,6 @@ class Curvature(ProjectedLbfgs):
         super().tell(loss, gradient)
 
 
-class Diagonal(ProjectedLbfgs):
-    """The search whose first matrix is diagonal instead of a multiple of the identity.
-
-    For each pixel it is the inverse of the curvature along all steps that are remembered, ``s y``
-    over ``s s``, taken over a Gaussian around it.
-    """
-
-    def _turn(self) -> None:
-        if not self._order:
-            super()._turn()
-            return
-        free = self._free(slice(None))
-        whole = slice(0, free.size)
-        s, y = (
-            [vectors.block(self._memory, whole)[row] * free for row in self._order]
-            for vectors in (self._s, self._y)
-        )
-        direction = -self._gradient * free
-        shares = []
-        for step, change in zip(reversed(s), reversed(y)):
-            share = float(step @ direction) / float(step @ change)
-            direction = direction - np.float32(share) * change
-            shares.append(share)
-        direction = direction * self._inverse(s, y)
-        for step, change, share in zip(s, y, reversed(shares)):
-            back = float(change @ direction) / float(step @ change)
-            direction = direction + np.float32(share - back) * step
-        self._direction[:] = direction * free
-        self._trials = 0
-        self._try(1.0)
-
-    def _inverse(self, s: Sequence[np.ndarray], y: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the diagonal, scaled so that it is right along the latest step."""
-        fits, weights = (
-            ndimage.gaussian_filter(total.reshape(self._shape).mean(axis=0), SMOOTHING)
-            for total in (sum(a * b for a, b in zip(s, y)), sum(a * a for a in s))
-        )
-        mean = fits.mean() / weights.mean()
-        few = 1e-3 * weights.mean()  # where a pixel has not moved, the mean is all that is known
-        ratio = np.clip((fits + few * mean) / (weights + few) / mean, 1 / MOST_UNEVEN, MOST_UNEVEN)
-        inverse = np.broadcast_to(1 / ratio, self._shape).ravel().astype(np.float32)
-        return inverse * np.float32((s[-1] @ y[-1]) / (y[-1] @ (inverse * y[-1])))
-
-
 CANDIDATES: dict[str, Optimizer] = {
     BASE: LbfgsB(10),
     "L-BFGS-B 20": LbfgsB(20),
@@ -138,7 +87,8 @@ CANDIDATES: dict[str, Optimizer] = {
     "float32 20, first step 8": Lbfgs32(20, partial(FirstChange, 8.0)),
     "float32 20, first step 32": Lbfgs32(20, partial(FirstChange, 32.0)),
     "float32 20, flatter slope": Lbfgs32(20, Curvature),
-    "float32 30, diagonal": Lbfgs32(30, Diagonal),
+    "float32 10, diagonal": Lbfgs32(10, diagonal=True),
+    "float32 30, diagonal": Lbfgs32(30, diagonal=True),
 }
 
 HANDED = ("picture", "picture and pairs", "picture and scaled pairs")

@@ -254,6 +254,7 @@ BEFORE: dict[str, Any] = {"init": "content", "statistics": "gram", "grain": 0.0}
 
 COLORS, MOMENTS = {"init": "colors"}, {"statistics": "moments"}
 NOW: dict[str, Any] = {**COLORS, **MOMENTS, "grain": 1.0}
+SCIPY = {"optimizer": "lbfgs"}
 
 CHANGES: dict[str, tuple[dict[str, Any], tuple[Patch, ...]]] = {
     "before": ({}, ()),
@@ -279,8 +280,9 @@ CHANGES: dict[str, tuple[dict[str, Any], tuple[Patch, ...]]] = {
     "colors, means, 3 grain": ({**COLORS, "grain": 3.0}, (means,)),
     "now": (NOW, ()),
     "now, 3 grain": ({**NOW, "grain": 3.0}, ()),
-    "now, 3 levels of a pyramid": (NOW, (lambda: laplacian_coefficients(3),)),
-    "now, 6 levels of a pyramid": (NOW, (lambda: laplacian_coefficients(6),)),
+    "now, L-BFGS-B": ({**NOW, **SCIPY}, ()),
+    "now, 3 levels of a pyramid": ({**NOW, **SCIPY}, (lambda: laplacian_coefficients(3),)),
+    "now, 6 levels of a pyramid": ({**NOW, **SCIPY}, (lambda: laplacian_coefficients(6),)),
     "paper": (LOOKS["paper"], ()),
 }
 CANDIDATES = {name: ({**BEFORE, **given}, patches) for name, (given, patches) in CHANGES.items()}

@@ -61,6 +61,8 @@ OPTIMIZERS: dict[str, Optimizer] = {
     "float32 10, half precision": Lbfgs32(10, half=True),
     "float32 20": Lbfgs32(20),
     "float32 30": Lbfgs32(30),
+    "float32 10, diagonal": Lbfgs32(10, diagonal=True),
+    "float32 30, diagonal": Lbfgs32(30, diagonal=True),
     "Adam": Adam(5.0),
 }
 

@@ -140,6 +140,7 @@ def test_a_whole_painting_on_a_card_is_that_of_the_processor(
         iterations=4,
         smoothing=3.0,
         method=method,
+        protect=str(tmp_path / "mask.npy"),  # else only the processor's L-BFGS has a diagonal
         optimizer="auto" if method == "gradient" else "lbfgs32",
         device="cpu",
         threads=2,

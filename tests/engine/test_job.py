@@ -362,12 +362,36 @@ def test_regions_have_names():
 
 
 @pytest.mark.parametrize(
-    "method, optimizer, used",
-    [("joint", "auto", "lbfgs"), ("gradient", "auto", "adam"), ("joint", "adam", "adam")],
+    "method, optimizer, protect, used",
+    [
+        ("joint", "auto", "", "lbfgs32"),
+        ("joint", "auto", "face.png", "lbfgs"),
+        ("joint", "lbfgs32", "face.png", "lbfgs32"),
+        ("gradient", "auto", "", "adam"),
+        ("gradient", "auto", "face.png", "adam"),
+        ("joint", "adam", "face.png", "adam"),
+    ],
 )
-def test_the_optimizer_that_auto_stands_for(method, optimizer, used):
-    job = dataclasses.replace(JOB, method=method, optimizer=optimizer)
+def test_the_optimizer_that_auto_stands_for(method, optimizer, protect, used):
+    job = dataclasses.replace(JOB, method=method, optimizer=optimizer, protect=protect)
     assert METHODS[method].optimizer_for(job) == used
+
+
+@pytest.mark.parametrize(
+    ("masks", "joint", "cutout"),
+    [
+        (("",), "lbfgs32", "lbfgs32"),
+        (("a.png",), "lbfgs", "lbfgs32"),
+        (("a.png", "b.png"), "lbfgs", "lbfgs32"),
+        (("a.png", "rest"), "lbfgs32", "lbfgs32"),
+    ],
+)
+def test_the_optimizer_where_a_part_of_the_picture_may_have_no_style(masks, joint, cutout):
+    regions = tuple(Region("style.png", mask) for mask in masks)
+    job = dataclasses.replace(JOB, regions=regions)
+    for method, used in (("joint", joint), ("banded", joint), ("cutout", cutout)):
+        assert METHODS[method].optimizer_for(job) == used
+    assert METHODS["gradient"].optimizer_for(job) == "adam"
 
 
 @pytest.mark.parametrize(

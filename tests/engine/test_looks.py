@@ -53,7 +53,7 @@ def test_paper_is_every_setting_of_the_paper(made: Job) -> None:
     for name, value in PAPER.items():
         assert getattr(made, name) == value, name
     assert METHODS[made.method].propagation_for(made) == "receptive"
-    assert METHODS[made.method].optimizer_for(made) == "lbfgs"
+    assert METHODS[made.method].optimizer_for(made) == "lbfgs32"
     assert made.look == "paper"
 
 

@@ -13,13 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.job import Job
 from engine.loss.objective import Evaluation
 from engine.loss.terms import Part
-from engine.methods import METHODS
-from engine.optimizer_choice import choose_optimizer
 from engine.optimizers import Adam, Evaluate, InterruptedEvaluation, Lbfgs32, LbfgsB, Optimizer
-from engine.projected_lbfgs import ProjectedLbfgs
 from engine.trace import Plateau, State, Trace
 
 SHAPE = (3, 4, 5)
@@ -41,11 +37,21 @@ def in_half_precision(evaluate: Evaluate, start: np.ndarray, bounds, steps=60, *
     return Lbfgs32(memory=5, half=True).minimize(evaluate, start, bounds, steps=steps, **options)
 
 
+def with_a_diagonal(evaluate: Evaluate, start: np.ndarray, bounds, steps=60, **options) -> Trace:
+    options = {"on_step": going_on, **options}
+    optimizer = Lbfgs32(memory=5, diagonal=True)
+    return optimizer.minimize(evaluate, start, bounds, steps=steps, **options)
+
+
 def with_adam(
     evaluate: Evaluate, start: np.ndarray, bounds, steps=400, rate=3.0, keep_best=True, **options
 ) -> Trace:
     options = {"on_step": going_on, **options}
     return Adam(rate, keep_best).minimize(evaluate, start, bounds, steps=steps, **options)
+
+
+KINDS = (with_lbfgs, with_lbfgs32, with_a_diagonal, with_adam)
+EVERY = (*KINDS, in_half_precision)
 
 
 def going_on(step: int, trace: Trace) -> bool:
@@ -81,7 +87,7 @@ def start() -> np.ndarray:
     return np.random.default_rng(5).uniform(0, 255, SHAPE).astype(np.float32)
 
 
-@pytest.mark.parametrize("optimize", [with_lbfgs, with_lbfgs32, in_half_precision, with_adam])
+@pytest.mark.parametrize("optimize", EVERY)
 def test_the_minimum_within_the_bounds_is_found(
     optimize: Optimize, center: np.ndarray, start: np.ndarray
 ) -> None:
@@ -91,7 +97,7 @@ def test_the_minimum_within_the_bounds_is_found(
     assert not trace.stopped
 
 
-@pytest.mark.parametrize("optimize", [with_lbfgs, with_lbfgs32, in_half_precision, with_adam])
+@pytest.mark.parametrize("optimize", EVERY)
 def test_no_evaluation_leaves_the_bounds_and_pinned_pixels_keep_every_bit(
     optimize: Optimize, center: np.ndarray, start: np.ndarray
 ) -> None:
@@ -108,7 +114,7 @@ def test_no_evaluation_leaves_the_bounds_and_pinned_pixels_keep_every_bit(
     np.testing.assert_array_less(trace.loss, bowl(center)(np.clip(far, low, high)).loss)
 
 
-@pytest.mark.parametrize("optimize", [with_lbfgs, with_lbfgs32, with_adam])
+@pytest.mark.parametrize("optimize", KINDS)
 def test_the_best_picture_seen_is_kept(
     optimize: Optimize, center: np.ndarray, start: np.ndarray
 ) -> None:
@@ -141,7 +147,7 @@ def test_adam_can_keep_the_latest_picture_instead(start: np.ndarray) -> None:
     assert not np.array_equal(seen[-1], seen[0])
 
 
-@pytest.mark.parametrize("optimize", [with_lbfgs, with_lbfgs32, with_adam])
+@pytest.mark.parametrize("optimize", KINDS)
 def test_it_stops_after_the_evaluation_at_which_it_is_asked_to(
     optimize: Optimize, center: np.ndarray, start: np.ndarray
 ) -> None:
@@ -160,7 +166,7 @@ def test_it_stops_after_the_evaluation_at_which_it_is_asked_to(
     assert trace.loss == min(trace.losses) < trace.losses[0]
 
 
-@pytest.mark.parametrize("optimize", [with_lbfgs, with_lbfgs32, with_adam])
+@pytest.mark.parametrize("optimize", KINDS)
 def test_no_more_steps_than_asked_for_are_made(
     optimize: Optimize, center: np.ndarray, start: np.ndarray
 ) -> None:
@@ -171,7 +177,7 @@ def test_no_more_steps_than_asked_for_are_made(
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-@pytest.mark.parametrize("optimize", [with_lbfgs, with_lbfgs32, with_adam])
+@pytest.mark.parametrize("optimize", KINDS)
 def test_a_loss_that_is_no_number_ends_the_run_and_says_when(
     optimize: Optimize, bad: float, center: np.ndarray, start: np.ndarray
 ) -> None:
@@ -205,7 +211,7 @@ def test_the_first_steps_of_adam_are_those_computed_by_hand() -> None:
         np.testing.assert_allclose(picture, value, rtol=2e-7)
 
 
-@pytest.mark.parametrize("optimize", [with_lbfgs, with_lbfgs32, with_adam])
+@pytest.mark.parametrize("optimize", KINDS)
 def test_a_gradient_that_is_no_number_ends_the_run_and_says_when(
     optimize: Optimize, center: np.ndarray, start: np.ndarray
 ) -> None:
@@ -222,7 +228,7 @@ def test_a_gradient_that_is_no_number_ends_the_run_and_says_when(
         optimize(evaluate, start, (0.0, 255.0))
 
 
-@pytest.mark.parametrize("optimize", [with_lbfgs, with_lbfgs32, with_adam])
+@pytest.mark.parametrize("optimize", KINDS)
 def test_an_evaluation_that_gives_up_ends_the_run_with_the_best_picture(
     optimize: Optimize, center: np.ndarray, start: np.ndarray
 ) -> None:
@@ -241,7 +247,7 @@ def test_an_evaluation_that_gives_up_ends_the_run_with_the_best_picture(
     np.testing.assert_array_equal(trace.picture, seen[int(np.argmin(trace.losses))])
 
 
-@pytest.mark.parametrize("optimize", [with_lbfgs, with_lbfgs32, with_adam])
+@pytest.mark.parametrize("optimize", KINDS)
 def test_a_run_whose_loss_has_leveled_out_ends_early(
     optimize: Optimize, center: np.ndarray, start: np.ndarray
 ) -> None:
@@ -290,7 +296,7 @@ def saved_and_loaded(state: State, folder: Path) -> State:
 
 
 @pytest.mark.parametrize("stop_at", [1, 2, 5, 9, 14, 18])
-@pytest.mark.parametrize("optimize", [with_lbfgs32, in_half_precision, with_adam])
+@pytest.mark.parametrize("optimize", [with_lbfgs32, in_half_precision, with_a_diagonal, with_adam])
 def test_a_resumed_run_ends_with_the_very_picture_of_an_undisturbed_one(
     optimize: Optimize, stop_at: int, start: np.ndarray, tmp_path: Path
 ) -> None:
@@ -340,10 +346,17 @@ def test_a_state_of_another_run_is_refused(start: np.ndarray) -> None:
     memory=st.integers(1, 12),
     shape=st.tuples(st.just(3), st.integers(1, 7), st.integers(1, 7)),
     pinned=st.floats(0, 1),
+    half=st.booleans(),
+    diagonal=st.booleans(),
 )
 @settings(max_examples=60, deadline=None)
 def test_the_float32_search_never_leaves_any_bounds(
-    seed: int, memory: int, shape: tuple[int, int, int], pinned: float
+    seed: int,
+    memory: int,
+    shape: tuple[int, int, int],
+    pinned: float,
+    half: bool,
+    diagonal: bool,
 ) -> None:
     random = np.random.default_rng(seed)
     low = random.uniform(0, 120, shape).astype(np.float32)
@@ -356,7 +369,8 @@ def test_the_float32_search_never_leaves_any_bounds(
         return wavy(picture)
 
     first = random.uniform(-50, 300, shape)
-    trace = Lbfgs32(memory).minimize(evaluate, first, (low, high), steps=25, on_step=going_on)
+    optimizer = Lbfgs32(memory, half=half, diagonal=diagonal)
+    trace = optimizer.minimize(evaluate, first, (low, high), steps=25, on_step=going_on)
     for picture in (*seen, trace.picture):
         assert picture.dtype == np.float32
         assert ((picture >= low) & (picture <= high)).all()
@@ -388,10 +402,15 @@ def test_the_float32_search_finds_the_same_bounded_minima_as_scipy(seed: int, sp
     first = random.uniform(0, 255, shape).astype(np.float32)
     losses = [
         optimizer.minimize(evaluate, first, (0.0, 255.0), steps=400, on_step=going_on).loss
-        for optimizer in (LbfgsB(10), Lbfgs32(10), Lbfgs32(10, half=True))
+        for optimizer in (
+            LbfgsB(10),
+            Lbfgs32(10),
+            Lbfgs32(10, half=True),
+            Lbfgs32(10, diagonal=True),
+            Lbfgs32(10, half=True, diagonal=True),
+        )
     ]
-    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
-    assert losses[2] == pytest.approx(losses[0], rel=1e-5)
+    assert losses == pytest.approx([losses[0]] * 5, rel=1e-5)
 
 
 def test_the_start_is_written_to_where_it_may_be(start: np.ndarray) -> None:
@@ -412,43 +431,6 @@ def test_half_precision_needs_as_many_evaluations(start: np.ndarray) -> None:
     )
     assert 20 < half.evaluations <= 1.2 * full.evaluations
     assert half.loss <= 1.001 * full.loss
-
-
-def test_the_float32_direction_is_that_of_the_dense_bfgs_matrix_on_the_free_values() -> None:
-    # Nocedal and Wright 2006, equation 7.19, on what the active set leaves of the pairs.
-    random = np.random.default_rng(2)
-    matrix = random.normal(size=(30, 30))
-    matrix = matrix @ matrix.T + np.eye(30)
-    center = random.uniform(-60, 315, 30)
-    search = ProjectedLbfgs(random.uniform(0, 255, 30), 0.0, 255.0, memory=4)
-    points: list[np.ndarray] = []
-    gradients: list[np.ndarray] = []
-    fixed = 0
-    for step in range(12):
-        x = search.trial.astype(np.float64)
-        g = (matrix @ (x - center)).astype(np.float32)
-        points.append(x)
-        gradients.append(g.astype(np.float64))
-        search.tell(-float(2**step) * 1e9, g)  # so low that every trial is accepted
-        if step < 1:
-            continue
-        free = ((x > 0) | (g < 0)) & ((x < 255) | (g > 0))
-        fixed += int(np.count_nonzero(~free))
-        inverse = np.eye(free.sum())
-        pairs = [
-            (points[k + 1] - points[k], gradients[k + 1] - gradients[k])
-            for k in range(max(0, step - 4), step)
-        ]
-        pairs = [(s[free], y[free]) for s, y in pairs if s @ y > 0 and s[free] @ y[free] > 0]
-        inverse *= pairs[-1][0] @ pairs[-1][1] / (pairs[-1][1] @ pairs[-1][1])
-        for s, y in pairs:
-            turn = np.eye(len(s)) - np.outer(s, y) / (s @ y)
-            inverse = turn @ inverse @ turn.T + np.outer(s, s) / (s @ y)
-        expected = x.copy()
-        expected[free] -= inverse @ g[free]
-        expected = np.clip(expected, 0, 255)
-        np.testing.assert_allclose(search.trial, expected, atol=2e-2)
-    assert fixed > 10
 
 
 def test_a_gradient_that_points_the_wrong_way_ends_the_search(start: np.ndarray) -> None:
@@ -475,6 +457,8 @@ def test_a_minimum_is_left_at_once(start: np.ndarray) -> None:
         (Lbfgs32(5), 2000, 10_000_000),
         (Lbfgs32(20), 1000, 10_000_000),
         (Lbfgs32(20, half=True), 1000, 10_000_000),
+        (Lbfgs32(20, diagonal=True), 1000, 10_000_000),
+        (Lbfgs32(20, half=True, diagonal=True), 1000, 10_000_000),
         (Adam(5.0), 200, 0),
     ],
     ids=lambda value: getattr(value, "used", None),
@@ -500,43 +484,3 @@ def test_an_optimizer_takes_the_memory_that_it_states(
     tracemalloc.stop()
     stated = optimizer.bytes_per_pixel * height * 300 + blocks
     assert 0.85 * stated < most < stated
-
-
-GB = 1_000_000_000
-
-
-@pytest.mark.parametrize(
-    ("asked", "pixels", "free", "chosen"),
-    [
-        ("auto", 1_000_000, 0, LbfgsB(10)),
-        ("auto", 1_000_000, 2 * GB, LbfgsB(10)),
-        ("auto", 1_000_000, GB, Lbfgs32(10)),
-        ("auto", 12_000_000, 4 * GB, Lbfgs32(10)),
-        ("auto", 12_000_000, 3 * GB, Lbfgs32(10, half=True)),
-        ("auto", 12_000_000, 1_500_000_000, Lbfgs32(5, half=True)),
-        ("auto", 100_000_000, GB, Lbfgs32(3, half=True)),
-        ("lbfgs", 12_000_000, 3 * GB, Lbfgs32(10, half=True)),
-        ("lbfgs32", 10_000, 8 * GB, Lbfgs32(10)),
-        ("adam", 10_000, 8 * GB, Adam(5.0)),
-    ],
-)
-def test_the_optimizer_is_one_that_fits(
-    asked: str, pixels: int, free: int, chosen: Optimizer
-) -> None:
-    assert choose_optimizer(Job(optimizer=asked), METHODS["joint"], pixels, free) == chosen
-
-
-def test_a_run_whose_record_would_be_too_large_takes_the_optimizer_with_a_state() -> None:
-    for evaluations, chosen in ((166, LbfgsB(10)), (167, Lbfgs32(10))):  # 12 MB each, up to 2 GB
-        made = choose_optimizer(Job(), METHODS["joint"], 1_000_000, 0, evaluations=evaluations)
-        assert made == chosen
-
-
-def test_masked_gradients_are_followed_by_adam_without_a_best_picture() -> None:
-    optimizer = choose_optimizer(Job(), METHODS["gradient"], 1_000_000, GB)
-    assert optimizer == Adam(5.0, keep_best=False)
-
-
-def test_a_job_that_asks_for_little_memory_gets_no_more() -> None:
-    job = Job(optimizer="lbfgs32", lbfgs_memory=2)
-    assert choose_optimizer(job, METHODS["joint"], 100_000_000, GB) == Lbfgs32(2, half=True)

@@ -15,7 +15,7 @@ from PIL import Image
 from engine.events import Device, Event, Notice, Preview, Progress
 from engine.job import METHODS, REST, Job, JobError, Region
 from engine.metrics.detail import detail
-from engine.optimizers import LbfgsB
+from engine.optimizers import Lbfgs32
 from engine.pictures.picture import read_picture
 from engine.run import Result, stylize
 from engine.sizes import planar
@@ -159,6 +159,18 @@ def test_what_no_mask_covers_keeps_every_bit(
     assert np.abs(after - before)[there].mean() > 3
 
 
+@pytest.mark.parametrize(
+    ("mask", "used"),
+    [
+        ("", "float32 L-BFGS with a memory of 2 steps and a diagonal first matrix"),
+        ("middle.png", "L-BFGS-B with a memory of 10 steps"),
+    ],
+)
+def test_a_run_that_protects_something_has_no_diagonal(folder: Path, mask: str, used: str) -> None:
+    protect = str(folder / mask) if mask else ""
+    assert paint(job(folder, protect=protect, iterations=1)).optimizer == used
+
+
 def test_a_region_that_covers_nothing_is_refused_before_anything_is_painted(folder: Path) -> None:
     painter = Painter()
     asked = job(folder, Region("one.png", "ramp.png"), Region("other.png", "black.png", name="sky"))
@@ -299,15 +311,15 @@ def test_events_tell_the_whole_course(folder: Path) -> None:
 
 @pytest.fixture
 def starts(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
-    """Return a list that every picture that L-BFGS-B starts from is added to."""
+    """Return a list that every picture that L-BFGS starts from is added to."""
     caught: list[np.ndarray] = []
-    real = LbfgsB.minimize
+    real = Lbfgs32.minimize
 
-    def spy(self: LbfgsB, evaluate: Any, start: np.ndarray, bounds: Any, **options: Any) -> Trace:
+    def spy(self: Lbfgs32, evaluate: Any, start: np.ndarray, bounds: Any, **options: Any) -> Trace:
         caught.append(start.transpose(1, 2, 0).copy())
         return real(self, evaluate, start, bounds, **options)
 
-    monkeypatch.setattr(LbfgsB, "minimize", spy)
+    monkeypatch.setattr(Lbfgs32, "minimize", spy)
     return caught
 
 

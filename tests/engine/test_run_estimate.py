@@ -67,7 +67,12 @@ def test_what_does_not_fit_in_one_piece_is_cut_into_tiles() -> None:
     assert tiled.bytes <= 6 * GB < whole.bytes <= 64 * GB
     assert whole.seconds < tiled.seconds < 2.5 * whole.seconds
     assert tiled.size == whole.size == (3000, 4000)
-    # The optimizer in float64 would take all of it.
+    assert whole.scales[-1].optimizer == Lbfgs32(11, diagonal=True)
+    assert tiled.scales[-1].optimizer == Lbfgs32(10, half=True, diagonal=True)
+    # Where something is protected, the optimizer in float64 would take all of it.
+    shape = replace(LARGE, protect=True)
+    kept = replace(job, protect="face.png")
+    whole, tiled = plan(kept, shape=shape), plan(kept, shape=shape, budget=6 * GB)
     assert isinstance(whole.scales[-1].optimizer, LbfgsB)
     assert not isinstance(tiled.scales[-1].optimizer, LbfgsB)
 

@@ -23,7 +23,13 @@ HEIGHT, WIDTH = 48, 40
 
 TWO = [{"style": "waves.npy", "mask": "ramp.npy"}, {"style": "oil.npy", "mask": "rest"}]
 JOBS: dict[str, dict[str, Any]] = {
-    "lbfgs": {"regions": TWO, "method": "stitch", "uncut": True, "iterations": 3},
+    "lbfgs": {
+        "optimizer": "lbfgs",
+        "regions": TWO,
+        "method": "stitch",
+        "uncut": True,
+        "iterations": 3,
+    },
     "lbfgs32": {"optimizer": "lbfgs32", "lbfgs_memory": 2, "init": "noise", "output": "out/a.png"},
     "adam": {
         "regions": TWO,
