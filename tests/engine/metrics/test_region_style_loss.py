@@ -15,6 +15,8 @@ from engine.network import Network
 from models.kernels import Kernels
 from models.vgg16 import CHANNELS
 
+pytestmark = pytest.mark.usefixtures("sessions_kept")
+
 
 @pytest.fixture(scope="module")
 def network(kernels: Kernels) -> Network:
