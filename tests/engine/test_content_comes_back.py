@@ -16,6 +16,7 @@ from engine.job import Job, Region
 from engine.pictures.picture import read_picture, read_settings
 from engine.run import stylize
 from tests.engine.pictures.test_unpainted_pixels import png_values, wide_profile
+from tests.engine.programs import SHALLOW_JOB
 
 pytestmark = pytest.mark.usefixtures("kernels_made_once")
 
@@ -43,6 +44,7 @@ def test_a_painting_has_its_contents_depth_profile_and_metadata(
         scales=1,
         size=900,
         device="cpu",
+        **SHALLOW_JOB,
     )
     events: list[object] = []
     result = stylize(job, events.append, threading.Event())

@@ -15,6 +15,7 @@ from engine.job import Job, Region
 from engine.masks.softness import ramp_width, survey
 from engine.methods import METHODS, SOFT_RAMP, choose_method
 from engine.run import stylize
+from tests.engine.programs import SHALLOW_JOB
 
 SIZE = (60, 200)
 
@@ -106,8 +107,8 @@ def test_a_painting_says_which_method_it_took(
             method=asked,
             size=0,
             iterations=2,
-            style_layers=(("conv1_1", 0.5), ("conv2_1", 0.5)),
             device="cpu",
+            **SHALLOW_JOB,
         )
         result = stylize(job, lambda event: None, threading.Event())
         assert result.method == method

@@ -20,6 +20,7 @@ from engine.pictures.picture import read_stored
 from engine.pictures.reading_memory import Read, ReadingMemory
 from engine.run_estimate import estimate
 from engine.run_shape import RunShape
+from tests.engine.programs import SHALLOW_JOB
 
 MEGAPIXEL = 1_000_000
 SHAPE = RunShape((1000, 1000), [(1000, 2000)], reads=[Read("read PNG", MEGAPIXEL)])
@@ -124,7 +125,10 @@ def test_a_run_says_and_counts_the_time_after_painting(
     slow = Rates({"write .png": 1000 / (40 * 48)})  # a thousand seconds for this picture
     monkeypatch.setattr(speed, "rates", lambda: slow)
     output = str(tmp_path / "out.png")
-    job = Job(content=str(picture), output=output, regions=(Region(str(picture)),), iterations=2)
+    job = Job(
+        content=str(picture), output=output, regions=(Region(str(picture)),), iterations=2,
+        **SHALLOW_JOB,
+    )  # fmt: skip
     events: list[object] = []
     run.stylize(job, events.append, threading.Event())
     told = next(each for each in events if isinstance(each, Estimated))

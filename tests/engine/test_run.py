@@ -58,6 +58,7 @@ def job(folder: Path, *regions: Region, content: str = "content.png", **more: An
         "size": 0,
         "iterations": STEPS,
         "style_layers": LAYERS,
+        "content_layers": (("conv2_2", 1.0),),
         "device": "cpu",
         "threads": 2,
         **more,
@@ -406,8 +407,8 @@ def test_the_smallest_and_the_longest_pictures_are_painted_with_all_layers(
     random = np.random.default_rng(2)
     pixels = random.integers(60, 190, (*size, 3), np.uint8)
     Image.fromarray(pixels).save(folder / "odd.png")
-    layers = Job().style_layers
-    result = paint(job(folder, content="odd.png", method=method, style_layers=layers, iterations=2))
+    usual = {"style_layers": Job().style_layers, "content_layers": Job().content_layers}
+    result = paint(job(folder, content="odd.png", method=method, iterations=2, **usual))
     assert result.picture.rgb.shape == (*size, 3)
     assert result.picture.alpha is None
     assert np.abs(result.picture.rgb - pixels).mean() > 1

@@ -16,6 +16,7 @@ from engine.masks.regions import LoadedRegion
 from engine.pictures.colors import apply_color_mode, luminance, restore_chroma
 from engine.pictures.strips import ArrayPlanes
 from engine.run import Result, stylize
+from tests.engine.programs import SHALLOW_JOB
 
 RGB_TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
 
@@ -93,7 +94,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def paint(files: dict[str, str], shown: list[np.ndarray], **fields: object) -> Result:
-    job = {"content": files["content"], "regions": [{"style": files["style"]}], "iterations": 4}
+    regions = [{"style": files["style"]}]
+    job = {"content": files["content"], "regions": regions, "iterations": 4, **SHALLOW_JOB}
 
     def report(event: object) -> None:
         if isinstance(event, Preview):
