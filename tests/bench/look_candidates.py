@@ -21,8 +21,10 @@ from engine.loss.terms import LayerGuidance, MomentsTerm, SmoothingTerm, StyleMo
 from engine.optimizers import LbfgsB
 from engine.scales import ScaleLoop
 from models.forms import Forms
+from models.vgg16 import LAYERS as VGG_LAYERS
 
 LAYERS = tuple(f"conv{block}_1" for block in range(1, 6))
+ALL_LAYERS = tuple(layer for layer in VGG_LAYERS if layer.startswith("conv"))
 
 
 def weighted(*weights: float, layers: tuple[str, ...] = LAYERS) -> dict[str, Any]:
@@ -280,6 +282,13 @@ CHANGES: dict[str, tuple[dict[str, Any], tuple[Patch, ...]]] = {
     "colors, means, 3 grain": ({**COLORS, "grain": 3.0}, (means,)),
     "now": (NOW, ()),
     "now, 3 grain": ({**NOW, "grain": 3.0}, ()),
+    "now, 16:8:4:2:1": ({**NOW, **weighted(16, 8, 4, 2, 1)}, ()),
+    "now, 256:64:16:4:1": ({**NOW, **weighted(256, 64, 16, 4, 1)}, ()),
+    "now, 1:2:4:4:2": ({**NOW, **weighted(1, 2, 4, 4, 2)}, ()),
+    "now, without conv5_1": ({**NOW, **weighted(1, 1, 1, 1, 0)}, ()),
+    "now, all convolutions": ({**NOW, **weighted(*[1] * len(ALL_LAYERS), layers=ALL_LAYERS)}, ()),
+    "now, content falls": (NOW, (lambda: content_falls(0.5),)),
+    "now, smoothing at the end": (NOW, (lambda: smoothing_at_the_end(30.0),)),
     "now, L-BFGS-B": ({**NOW, **SCIPY}, ()),
     "now, 3 levels of a pyramid": ({**NOW, **SCIPY}, (lambda: laplacian_coefficients(3),)),
     "now, 6 levels of a pyramid": ({**NOW, **SCIPY}, (lambda: laplacian_coefficients(6),)),
