@@ -46,6 +46,10 @@ STRIP_BYTES = 52
 LAYER_SHARES = tuple(1 / receptive_field(f"conv{block}_1")[1] ** 2 for block in range(1, 6))
 """Positions of a layer of each block per pixel."""
 
+WHOLE_BYTES = 92
+"""Per pixel of a picture in one piece with the float32 L-BFGS: what onnxruntime and the C library
+keep between evaluations; measured. SciPy's L-BFGS-B counts more than it takes."""
+
 CARD_BYTES = 5300
 """Per pixel, of a graphics card: 4,200 with full float32 products, 5,200 with rounded ones,
 measured at sides of 512 to 4,096 pixels."""
@@ -217,6 +221,10 @@ def scale_resources(
     keeps = card is None
     choose = partial(choose_plan, plan.size, layers, pooling=job.pooling, forms=forms)
     evaluation = choose(memory, keeps=keeps)
+    if evaluation.tiling.whole and isinstance(optimizer, Lbfgs32):
+        kept = plan.pixels * WHOLE_BYTES
+        evaluation = choose(memory - kept, keeps=keeps)
+        working += kept
     if evaluation.tiling.whole:
         keeps_content = True
     elif keeps and not keeps_content and memory - features > least:
