@@ -19,9 +19,9 @@ from tests.bench.setting import pictures
 
 
 @single_threaded_blas()
-def main(side: int, regions: str) -> None:
+def main(side: int, regions: str, threads: int) -> None:
     """Answer each line with loss, norm of the gradient, seconds and peak memory, as JSON."""
-    network = open_network(Job())
+    network = open_network(Job(threads=threads))
     _, _, picture = pictures(side)
     terms = loss_terms(network, side, regions)
     sized = network.differentiable(side, side, LAYERS)
@@ -38,4 +38,4 @@ def main(side: int, regions: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

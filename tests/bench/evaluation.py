@@ -1,9 +1,11 @@
 """Benchmark of one evaluation (loss and gradient) against PyTorch, with memory and start-up time.
 
     PYTHON -m tests.bench.evaluation [--side 512] [--rounds 7] [--torch PYTHON]
+    PYTHON -m tests.bench.evaluation [--side 512] [--rounds 7] --threads N [N ...]
 
 PYTHON is the environment of `install.py test`. `--torch` names a Python with PyTorch, numpy, Pillow
-and protobuf; Scumble itself does not need PyTorch. Each program runs in its own process. They take
+and protobuf; Scumble itself does not need PyTorch. `--threads` compares numbers of threads instead,
+in Scumble with one region. Each program runs in its own process. They take
 turns: only one computes at a time, and a machine that slows down affects all of them. Prints a
 table in Markdown and appends the figures to `history.jsonl`. Where other work shares the machine,
 pin all of it to one processor (`taskset -c 0`) and read the ratio of processor seconds.
@@ -72,28 +74,59 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=512, help="pixels (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=7, help="turns (default: %(default)s)")
     parser.add_argument("--torch", default=sys.executable, help="a Python that has PyTorch")
+    parser.add_argument("--threads", type=int, nargs="+", metavar="N", help="numbers to compare")
     options = parser.parse_args()
+    if options.threads:
+        compare_threads(options.threads, options.side, options.rounds)
+    else:
+        compare_programs(options.torch, options.side, options.rounds)
 
-    programs = [
-        Program(title, [sys.executable, "-m", "tests.bench.evaluate_scumble", side, regions])
-        for title, side, regions in [
-            ("Scumble, one region", str(options.side), "one"),
-            ("Scumble, two regions, hard edge", str(options.side), "hard"),
-            ("Scumble, two regions, sigmoid", str(options.side), "soft"),
-            ("Scumble, two regions, sigmoid, banded", str(options.side), "banded"),
-        ]
-    ]
-    eager = [options.torch, "-m", "tests.bench.evaluate_torch", str(options.side)]
-    programs.insert(0, Program("PyTorch, eager autograd", eager))
-    for _ in range(options.rounds + WARM_UP):
+
+def scumble(title: str, side: int, regions: str, threads: int = 0) -> Program:
+    """Start Scumble; 0 threads are as many as it takes by itself."""
+    module = "tests.bench.evaluate_scumble"
+    return Program(title, [sys.executable, "-m", module, str(side), regions, str(threads)])
+
+
+def take_turns(programs: list[Program], rounds: int) -> None:
+    """Let each program evaluate in turn, and end all."""
+    for _ in range(rounds + WARM_UP):
         for program in programs:
             program.turn()
     for program in programs:
         program.end()
 
+
+def compare_threads(counts: list[int], side: int, rounds: int) -> None:
+    """Print the time with each number of threads, and its ratio to that with the first one."""
+    programs = [scumble(f"{count} threads", side, "one", count) for count in counts]
+    take_turns(programs, rounds)
+    heads = ["threads", "seconds", "of the first", "processor time, of the first's"]
+    print(f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", sep="\n")
+    figures = {}
+    for count, program in zip(counts, programs):
+        ratio, processor = (_ratio(program, programs[0], name) for name in ("seconds", "processor"))
+        median = statistics.median(program.seconds)
+        print(f"| {count} | {median:.3f} | {ratio:.2f} | {processor:.2f} |")
+        figures[f"{program.title}, seconds"] = median
+        figures[f"{program.title}, of {counts[0]}"] = ratio
+    history.append(f"threads {side}", figures)
+
+
+def compare_programs(torch: str, side: int, rounds: int) -> None:
+    """Print the time of each program, and how long the engine takes to start."""
+    programs = [
+        scumble("Scumble, one region", side, "one"),
+        scumble("Scumble, two regions, hard edge", side, "hard"),
+        scumble("Scumble, two regions, sigmoid", side, "soft"),
+        scumble("Scumble, two regions, sigmoid, banded", side, "banded"),
+    ]
+    eager = [torch, "-m", "tests.bench.evaluate_torch", str(side)]
+    programs.insert(0, Program("PyTorch, eager autograd", eager))
+    take_turns(programs, rounds)
     threads = thread_count(0)
-    print(f"{options.side}x{options.side}, {threads} threads, {platform.machine()}, medians of")
-    print(f"{options.rounds} turns, ratios turn by turn.\n")
+    print(f"{side}x{side}, {threads} threads, {platform.machine()}, medians of")
+    print(f"{rounds} turns, ratios turn by turn.\n")
     heads = ["program", "seconds", "fastest", "of PyTorch", "processor time, of PyTorch's"]
     heads += ["of one region", "peak memory, MB"]
     print(f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", sep="\n")
@@ -109,14 +142,14 @@ def main() -> None:
         )
         figures[f"{program.title}, of PyTorch"] = of_torch
         figures[f"{program.title}, processor time of PyTorch's"] = of_torch_processor
-    history.append(f"evaluation {options.side}", figures)
+    history.append(f"evaluation {side}", figures)
     ours, theirs = programs[1].answers[-1], programs[0].answers[-1]
     for name in ("loss", "gradient"):
         print(
             f"\nRelative difference of the {name}: {abs(ours[name] / theirs[name] - 1):.1e}", end=""
         )
     print()
-    print(start(options.rounds))
+    print(start(rounds))
 
 
 def start(rounds: int) -> str:
