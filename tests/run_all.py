@@ -1,8 +1,7 @@
 """All tests, run in parts: python -m tests.run_all [ARGUMENTS FOR PYTEST], in the checkout.
 
-The parts run side by side. The tests in GIMP mostly wait, and each has a screen to itself, so there
-is one process for each version of GIMP. The tests without GIMP take what those leave of every core:
-they have a lower priority, since a painter's patience is what some of the others measure.
+The tests without GIMP come first, on every core. Those in GIMP mostly wait, and each has a screen
+to itself, so one process for each version of GIMP runs beside the others.
 """
 
 from __future__ import annotations
@@ -17,17 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
 from engine.durations import duration
 from tests.gimp.gimp_root import versions
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 ALL_WELL, FAILED, NO_TESTS = 0, 1, 5
-"""pytest's exit statuses."""
-
-NICENESS = 10
-"""Of the tests without GIMP, beside those in GIMP; a tenth of the share of the others."""
+"""pytest's exit statuses after which the other parts are run too."""
 
 
 @dataclass
@@ -46,8 +40,6 @@ class Part:
         What it printed; empty if it printed while it ran.
     failed : list of str
         The names of the tests that failed.
-    yields : bool
-        Whether the others have priority.
     """
 
     name: str
@@ -56,30 +48,34 @@ class Part:
     seconds: float = 0.0
     output: bytes = b""
     failed: list[str] = field(default_factory=list)
-    yields: bool = False
 
 
 def main(arguments: list[str]) -> int:
     """Run the tests and return the worst of pytest's exit statuses."""
-    parts = parts_of_tests("--without-gimp" not in arguments)
-    run_side_by_side(parts, arguments)
-    times = ", ".join(f"{part.name} {duration(part.seconds)}" for part in parts)
+    done: list[Part] = []
+    for parts in parts_of_tests("--without-gimp" not in arguments):
+        run_side_by_side(parts, arguments)
+        done += parts
+        if any(part.status not in (ALL_WELL, FAILED, NO_TESTS) for part in parts):
+            break
+    times = ", ".join(f"{part.name} {duration(part.seconds)}" for part in done)
     print(f"Time of the tests: {times}.")
-    failed = [name for part in parts for name in part.failed]
+    failed = [name for part in done for name in part.failed]
     if failed:
         print(f"Failed ({len(failed)}):", *failed, sep="\n")
     # A choice such as -k may leave some parts without tests, but not all.
-    return max((part.status for part in parts if part.status != NO_TESTS), default=NO_TESTS)
+    return max((part.status for part in done if part.status != NO_TESTS), default=NO_TESTS)
 
 
-def parts_of_tests(with_gimp: bool) -> list[Part]:
-    """Return the parts."""
+def parts_of_tests(with_gimp: bool) -> list[list[Part]]:
+    """Return the parts; those of one list run side by side."""
     spread = ["-n", str(os.cpu_count() or 1), "--dist=worksteal", "--ignore=tests/gimp"]
-    parts = [Part("without GIMP", ["tests", *spread], yields=with_gimp)]
+    parts = [[Part("without GIMP", ["tests", *spread])]]
     if with_gimp:
         # Where none can be had, pytest says so.
         chosen = [["--gimp", version] for version in versions()] or [[]]
-        parts += [Part(" ".join(["in GIMP", *one[1:]]), ["tests/gimp", *one]) for one in chosen]
+        gimps = [Part(" ".join(["in GIMP", *one[1:]]), ["tests/gimp", *one]) for one in chosen]
+        parts.append(gimps)
     return parts
 
 
@@ -100,18 +96,16 @@ def run(part: Part, arguments: list[str], prints: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         list_ = Path(folder, "failed")
         options = [*part.tests, f"--list-failed={list_}", *arguments]
-        process = subprocess.Popen(
+        ended = subprocess.run(
             [sys.executable, "-X", "utf8", "-m", "pytest", *options],
             cwd=CHECKOUT,
             stdout=None if prints else subprocess.PIPE,
             stderr=None if prints else subprocess.STDOUT,
         )
-        if part.yields and os.name == "posix":
-            psutil.Process(process.pid).nice(NICENESS)
-        part.output = process.communicate()[0] or b""
         if list_.exists():
             part.failed = list_.read_text(encoding="utf-8").splitlines()
-    part.status = process.returncode if process.returncode >= 0 else 128 - process.returncode
+    part.status = ended.returncode if ended.returncode >= 0 else 128 - ended.returncode
+    part.output = ended.stdout or b""
     part.seconds = time.monotonic() - began
 
 
