@@ -224,7 +224,7 @@ def scale_resources(
     if evaluation.tiling.whole and isinstance(optimizer, Lbfgs32):
         kept = plan.pixels * WHOLE_BYTES
         evaluation = choose(memory - kept, keeps=keeps)
-        working += kept
+        working += kept * evaluation.tiling.whole
     if evaluation.tiling.whole:
         keeps_content = True
     elif keeps and not keeps_content and memory - features > least:
