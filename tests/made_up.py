@@ -38,6 +38,11 @@ if sys.argv[1] == "stylize":
 else:
     print(json.dumps([sys.argv[1:], sys.flags.isolated, sys.flags.utf8_mode]))
 """
+TUNING = """
+import os
+def recorded():
+    return os.environ.get("MADE_UP_TUNING")
+"""
 MODEL = """
 import os, sys, time
 from pathlib import Path
@@ -201,6 +206,7 @@ def make(folder: Path) -> MadeUp:
     pyproject = pyproject.split("[dependency-groups]")[0] + TEST_GROUP
     write = {
         "engine/__main__.py": ENGINE,
+        "engine/tuning.py": TUNING,
         "tests/run_all.py": PYTEST.replace("NAME", "'all tests'"),
         "models/__init__.py": "",
         "models/__main__.py": MODEL,

@@ -315,6 +315,7 @@ OF_PROGRAMS = {
         "cannot be started",
     ),
     "engine/setup/relocatable_python.py": ("\nimport ", "#!/bin/sh"),
+    "engine/setup/smoke_test.py": ("\nimport ",),
     "models/onnx_format.py": ("given with the session",),
     "plugin/extension.py": ("#!/usr/bin/env python3", "</id>"),
     "plugin/scumble/python_finder.py": ("import importlib.util",),

@@ -17,6 +17,7 @@ import pytest
 from engine.job import DEVICES
 from engine.setup.machine import DISTRIBUTIONS
 from engine.setup.program import read_program, write_program
+from engine.setup.smoke_test import MEASURED
 from engine.text_width import columns
 from tests.bare_root import run_in_bare_root
 from tests.made_up import CHECKOUT, SLOW, MadeUp, record, run, write_command
@@ -101,10 +102,10 @@ def test_a_second_run_changes_nothing(made_up: MadeUp, installed: Path) -> None:
     own = {f"logs{os.sep}install.log", "scumble.json"}
     before = {name: when for name, when in tree(installed).items() if name not in own}
     written = record(installed)
-    done = made_up.install("--home", installed)
+    done = made_up.install("--home", installed, MADE_UP_TUNING="measured")
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.split()[0] for line in done.stdout.splitlines()] == STEPS
-    for name in ("Python", "Packages", "Engine", "Model", "Command"):
+    for name in ("Python", "Packages", "Engine", "Model", "Command", "Speed"):
         line = next(line for line in done.stdout.splitlines() if line.startswith(name))
         assert "already" in line
     assert {name: when for name, when in tree(installed).items() if name not in own} == before
@@ -457,6 +458,9 @@ def test_a_real_installation_paints_with_nothing_else_and_is_removed_whole(
     assert (done.returncode, done.stderr) == (0, "")
     assert record(home)["complete"] is True
     assert record(home)["device"] == "cpu"
+    assert "Measured what is quickest on this processor." in done.stdout
+    measured = [python_of(home), "-I", "-c", MEASURED]
+    assert run(measured, {**variables, "SCUMBLE_HOME": str(home)}).returncode == 0
     assert (home / "models" / "vgg16.npz").read_bytes() == model.read_bytes()
     assert f"They need no file outside of {home}." in done.stdout
 

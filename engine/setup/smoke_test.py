@@ -26,6 +26,13 @@ Image.merge("RGB", parts).resize((64, 64)).save(sys.argv[1])
 Image.merge("RGB", parts[::-1]).resize((64, 64)).save(sys.argv[2])
 """
 
+MEASURED = """
+import sys
+from engine.tuning import recorded
+sys.exit(recorded() is None)
+"""
+"""Code for the engine's Python; its exit status is 0 if measurements of this processor hold."""
+
 
 @dataclass(frozen=True)
 class TrialPainting:
@@ -62,7 +69,13 @@ def check(installation: Installation) -> str:
 
 
 def measure(installation: Installation) -> str:
-    """Let the engine measure what is quickest on this processor, and return what was done."""
+    """Let the engine measure what is quickest on this processor, and return what was done.
+
+    Measurements that hold are kept, as are all other parts of an installation.
+    """
+    python = [str(installation.python), "-I", "-X", "utf8"]
+    if installation.run([*python, "-c", MEASURED])[0] == 0:
+        return _("The measurements of this processor are there already.")
     installation.show(_("measuring what is quickest on this processor"))
     status, output = installation.run([str(installation.launcher), "doctor", "--measure"])
     if status:

@@ -18,6 +18,9 @@ from engine.setup.datafolder import tests_home
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
+RECORD = "speed.json"
+"""The file of what was measured on this processor, in a data folder."""
+
 SUITES = {"3.0": "trixie", "3.2": "forky"}
 """Debian's releases, by the GIMP that they have."""
 
@@ -143,11 +146,15 @@ class Gimp:
         assert done.returncode == 0, done.stdout[-4000:]
         return done.stdout
 
+    @property
+    def batch_command(self) -> tuple[str, ...]:
+        """What runs the Python script on its standard input inside GIMP, without windows."""
+        flags = ("-idf", "--batch-interpreter=python-fu-eval", "-b", "-", "--quit")
+        return (f"gimp-console-{self.version}", *flags)
+
     def batch(self, script: str, seconds: int = 300) -> str:
         """Run a Python script inside GIMP, without windows."""
-        program_ = f"gimp-console-{self.version}"
-        flags = ("-idf", "--batch-interpreter=python-fu-eval", "-b", "-", "--quit")
-        return self.run(program_, *flags, text=script, seconds=seconds)
+        return self.run(*self.batch_command, text=script, seconds=seconds)
 
 
 def weights_folder() -> Path:
@@ -261,8 +268,13 @@ def make_gimp(version: str, tmp: Path) -> Gimp:
     (gimp.profile / "gimprc").write_text(GIMPRC.format(full=full[0]), encoding="utf-8")
     (gimp.profile / "shortcutsrc").write_text(SHORTCUTS, encoding="utf-8")
     shutil.rmtree(gimp.profile / "plug-in-settings", ignore_errors=True)
+    data = home / ".local" / "share" / "scumble"
     # A test that failed may have left a painting that the filter would offer to continue.
-    shutil.rmtree(home / ".local" / "share" / "scumble" / "states", ignore_errors=True)
+    shutil.rmtree(data / "states", ignore_errors=True)
+    # So that the processor, which two GIMPs may share now, need not be measured again.
+    if (tests_home() / RECORD).is_file():
+        data.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tests_home() / RECORD, data)
     weights = "/weights" if root else str(weights_folder())
     installer = f"{gimp.checkout_inside}/install.py"
     gimp.run("python3", installer, "--plots", "--weights", f"{weights}/vgg16.npz", seconds=900)
