@@ -49,8 +49,7 @@ def go_on_with_the_interrupted(desktop: Desktop, before: int) -> None:
     desktop.key("alt+o")
     desktop.gone(QUESTION)
     assert not desktop.find(DIALOG)
-    wait(lambda: desktop.find(DONE), "the painting to be done")
-    assert desktop.layers() == before + 1, desktop.title()
+    wait_for_painting(desktop, before + 1)
     close(desktop)
     desktop.focus(desktop.main)
     desktop.key("ctrl+z")
@@ -71,10 +70,15 @@ def first_painting(desktop: Desktop, before: int) -> list[Any]:
     notices = TMP / "notices"
     notices.unlink(missing_ok=True)
     desktop.focus(desktop.main)
-    wait(lambda: desktop.find(DONE), "the painting to be done")
-    assert desktop.layers() == before + 1, desktop.title()
+    wait_for_painting(desktop, before + 1)
     wait(notices.exists, "the desktop's notice")
     return [json.loads(line) for line in notices.read_text(encoding="utf-8").splitlines()]
+
+
+def wait_for_painting(desktop: Desktop, layers: int) -> None:
+    """Wait until the painting is done, and the image has so many layers."""
+    wait(lambda: desktop.find(DONE), "the painting to be done")
+    wait(lambda: desktop.layers() == layers, f"{layers} layers", 10.0)
 
 
 def compare_and_zoom(desktop: Desktop) -> None:
@@ -106,8 +110,7 @@ def more(desktop: Desktop, before: int) -> dict[str, Any]:
     desktop.key("alt+m")
     desktop.gone(DONE)
     job = job_at_work()
-    wait(lambda: desktop.find(DONE), "the further steps to be done")
-    assert desktop.layers() == before + 1, desktop.title()
+    wait_for_painting(desktop, before + 1)
     close(desktop)
     desktop.focus(desktop.main)
     desktop.key("ctrl+z")
@@ -145,8 +148,7 @@ def repeat_last(desktop: Desktop, before: int) -> None:
         desktop.key("ctrl+f")
         desktop.window(WATCH)
         assert not desktop.find(DIALOG)
-        wait(lambda: desktop.find(DONE), "the painting to be done")
-        assert desktop.layers() == before + count, desktop.title()
+        wait_for_painting(desktop, before + count)
         close(desktop)
 
 
@@ -159,8 +161,7 @@ def go_on_from_the_dialog(desktop: Desktop, before: int) -> dict[str, Any]:
     desktop.click(text="Paint")
     desktop.gone(DIALOG)
     job = job_at_work()
-    wait(lambda: desktop.find(DONE), "the painting to be done")
-    assert desktop.layers() == before + 2, desktop.title()
+    wait_for_painting(desktop, before + 2)
     close(desktop)
     return {name: job[name] for name in ("init", "iterations")}
 
@@ -179,8 +180,7 @@ def two_layers(desktop: Desktop) -> None:
     desktop.window(WATCH)
     wait(lambda: "Layer 2 of 2: " in texts(desktop), "the second layer")
     desktop.shot("live-two-layers")
-    wait(lambda: desktop.find(DONE), "both layers")
-    wait(lambda: desktop.layers() == before + 2, "the two new layers", 10.0)
+    wait_for_painting(desktop, before + 2)
     close(desktop)
     desktop.focus(desktop.main)
     desktop.key("ctrl+z")
