@@ -19,7 +19,9 @@ import struct
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
+from itertools import repeat
 from pathlib import Path
 from typing import IO, Any
 
@@ -60,6 +62,10 @@ class ForkedProcess:
     stdin, stdout, stderr : int or file
         As for `subprocess.Popen`, except None.
     text : bool
+    server : socket, optional
+        A connection to the process that forks; by default one is started, which others share.
+    tied : bool
+        Whether the process is killed when this one ends first, however it ends. Linux only.
     """
 
     def __init__(
@@ -73,6 +79,8 @@ class ForkedProcess:
         stdout: Any = subprocess.PIPE,
         stderr: Any = subprocess.PIPE,
         text: bool = False,
+        server: socket.socket | None = None,
+        tied: bool = False,
     ) -> None:
         self.returncode: int | None = None
         mode = "" if text else "b"
@@ -95,8 +103,8 @@ class ForkedProcess:
             ours.append(end)
         self.stdin, self.stdout, self.stderr = ours
         self._reply, reply = socket.socketpair()
-        request = json.dumps([arguments, code, str(cwd), env]).encode()
-        server = _server()
+        request = json.dumps([arguments, code, str(cwd), env, tied]).encode()
+        server = server or _server()
         socket.send_fds(server, [_STATUS.pack(len(request))], [*theirs, reply.fileno()])
         server.sendall(request)
         reply.close()
@@ -185,14 +193,17 @@ def _server() -> socket.socket:
     return ours
 
 
-def _serve(channel: socket.socket) -> tuple[list[Any], list[int]]:
-    """Fork for every request; return the request and its streams in each new process."""
-    for module in IMPORTED:
-        importlib.import_module(module)
-    importlib.import_module("engine.loss_plot").check_plotting()
-    importlib.import_module("matplotlib.font_manager")
+def serve(channels: Iterable[socket.socket]) -> None:
+    """Fork for every request that comes over a channel, and do its work in the new process.
+
+    Parameters
+    ----------
+    channels : iterable of socket
+        For each request, in turn, the connection that it comes over. The end of one ends this
+        process after those that it has forked.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    while True:
+    for channel in channels:
         size, streams, _, _ = socket.recv_fds(channel, _STATUS.size, 4)
         with suppress(ChildProcessError):  # none is left
             while os.waitpid(-1, 0 if not size else os.WNOHANG)[0]:
@@ -204,6 +215,7 @@ def _serve(channel: socket.socket) -> tuple[list[Any], list[int]]:
             break
         for each in streams:
             os.close(each)
+    arguments, code, cwd, env, tied = json.loads(request)
     # This helper tells the process's number and its end, which only a parent learns.
     channel.close()
     reply = streams.pop()
@@ -212,11 +224,28 @@ def _serve(channel: socket.socket) -> tuple[list[Any], list[int]]:
         for each in streams:
             os.close(each)
         os.write(reply, _STATUS.pack(process))
+        if tied:
+            _wait_for_either(process, reply)
         _, status = os.waitpid(process, 0)
-        os.write(reply, _STATUS.pack(os.waitstatus_to_exitcode(status)))
+        with suppress(BrokenPipeError):  # nobody waits any more
+            os.write(reply, _STATUS.pack(os.waitstatus_to_exitcode(status)))
         os._exit(0)
     os.close(reply)
-    return json.loads(request), streams
+    _become(streams, cwd, env)
+    sys.argv = ["engine", *arguments]
+    try:
+        exec(compile(code or MODULE, "<string>", "exec"), {"__name__": "__main__"})
+    except SystemExit as end:
+        if not isinstance(end.code, int):
+            raise
+        _leave(end.code)
+
+
+def _wait_for_either(process: int, reply: int) -> None:
+    """Wait for the end of a process or of the one that asked for it; then the first is killed."""
+    end = os.pidfd_open(process)
+    if end not in select.select([reply, end], [], [])[0]:
+        os.kill(process, signal.SIGKILL)
 
 
 def _become(streams: list[int], cwd: str, env: dict[str, str]) -> None:
@@ -251,12 +280,8 @@ def _leave(status: int) -> None:
 
 
 if __name__ == "__main__":
-    (_arguments, _code, _cwd, _env), _streams = _serve(socket.socket(fileno=int(sys.argv[1])))
-    _become(_streams, _cwd, _env)
-    sys.argv = ["engine", *_arguments]
-    try:
-        exec(compile(_code or MODULE, "<string>", "exec"), {"__name__": "__main__"})
-    except SystemExit as _exit:
-        if not isinstance(_exit.code, int):
-            raise
-        _leave(_exit.code)
+    for _module in IMPORTED:
+        importlib.import_module(_module)
+    importlib.import_module("engine.loss_plot").check_plotting()
+    importlib.import_module("matplotlib.font_manager")
+    serve(repeat(socket.socket(fileno=int(sys.argv[1]))))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.gimp.gimp_root import Gimp, NoGimpError, alone, make_gimp, untested, versions
+from tests.gimp.launch import forking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,8 @@ def gimp(
             gimp = make_gimp(version, tmp_path_factory.mktemp(f"gimp-{version}"))
         except NoGimpError as error:
             pytest.fail(str(error), pytrace=False)
-        yield gimp
+        with forking(gimp):
+            yield gimp
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

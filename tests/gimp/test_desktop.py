@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from tests.gimp.gimp_root import Gimp
-from tests.gimp.launch import make_scenes, record, run_in_gimp
+from tests.gimp.launch import forked_engines, make_scenes, run_in_gimp
 
 OPENED = ("mask", "channel", "tiny", "empty", "gray", "indexed", "scene")
 """The images that the test by mouse has open; the last one is in front."""
@@ -54,9 +54,9 @@ def test_the_live_window_and_painting_again(gimp: Gimp, inside: str) -> None:
 
 def test_the_dialog_by_mouse(gimp: Gimp, inside: str) -> None:
     """Regions, numbers, presets, reset, help, and what cannot be painted."""
-    record(gimp)
     files = [f"{gimp.tmp_inside}/{name}.xcf" for name in OPENED]
-    asked = drive(gimp, inside, "mouse.py", *files)
+    with forked_engines(gimp):
+        asked = drive(gimp, inside, "mouse.py", *files)
     regions = [
         (each["name"], each["style"], each["mask"], each["weight"], each["style_size"])
         for each in asked["regions"]

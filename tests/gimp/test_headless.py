@@ -1,4 +1,4 @@
-"""Checks inside a real GIMP without windows: each module of them is one launch."""
+"""Checks inside a real GIMP without windows; all modules of them are one launch."""
 
 from __future__ import annotations
 
@@ -8,14 +8,20 @@ import pytest
 
 from engine import __version__
 from tests.gimp.gimp_root import Gimp
-from tests.gimp.launch import check_names, run_checks
+from tests.gimp.launch import asked_modules, check_names, run_checks
 
 FORMATS = ("avif", "heic", "jxl", "psd", "xcf", "svg", "bmp", "gif")
 
 
-@cache
-def results(gimp: Gimp, module: str) -> dict[str, str]:
-    return run_checks(gimp, module)
+@pytest.fixture
+def failures(request: pytest.FixtureRequest, gimp: Gimp, module: str) -> dict[str, str]:
+    """Return the failures of a module's checks; all modules that are asked for share a GIMP."""
+    found, printed = _run(gimp, asked_modules(request))
+    assert module in found, printed
+    return found[module]
+
+
+_run = cache(run_checks)
 
 
 @pytest.mark.parametrize(
@@ -26,24 +32,27 @@ def results(gimp: Gimp, module: str) -> dict[str, str]:
         for name in check_names(module)
     ],
 )
-def test_the_filter_inside_gimp(gimp: Gimp, module: str, name: str) -> None:
-    failure = results(gimp, module)[name]
-    assert not failure, failure
+def test_the_filter_inside_gimp(failures: dict[str, str], name: str) -> None:
+    assert not failures[name], failures[name]
 
 
+@pytest.mark.parametrize("module", ["formats"])
 @pytest.mark.parametrize("name", [*(f"format {each}" for each in FORMATS), "what is no picture"])
-def test_whatever_gimp_opens_is_a_style_and_a_mask(gimp: Gimp, name: str) -> None:
-    failure = results(gimp, "formats")[name]
-    if "GIMP here opens no such file" in failure:
+def test_whatever_gimp_opens_is_a_style_and_a_mask(
+    gimp: Gimp, failures: dict[str, str], name: str
+) -> None:
+    if "GIMP here opens no such file" in failures[name]:
         pytest.skip(f"GIMP {gimp.version} on this machine opens no {name.rpartition(' ')[2]}")
-    assert not failure, failure
+    assert not failures[name], failures[name]
 
 
-def test_the_engine_receives_what_gimp_shows_and_its_result_arrives(gimp: Gimp) -> None:
-    found = results(gimp, "pixels")
-    failures = {name: failure for name, failure in found.items() if failure}
-    assert not failures, "\n".join(f"{name}\n{failure}" for name, failure in failures.items())
-    assert len(found) == (61 if gimp.version == "3.0" else 25)
+@pytest.mark.parametrize("module", ["pixels"])
+def test_the_engine_receives_what_gimp_shows_and_its_result_arrives(
+    gimp: Gimp, failures: dict[str, str]
+) -> None:
+    failed = {name: failure for name, failure in failures.items() if failure}
+    assert not failed, "\n".join(f"{name}\n{failure}" for name, failure in failed.items())
+    assert len(failures) == (61 if gimp.version == "3.0" else 25)
 
 
 def test_a_killed_plugin_leaves_nothing(gimp: Gimp) -> None:

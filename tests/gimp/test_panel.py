@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gettext
-import json
 import shutil
 from functools import cache
 from pathlib import Path
@@ -12,36 +11,45 @@ import pytest
 
 from engine.translations import DOMAIN, FOLDER, LANGUAGES
 from tests.gimp.gimp_root import Gimp
-from tests.gimp.launch import check_names, make_scenes
+from tests.gimp.launch import (
+    asked_modules,
+    check_names,
+    forked_engines,
+    make_scenes,
+    run_checks,
+)
 
 
-@cache
-def results(gimp: Gimp, module: str = "controls") -> dict[str, str]:
-    inside = f"{gimp.checkout_inside}/tests/gimp/inside"
-    command = ("python3", f"{inside}/with_screen.py", gimp.version, inside, module)
-    printed = gimp.run(*command)
-    found: dict[str, str] = json.loads((gimp.tmp / f"{module}.json").read_text(encoding="utf-8"))
+@pytest.fixture
+def failures(request: pytest.FixtureRequest, gimp: Gimp, module: str) -> dict[str, str]:
+    """Return the failures of a module's checks; those without a screen reader share a GIMP."""
+    asked = asked_modules(request)
+    together = tuple(each for each in asked if (each == "spoken") == (module == "spoken"))
+    found, printed = _run(gimp, together, screen=True)
+    assert module in found, printed
     # GIMP complains of letters that are missing or used twice, unless rows are made without it.
-    found["printed"] = printed if "mnemonic" in printed else ""
-    return found
+    return {**found[module], "printed": printed if "mnemonic" in printed else ""}
 
 
+_run = cache(run_checks)
+
+
+@pytest.mark.parametrize("module", ["controls"])
 @pytest.mark.parametrize("name", [*check_names("controls"), "printed"])
-def test_the_dialogs_letters_lists_and_help_are_right(gimp: Gimp, name: str) -> None:
-    failure = results(gimp)[name]
-    assert not failure, failure
+def test_the_dialogs_letters_lists_and_help_are_right(failures: dict[str, str], name: str) -> None:
+    assert not failures[name], failures[name]
 
 
+@pytest.mark.parametrize("module", ["preview_in_dialog"])
 @pytest.mark.parametrize("name", check_names("preview_in_dialog"))
-def test_the_preview_is_right(gimp: Gimp, name: str) -> None:
-    failure = results(gimp, "preview_in_dialog")[name]
-    assert not failure, failure
+def test_the_preview_is_right(failures: dict[str, str], name: str) -> None:
+    assert not failures[name], failures[name]
 
 
+@pytest.mark.parametrize("module", ["spoken"])
 @pytest.mark.parametrize("name", check_names("spoken"))
-def test_a_screen_reader_is_told(gimp: Gimp, name: str) -> None:
-    failure = results(gimp, "spoken")[name]
-    assert not failure, failure
+def test_a_screen_reader_is_told(failures: dict[str, str], name: str) -> None:
+    assert not failures[name], failures[name]
 
 
 def test_the_dialog_on_small_screens(gimp: Gimp) -> None:
@@ -50,7 +58,8 @@ def test_the_dialog_on_small_screens(gimp: Gimp) -> None:
     make_scenes(gimp, f"make_small_screens('{gimp.checkout_inside}/docs/demo', 144)")
     shutil.rmtree(gimp.profile / "plug-in-settings", ignore_errors=True)
     files = f"{gimp.tmp_inside}/photo.xcf", f"{gimp.tmp_inside}/lines.png"
-    gimp.run("python3", f"{inside}/small_screens.py", gimp.version, *files, seconds=200)
+    with forked_engines(gimp):
+        gimp.run("python3", f"{inside}/small_screens.py", gimp.version, *files, seconds=200)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

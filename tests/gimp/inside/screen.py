@@ -26,6 +26,9 @@ CHOOSER = "^Choose a style$"
 SETUP = "^Set up the engine"
 MAIN = r"^{}.* layers?\).* GIMP$"
 MESSAGE = "^GIMP Message$"
+POLL = 0.05
+"""Seconds between two looks. Most looks start a program, which takes time from GIMP."""
+
 QUICK = 0.6
 """Seconds. GTK takes a second press within half a second of a list's opening as the first one's
 end, and leaves the list open.
@@ -352,7 +355,7 @@ def wait(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> 
             subprocess.run(["import", "-window", "root", str(TMP / "failed.png")])
             message = f"waited {seconds} s for {what}"
             raise AssertionError(message)
-        time.sleep(0.02)
+        time.sleep(POLL)
     return time.monotonic() - began
 
 

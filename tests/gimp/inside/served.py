@@ -7,9 +7,6 @@ import time
 
 import kit
 
-SHALLOW = {"content_layers": "conv1_2", "style_layers": "conv1_1"}
-"""Options with which the network takes little time."""
-
 
 def serve() -> None:
     """Answer requests until one is null."""
@@ -31,7 +28,7 @@ def _answer(iterations: int, style: object) -> None:
     image = kit.new_image()
     layer = kit.add_layer(image, "Photo")
     before = kit.pixel(layer, 5, 6)
-    status, _, message = kit.call(image, [layer], style=style, iterations=iterations, **SHALLOW)
+    status, _, message = kit.call(image, [layer], style=style, iterations=iterations, **kit.SHALLOW)
     answer = {
         "done": status == kit.Gimp.PDBStatusType.SUCCESS,
         "message": message,

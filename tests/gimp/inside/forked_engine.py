@@ -1,0 +1,62 @@
+"""Engines of the checks, forked from a process that has imported the libraries.
+
+A fresh engine imports them for longer than it paints the small pictures of the checks. Run beside
+GIMP in two ways: `serve` is the process that forks, and anything else stands for the arguments that
+the plug-in gives the engine's Python. In the second way a copy of what the worker receives is kept.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[3]))
+from tests.engine.forked import ForkedProcess, serve
+
+TMP = Path(os.environ["TMPDIR"])
+SOCKET = TMP / "engines"
+RECORD = TMP / "recorded"
+IMPORTED = ("engine.cli.commands", "engine.dialog_adviser", "engine.run", "engine.run_worker")
+
+
+def fork_for_all() -> None:
+    """Listen, and fork an engine for every connection."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(SOCKET))
+    listener.listen()
+    print("listening", flush=True)
+    # A process with threads is not safe to fork; the engine gives BLAS one thread anyway.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    for module in IMPORTED:
+        importlib.import_module(module)
+    serve(connection for connection, _ in iter(listener.accept, None))
+
+
+def run(arguments: list[str]) -> int:
+    """Run `python -m engine` and end as it does; it ends with this process."""
+    if arguments[0] == "worker":
+        shutil.rmtree(RECORD, ignore_errors=True)
+        with suppress(OSError):  # a folder that is no run folder, which the engine refuses
+            shutil.copytree(arguments[1], RECORD)
+    server = socket.socket(socket.AF_UNIX)
+    server.connect(str(SOCKET))
+    engine = ForkedProcess(
+        arguments, "", cwd=Path.cwd(), env=dict(os.environ), stdin=0, stdout=1, stderr=2,
+        server=server, tied=True,
+    )  # fmt: skip
+    status = engine.wait()
+    if status < 0:
+        os.kill(os.getpid(), -status)
+    return status
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "serve":
+        fork_for_all()
+    else:
+        sys.exit(run(sys.argv[sys.argv.index("engine") + 1 :]))
