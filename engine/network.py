@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Callable, TypeVar
 import numpy as np
 import onnxruntime
 
+from engine import memory
 from engine.devices import (
     ENTRIES,
     choose_device,
@@ -21,6 +22,7 @@ from engine.devices import (
     session_options,
 )
 from engine.errors import DeviceMemoryError
+from engine.job import MIN_SIDE
 from engine.paths import model_file
 from engine.threads import thread_count
 from engine.translations import _
@@ -180,6 +182,13 @@ class Network:
             return {name: array.reshape(array.shape[1], -1) for name, array in features.items()}
 
         return extract
+
+    def give_memory_back(self) -> None:
+        """Give the working memory of runs back to the system; a card's goes with its sessions."""
+        if self.entry.host_memory:
+            picture = np.zeros((3, MIN_SIDE, MIN_SIDE), np.float32)
+            self.features(picture, LAYERS[:1])  # at its end the pool shrinks
+        memory.give_back()
 
     def differentiable(
         self, height: int, width: int, layers: tuple[str, ...], *, rounded: bool = False

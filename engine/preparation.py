@@ -281,7 +281,8 @@ def plan(
         card = Card(conditions.card_bytes or math.inf, partial(CardLbfgs, network))
     budget, seconds = conditions.budget, conditions.seconds_per_pixel
     rates = Rates(conditions.rates)
-    return estimate(job, method, shape, budget, seconds, card, rates, network.forms)
+    threads, forms = conditions.threads, network.forms
+    return estimate(job, method, shape, budget, seconds, threads, card, rates, forms)
 
 
 def in_float(job: Job) -> bool:

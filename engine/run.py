@@ -12,6 +12,7 @@ from engine import speed
 from engine.events import Notice, OnEvent, Preview, Progress
 from engine.job import Job
 from engine.loss_curve import LossCurve
+from engine.memory import give_back
 from engine.methods import Method
 from engine.optimizers import InterruptedEvaluation
 from engine.output_files import input_sums
@@ -206,6 +207,7 @@ def stylize(
     pictures = loop.paint()
     painted = time.perf_counter()
     undisturbed = clocks.undisturbed(network)
+    network.give_memory_back()
     clocks = speed.Clocks()
     strokes = None if loop.stopped else _strokes(prepared, regions, pictures, tell, stop)
     enlarged = time.perf_counter()
@@ -315,6 +317,7 @@ def _strokes(
             )
         except InterruptedEvaluation:
             return None
+        give_back()
         assert numbers is not None
         found.append(StoredPicture(numbers))
     return found

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from engine.events import Estimated
 from engine.job import AUTO_SIZE, Job
 from engine.overhead import Overhead, Rates, overhead
+from engine.pictures.finishing import MOST_THREADS
+from engine.pictures.strips import STRIP_PIXELS, pixels_at_work
 from engine.scale_resources import (
     CONTENT_TARGET,
     Card,
@@ -24,8 +26,9 @@ from engine.scale_resources import (
 )
 from engine.schedule import ScalePlan, plan_scales
 from engine.sizes import stroke_size
-from engine.strokes.enlarging import MOST_STYLE_PIXELS, sizes_between
+from engine.strokes.enlarging import MOST_STYLE_PIXELS, sizes_between, working_bytes
 from engine.time_left import ScaleTime
+from engine.translations import _, number_text
 from models.forms import USUAL_FORMS, Forms
 
 if TYPE_CHECKING:
@@ -38,11 +41,14 @@ BASE_BYTES = 345_000_000
 LIBRARIES_BYTES = 120_000_000
 """Python and the libraries alone, while the pictures are read."""
 
-STRIPS_BYTES = 180_000_000
-"""Memory of the strips in which the result is put together, by up to four threads."""
+STRIPS_BYTES, STRIPS_PICTURE_BYTES = 100, 30
+"""Per pixel of the strips in which the result is put together, and more for each picture."""
 
-ENCODER_BYTES = 60_000_000
-"""Memory that an encoder works in."""
+STROKES_KEPT_BYTES = 60_000_000
+"""What the C library keeps after the enlargement with strokes."""
+
+ENCODER_BYTES = 230
+"""Per pixel of a strip that an encoder works on."""
 
 WRITING_BYTES = {".jpg": 4, ".jpeg": 4, ".webp": 9}
 """Per pixel of the result, by its extension: Pillow's copy, and what its encoder takes. PNG and
@@ -57,15 +63,6 @@ pictures, features and gradients of all of it."""
 
 ENLARGED_BYTES = 6
 """Per pixel of a painting that is enlarged with strokes."""
-
-STROKES_BYTES = 400_000_000
-"""Memory of the tiles in which that is done, by up to four threads."""
-
-STROKES_KEPT_BYTES = 100_000_000
-"""The part of that which the C library keeps until the result has been put together."""
-
-STROKES_STYLE_BYTES = 100
-"""Per pixel of a style from which strokes are taken: its patches and what finds them."""
 
 FREE_SHARE = 0.9
 """The share of the free memory that a run takes; the rest is for others and for surprises."""
@@ -142,6 +139,7 @@ def estimate(
     shape: RunShape,
     budget: int,
     seconds_per_pixel: float,
+    threads: int = 1,
     card: Card | None = None,
     rates: Rates | None = None,
     forms: Forms = USUAL_FORMS,
@@ -158,6 +156,8 @@ def estimate(
         Bytes that the whole process may have.
     seconds_per_pixel : float
         Of one evaluation on this machine.
+    threads : int
+        Those that the run has.
     card : Card, optional
         The graphics card; without it, the processor evaluates.
     rates : Rates, optional
@@ -168,11 +168,14 @@ def estimate(
     Raises
     ------
     DoesNotFitError
-        If not even the smallest tile of the size that was asked for fits.
+        If not even the smallest tile of the size that was asked for fits, or the result, or the
+        report.
     """
 
     def of_area(area: int) -> Estimate:
-        return _estimate(job, method, shape, area, budget, seconds_per_pixel, card, rates, forms)
+        return _estimate(
+            job, method, shape, area, budget, seconds_per_pixel, threads, card, rates, forms
+        )
 
     if job.size != AUTO_SIZE:
         return of_area(job.size)
@@ -207,6 +210,7 @@ def _estimate(
     area: int,
     budget: int,
     seconds_per_pixel: float,
+    threads: int,
     card: Card | None,
     rates: Rates | None,
     forms: Forms,
@@ -222,20 +226,24 @@ def _estimate(
         for plan in reversed(plans)
     ]
     scales = [resources for resources, _taken in reversed(found)]
-    most = max(taken for _resources, taken in found)
-    report = REPORT_BYTES * shape.pixels if job.report else 0
-    finishing, writing = _finishing(job, shape, scales[-1].plan, pictures)
+    painting = held + max(taken for _resources, taken in found)
+    # Later the targets are gone.
+    base, held = BASE_BYTES, BASE_BYTES + shape.held
+    report = held + REPORT_BYTES * shape.pixels if job.report else 0
+    # When the result is written, content and masks are gone.
+    finishing, writing = _finishing(job, shape, scales[-1].plan, pictures, threads)
+    finishing, writing = held + finishing, base + writing
     between = sizes_between(scales[-1].plan.size, shape.content)
     wanted = job.enlargement == "strokes" and bool(between)
-    adding = _strokes_bytes(job, shape, scales[-1].plan, pictures)
-    # They may take what the painting takes, or what is there.
-    strokes = wanted and held + adding + finishing <= max(budget, held + most)
-    reading = LIBRARIES_BYTES + shape.reading
-    # When the result is written, content and masks are gone.
+    adding = held + _strokes_bytes(job, shape, scales[-1].plan, pictures, threads)
+    with_strokes = finishing + ENLARGED_BYTES * shape.pixels * pictures + STROKES_KEPT_BYTES
+    strokes = wanted and max(adding, with_strokes) <= budget
     if strokes:
-        finishing += ENLARGED_BYTES * shape.pixels * pictures + STROKES_KEPT_BYTES
-        most = max(most, adding)
-    most = max(reading, held + most, held + finishing, base + writing, held + report)
+        painting, finishing = max(painting, adding), with_strokes
+    reading = LIBRARIES_BYTES + shape.reading
+    result = max(reading, finishing, writing)
+    _check_budget(job, shape, budget, result, report)
+    most = max(painting, result, report)
     whole = shape.pixels * seconds_per_pixel
     sizes = [plan.size for plan in plans]
     added = stroke_pixels(job, shape, sizes[-1], pictures) if strokes else 0.0
@@ -243,7 +251,7 @@ def _estimate(
     per_pixel = seconds_per_pixel * (1 + REGION_TIME * (guidances - 1))
     times = []
     for each, resizing in zip(scales, beside.scales):
-        styles = STYLE_TARGET * _style_pixels(job, shape, each.plan.pixels)
+        styles = STYLE_TARGET * sum(_style_pixels(job, shape, each.plan.pixels))
         analysis = (CONTENT_TARGET * each.work + styles) * per_pixel
         evaluation = each.work * per_pixel
         times.append(ScaleTime(resizing, analysis, evaluation, each.plan.steps, pictures))
@@ -251,13 +259,17 @@ def _estimate(
     return Estimate(area, scales, int(most), tuple(times), beside, strokes, lacks)
 
 
-def _style_pixels(job: Job, shape: RunShape, area: int) -> float:
-    """Return about how many pixels all styles have that are used for so many of the painting."""
-    found = 0.0
-    for region, size in zip(job.regions, shape.styles):
-        times = stroke_size(region.style_size, job.brush_size)
-        found += min(area, math.prod(size)) * times**2
-    return found
+def _style_pixels(job: Job, shape: RunShape, area: int) -> list[float]:
+    """Return about how many pixels each style has that is used for so many of the painting."""
+    return [
+        min(area, math.prod(size)) * stroke_size(region.style_size, job.brush_size) ** 2
+        for region, size in zip(job.regions, shape.styles)
+    ]
+
+
+def _searched_pixels(job: Job, shape: RunShape, area: int) -> list[float]:
+    """Return about how many pixels of each style are searched, for a painting of so many."""
+    return [min(pixels, MOST_STYLE_PIXELS) for pixels in _style_pixels(job, shape, area)]
 
 
 def stroke_pixels(job: Job, shape: RunShape, size: tuple[int, int], pictures: int) -> float:
@@ -274,12 +286,14 @@ def stroke_pixels(job: Job, shape: RunShape, size: tuple[int, int], pictures: in
     """
     pixels = 0.0
     for height, width in sizes_between(size, shape.content):
-        searched = _style_pixels(job, shape, min(height * width, MOST_STYLE_PIXELS))
-        pixels += height * width * pictures + searched
+        searched = _searched_pixels(job, shape, height * width)
+        pixels += height * width * pictures + sum(searched)
     return pixels
 
 
-def _finishing(job: Job, shape: RunShape, last: ScalePlan, pictures: int) -> tuple[float, float]:
+def _finishing(
+    job: Job, shape: RunShape, last: ScalePlan, pictures: int, threads: int
+) -> tuple[float, float]:
     """Return the bytes that it takes to put the result together, and those to write it."""
     painted = 12 * last.pixels * pictures
     result = 3 * shape.depth * shape.pixels * (1 + (pictures if job.uncut else 0))
@@ -291,13 +305,49 @@ def _finishing(job: Job, shape: RunShape, last: ScalePlan, pictures: int) -> tup
     deep = ("", ".npy", ".tif", ".tiff", *([".png"] if shape.depth == 2 else []))
     if shape.depth > 1 and extension not in deep:
         writing += 3 * shape.pixels  # a copy in 8 bits
-    return painted + result + enlarging + STRIPS_BYTES, result + writing + ENCODER_BYTES
+    height, width = shape.content
+    strips = STRIPS_BYTES + STRIPS_PICTURE_BYTES * pictures
+    strips *= pixels_at_work(width, height, min(threads, MOST_THREADS))
+    encoder = ENCODER_BYTES * min(shape.pixels, STRIP_PIXELS)
+    return painted + result + enlarging + strips, result + writing + encoder
 
 
-def _strokes_bytes(job: Job, shape: RunShape, last: ScalePlan, pictures: int) -> float:
+def _strokes_bytes(
+    job: Job, shape: RunShape, last: ScalePlan, pictures: int, threads: int
+) -> float:
     """Return the bytes that it takes to enlarge the painting with strokes."""
     painted = (12 * pictures + 8 * len(shape.styles)) * last.pixels
     # All pictures enlarged, and the last one at half the size too.
     enlarged = ENLARGED_BYTES * shape.pixels * (pictures + 0.25)
-    searched = _style_pixels(job, shape, min(shape.pixels, MOST_STYLE_PIXELS))
-    return painted + enlarged + STROKES_STYLE_BYTES * searched + STROKES_BYTES
+    searched = _searched_pixels(job, shape, shape.pixels)
+    return painted + enlarged + working_bytes(shape.content, searched, threads)
+
+
+def _check_budget(job: Job, shape: RunShape, budget: float, result: float, report: float) -> None:
+    """Refuse a run whose result or report takes more than the budget; all in bytes."""
+    missing = max(result, report) - budget
+    if missing <= 0:
+        return
+    height, width = shape.content
+    if result > budget:
+        message = _(
+            "The result of {width} x {height} pixels needs {gigabytes} GB more memory than is "
+            "available; choose a smaller picture."
+        )
+        if job.memory:
+            message = _(
+                "The result of {width} x {height} pixels needs {gigabytes} GB more memory than is "
+                "available; choose a smaller picture or raise --memory."
+            )
+    else:
+        message = _(
+            "The report on a picture of {width} x {height} pixels needs {gigabytes} GB more memory "
+            "than is available; do without it."
+        )
+        if job.memory:
+            message = _(
+                "The report on a picture of {width} x {height} pixels needs {gigabytes} GB more "
+                "memory than is available; do without it or raise --memory."
+            )
+    gigabytes = number_text(max(missing / 1e9, 0.1), ".1f")
+    raise DoesNotFitError(message.format(width=width, height=height, gigabytes=gigabytes), missing)

@@ -178,9 +178,12 @@ def scale_resources(
     if keeps_content:
         working += features
     per_pixel = tile_bytes(layers, job.pooling, forms)
-    least = min(plan.pixels, SMALLEST_TILE) * per_pixel
-    comfortable = min(plan.pixels, COMFORTABLE_TILE) * per_pixel
     untiled = plan.pixels * per_pixel
+    # Beside a picture in one piece: its features, and what stays between evaluations.
+    beside = plan.pixels * WHOLE_BYTES + (0 if keeps_content else features)
+    # Smaller pictures are not cut.
+    least = SMALLEST_TILE * per_pixel if plan.pixels > SMALLEST_TILE else untiled + beside
+    comfortable = min(plan.pixels, COMFORTABLE_TILE) * per_pixel
     optimizer = choose_optimizer(
         job,
         method,
@@ -189,7 +192,7 @@ def scale_resources(
         card.search if card else None,
         plan.steps * EVALUATIONS_PER_STEP,
         max(int(room - working - comfortable), 1),
-        max(int(room - working - untiled), 1),
+        max(int(room - working - untiled - beside), 1),
     )
     working += plan.pixels * optimizer.bytes_per_pixel
     if isinstance(optimizer, Lbfgs32):
@@ -220,17 +223,16 @@ def scale_resources(
     # A card computes features sooner than they come to the processor's memory.
     keeps = card is None
     choose = partial(choose_plan, plan.size, layers, pooling=job.pooling, forms=forms)
-    evaluation = choose(memory, keeps=keeps)
-    if evaluation.tiling.whole and isinstance(optimizer, Lbfgs32):
-        kept = plan.pixels * WHOLE_BYTES
-        evaluation = choose(memory - kept, keeps=keeps)
-        working += kept * evaluation.tiling.whole
-    if evaluation.tiling.whole:
-        keeps_content = True
-    elif keeps and not keeps_content and memory - features > least:
-        beside = choose(memory - features)
-        if beside.cost < _cost_with_content(evaluation):
-            evaluation, keeps_content = beside, True
+    if not isinstance(optimizer, Lbfgs32):
+        beside -= plan.pixels * WHOLE_BYTES
+    if untiled + beside <= memory:
+        return ScaleResources(plan, choose(untiled), optimizer, True), working + beside + untiled
+    in_tiles = min(memory, untiled - 1)
+    evaluation = choose(in_tiles, keeps=keeps)
+    if keeps and not keeps_content and memory - features > least:
+        with_content = choose(min(in_tiles, memory - features))
+        if with_content.cost < _cost_with_content(evaluation):
+            evaluation, keeps_content = with_content, True
             working += features
     return ScaleResources(plan, evaluation, optimizer, keeps_content), working + evaluation.bytes
 

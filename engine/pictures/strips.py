@@ -93,6 +93,12 @@ class Enlarged:
         return np.stack([resize(plane[:, left:right], size) for plane in self._wide])
 
 
+def pixels_at_work(length: int, across: int, at_a_time: int = 1) -> int:
+    """Return the pixels of the strips that are in memory together, as `strips` cuts them."""
+    first = next(strips(length, across, at_a_time))[1]
+    return min(first * at_a_time, length) * across
+
+
 def strips(length: int, across: int, at_a_time: int = 1) -> Iterator[tuple[int, int]]:
     """Yield the beginnings and ends of strips along a side of this length.
 

@@ -24,7 +24,7 @@ from scipy.ndimage import uniform_filter
 
 from engine.pictures.stored import whole_numbers
 from engine.sizes import resized, resized_unclipped, style_size, without_weave
-from engine.strokes.matching import REACH, Bank, has_patches
+from engine.strokes.matching import REACH, Bank, bank_bytes, has_patches
 from engine.strokes.patches import SIDE, STRIDE
 
 LEAST_ENLARGEMENT = 1.15
@@ -59,6 +59,16 @@ MOST_GAIN = 2.0
 
 MOST_THREADS = 4
 """More threads would only wait for the memory."""
+
+TILE_BYTES = 95
+"""Per pixel of a tile with its margin, while it is at work; measured."""
+
+LEARNING_BYTES = 92_000_000
+"""While the patches of a style are described for the first time: samples of them in float64."""
+
+PREPARING_BYTES = 75
+"""Per pixel of a style, while its patches are taken from it. The C library keeps about as many
+afterwards."""
 
 WINDOW = np.outer(np.hanning(SIDE + 2)[1:-1], np.hanning(SIDE + 2)[1:-1]).astype(np.float32)
 """The weight of each of a patch's pixels."""
@@ -147,8 +157,10 @@ def enlarge_with_strokes(
     for number, new in enumerate(sizes):
         if enlarged is not None:
             smaller = enlarged.transpose(2, 0, 1)
-        level = _Level(smaller, new, sources, filtered=not number)
-        enlarged = level.enlarged(threads, lambda: on_tile(next(finished), count))
+        # Its banks are gone before the next one makes its own.
+        enlarged = _Level(smaller, new, sources, filtered=not number).enlarged(
+            threads, lambda: on_tile(next(finished), count)
+        )
     return enlarged
 
 
@@ -189,7 +201,7 @@ class _Level:
             values = self._tile(*tile).transpose(1, 2, 0) / np.float32(255)
             result[top:bottom, left:right] = whole_numbers(values, result.dtype)
 
-        with ThreadPoolExecutor(min(threads, MOST_THREADS)) as pool:
+        with ThreadPoolExecutor(_tiles_at_work(self._size, threads)) as pool:
             futures = [pool.submit(paint, tile) for tile in _tiles(height, width)]
             try:
                 for future in futures:
@@ -218,6 +230,28 @@ class _Level:
             strokes = _strokes(bank, low, here >= LEAST_SHARE, origin)
             painted += here[inner[1:]] * strokes[inner]
         return painted
+
+
+def working_bytes(size: tuple[int, int], styles: Sequence[float], threads: int) -> float:
+    """Return the bytes that an enlargement with strokes takes besides the pictures.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Height and width of the enlarged painting.
+    styles : sequence of float
+        Pixels of each style that are searched.
+    threads : int
+    """
+    height, width = (min(side, TILE + 2 * MARGIN) for side in size)
+    tiles = TILE_BYTES * height * width * _tiles_at_work(size, threads)
+    banks = sum(map(bank_bytes, styles))
+    return banks + PREPARING_BYTES * max(styles, default=0) + max(LEARNING_BYTES, tiles)
+
+
+def _tiles_at_work(size: tuple[int, int], threads: int) -> int:
+    """Return how many tiles are at work at a time."""
+    return min(threads, MOST_THREADS, len(list(_tiles(*size))))
 
 
 def _tiles(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:

@@ -38,6 +38,12 @@ NEIGHBORS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 NOWHERE = -1_000_000
 """A row or column that is in no style, wherever a neighbor would continue it."""
 
+STROKE_BYTES = 12
+"""Per pixel of a style: its finest strokes."""
+
+PATCH_BYTES = 270
+"""Per patch that is described: the description, and the tree in which it is found; measured."""
+
 
 class Bank:
     """The patches of a style picture.
@@ -59,10 +65,7 @@ class Bank:
     def __init__(self, low: np.ndarray, high: np.ndarray, usable: np.ndarray) -> None:
         self.high = np.ascontiguousarray(high.transpose(1, 2, 0))
         self._description = Description(low)
-        # Matches lie on a grid that divides the stride, so that neighbors can be continued on it.
-        self._grid = 1
-        while usable.size / self._grid**2 > TREE_PATCHES and self._grid < STRIDE:
-            self._grid *= 2
+        self._grid = _grid(usable.size)
         self._described = self._description.describe(low, self._grid)
         self._good = _whole_patches(usable)[:: self._grid, :: self._grid]
         places = np.argwhere(self._good)
@@ -158,6 +161,22 @@ class Bank:
             nearest = np.where(better, distance, nearest)
             least = np.where(better, found, least)
         matches[here], distances[here] = best, nearest
+
+
+def bank_bytes(pixels: float) -> float:
+    """Return the bytes that the bank of a style of so many pixels takes."""
+    return STROKE_BYTES * pixels + PATCH_BYTES * pixels / _grid(pixels) ** 2
+
+
+def _grid(pixels: float) -> int:
+    """Return how many pixels the described patches of a style lie apart.
+
+    The grid divides the stride, so that neighbors can be continued on it.
+    """
+    grid = 1
+    while pixels / grid**2 > TREE_PATCHES and grid < STRIDE:
+        grid *= 2
+    return grid
 
 
 def has_patches(usable: np.ndarray) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from engine.devices import ENTRIES, session_options
 from engine.errors import DeviceMemoryError
 from engine.job import Job
+from engine.memory import resident
 from engine.network import Network, open_network
 from models.kernels import Kernels
 from tests.reference.vgg import ReferenceNetwork, Weights
@@ -113,6 +114,15 @@ def test_a_sized_network_outlives_all_that_it_was_made_from(
     for layer in LAYERS:
         np.testing.assert_allclose(features[layer], expected[layer], rtol=0, atol=1e-3)
     assert np.isfinite(sized.backward(ones(features))).all()
+
+
+def test_working_memory_is_given_back(kernels: Kernels) -> None:
+    network = Network(kernels, device="cpu", threads=1)
+    picture = np.ones((3, 200, 200), np.float32)
+    network.extractor(200, 200, ("conv1_2",), holds_memory=True)(picture)
+    before = resident()
+    network.give_memory_back()
+    assert before - resident() > 200 * 200 * 64 * 4  # one of the values between layers
 
 
 def test_threads_and_device_are_what_was_asked_for(kernels: Kernels) -> None:

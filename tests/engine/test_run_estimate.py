@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from engine import preparation, run
@@ -28,6 +31,7 @@ from engine.run_estimate import (
     stroke_pixels,
 )
 from engine.run_shape import RunShape
+from engine.scale_resources import DoesNotFitError
 from models.forms import USUAL_FORMS
 
 LARGE = RunShape((3000, 4000), [(1500, 2000)], held=100_000_000)
@@ -170,6 +174,79 @@ def test_strokes_that_do_not_fit_are_left_out() -> None:
     enough = plan(job, shape=panorama, budget=4 * GB)
     assert (enough.strokes, enough.lacks_strokes) == (True, False)
     assert 2 * GB < enough.bytes <= 4 * GB
+
+
+@given(
+    content=st.tuples(st.integers(16, 1200), st.integers(16, 1200)),
+    styles=st.lists(st.tuples(st.integers(16, 900), st.integers(16, 900)), min_size=1, max_size=4),
+    share=st.one_of(st.floats(0.05, 1.3), st.floats(0.97, 1.0)),
+    size=st.sampled_from([0, AUTO_SIZE, 3000, 60_000]),
+    options=st.fixed_dictionaries(
+        {},
+        optional={
+            "report": st.just("report"),
+            "output": st.sampled_from(["a.png", "a.webp", "a.npy"]),
+            "brush_size": st.sampled_from([0.5, 4.0]),
+            "uncut": st.just(True),
+            "optimizer": st.sampled_from(["lbfgs", "lbfgs32", "adam"]),
+            "lbfgs_memory": st.integers(1, 40),
+        },
+    ),
+    method=st.sampled_from(sorted(METHODS)),
+    held=st.integers(0, 10**8),
+    protect=st.booleans(),
+    threads=st.sampled_from([1, 2, 8]),
+)
+@settings(max_examples=150, deadline=None)
+def test_a_run_that_is_accepted_is_estimated_at_or_below_the_ceiling(
+    content: tuple[int, int],
+    styles: list[tuple[int, int]],
+    share: float,
+    size: int,
+    options: dict[str, Any],
+    method: str,
+    held: int,
+    protect: bool,
+    threads: int,
+) -> None:
+    regions = tuple(Region("a.png", "mask.png") for _ in styles)
+    job = Job(size=size, iterations=20, regions=regions, memory=1.0, **options)
+    shape = RunShape(content, styles, protect, held, masks=len(styles), reading=held)
+
+    def bytes_within(budget: int) -> int:
+        return estimate(job, METHODS[method], shape, budget, SPEED, threads).bytes
+
+    budget = int(share * bytes_within(64 * GB))
+    with suppress(DoesNotFitError):
+        assert bytes_within(budget) <= budget
+
+
+def test_a_result_or_a_report_that_does_not_fit_is_refused_with_its_own_sentence() -> None:
+    job = Job(size=20_000, enlargement="smooth", memory=1.0)
+    shape = replace(LARGE, content=(9000, 12_000), held=330_000_000)
+    enough = plan(job, shape=shape).bytes
+    assert plan(job, enough, shape=shape).bytes == enough
+    for memory, ending in ((1.0, "picture or raise --memory."), (0.0, "choose a smaller picture.")):
+        limited = replace(job, memory=memory)
+        with pytest.raises(DoesNotFitError, match="The result of 12000 x 9000 ") as caught:
+            plan(limited, enough - 10_000_000, shape=shape)
+        assert str(caught.value).endswith(ending)
+        assert caught.value.missing == pytest.approx(10_000_000)
+        with pytest.raises(DoesNotFitError, match="The report on a picture of 12000 x 9000 "):
+            plan(replace(limited, report="folder"), enough, shape=shape)
+
+
+def test_strokes_count_the_threads_that_run() -> None:
+    job = Job(size=20_000, regions=(Region("a.png"),))
+
+    def bytes_of(threads: int, content: tuple[int, int] = (3000, 4000)) -> int:
+        shape = replace(LARGE, content=content)
+        return estimate(job, METHODS["joint"], shape, 64 * GB, SPEED, threads).bytes
+
+    one, two, four, many = map(bytes_of, (1, 2, 4, 64))
+    assert one < two < four == many
+    assert four - two == pytest.approx(2 * 70_000_000, rel=0.05)
+    assert bytes_of(4, (600, 700)) == bytes_of(1, (600, 700)), "there is one tile"
 
 
 def test_the_memory_option_is_a_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,24 @@ def test_a_style_made_small_gets_its_own_strokes_back() -> None:
     inner = np.s_[:, 8:-8, 8:-8]  # the mirrored edges have no original
     errors = [np.mean((each - style)[inner] ** 2) for each in (found, smooth)]
     assert errors[0] < errors[1] / 3
+
+
+def test_the_patches_of_one_size_are_gone_before_those_of_the_next_are_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[weakref.ref[enlarging.Bank]] = []
+    alive: list[int] = []
+
+    class Watched(enlarging.Bank):
+        def __init__(self, *arrays: np.ndarray) -> None:
+            alive.append(sum(each() is not None for each in made))
+            super().__init__(*arrays)
+            made.append(weakref.ref(self))
+
+    monkeypatch.setattr(enlarging, "Bank", Watched)
+    styles = [source(strokes((48, 64), angle), (24, 32)) for angle in (0.3, 0.9)]
+    enlarge(strokes((24, 32), 0.3), (96, 128), *styles)
+    assert alive == [0, 1, 0, 1]
 
 
 def test_an_enlarged_painting_is_as_sharp_as_its_style() -> None:
