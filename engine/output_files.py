@@ -298,7 +298,7 @@ def write(job: Job, result: Result) -> tuple[tuple[Path, ...], tuple[str, ...]]:
                 error, job, lambda place: write_picture(place, result.picture, described)
             ) from error.__cause__
     pixels = len(pictures) * math.prod(result.picture.size)
-    if pixels > speed.RATE_PIXELS and clocks.had(1):
+    if pixels > speed.RATE_PIXELS and clocks.undisturbed():
         kind = write_kind(job.output, result.picture.numbers.itemsize)
         speed.record_rates({kind: (time.perf_counter() - began) / pixels})
     return files, tuple(notices)

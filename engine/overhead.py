@@ -91,11 +91,6 @@ class Rates:
         rate = self.measured.get(usual, TYPICAL.get(usual, max(TYPICAL.values())))
         return pixels * rate * math.prod(TIMES[word] for word in words)
 
-    def updated(self, kind: str, rate: float, share: float) -> float:
-        """Return a measured rate moved towards a new measurement by a share, from 0 to 1."""
-        before = self.measured.get(kind, rate)
-        return (1 - share) * before + share * rate
-
 
 @dataclass(frozen=True)
 class Overhead:

@@ -148,7 +148,7 @@ def prepare(
     for note in notes:
         on_event(Notice(note))
     protect = protect_mask(job, (height, width), reading)
-    rates = reading_rates(reading.reads, speed.RATE_PIXELS) if clocks.had(1) else {}
+    rates = reading_rates(reading.reads, speed.RATE_PIXELS) if clocks.undisturbed() else {}
     read = time.perf_counter()
     outdated = tuning.outdated() if conditions is None else ""
     if outdated:

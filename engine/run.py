@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -206,7 +207,7 @@ def stylize(
     clocks = speed.Clocks()
     pictures = loop.paint()
     painted = time.perf_counter()
-    undisturbed = clocks.undisturbed(network)
+    own_share = clocks.network_share(network)
     network.give_memory_back()
     clocks = speed.Clocks()
     strokes = None if loop.stopped else _strokes(prepared, regions, pictures, tell, stop)
@@ -235,18 +236,20 @@ def stylize(
     beyond = finisher.uncut(pictures) if job.uncut else ()
     minimizing = sum(curve.seconds for curve in loop.curves)
     earlier = started - keeper.began if resumed and keeper is not None else 0.0
-    usual = undisturbed and not (resumed or loop.shrunk) and job.style_layers == Job.style_layers
-    if usual and minimizing > speed.MIN_SECONDS:
-        speed.record(network, minimizing / loop.work)
-    ended = time.perf_counter()
+    usual = not (resumed or loop.shrunk) and job.style_layers == Job.style_layers
     working = pictures[0].shape[1], pictures[0].shape[2]
+    large = math.prod(working) >= speed.MIN_PIXELS
+    if usual and large and minimizing > speed.MIN_SECONDS:
+        speed.record(network, own_share * minimizing / loop.work)
+    ended = time.perf_counter()
     rates = prepared.reading_rates
-    if shape.pixels > speed.RATE_PIXELS and clocks.had(1):
+    if shape.pixels > speed.RATE_PIXELS:
+        own_share = clocks.own_share(network.threads)
         finished = finish_pixels(job, shape, working, len(pictures))
-        rates[finish_kind(shape)] = (ended - enlarged) / finished
+        rates[finish_kind(shape)] = own_share * (ended - enlarged) / finished
         if strokes and not shape.masks:  # beside a mask there are none
             added = stroke_pixels(job, shape, working, len(pictures))
-            rates["strokes"] = (enlarged - painted) / added
+            rates["strokes"] = own_share * (enlarged - painted) / added
     speed.record_rates(rates)
     return Result(
         picture=picture,

@@ -2,7 +2,9 @@
 
 The record is one small JSON file. An entry holds for one device, one version of onnxruntime, one
 processor and one number of threads; another machine on the same home folder has an entry of its
-own. Every run of some length updates it. `engine.tuning` keeps its measurements there too.
+own. Every run of some length adds to it. An entry holds the latest measurements, and estimates are
+made with their median: one run beside other work does not spoil them, and a machine that has become
+slower is followed after a few runs. `engine.tuning` keeps its measurements there too.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 import platform
+import statistics
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -35,15 +38,22 @@ TRIAL_SIDE = 256
 MIN_SECONDS = 8.0
 """Shorter paintings say little about longer ones and leave the record as it is."""
 
+MIN_PIXELS = TRIAL_SIDE**2
+"""Evaluations of smaller pictures take more time per pixel than large ones, so they are not
+recorded."""
+
 TYPICAL = 8e-6
 """Seconds per pixel of an evaluation on two cores, for pictures too small to matter."""
 
-NEW_SHARE = 0.5
-"""The share of the newest measurement in the record."""
+KEPT = 5
+"""Measurements that an entry holds, the latest last."""
 
+SERIAL_SHARE = 0.2
+"""The share of the work that one thread does while the others wait: at most so much; two threads
+take 0.57 of the time of one, which is a share of 0.14."""
 
 BUSY_SHARE = 0.6
-"""The share of its threads' time that an undisturbed painting computes; usually it is more."""
+"""The share of its time that an undisturbed process computes where it also waits for the disk."""
 
 RATE_PIXELS = 500_000
 """Pixels from which on the time of reading, finishing or writing says something about its rate."""
@@ -55,17 +65,31 @@ class Clocks:
     def __init__(self) -> None:
         self._began = time.perf_counter(), time.process_time()
 
-    def undisturbed(self, network: Network) -> bool:
-        """Return whether the process had the processors for itself; always so for a card.
+    def network_share(self, network: Network) -> float:
+        """Return `own_share` of evaluations; 1 on a card, whose work is not counted."""
+        return 1.0 if network.losses == "card" else self.own_share(network.threads)
 
-        A painting beside other work says nothing about how fast the machine is.
+    def own_share(self, threads: int) -> float:
+        """Return the share of the time, above 0 and at most 1, that the work takes if it is alone.
+
+        By Amdahl's law that is at most ``s + (1 - s) / p`` of its processor time, with the serial
+        share s on p processors. The rest is time in which other programs had the processors.
         """
-        return network.losses == "card" or self.had(min(network.threads, usable_processors()))
+        seconds, computed = self._passed()
+        if seconds <= 0 or computed <= 0:
+            return 1.0
+        processors = min(threads, usable_processors())
+        most = computed * (SERIAL_SHARE + (1 - SERIAL_SHARE) / processors)
+        return min(most / seconds, 1.0)
 
-    def had(self, processors: int) -> bool:
-        """Return whether the process computed on so many processors, but for short waits."""
-        seconds = time.perf_counter() - self._began[0]
-        return time.process_time() - self._began[1] >= BUSY_SHARE * seconds * processors
+    def undisturbed(self) -> bool:
+        """Return whether the process computed on one processor at least, but for short waits."""
+        seconds, computed = self._passed()
+        return computed >= BUSY_SHARE * seconds
+
+    def _passed(self) -> tuple[float, float]:
+        """Return the seconds of the world and those of all processors since the beginning."""
+        return time.perf_counter() - self._began[0], time.process_time() - self._began[1]
 
 
 def record_file() -> Path:
@@ -75,8 +99,7 @@ def record_file() -> Path:
 
 def recorded(network: Network) -> float | None:
     """Return the seconds per pixel of one evaluation from the record; None where there is none."""
-    value = entries().get(_key(network))
-    return value if isinstance(value, float) and 0 < value < 1 else None
+    return _median(entries().get(_key(network)))
 
 
 def seconds_per_pixel(network: Network) -> float:
@@ -94,7 +117,12 @@ def measure(network: Network) -> float:
     Takes a second or two on two cores.
     """
     evaluate = trial(network)
-    return min(evaluate() for _ in range(3)) / TRIAL_SIDE**2
+
+    def seconds() -> float:
+        clocks = Clocks()
+        return evaluate() * clocks.network_share(network)
+
+    return min(seconds() for _ in range(3)) / TRIAL_SIDE**2
 
 
 def trial(network: Network) -> Callable[[], float]:
@@ -133,36 +161,48 @@ def record(network: Network, seconds: float) -> None:
 
     A record that cannot be written is left alone: the next run measures again.
     """
-    if not (math.isfinite(seconds) and seconds > 0):
-        return
-    before = entries().get(_key(network))
-    if isinstance(before, float) and before > 0:
-        seconds = (1 - NEW_SHARE) * before + NEW_SHARE * seconds
-    enter(_key(network), seconds)
+    if math.isfinite(seconds) and seconds > 0:
+        enter(_key(network), _with_newest(entries().get(_key(network)), seconds))
 
 
 def rates() -> Rates:
     """Return the rates of everything but evaluations, from the record; the rest is typical."""
-    found = entries().get(_rates_key())
-    if not isinstance(found, dict):
-        return Rates()
-    return Rates({kind: value for kind, value in found.items()
-                  if isinstance(value, float) and 0 < value < 1})  # fmt: skip
+    medians = {kind: _median(value) for kind, value in _rates_entry().items()}
+    return Rates({kind: value for kind, value in medians.items() if value is not None})
 
 
 def record_rates(measured: Mapping[str, float]) -> None:
-    """Put measurements of seconds per pixel into the record, by the kind of work.
-
-    As with evaluations, a new measurement moves the record by a share.
-    """
-    before = rates()
+    """Put measurements of seconds per pixel into the record, by the kind of work."""
+    before = _rates_entry()
     found = {
-        kind: before.updated(kind, value, NEW_SHARE)
+        kind: _with_newest(before.get(kind), value)
         for kind, value in measured.items()
         if math.isfinite(value) and value > 0
     }
     if found:
-        enter(_rates_key(), {**before.measured, **found})
+        enter(_rates_key(), {**before, **found})
+
+
+def _rates_entry() -> dict[str, Any]:
+    found = entries().get(_rates_key())
+    return found if isinstance(found, dict) else {}
+
+
+def _measurements(value: Any) -> list[float]:
+    """Return the measurements of an entry; earlier versions kept one number."""
+    values = value if isinstance(value, list) else [value]
+    return [each for each in values if isinstance(each, float) and 0 < each < 1]
+
+
+def _median(value: Any) -> float | None:
+    """Return the median of an entry; None where it has no measurement."""
+    found = _measurements(value)
+    return statistics.median_low(found) if found else None
+
+
+def _with_newest(value: Any, newest: float) -> list[float]:
+    """Return an entry with one more measurement."""
+    return [*_measurements(value), newest][-KEPT:]
 
 
 def entries() -> dict[str, Any]:

@@ -99,9 +99,10 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "data"
 
 
-def test_measured_rates_are_kept_and_later_ones_move_them_by_half(own_home: Path) -> None:
+def test_the_median_of_measured_rates_counts(own_home: Path) -> None:
     speed.record_rates({"write .png": 4e-8, "finish": float("nan")})
     speed.record_rates({"write .png": 8e-8, "read PNG": 2e-8})
+    speed.record_rates({"write .png": 6e-8})
     assert speed.rates().measured == pytest.approx({"write .png": 6e-8, "read PNG": 2e-8})
     (own_home / "speed.json").write_text('{"rates": 3}')
     assert speed.rates().measured == {}
