@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from engine.optimizers import Adam, Lbfgs32, LbfgsB, MakeSearch, Optimizer
+from engine.schedule import EVALUATIONS_PER_STEP
 
 if TYPE_CHECKING:
     from engine.job import Job
@@ -36,7 +36,7 @@ def choose_optimizer(
     pixels: int,
     free_bytes: int,
     on_card: MakeSearch | None = None,
-    evaluations: float = 0,
+    steps: int = 0,
     comfortable_bytes: int = 0,
     ample_bytes: int = 0,
 ) -> Optimizer:
@@ -61,8 +61,8 @@ def choose_optimizer(
     on_card : callable, optional
         As in `Lbfgs32`. On a card both kinds of L-BFGS are the float32 one: SciPy's would take
         twenty times as long as loss and gradient.
-    evaluations : float
-        How many are expected.
+    steps : int
+        The most that it will take; 0 if that is not known.
     comfortable_bytes : int
         What the optimizer may take without making the evaluations slow; 0 for as much as it may.
     ample_bytes : int
@@ -76,12 +76,13 @@ def choose_optimizer(
         return Lbfgs32(memory, on_card)
     scipy = LbfgsB(memory)
     fits = not free_bytes or pixels * scipy.bytes_per_pixel <= free_bytes
-    if name == "lbfgs" and fits and record_bytes(pixels, evaluations) <= MOST_RECORD_BYTES:
+    record = record_bytes(pixels, steps * EVALUATIONS_PER_STEP)
+    if name == "lbfgs" and fits and record <= MOST_RECORD_BYTES:
         return scipy
     diagonal = name == "lbfgs32" and not method.keeps_content(job)
     if diagonal and not job.lbfgs_memory:
         # More steps than will be taken are never remembered.
-        long = min(LONG_MEMORY, math.ceil(evaluations) or LONG_MEMORY)
+        long = min(LONG_MEMORY, steps or LONG_MEMORY)
         for half in (False, True):
             found = Lbfgs32(long, half=half, diagonal=True)
             if not free_bytes or pixels * found.bytes_per_pixel <= (ample_bytes or free_bytes):

@@ -190,7 +190,7 @@ def scale_resources(
         plan.pixels,
         max(int(room - working - least), 1),
         card.search if card else None,
-        plan.steps * EVALUATIONS_PER_STEP,
+        plan.steps,
         max(int(room - working - comfortable), 1),
         max(int(room - working - untiled - beside), 1),
     )

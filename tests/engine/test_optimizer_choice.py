@@ -76,14 +76,14 @@ def test_more_than_ten_steps_are_remembered_unasked_only_beside_a_picture_in_one
 
 
 def test_no_more_steps_are_remembered_than_will_be_taken() -> None:
-    made = choose_optimizer(Job(), METHODS["joint"], 12_000_000, 0, evaluations=15.9)
-    assert made == diagonal(16)
+    made = choose_optimizer(Job(), METHODS["joint"], 12_000_000, 0, steps=15)
+    assert made == diagonal(15)
 
 
 def test_a_run_whose_record_would_be_too_large_takes_the_optimizer_with_a_state() -> None:
     job = Job(optimizer="lbfgs")
-    for evaluations, chosen in ((166, LbfgsB(10)), (167, Lbfgs32(10))):  # 12 MB each, up to 2 GB
-        made = choose_optimizer(job, METHODS["joint"], 1_000_000, 0, evaluations=evaluations)
+    for steps, chosen in ((157, LbfgsB(10)), (158, Lbfgs32(10))):  # 12.7 MB each, up to 2 GB
+        made = choose_optimizer(job, METHODS["joint"], 1_000_000, 0, steps=steps)
         assert made == chosen
 
 

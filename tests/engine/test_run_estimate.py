@@ -71,7 +71,7 @@ def test_what_does_not_fit_in_one_piece_is_cut_into_tiles() -> None:
     assert tiled.bytes <= 6 * GB < whole.bytes <= 64 * GB
     assert whole.seconds < tiled.seconds < 2.5 * whole.seconds
     assert tiled.size == whole.size == (3000, 4000)
-    assert whole.scales[-1].optimizer == Lbfgs32(11, diagonal=True)
+    assert whole.scales[-1].optimizer == Lbfgs32(10, diagonal=True)
     assert tiled.scales[-1].optimizer == Lbfgs32(10, half=True, diagonal=True)
     # Where something is protected, the optimizer in float64 would take all of it.
     shape = replace(LARGE, protect=True)
