@@ -148,7 +148,7 @@ def delete_layer(desktop: Desktop, before: int) -> str:
     path = saved_aside(desktop)
     wait(lambda: path.name in desktop.title(), "the saved image, opened")
     assert "1 layer)" in desktop.title(), desktop.title()
-    assert "300x200" in desktop.title(), desktop.title()
+    assert "150x100" in desktop.title(), desktop.title()
     desktop.shot("saved")
     desktop.key("ctrl+w")
     wait(lambda: path.name not in desktop.title(), "the saved image's end")

@@ -63,13 +63,13 @@ def texts(desktop: Desktop) -> str:
 
 def first_painting(desktop: Desktop, before: int) -> list[Any]:
     """The result is in the image while the window stays; the desktop says that it is done."""
-    desktop.key("alt+p")
-    desktop.window(WATCH)
-    desktop.wait_for_steps()
-    desktop.shot("live-painting", desktop.find(WATCH))
     notices = TMP / "notices"
     notices.unlink(missing_ok=True)
-    desktop.focus(desktop.main)
+    desktop.key("alt+p")
+    watch = desktop.window(WATCH)
+    desktop.focus(desktop.main)  # at once, since there is no notice where the live window is active
+    desktop.wait_for_steps()
+    desktop.shot("live-painting", watch)
     wait_for_painting(desktop, before + 1)
     wait(notices.exists, "the desktop's notice")
     return [json.loads(line) for line in notices.read_text(encoding="utf-8").splitlines()]

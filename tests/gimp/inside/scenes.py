@@ -7,6 +7,9 @@ from typing import Any
 import kit
 from gi.repository import Gegl, Gimp, Gio
 
+PHOTO = (150, 100)
+"""Pixels of the photograph, which the tests with windows paint with all layers of the network."""
+
 
 def file_of(name: str) -> Any:
     return Gio.File.new_for_path(str(kit.TMP / f"{name}.xcf"))
@@ -27,7 +30,7 @@ def load(path: str, width: int, height: int, name: str) -> Any:
 
 def make(demo: str) -> None:
     """Save a photograph, one with two paintings and a selection, and what cannot be painted."""
-    save(load(f"{demo}/photo.jpg", 300, 200, "Photo"), "photo")
+    save(load(f"{demo}/photo.jpg", *PHOTO, "Photo"), "photo")
     scene = load(f"{demo}/photo.jpg", 120, 80, "Photo")
     photo = scene.get_layers()[0]
     for name, file in (("Wood", "style-woodcut.jpg"), ("Oil", "style-oil.jpg")):
@@ -56,7 +59,7 @@ def make(demo: str) -> None:
 
 def make_small_screens(demo: str, side: int) -> None:
     """Save a photograph, and a picture of upright lines one pixel wide."""
-    save(load(f"{demo}/photo.jpg", 300, 200, "Photo"), "photo")
+    save(load(f"{demo}/photo.jpg", *PHOTO, "Photo"), "photo")
     image = Gimp.Image.new(side, side, Gimp.ImageBaseType.GRAY)
     layer = Gimp.Layer.new(
         image, "Lines", side, side, Gimp.ImageType.GRAY_IMAGE, 100.0, Gimp.LayerMode.NORMAL
@@ -124,9 +127,9 @@ def check_saved() -> None:
     for name in ("layer-deleted", "image-closed"):
         image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, file_of(name))
         (layer,) = image.get_layers()
-        assert (layer.get_width(), layer.get_height()) == (300, 200), name
+        assert (layer.get_width(), layer.get_height()) == PHOTO, name
         assert layer.get_parasite("scumble-settings"), name
-        places = [(x, y) for y in range(5, 200, 10) for x in range(5, 300, 10)]
+        places = [(x, y) for y in range(2, PHOTO[1], 5) for x in range(2, PHOTO[0], 5)]
         changes = [
             max(abs(a - b) for a, b in zip(kit.pixel(layer, *at), kit.pixel(photo, *at)))
             for at in places

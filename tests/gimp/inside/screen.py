@@ -28,6 +28,8 @@ MAIN = r"^{}.* layers?\).* GIMP$"
 MESSAGE = "^GIMP Message$"
 POLL = 0.05
 """Seconds between two looks. Most looks start a program, which takes time from GIMP."""
+QUICK_POLL = 0.01
+"""The same for a look that starts none."""
 
 QUICK = 0.6
 """Seconds. GTK takes a second press within half a second of a list's opening as the first one's
@@ -192,7 +194,7 @@ class Desktop:
         part = TMP / "look.part"
         part.write_text(str(self._asked), encoding="utf-8")
         part.rename(TMP / "look")
-        wait(answer.exists, "the plug-in's widgets")
+        wait(answer.exists, "the plug-in's widgets", every=QUICK_POLL)
         found = json.loads(answer.read_text(encoding="utf-8"))
         answer.unlink()
         return found
@@ -347,15 +349,17 @@ class Desktop:
         wait(lambda: list(TMP.glob("scumble-run-*/preview-*.png")), "the first preview")
 
 
-def wait(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> float:
-    """Wait until something is so; return how long that took."""
+def wait(
+    condition: Callable[[], Any], what: str, seconds: float = PATIENCE, every: float = POLL
+) -> float:
+    """Wait until something is so, looking `every` so many seconds; return how long that took."""
     began = time.monotonic()
     while not condition():
         if time.monotonic() - began > seconds:
             subprocess.run(["import", "-window", "root", str(TMP / "failed.png")])
             message = f"waited {seconds} s for {what}"
             raise AssertionError(message)
-        time.sleep(POLL)
+        time.sleep(every)
     return time.monotonic() - began
 
 
