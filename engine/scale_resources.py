@@ -18,7 +18,7 @@ from engine.loss.terms import STRIP_PIXELS
 from engine.loss.tiling import Plan, Tiling, choose_plan, tile_bytes
 from engine.optimizer_choice import choose_optimizer, record_bytes
 from engine.optimizers import Lbfgs32, MakeSearch, Optimizer
-from engine.schedule import EVALUATIONS_PER_STEP, ScalePlan
+from engine.schedule import EVALUATIONS_PER_STEP, LEAST_WORK, ScalePlan
 from engine.translations import _, number_text
 from models.forms import Forms
 from models.vgg16 import CHANNELS, receptive_field
@@ -124,7 +124,7 @@ class ScaleResources:
     def work(self) -> float:
         """The time of one evaluation, in evaluations of a pixel in one piece."""
         cost = self.evaluation.cost if self.keeps_content else _cost_with_content(self.evaluation)
-        return self.plan.pixels * cost
+        return self.plan.pixels * cost + LEAST_WORK
 
 
 def scale_resources(

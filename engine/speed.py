@@ -27,6 +27,7 @@ from engine.files import write_file
 from engine.job import Job
 from engine.overhead import Rates
 from engine.paths import home
+from engine.schedule import LEAST_WORK
 from engine.threads import usable_processors
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def measure(network: Network) -> float:
         clocks = Clocks()
         return evaluate() * clocks.network_share(network)
 
-    return min(seconds() for _ in range(3)) / TRIAL_SIDE**2
+    return min(seconds() for _ in range(3)) / (TRIAL_SIDE**2 + LEAST_WORK)
 
 
 def trial(network: Network) -> Callable[[], float]:

@@ -68,7 +68,7 @@ def test_a_large_picture_painted_small_is_not_said_to_take_no_time() -> None:
     shape = RunShape((13_300, 13_300), [(600, 800)], planes=1, reads=read)
     job = Job(size=1000, output="a.png", enlargement="smooth")
     found = estimate(job, METHODS["joint"], shape, 10**11, 6e-6)
-    assert found.painting < 2
+    assert found.painting < 6
     assert 15 < found.seconds < 60  # 58 s were measured before, and 22 s of computing since
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from engine import speed
 from engine.network import Network
+from engine.schedule import LEAST_WORK
 from models.kernels import Kernels
 
 HERE: Any = SimpleNamespace(device="cpu", threads=2, losses="processor")
@@ -127,4 +128,4 @@ def test_a_machine_that_is_measured_beside_other_work_is_not_said_to_be_slow(
         return 8
 
     monkeypatch.setattr(speed, "trial", lambda network: evaluate)
-    assert speed.measure(HERE) == pytest.approx(0.6 / speed.TRIAL_SIDE**2)
+    assert speed.measure(HERE) == pytest.approx(0.6 / (speed.TRIAL_SIDE**2 + LEAST_WORK))
