@@ -207,7 +207,8 @@ def check_model_missing() -> None:
 
 def check_out_of_memory() -> None:
     image = kit.new_image()
-    layer = kit.add_layer(image, "Photo", size=(1200, 900))
+    layer = kit.add_layer(image, "Photo")
+    layer.scale(1200, 900, False)
     limited = script("limited", f'ulimit -v 1500000\nexec {real_python()} "$@"\n')
     with engine(python=limited):
         message = refused(image, [layer], EXECUTION, "memory", style=kit.style_file(), size=0)
