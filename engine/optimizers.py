@@ -10,14 +10,16 @@ from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Callable, Union
+from typing import TYPE_CHECKING, Any, Callable, Union
 
 import numpy as np
-from scipy import optimize
 
 from engine.loss.objective import Evaluation
 from engine.projected_lbfgs import Bound, DiagonalLbfgs, ProjectedLbfgs
 from engine.trace import Plateau, State, Trace
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
 
 Evaluate = Callable[[np.ndarray], Evaluation]
 Bounds = tuple[Union[np.ndarray, float], Union[np.ndarray, float]]
@@ -197,6 +199,9 @@ class LbfgsB(Optimizer):
         return False
 
     def _search(self, run: _Run) -> None:
+        # Here, so that runs with other optimizers need not wait for it.
+        from scipy import optimize
+
         shape = run.start.shape
         trace = run.begin(self.used, _within(run.start, run.bounds), lambda: ({}, {}))
 
@@ -205,7 +210,7 @@ class LbfgsB(Optimizer):
             run.announce()
             return evaluation.loss, evaluation.gradient.astype(np.float64).ravel()
 
-        def callback(intermediate_result: optimize.OptimizeResult) -> None:
+        def callback(intermediate_result: OptimizeResult) -> None:
             trace.steps += 1
 
         low, high = (np.broadcast_to(bound, shape).ravel() for bound in run.bounds)

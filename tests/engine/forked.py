@@ -37,6 +37,7 @@ IMPORTED = (
     "engine.report.folder",
     "engine.run",
     "engine.run_worker",
+    "scipy.optimize",
 )
 """And matplotlib, with the list of fonts of the tests' own data folder."""
 

@@ -21,7 +21,13 @@ from tests.engine.forked import ForkedProcess, serve
 TMP = Path(os.environ["TMPDIR"])
 SOCKET = TMP / "engines"
 RECORD = TMP / "recorded"
-IMPORTED = ("engine.cli.commands", "engine.dialog_adviser", "engine.run", "engine.run_worker")
+IMPORTED = (
+    "engine.cli.commands",
+    "engine.dialog_adviser",
+    "engine.run",
+    "engine.run_worker",
+    "scipy.optimize",
+)
 
 
 def fork_for_all() -> None:
