@@ -63,6 +63,9 @@ def preview_job(job: Job, first: ScalePlan, seconds_per_pixel: float) -> Job:
         job,
         regions=regions,
         brush_size=1.0,
+        content_layers=tuple(
+            (layer, weight * first.content_factor) for layer, weight in job.content_layers
+        ),
         size=area,
         scales=1,
         iterations=min(first.steps, STEPS),

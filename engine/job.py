@@ -350,7 +350,7 @@ class Job:
         1.0,
         N_(
             "Size of the strokes. The styles are made larger by it; with automatic scales the "
-            "first scale has 190,000 pixels at 1, a quarter of that at 2."
+            "first scale has 75,000 pixels at 1, half of that at 2."
         ),
         kind="number",
         low=0.25,

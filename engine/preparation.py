@@ -28,7 +28,6 @@ from engine.pictures.stored import StoredPicture
 from engine.run_estimate import FREE_SHARE, Estimate, estimate
 from engine.run_shape import RunShape
 from engine.scale_resources import Card
-from engine.schedule import COARSEST_AREA, plan_scales
 from engine.sizes import working_size
 from engine.threads import thread_notice
 from engine.translations import _, number_text
@@ -36,6 +35,15 @@ from engine.warm import Warm
 from models.forms import KINDS
 from models.kernels import Kernels
 from models.weights import Weights
+
+SURVEY_AREA = 190_000
+"""Most pixels of the size at which masks are surveyed."""
+
+MEASURED_AREA = 190_000
+"""Pixels of a painting up to which the speed of a new machine is assumed, not measured."""
+
+LARGE_AREA = 380_000
+"""Pixels of a painting from which a notice tells about style pictures that are smaller."""
 
 
 @dataclass(frozen=True)
@@ -302,17 +310,18 @@ def machine_speed(job: Job, shape: RunShape, network: Network) -> float:
     if known is not None:
         return known
     area = shape.pixels if job.size <= 0 else min(job.size, shape.pixels)
-    return speed.seconds_per_pixel(network) if area > COARSEST_AREA else speed.TYPICAL
+    return speed.seconds_per_pixel(network) if area > MEASURED_AREA else speed.TYPICAL
 
 
 def survey_size(job: Job, content: tuple[int, int]) -> tuple[int, int]:
     """Return the size at which the masks choose the method that `auto` stands for.
 
-    With automatic scales it is that of the first one, where the strokes are laid.
+    It is the working size, with automatic scales or an automatic size at most `SURVEY_AREA`, since
+    the large strokes are laid at coarse scales.
     """
-    if job.scales:
-        return working_size(*content, job.size if job.size >= 0 else COARSEST_AREA)
-    return plan_scales(job, *content, max(job.size, 0))[0].size
+    if job.scales and job.size >= 0:
+        return working_size(*content, job.size)
+    return working_size(*content, min(job.size, SURVEY_AREA) if job.size > 0 else SURVEY_AREA)
 
 
 def _small_styles(regions: list[LoadedRegion], area: int) -> list[str]:
@@ -321,7 +330,7 @@ def _small_styles(regions: list[LoadedRegion], area: int) -> list[str]:
     for region in regions:
         pixels = math.prod(region.style.shape[1:])
         wanted = area * region.style_size**2
-        if pixels < 0.8 * wanted and area > 2 * COARSEST_AREA:
+        if pixels < 0.8 * wanted and area > LARGE_AREA:
             text = _(
                 "Region {region}: the style picture has {megapixels} megapixels, and the painting "
                 "{painted}; a larger scan would give finer strokes."

@@ -327,6 +327,7 @@ class ScaleLoop:
             style_memory=self._style_memory,
             cache=self._cache,
             on_tile=self._progress.on_tile,
+            content_factor=resources.plan.content_factor,
         )
         self._progress.end_styles(number, styles)
         return ScaleInputs(

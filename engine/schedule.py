@@ -12,9 +12,10 @@ from engine.sizes import working_size
 if TYPE_CHECKING:
     from engine.job import Job
 
-COARSEST_AREA = 190_000
+COARSEST_AREA = 75_000
 """Pixels of the coarsest scale at a brush size of 1. It makes the largest strokes, so a painting of
-any size has the strokes of its first scale."""
+any size has the strokes of its first scale. A smaller one brings the painting nearer to the style
+and costs less, but loses faces: docs/look.md has the figures."""
 
 STEP_SHARES = (1.0, 0.53, 0.27, 0.1)
 """The share of the job's iterations at the first scale, the second, ...; the last one is for all
@@ -24,6 +25,9 @@ PLATEAUS = {"coarse": (10, 0.03), "last": (10, 0.02)}
 """With automatic scales, one ends when the loss fell by less than 3 % in 10 evaluations, the last
 one by less than 2 %. Measured at 16,000 pixels: 5 % ends after 60 of 150 steps with 7 % to gain."""
 
+COARSE_CONTENT = 6.0
+"""How many times as much the content counts at the automatic scales before the last one. Shapes are
+lost at the coarse scales: finer ones do not bring them back."""
 
 EVALUATIONS_PER_STEP = 1.06
 """A line search sometimes tries twice; measured."""
@@ -45,11 +49,14 @@ class ScalePlan:
         The most steps of the optimizer.
     plateau : (int, float), optional
         It ends when the loss fell by less than this share in so many evaluations.
+    content_factor : float
+        How many times as much the content counts as the job has it.
     """
 
     size: tuple[int, int]
     steps: int
     plateau: tuple[int, float] | None = None
+    content_factor: float = 1.0
 
     @property
     def pixels(self) -> int:
@@ -60,9 +67,13 @@ class ScalePlan:
 def plan_scales(job: Job, height: int, width: int, area: float) -> list[ScalePlan]:
     """Return the scales of a painting, the coarsest first.
 
-    With automatic scales the sides grow by about 2 from the coarsest size, which `brush_size` sets,
-    to the last one, and the steps fall. A fixed number of scales halves the sides each time, down
-    to the smallest that the network can see, and takes all steps at each.
+    With automatic scales the sides grow by about 2 from the coarsest size to the last one, and the
+    steps fall. The coarsest has `COARSEST_AREA` pixels, divided by the brush size. Before the last
+    scale the content counts more, as in Kolkin et al. 2019, *Style Transfer by Relaxed Optimal
+    Transport and Self-Similarity*, where its weight falls from scale to scale.
+
+    A fixed number of scales halves the sides each time, down to the smallest that the network can
+    see, and takes all steps at each.
 
     Parameters
     ----------
@@ -77,7 +88,7 @@ def plan_scales(job: Job, height: int, width: int, area: float) -> list[ScalePla
     if job.scales:
         areas = [pixels / 4**halvings for halvings in range(job.scales - 1, 0, -1)]
     else:
-        coarsest = COARSEST_AREA / job.brush_size**2
+        coarsest = COARSEST_AREA / job.brush_size
         doublings = round(math.log2(max(pixels / coarsest, 1)) / 2)
         areas = [coarsest * (pixels / coarsest) ** (n / doublings) for n in range(doublings)]
     sizes = [working_size(height, width, each) for each in areas]
@@ -87,4 +98,5 @@ def plan_scales(job: Job, height: int, width: int, area: float) -> list[ScalePla
     shares = [STEP_SHARES[min(n, len(STEP_SHARES) - 1)] for n in range(len(sizes))]
     steps = [max(round(job.iterations * share), 1) for share in shares]
     plateaus = [PLATEAUS["coarse"]] * (len(sizes) - 1) + [PLATEAUS["last"]]
-    return [ScalePlan(*each) for each in zip(sizes, steps, plateaus)]
+    factors = [COARSE_CONTENT] * (len(sizes) - 1) + [1.0]
+    return [ScalePlan(*each) for each in zip(sizes, steps, plateaus, factors)]

@@ -103,6 +103,7 @@ def compute_targets(
     style_memory: float = math.inf,
     cache: StyleCache | None = None,
     on_tile: OnTile | None = None,
+    content_factor: float = 1.0,
 ) -> Targets:
     """Compute the targets of one scale from the content and the styles.
 
@@ -129,6 +130,8 @@ def compute_targets(
         Of earlier runs with this network.
     on_tile : callable, optional
         As `tiles.OnTile` says, for the content and for each style.
+    content_factor : float
+        How many times as much the content counts as the job has it.
 
     Raises
     ------
@@ -148,7 +151,7 @@ def compute_targets(
                 lambda cut: content_features(network, cut, content, content_layers, on_tile),
                 on_notice,
             )
-        alpha = BASE_RATIO / job.strength
+        alpha = content_factor * BASE_RATIO / job.strength
         contents = {
             layer: (features.get(layer), alpha * weight)
             for layer, weight in weighted_layers(job.content_layers)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage, optimize, sparse
 
 import models.graphs as graphs
-from engine import scales
+from engine import scales, schedule
 from engine.looks import LOOKS
 from engine.loss import make_terms, targets
 from engine.loss.definition import gram_loss, sum_of_squares
@@ -48,6 +48,15 @@ def knowing_the_scale() -> Iterator[None]:
         return inputs(self, content, masks, number, resources)
 
     with patch.object(ScaleLoop, "_inputs", made):
+        yield
+
+
+@contextmanager
+def coarsest(
+    area: int, content: float = 1.0, shares: tuple[float, ...] = schedule.STEP_SHARES
+) -> Iterator[None]:
+    """Begin automatic scales with so many pixels, and count the content more before the last."""
+    with patch.multiple(schedule, COARSEST_AREA=area, COARSE_CONTENT=content, STEP_SHARES=shares):
         yield
 
 
@@ -259,7 +268,7 @@ NOW: dict[str, Any] = {**COLORS, **MOMENTS, "grain": 1.0}
 SCIPY = {"optimizer": "lbfgs"}
 
 CHANGES: dict[str, tuple[dict[str, Any], tuple[Patch, ...]]] = {
-    "before": ({}, ()),
+    "before": ({}, (lambda: coarsest(190_000),)),
     "colors": (COLORS, ()),
     "moments": (MOMENTS, ()),
     "means": ({}, (means,)),
@@ -281,6 +290,15 @@ CHANGES: dict[str, tuple[dict[str, Any], tuple[Patch, ...]]] = {
     "colors, means, 16:8:4:2:1": ({**COLORS, **weighted(16, 8, 4, 2, 1)}, (means,)),
     "colors, means, 3 grain": ({**COLORS, "grain": 3.0}, (means,)),
     "now": (NOW, ()),
+    "now, 12,500 first": (NOW, (lambda: coarsest(12_500),)),
+    "now, 50,000 first": (NOW, (lambda: coarsest(50_000),)),
+    "now, 50,000 first, fewer steps": (
+        NOW,
+        (lambda: coarsest(50_000, shares=(1, 0.3, 0.27, 0.1)),),
+    ),
+    "now, 75,000 first": (NOW, (lambda: coarsest(75_000),)),
+    "now, 190,000 first": (NOW, (lambda: coarsest(190_000),)),
+    "now, 50,000 first, strength 0.3": ({**NOW, "strength": 0.3}, (lambda: coarsest(50_000),)),
     "now, 3 grain": ({**NOW, "grain": 3.0}, ()),
     "now, 16:8:4:2:1": ({**NOW, **weighted(16, 8, 4, 2, 1)}, ()),
     "now, 256:64:16:4:1": ({**NOW, **weighted(256, 64, 16, 4, 1)}, ()),

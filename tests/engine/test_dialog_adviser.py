@@ -270,6 +270,13 @@ def test_a_slow_machine_has_a_smaller_preview_with_strokes_in_proportion():
     assert slow.regions[0].style_size / narrow == pytest.approx(quick.regions[0].style_size / wide)
 
 
+def test_a_preview_weighs_the_content_as_the_first_scale_does():
+    job = job_from_dict({"content": "-", "output": "-", "regions": [{"style": "-"}]})
+    first = ScalePlan((200, 250), 150, content_factor=3.0)
+    weights = dict(preview_job(job, first, 1e-9).content_layers)
+    assert weights == {layer: 3 * weight for layer, weight in job.content_layers}
+
+
 def _pixels(line: dict[str, Any]) -> np.ndarray:
     data = np.frombuffer(base64.b64decode(line["data"]), np.uint8)
     return data.reshape(line["height"], line["width"], 3).astype(float)

@@ -17,9 +17,15 @@ AUTO = Job(scales=0, iterations=150)
 @pytest.mark.parametrize(
     ("size", "area", "sizes", "steps"),
     [
-        ((3000, 4000), 0, [(377, 503), (753, 1004), (1503, 2004), (3000, 4000)], [150, 80, 40, 15]),
-        ((3000, 4000), 750_000, [(377, 503), (750, 1000)], [150, 80]),
-        ((3000, 4000), 250_000, [(433, 577)], [150]),
+        (
+            (3000, 4000),
+            0,
+            [(237, 316), (447, 596), (844, 1125), (1591, 2121), (3000, 4000)],
+            [150, 80, 40, 15, 15],
+        ),
+        ((3000, 4000), 750_000, [(237, 316), (422, 562), (750, 1000)], [150, 80, 40]),
+        ((3000, 4000), 250_000, [(237, 316), (433, 577)], [150, 80]),
+        ((3000, 4000), 140_000, [(324, 432)], [150]),
         ((48, 64), 0, [(48, 64)], [150]),
     ],
 )
@@ -29,6 +35,7 @@ def test_automatic_scales_begin_at_the_same_size_and_double(
     plans = plan_scales(AUTO, *size, area)
     assert [plan.steps for plan in plans] == steps
     assert all(plan.plateau for plan in plans)
+    assert [plan.content_factor for plan in plans] == [6] * (len(plans) - 1) + [1]
     for plan, (rows, columns) in zip(plans, sizes, strict=True):
         assert abs(plan.size[0] - rows) <= 8
         assert abs(plan.size[1] - columns) <= 11
@@ -49,7 +56,7 @@ def test_every_scale_is_larger_than_the_one_before(
     ratios = [(after / before) ** 0.5 for before, after in zip(pixels, pixels[1:])]
     assert all(1.3 < ratio < 3 for ratio in ratios)
     if len(plans) > 1 and min(plans[0].size) > 40:
-        assert pixels[0] == pytest.approx(COARSEST_AREA / brush**2, rel=0.05)
+        assert pixels[0] == pytest.approx(COARSEST_AREA / brush, rel=0.05)
     assert min(min(plan.size) for plan in plans) >= 16
 
 
@@ -59,7 +66,7 @@ def test_a_larger_brush_begins_with_a_smaller_picture() -> None:
         for brush in (0.5, 1, 2, 4)
     ]
     assert first == sorted(first, reverse=True)
-    assert first[0] / first[-1] == pytest.approx(64, rel=0.05)
+    assert first[0] / first[-1] == pytest.approx(8, rel=0.05)
 
 
 def test_a_fixed_number_of_scales_halves_the_sides_and_takes_all_steps() -> None:

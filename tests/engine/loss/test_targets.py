@@ -91,6 +91,24 @@ def test_layers_of_weight_0_are_not_looked_at(network: Network) -> None:
     assert [set(style) for style in targets.styles] == [{"conv1_1", "conv4_1"}] * 2
 
 
+def test_the_content_counts_more_by_a_factor_and_the_styles_do_not(network: Network) -> None:
+    def targets(factor: float) -> Targets:
+        return compute_targets(
+            JOB,
+            network,
+            CONTENT,
+            [region("one", EVERYWHERE)],
+            lambda index: None,
+            pytest.fail,
+            content_factor=factor,
+        )
+
+    once, thrice = targets(1.0), targets(3.0)
+    assert thrice.contents["conv2_2"][1] == pytest.approx(3 * once.contents["conv2_2"][1])
+    for layer, moments in once.styles[0].items():
+        np.testing.assert_array_equal(thrice.styles[0][layer].gram, moments.gram)
+
+
 def test_a_target_is_the_gram_matrix_of_the_style_at_its_size(network: Network) -> None:
     mask = np.zeros((40, 60), np.float32)
     mask[:, :30] = 1
