@@ -163,7 +163,7 @@ def test_what_no_mask_covers_keeps_every_bit(
 @pytest.mark.parametrize(
     ("mask", "used"),
     [
-        ("", "float32 L-BFGS with a memory of 2 steps and a diagonal first matrix"),
+        ("", "float32 L-BFGS with a memory of 1 steps and a diagonal first matrix"),
         ("middle.png", "L-BFGS-B with a memory of 10 steps"),
     ],
 )
