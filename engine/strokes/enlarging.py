@@ -63,7 +63,7 @@ MOST_THREADS = 4
 TILE_BYTES = 95
 """Per pixel of a tile with its margin, while it is at work; measured."""
 
-LEARNING_BYTES = 92_000_000
+LEARNING_BYTES = 120_000_000
 """While the patches of a style are described for the first time: samples of them in float64."""
 
 PREPARING_BYTES = 75
