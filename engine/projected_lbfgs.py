@@ -1,4 +1,4 @@
-"""Projected L-BFGS: a bounded quasi-Newton method in float32, for pictures of any size.
+"""Projected L-BFGS: a quasi-Newton search within bounds, in float32, for pictures of any size.
 
 The method is gradient projection (Bertsekas 1982) with a limited-memory BFGS direction. Each step
 

@@ -28,7 +28,7 @@ from engine.schedule import ScalePlan, plan_scales
 from engine.sizes import stroke_size
 from engine.strokes.enlarging import MOST_STYLE_PIXELS, sizes_between, working_bytes
 from engine.time_left import ScaleTime
-from engine.translations import _, number_text
+from engine.translations import _
 from models.forms import USUAL_FORMS, Forms
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ STRIPS_BYTES, STRIPS_PICTURE_BYTES = 100, 30
 """Per pixel of the strips in which the result is put together, and more for each picture."""
 
 STROKES_KEPT_BYTES = 60_000_000
-"""What the C library keeps after the enlargement with strokes."""
+"""Bytes that the C library keeps after the enlargement with strokes."""
 
 ENCODER_BYTES = 230
 """Per pixel of a strip that an encoder works on."""
@@ -328,7 +328,6 @@ def _check_budget(job: Job, shape: RunShape, budget: float, result: float, repor
     missing = max(result, report) - budget
     if missing <= 0:
         return
-    height, width = shape.content
     if result > budget:
         message = _(
             "The result of {width} x {height} pixels needs {gigabytes} GB more memory than is "
@@ -349,5 +348,4 @@ def _check_budget(job: Job, shape: RunShape, budget: float, result: float, repor
                 "The report on a picture of {width} x {height} pixels needs {gigabytes} GB more "
                 "memory than is available; do without it or raise --memory."
             )
-    gigabytes = number_text(max(missing / 1e9, 0.1), ".1f")
-    raise DoesNotFitError(message.format(width=width, height=height, gigabytes=gigabytes), missing)
+    raise DoesNotFitError.of_size(message, shape.content, missing)

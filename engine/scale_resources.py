@@ -79,6 +79,13 @@ class DoesNotFitError(JobError):
         super().__init__(message)
         self.missing = missing
 
+    @classmethod
+    def of_size(cls, message: str, size: tuple[int, int], missing: float) -> DoesNotFitError:
+        """Return the error for a height and width; the message has placeholders for the figures."""
+        height, width = size
+        gigabytes = number_text(max(missing / 1e9, 0.1), ".1f")
+        return cls(message.format(width=width, height=height, gigabytes=gigabytes), missing)
+
 
 @dataclass(frozen=True)
 class Card:
@@ -198,8 +205,6 @@ def scale_resources(
     if isinstance(optimizer, Lbfgs32):
         working -= plan.pixels * START_BYTES  # its best picture lies there
     if working + least > room:
-        height, width = plan.size
-        missing = working + least - room
         message = _(
             "Painting {width} x {height} pixels needs {gigabytes} GB more memory than is "
             "available; choose a smaller size."
@@ -209,9 +214,7 @@ def scale_resources(
                 "Painting {width} x {height} pixels needs {gigabytes} GB more memory than is "
                 "available; choose a smaller size or raise --memory."
             )
-        gigabytes = number_text(max(missing / 1e9, 0.1), ".1f")
-        message = message.format(width=width, height=height, gigabytes=gigabytes)
-        raise DoesNotFitError(message, missing)
+        raise DoesNotFitError.of_size(message, plan.size, working + least - room)
     if card is not None and plan.pixels * CARD_BYTES <= card.free:
         whole = Plan(Tiling.of(plan.size, layers, (1, 1)), 0, 0)
         return ScaleResources(plan, whole, optimizer, True), working

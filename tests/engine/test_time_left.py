@@ -24,7 +24,7 @@ Machine = Callable[[int, int], float]
 
 @dataclass
 class Said:
-    """What was said at some point of a run, and what was true."""
+    """The time left as said at some point of a run, and the true one."""
 
     scale: int
     evaluation: int

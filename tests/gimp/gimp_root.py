@@ -148,7 +148,7 @@ class Gimp:
 
     @property
     def batch_command(self) -> tuple[str, ...]:
-        """What runs the Python script on its standard input inside GIMP, without windows."""
+        """The command that runs the Python script on its standard input in GIMP without windows."""
         flags = ("-idf", "--batch-interpreter=python-fu-eval", "-b", "-", "--quit")
         return (f"gimp-console-{self.version}", *flags)
 

@@ -19,7 +19,7 @@ FORKED = """\
 #!/bin/sh
 exec python3 -ISB {checkout}/tests/gimp/inside/forked_engine.py "$@"
 """
-"""What stands for the engine's Python."""
+"""Stand-in for the engine's Python."""
 
 
 def check_names(module: str) -> list[str]:
