@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 
 from engine.devices import memory_errors
-from engine.projected_lbfgs import FIRST_CHANGE, NUMBERS, Bound, ProjectedLbfgs
+from engine.projected_lbfgs import NUMBERS, Bound, ProjectedLbfgs
 from models.lbfgs_graphs import basis_graph, direction_graph, pair_graph, trial_graph
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class CardLbfgs(ProjectedLbfgs):
         low, high = (self._bounds[name].numpy() for name in ("low", "high"))
         way = (np.where(gradient > 0, low, high) - picture) * (gradient != 0)
         length = math.sqrt(float(np.square(way).mean(dtype=np.float64)))
-        self._vectors["direction"].update_inplace(self._vector(way * (FIRST_CHANGE / length)))
+        self._vectors["direction"].update_inplace(self._vector(way * (self.first_change / length)))
 
     def _project(self) -> float:
         slope = np.zeros((1, 1), np.float32)

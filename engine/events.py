@@ -18,7 +18,8 @@ class Progress:
     Attributes
     ----------
     stage : str
-        'model', 'content', 'style', 'paint', 'strokes' or 'write'.
+        'model', 'content', 'style', 'paint', 'enlarge' (before a further scale), 'strokes' (after
+        the last one) or 'write'.
     step, steps : int
         Steps of this stage that are done, from 0, and how many there are.
     scale, scales : int

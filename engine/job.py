@@ -302,8 +302,8 @@ class Job:
     enlargement: str = setting(
         "strokes",
         N_(
-            "How a painting that is smaller than the content is enlarged: strokes (with fine "
-            "strokes taken from the styles), smooth (without)."
+            "How a painting is enlarged, from scale to scale and to the content's size: strokes "
+            "(with fine strokes taken from the styles), smooth (without)."
         ),
         kind="choice",
         choices=ENLARGEMENTS,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable, Union
 import numpy as np
 
 from engine.loss.objective import Evaluation
-from engine.projected_lbfgs import Bound, DiagonalLbfgs, ProjectedLbfgs
+from engine.projected_lbfgs import FIRST_CHANGE, Bound, DiagonalLbfgs, ProjectedLbfgs
 from engine.trace import Plateau, State, Trace
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class _Run:
     plateau: Plateau | None
     resume: State | None
     reuse_start: bool
+    first_change: float
     trace: Trace = field(init=False)
 
     def begin(self, used: str, picture: np.ndarray, own_state: OwnState) -> Trace:
@@ -123,6 +124,7 @@ class Optimizer(ABC):
         plateau: Plateau | None = None,
         resume: State | None = None,
         reuse_start: bool = False,
+        first_change: float = FIRST_CHANGE,
     ) -> Trace:
         """Minimize a loss over pictures within bounds.
 
@@ -147,6 +149,9 @@ class Optimizer(ABC):
             picture, bit for bit.
         reuse_start : bool
             Whether the trace's picture may lie in the memory of `start`, as `Lbfgs32` has it.
+        first_change : float
+            Root mean square of the first step of `Lbfgs32`, in units of 0..255. The others choose
+            their own.
 
         Raises
         ------
@@ -158,7 +163,9 @@ class Optimizer(ABC):
         if resume and not self.resumes:
             message = f"{self.used} cannot resume a run: its state is hidden"
             raise ValueError(message)
-        run = _Run(evaluate, start, bounds, steps, on_step, plateau, resume, reuse_start)
+        run = _Run(
+            evaluate, start, bounds, steps, on_step, plateau, resume, reuse_start, first_change
+        )
         with suppress(_EndRunError):  # the trace says why it ended
             self._search(run)
         return run.trace
@@ -276,6 +283,7 @@ class Lbfgs32(Optimizer):
         kind = DiagonalLbfgs if self.diagonal else ProjectedLbfgs
         make = self.on_card or partial(kind, half=self.half)
         search = make(run.start, *run.bounds, self.memory)
+        search.first_change = run.first_change
         shown = run.start if run.reuse_start else np.empty_like(search.trial)
         np.copyto(shown, search.trial)
         trace = run.begin(self.used, shown, search.state)

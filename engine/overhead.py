@@ -101,7 +101,7 @@ class Overhead:
     start : float
         Until the first scale: everything is loaded and read.
     scales : tuple of float
-        Before each scale: pictures and masks are resized.
+        Before each scale: pictures and masks are resized, and strokes are added.
     strokes : float
         After the last scale: the painting is enlarged with strokes.
     finishing : float
@@ -137,7 +137,7 @@ def overhead(
     pictures: int,
     rates: Rates,
     evaluation: float,
-    stroke_pixels: float = 0.0,
+    stroke_pixels: Sequence[float] = (),
 ) -> Overhead:
     """Return the overhead of a run.
 
@@ -152,8 +152,9 @@ def overhead(
     rates : Rates
     evaluation : float
         Seconds of an evaluation of the whole content.
-    stroke_pixels : float
-        As `run_estimate.stroke_pixels` counts them; 0 without strokes.
+    stroke_pixels : sequence of float
+        Before each scale and after the last one, as `run_estimate.stroke_pixels` counts them; empty
+        where none are added.
     """
     reading = sum(rates.seconds(each.kind, each.pixels) for each in shape.reads)
     if job.method not in METHODS:  # one is chosen by looking at the masks
@@ -165,10 +166,12 @@ def overhead(
     report = 0.0
     if job.report:
         report = REPORT_SECONDS + REPORT_SHARE * len(shape.styles) * evaluation
+    strokes = [rates.seconds("strokes", each) for each in stroke_pixels]
+    strokes = strokes or [0.0] * (len(sizes) + 1)
     return Overhead(
         START_SECONDS + reading,
-        (scale,) * len(sizes),
-        rates.seconds("strokes", stroke_pixels),
+        tuple(scale + each for each in strokes[:-1]),
+        strokes[-1],
         rates.seconds(finish_kind(shape), finish_pixels(job, shape, sizes[-1], pictures)),
         rates.seconds(write_kind(job.output, shape.depth), shape.pixels * written),
         report,

@@ -32,6 +32,10 @@ BLOCK = 1 << 13
 FIRST_CHANGE = 16.0
 """Root mean square of the first step, in units of 0..255."""
 
+FIRST_CHANGE_NEAR = 5.0
+"""The same where the picture to start from already has the strokes of the styles. Longer first
+steps raise the loss, and are taken back by one or two evaluations."""
+
 SUFFICIENT = 1e-4
 """The share of the linear model's decrease that a step must reach (Armijo's constant)."""
 
@@ -129,6 +133,8 @@ class ProjectedLbfgs:
         Steps taken.
     converged : bool
         Whether no direction gives a lower loss.
+    first_change : float
+        Root mean square of the first step, in units of 0..255; to be set before it.
     """
 
     def __init__(
@@ -156,6 +162,7 @@ class ProjectedLbfgs:
         self._scale = 0.0
         self.steps = 0
         self.converged = False
+        self.first_change = FIRST_CHANGE
 
     @property
     def trial(self) -> np.ndarray:
@@ -227,7 +234,7 @@ class ProjectedLbfgs:
             into -= self._picture[part]
             into *= gradient != 0
             total += float(into @ into)
-        self._direction *= np.float32(FIRST_CHANGE / math.sqrt(total / self._picture.size))
+        self._direction *= np.float32(self.first_change / math.sqrt(total / self._picture.size))
 
     def _products(self) -> np.ndarray:
         """Return the inner products of all s, all y and the gradient over the free values.

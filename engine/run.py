@@ -248,7 +248,7 @@ def stylize(
         finished = finish_pixels(job, shape, working, len(pictures))
         rates[finish_kind(shape)] = own_share * (ended - enlarged) / finished
         if strokes and not shape.masks:  # beside a mask there are none
-            added = stroke_pixels(job, shape, working, len(pictures))
+            added = stroke_pixels(job, shape, working, shape.content, len(pictures))
             rates["strokes"] = own_share * (enlarged - painted) / added
     speed.record_rates(rates)
     return Result(
@@ -272,9 +272,9 @@ def stylize(
         stages={
             "reading": read - started,
             "model": opened - read,
-            "styles": painted - opened - (minimizing - loop.earlier_seconds),
+            "styles": painted - opened - loop.enlarging - (minimizing - loop.earlier_seconds),
             "painting": minimizing,
-            "strokes": enlarged - painted,
+            "strokes": loop.enlarging + enlarged - painted,
             "finishing": ended - enlarged,
         },
         inputs=sums,

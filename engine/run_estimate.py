@@ -7,7 +7,8 @@ machine's speed.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from engine.pictures.finishing import MOST_THREADS
 from engine.pictures.strips import STRIP_PIXELS, pixels_at_work
 from engine.scale_resources import (
     CONTENT_TARGET,
+    MASK_BYTES,
     Card,
     DoesNotFitError,
     ScaleResources,
@@ -99,7 +101,7 @@ class Estimate:
     strokes : bool
         Whether the painting is enlarged with strokes.
     lacks_strokes : bool
-        Whether it is not, since the memory does not suffice.
+        Whether it, or the start of a scale, is enlarged smoothly since the memory does not suffice.
     """
 
     area: int
@@ -220,6 +222,11 @@ def _estimate(
     base = BASE_BYTES + GRAMS_BYTES * guidances
     held = base + shape.held
     plans = plan_scales(job, *shape.content, area)
+    starting = [held + each for each in _starting_bytes(job, shape, plans, pictures, threads)]
+    lacks = max(starting) > budget
+    if lacks:
+        plans = [replace(plan, with_strokes=False) for plan in plans]
+        starting = [0.0]
     # The last one first: if it does not fit, the message is about the size that was asked for.
     found = [
         scale_resources(job, method, shape, plan, budget - held, card, forms)
@@ -238,6 +245,7 @@ def _estimate(
     adding = held + _strokes_bytes(job, shape, scales[-1].plan, pictures, threads)
     with_strokes = finishing + ENLARGED_BYTES * shape.pixels * pictures + STROKES_KEPT_BYTES
     strokes = wanted and max(adding, with_strokes) <= budget
+    painting = max(painting, *starting)
     if strokes:
         painting, finishing = max(painting, adding), with_strokes
     reading = LIBRARIES_BYTES + shape.reading
@@ -246,7 +254,11 @@ def _estimate(
     most = max(painting, result, report)
     whole = shape.pixels * seconds_per_pixel
     sizes = [plan.size for plan in plans]
-    added = stroke_pixels(job, shape, sizes[-1], pictures) if strokes else 0.0
+    added = [0.0]
+    for before, plan in zip(sizes, plans[1:]):
+        starts = stroke_pixels(job, shape, before, plan.size, pictures)
+        added.append(starts if plan.with_strokes else 0.0)
+    added.append(stroke_pixels(job, shape, sizes[-1], shape.content, pictures) if strokes else 0.0)
     beside = overhead(job, shape, sizes, pictures, rates or Rates(), whole, added)
     per_pixel = seconds_per_pixel * (1 + REGION_TIME * (guidances - 1))
     times = []
@@ -255,7 +267,7 @@ def _estimate(
         analysis = (CONTENT_TARGET * each.work + styles) * per_pixel
         evaluation = each.work * per_pixel
         times.append(ScaleTime(resizing, analysis, evaluation, each.plan.steps, pictures))
-    lacks = wanted and not strokes
+    lacks |= wanted and not strokes
     return Estimate(area, scales, int(most), tuple(times), beside, strokes, lacks)
 
 
@@ -272,20 +284,22 @@ def _searched_pixels(job: Job, shape: RunShape, area: int) -> list[float]:
     return [min(pixels, MOST_STYLE_PIXELS) for pixels in _style_pixels(job, shape, area)]
 
 
-def stroke_pixels(job: Job, shape: RunShape, size: tuple[int, int], pictures: int) -> float:
+def stroke_pixels(
+    job: Job, shape: RunShape, small: tuple[int, int], large: tuple[int, int], pictures: int
+) -> float:
     """Return the pixels of all sizes to which a painting and its styles are enlarged for strokes.
 
     Parameters
     ----------
     job : Job
     shape : RunShape
-    size : (int, int)
-        Height and width of the last scale.
+    small, large : (int, int)
+        Height and width of the painting, and those to which it is enlarged.
     pictures : int
         Pictures that were painted.
     """
     pixels = 0.0
-    for height, width in sizes_between(size, shape.content):
+    for height, width in sizes_between(small, large):
         searched = _searched_pixels(job, shape, height * width)
         pixels += height * width * pictures + sum(searched)
     return pixels
@@ -310,6 +324,21 @@ def _finishing(
     strips *= pixels_at_work(width, height, min(threads, MOST_THREADS))
     encoder = ENCODER_BYTES * min(shape.pixels, STRIP_PIXELS)
     return painted + result + enlarging + strips, result + writing + encoder
+
+
+def _starting_bytes(
+    job: Job, shape: RunShape, plans: Sequence[ScalePlan], pictures: int, threads: int
+) -> list[float]:
+    """Return the bytes that it takes to start each scale with strokes; 0 where it does without."""
+    regions = len(shape.styles)
+    taken = [0.0]
+    for before, plan in zip(plans, plans[1:]):
+        small = (12 * pictures + 8 * regions) * before.pixels
+        # The content, the masks, the pictures, and one more as it is enlarged.
+        large = (12 + MASK_BYTES * regions + (12 * pictures + ENLARGED_BYTES)) * plan.pixels
+        working = working_bytes(plan.size, _searched_pixels(job, shape, plan.pixels), threads)
+        taken.append(small + large + working if plan.with_strokes else 0.0)
+    return taken
 
 
 def _strokes_bytes(

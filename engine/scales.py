@@ -22,11 +22,15 @@ from engine.loss.tiles import evaluator_maker
 from engine.loss.tiling import Plan
 from engine.loss_curve import LossCurve
 from engine.masks.regions import LoadedRegion
+from engine.memory import give_back
 from engine.methods import Method
 from engine.optimizers import Bounds, InterruptedEvaluation
 from engine.previews import PREVIEW_SECONDS, Previews
+from engine.projected_lbfgs import FIRST_CHANGE, FIRST_CHANGE_NEAR
 from engine.scale_progress import ProgressReporter
 from engine.sizes import next_start
+from engine.strokes.enlarging import enlarge_with_strokes
+from engine.strokes.sources import stroke_sources
 from engine.trace import Plateau, State, Trace
 from engine.translations import _
 
@@ -119,6 +123,8 @@ class ScaleLoop:
         The content at the scale that was painted last; None if that is its own size.
     earlier_seconds : float
         The part of the curves' time that belongs to the runs that this one resumes.
+    enlarging : float
+        The seconds in which strokes were added between scales.
     """
 
     def __init__(
@@ -160,6 +166,7 @@ class ScaleLoop:
         self.optimizer = scales[0].optimizer.used
         self.content: np.ndarray | None = None
         self.earlier_seconds = 0.0
+        self.enlarging = 0.0
         self._pictures_count = method.pictures(len(regions))
         self._time_left = time_left
         self._progress = ProgressReporter(on_event, stop, time_left)
@@ -207,12 +214,13 @@ class ScaleLoop:
         self.content = content if size != self._content.size else None
         masks = [region.mask.resized(size) for region in self._regions]
         self.optimizer = resources.optimizer.used
+        self._time_left.begin_scale(number, self._first_picture(number), *self._taken())
+        pictures = self._begun(number, resources, content, masks, before)
         try:
             inputs = self._inputs(content, masks, number, resources)
         except InterruptedEvaluation:
             self.stopped = True
-            return self._so_far(self._begun(number, content, masks, before))
-        pictures = self._begun(number, content, masks, before)
+            return self._so_far(pictures)
 
         def evaluators(plan: Plan) -> MakeEvaluator:
             return evaluator_maker(
@@ -243,7 +251,7 @@ class ScaleLoop:
         """Minimize the losses of a scale's pictures; return the pictures."""
         number, pictures = scale.number, scale.pictures
         self._previews.begin_scale(scale.content, scale.masks)
-        first = self._from[1] if number == self._from[0] else 0
+        first = self._first_picture(number)
         loss = self.loss if first else 0.0
         for index in range(first, self._pictures_count):
             trace, seconds = self._minimize(scale, index, loss)
@@ -270,16 +278,23 @@ class ScaleLoop:
             self.loss = state.numbers["trace"]["loss"]
         return pictures
 
+    def _first_picture(self, number: int) -> int:
+        """Return the picture with which a scale begins; in a resumed one some are finished."""
+        return self._from[1] if number == self._from[0] else 0
+
     def _begun(
         self,
         number: int,
+        resources: ScaleResources,
         content: np.ndarray,
         masks: list[np.ndarray],
         before: list[np.ndarray],
     ) -> list[np.ndarray]:
         """Return the pictures that a scale starts from; in a resumed one some are finished."""
-        size = (content.shape[1], content.shape[2])
+        size = resources.plan.size
         pictures = [next_start(picture, size) for picture in before]
+        if pictures and resources.plan.with_strokes:
+            self._add_strokes(number, resources, before, pictures)
         if not pictures and self._method.picture_per_region:
             # Each is painted in one style, all over.
             whole = [np.ones(size, np.float32)]
@@ -290,6 +305,45 @@ class ScaleLoop:
             self._finished.get(_picture_name(number, index), picture)
             for index, picture in enumerate(pictures)
         ]
+
+    def _add_strokes(
+        self,
+        number: int,
+        resources: ScaleResources,
+        before: list[np.ndarray],
+        pictures: list[np.ndarray],
+    ) -> None:
+        """Replace the pictures that a scale starts from by enlargements with strokes.
+
+        A stop leaves them as they are.
+        """
+        began = time.perf_counter()
+        # What is resumed in the middle of its steps needs no start.
+        resumed = self._interrupted is not None and resources.optimizer.resumes
+        wanted = range(self._first_picture(number) + resumed, self._pictures_count)
+        size = before[0].shape[1], before[0].shape[2]
+        sources = stroke_sources(self._job, self._method, self._regions, size, self._protect)
+        self._network.give_memory_back()  # of the scale before
+        for turn, index in enumerate(wanted):
+
+            def on_tile(done: int, count: int, turn: int = turn) -> None:
+                done, count = done + turn * count, count * len(wanted)
+                self._progress.begin("enlarge", number, done, count)
+
+            try:
+                numbers = enlarge_with_strokes(
+                    before[index],
+                    resources.plan.size,
+                    sources[index],
+                    self._network.threads,
+                    on_tile,
+                )
+            except InterruptedEvaluation:
+                break
+            if numbers is not None:
+                np.multiply(numbers.transpose(2, 0, 1), np.float32(255 / 65535), pictures[index])
+        give_back()
+        self.enlarging += time.perf_counter() - began
 
     def _start(
         self, content: np.ndarray, regions: list[LoadedRegion], masks: list[np.ndarray]
@@ -311,8 +365,6 @@ class ScaleLoop:
     ) -> ScaleInputs:
         """Compute the targets of a scale and say so."""
         styles, size = len(self._regions), content.shape[1:]
-        begin = self._from[1] if number == self._from[0] else 0
-        self._time_left.begin_scale(number, begin, *self._taken())
         self._progress.begin("content", number, 0, 1)
         targets = compute_targets(
             self._job,
@@ -389,6 +441,7 @@ class ScaleLoop:
 
         progress(0, None)
         plateau = scale.resources.plan.plateau
+        near = scale.resources.plan.with_strokes
         with closing(record) if record is not None else nullcontext():
             trace = optimizer.minimize(
                 objective if record is None else record,
@@ -399,6 +452,7 @@ class ScaleLoop:
                 plateau=Plateau(*plateau) if plateau else None,
                 resume=state if optimizer.resumes else None,
                 reuse_start=True,
+                first_change=FIRST_CHANGE_NEAR if near else FIRST_CHANGE,
             )
         if record is not None and record.differs:
             text = _(

@@ -17,7 +17,7 @@ COARSEST_AREA = 75_000
 any size has the strokes of its first scale. A smaller one brings the painting nearer to the style
 and costs less, but loses faces: docs/look.md has the figures."""
 
-STEP_SHARES = (1.0, 0.53, 0.27, 0.1)
+STEP_SHARES = (1.0, 0.5, 0.24, 0.07)
 """The share of the job's iterations at the first scale, the second, ...; the last one is for all
 further scales. Finer scales only sharpen what is there."""
 
@@ -51,12 +51,16 @@ class ScalePlan:
         It ends when the loss fell by less than this share in so many evaluations.
     content_factor : float
         How many times as much the content counts as the job has it.
+    with_strokes : bool
+        Whether it starts from the painting of the scale before with strokes added
+        (`engine.strokes`), rather than enlarged smoothly.
     """
 
     size: tuple[int, int]
     steps: int
     plateau: tuple[int, float] | None = None
     content_factor: float = 1.0
+    with_strokes: bool = False
 
     @property
     def pixels(self) -> int:
@@ -70,7 +74,9 @@ def plan_scales(job: Job, height: int, width: int, area: float) -> list[ScalePla
     With automatic scales the sides grow by about 2 from the coarsest size to the last one, and the
     steps fall. The coarsest has `COARSEST_AREA` pixels, divided by the brush size. Before the last
     scale the content counts more, as in Kolkin et al. 2019, *Style Transfer by Relaxed Optimal
-    Transport and Self-Similarity*, where its weight falls from scale to scale.
+    Transport and Self-Similarity*, where its weight falls from scale to scale. Where the job's
+    paintings are enlarged with strokes, each further scale starts from such an enlargement: its
+    first ten steps would otherwise make the strokes that a smooth one lacks.
 
     A fixed number of scales halves the sides each time, down to the smallest that the network can
     see, and takes all steps at each.
@@ -99,4 +105,5 @@ def plan_scales(job: Job, height: int, width: int, area: float) -> list[ScalePla
     steps = [max(round(job.iterations * share), 1) for share in shares]
     plateaus = [PLATEAUS["coarse"]] * (len(sizes) - 1) + [PLATEAUS["last"]]
     factors = [COARSE_CONTENT] * (len(sizes) - 1) + [1.0]
-    return [ScalePlan(*each) for each in zip(sizes, steps, plateaus, factors)]
+    strokes = [False] + [job.enlargement == "strokes"] * (len(sizes) - 1)
+    return [ScalePlan(*each) for each in zip(sizes, steps, plateaus, factors, strokes)]

@@ -26,6 +26,7 @@ STAGES = {
     "content": N_("analyzing the content"),
     "style": N_("analyzing the styles"),
     "paint": N_("painting"),
+    "enlarge": N_("enlarging for the next size"),
     "strokes": N_("adding fine strokes"),
     "write": N_("writing"),
 }

@@ -13,12 +13,17 @@ from engine.strokes.enlarging import StrokeSource
 
 if TYPE_CHECKING:
     from engine.job import Job
+    from engine.masks.mask import Mask
     from engine.masks.regions import LoadedRegion
     from engine.methods import Method
 
 
 def stroke_sources(
-    job: Job, method: Method, regions: Sequence[LoadedRegion], size: tuple[int, int]
+    job: Job,
+    method: Method,
+    regions: Sequence[LoadedRegion],
+    size: tuple[int, int],
+    protect: Mask | None = None,
 ) -> list[list[StrokeSource]]:
     """Return the sources of the strokes, for each picture that the method paints.
 
@@ -29,7 +34,13 @@ def stroke_sources(
     regions : sequence of LoadedRegion
     size : (int, int)
         Height and width of the pictures.
+    protect : Mask, optional
+        Where the content is protected, and gets as little of the strokes as of the colors that a
+        painting starts with (`initial_picture.start_picture`).
     """
+    kept = np.float32(1)
+    if protect is not None:
+        kept = np.power(np.float32(job.protect_strength), -protect.resized(size))
     masks = np.stack([region.mask.resized(size) for region in regions])
     if method.picture_per_region:
         groups = [[index] for index in range(len(regions))]
@@ -41,7 +52,7 @@ def stroke_sources(
                 regions[index].style,
                 regions[index].style_mask,
                 stroke_size(regions[index].style_size, job.brush_size),
-                share,
+                share * kept,
             )
             for index, share in zip(group, style_shares(masks[group], everywhere=job.uncut))
         ]

@@ -31,6 +31,7 @@ STAGES = {
     "content": N_("Analyzing the photo"),
     "style": N_("Analyzing the styles"),
     "paint": N_("Painting"),
+    "enlarge": N_("Enlarging for the next size"),
     "strokes": N_("Adding fine strokes"),
     "write": N_("Writing the result"),
 }
@@ -286,7 +287,8 @@ class ProgressWindow(Gtk.Dialog):
         stage = str(event.get("stage"))
         if self.ends and stage == "paint":
             return
-        self._stop.set_sensitive(stage in ("paint", "strokes") and not self.ends)
+        painted = stage in ("paint", "strokes") or int(event.get("scale") or 1) > 1
+        self._stop.set_sensitive(painted and not self.ends)
         self._bar.set_text(_(STAGES.get(stage, stage)))
         if stage != "paint":
             return

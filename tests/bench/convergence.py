@@ -51,11 +51,7 @@ class FirstChange(ProjectedLbfgs):
         self, change: float, start: np.ndarray, low: Bound, high: Bound, memory: int
     ) -> None:
         super().__init__(start, low, high, memory)
-        self._change = change
-
-    def _aim_at_bounds(self) -> None:
-        super()._aim_at_bounds()
-        self._direction *= np.float32(self._change / projected_lbfgs.FIRST_CHANGE)
+        self.first_change = change
 
 
 class Curvature(ProjectedLbfgs):

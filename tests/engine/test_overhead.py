@@ -46,8 +46,10 @@ def test_each_kind_of_work_adds_its_pixels_at_its_rate() -> None:
     small = [overhead(job, each, [(100, 100)], 1, Rates({"finish": 1e-6}), 8.0).finishing
              for each in (SHAPE, masked)]  # fmt: skip
     assert small[0] == pytest.approx(1.0)
-    added = overhead(job, SHAPE, [(100, 100)], 1, Rates({"strokes": 1e-6}), 8.0, 3e6)
+    sizes, rates = [(50, 50), (100, 100)], Rates({"strokes": 1e-6})
+    added = overhead(job, SHAPE, sizes, 1, rates, 8.0, [0.0, 2e6, 3e6])
     assert added.strokes == pytest.approx(3.0)
+    assert added.scales[1] - added.scales[0] == pytest.approx(2.0)
     assert added.ending == added.strokes + added.finishing + added.writing
     assert small[1] > 2 * small[0], "the content's detail is put back where it shows"
 

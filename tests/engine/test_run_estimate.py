@@ -141,11 +141,11 @@ def test_strokes_count_with_their_time_and_memory() -> None:
 def test_strokes_count_every_size_of_paintings_and_styles() -> None:
     job = Job(regions=(Region("a.png"),))
     shape = RunShape((1000, 1000), [(400, 500)])
-    found = [stroke_pixels(job, shape, (250, 250), pictures) for pictures in (1, 3)]
+    found = [stroke_pixels(job, shape, (250, 250), (1000, 1000), pictures) for pictures in (1, 3)]
     styles = 200_000 + 200_000  # as the smaller size has more pixels than the style
     assert found == [250_000 * 5 + styles, 3 * 250_000 * 5 + styles]
     thick = replace(job, brush_size=2.0)
-    assert stroke_pixels(thick, shape, (250, 250), 1) == 250_000 * 5 + 4 * styles
+    assert stroke_pixels(thick, shape, (250, 250), (1000, 1000), 1) == 250_000 * 5 + 4 * styles
 
 
 def test_a_resumed_run_has_the_size_that_it_began_with(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ from engine.scale_resources import ScaleResources
 from engine.scales import ScaleLoop
 from engine.schedule import ScalePlan
 from engine.sizes import next_start
+from engine.strokes.enlarging import StrokeSource, enlarge_with_strokes
 from engine.time_left import ScaleTime, TimeLeft
 from models.kernels import Kernels
 
@@ -82,12 +83,22 @@ def network(kernels: Kernels) -> Network:
     return Network(kernels, device="cpu", threads=1)
 
 
-def resources(size: tuple[int, int], counts: tuple[int, int], steps: int) -> ScaleResources:
+def resources(
+    size: tuple[int, int], counts: tuple[int, int], steps: int, *, with_strokes: bool = False
+) -> ScaleResources:
     plan = Plan(Tiling.of(size, LAYERS, counts), 0, 0)
-    return ScaleResources(ScalePlan(size, steps), plan, Lbfgs32(3), keeps_content=True)
+    scale = ScalePlan(size, steps, with_strokes=with_strokes)
+    return ScaleResources(scale, plan, Lbfgs32(3), keeps_content=True)
 
 
-def loop(network: Network, tiles: Tiles, events: list[Event], count: int = 2) -> ScaleLoop:
+def loop(
+    network: Network,
+    tiles: Tiles,
+    events: list[Event],
+    count: int = 2,
+    *,
+    with_strokes: bool = False,
+) -> ScaleLoop:
     """Return a loop of a scale in one piece and one in four tiles, with a style in tiles, too."""
     random = np.random.default_rng(4)
     content = random.uniform(0, 255, (3, *LARGE)).astype(np.float32)
@@ -100,7 +111,10 @@ def loop(network: Network, tiles: Tiles, events: list[Event], count: int = 2) ->
         network,
         ArrayPlanes(content),
         [region],
-        [resources(SMALL, (1, 1), 2), resources(LARGE, (2, 2), 3)][:count],
+        [
+            resources(SMALL, (1, 1), 2),
+            resources(LARGE, (2, 2), 3, with_strokes=with_strokes),
+        ][:count],
         events.append,
         tiles.stop,
         TimeLeft([ScaleTime(0.0, 0.1, 0.1, 2, 1), ScaleTime(0.0, 0.4, 0.4, 3, 1)][:count], 0.0),
@@ -140,6 +154,49 @@ def test_a_stop_waits_for_one_tile_and_returns_the_best_picture_at_the_last_size
         assert np.isfinite(stopped.loss)
         np.testing.assert_array_equal(picture, coarse)
         assert stopped.evaluations == sum(len(curve.history) for curve in stopped.curves)
+
+
+def test_a_finer_scale_starts_from_the_one_before_with_the_strokes_of_the_style(
+    network: Network, tiles: Tiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (coarse,) = loop(network, tiles, [], count=1).paint()
+    starts, minimize = [], Lbfgs32.minimize
+
+    def noted(own: Lbfgs32, evaluate: Any, start: np.ndarray, *given: Any, **named: Any) -> Any:
+        starts.append((start.copy(), named["first_change"]))
+        return minimize(own, evaluate, start, *given, **named)
+
+    monkeypatch.setattr(Lbfgs32, "minimize", noted)
+    events: list[Event] = []
+    painted = loop(network, tiles, events, with_strokes=True)
+    painted.paint()
+    (_, first), (start, change) = starts
+    assert change < first
+    assert painted.enlarging > 0
+    style = painted._regions[0].style
+    source = StrokeSource(style, np.ones(style.shape[1:]), 1.0, np.ones(SMALL, np.float32))
+    expected = enlarge_with_strokes(coarse, LARGE, [source])
+    assert expected is not None
+    np.testing.assert_allclose(start.transpose(1, 2, 0), expected / 65535 * 255, atol=1e-4)
+    assert np.abs(start - next_start(coarse, LARGE)).mean() > 1
+    told = [each for each in events if isinstance(each, Progress) and each.stage == "enlarge"]
+    assert [(each.scale, each.scales, each.step, each.steps) for each in told] == [(2, 2, 1, 1)]
+
+
+def test_a_stop_before_a_finer_scale_leaves_the_painting_smooth(
+    network: Network, tiles: Tiles
+) -> None:
+    (coarse,) = loop(network, tiles, [], count=1).paint()
+
+    class Stopping(list):  # type: ignore[type-arg]
+        def append(self, event: Event) -> None:
+            if isinstance(event, Progress) and event.stage == "enlarge":
+                tiles.stop.set()
+
+    stopped = loop(network, tiles, Stopping(), with_strokes=True)
+    (picture,) = stopped.paint()
+    assert stopped.stopped
+    np.testing.assert_array_equal(picture, next_start(coarse, LARGE))
 
 
 @pytest.mark.parametrize("seconds", [0.0, 60.0])

@@ -21,10 +21,10 @@ AUTO = Job(scales=0, iterations=150)
             (3000, 4000),
             0,
             [(237, 316), (447, 596), (844, 1125), (1591, 2121), (3000, 4000)],
-            [150, 80, 40, 15, 15],
+            [150, 75, 36, 11, 11],
         ),
-        ((3000, 4000), 750_000, [(237, 316), (422, 562), (750, 1000)], [150, 80, 40]),
-        ((3000, 4000), 250_000, [(237, 316), (433, 577)], [150, 80]),
+        ((3000, 4000), 750_000, [(237, 316), (422, 562), (750, 1000)], [150, 75, 36]),
+        ((3000, 4000), 250_000, [(237, 316), (433, 577)], [150, 75]),
         ((3000, 4000), 140_000, [(324, 432)], [150]),
         ((48, 64), 0, [(48, 64)], [150]),
     ],
@@ -36,6 +36,9 @@ def test_automatic_scales_begin_at_the_same_size_and_double(
     assert [plan.steps for plan in plans] == steps
     assert all(plan.plateau for plan in plans)
     assert [plan.content_factor for plan in plans] == [6] * (len(plans) - 1) + [1]
+    assert [plan.with_strokes for plan in plans] == [False] + [True] * (len(plans) - 1)
+    smooth = plan_scales(replace(AUTO, enlargement="smooth"), *size, area)
+    assert smooth == [replace(plan, with_strokes=False) for plan in plans]
     for plan, (rows, columns) in zip(plans, sizes, strict=True):
         assert abs(plan.size[0] - rows) <= 8
         assert abs(plan.size[1] - columns) <= 11

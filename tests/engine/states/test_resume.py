@@ -31,6 +31,13 @@ JOBS: dict[str, dict[str, Any]] = {
         "iterations": 3,
     },
     "lbfgs32": {"optimizer": "lbfgs32", "lbfgs_memory": 2, "init": "noise", "output": "out/a.png"},
+    "strokes": {
+        "optimizer": "lbfgs32",
+        "lbfgs_memory": 2,
+        "regions": TWO,
+        "method": "stitch",
+        "scales": 0,
+    },
     "adam": {
         "regions": TWO,
         "method": "gradient",
@@ -90,6 +97,12 @@ def states(home: Path) -> list[Path]:
     return [each for each in (home / "states").glob("*") if each.is_dir()]
 
 
+SCALES = """
+import engine.schedule
+engine.schedule.COARSEST_AREA = 480
+"""
+"""Code with which so small a picture has two automatic scales, and strokes between them."""
+
 SMALL_AND_SLOW = """
 import engine.preparation
 engine.preparation.memory_budget = lambda job: 1
@@ -103,16 +116,16 @@ def test_a_painting_killed_again_and_again_ends_like_an_undisturbed_one(
     runner: Runner, folder: Path, name: str
 ) -> None:
     job = write_job(folder, name, **JOBS[name])
-    assert runner.run("job", job)[0] == 0
+    assert runner.run("job", job, before=SCALES)[0] == 0
     undisturbed = results(folder)
     assert undisturbed
     assert not states(runner.home)
-    status, _ = runner.run("job", job, kill_at=3)
+    status, _ = runner.run("job", job, kill_at=3, before=SCALES)
     kills = 0
     while status == KILLED:
         kills += 1
         # Another machine would plan another painting; a resumed one keeps its plan.
-        status, said = runner.run("resume", "latest", kill_at=5, before=SMALL_AND_SLOW)
+        status, said = runner.run("resume", "latest", kill_at=5, before=SCALES + SMALL_AND_SLOW)
     assert status == 0, said
     assert kills >= 2
     assert results(folder) == undisturbed

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from engine.strokes.sources import style_shares
+from engine.job import Job, Region
+from engine.masks.mask import Everywhere, Mask
+from engine.masks.regions import LoadedRegion
+from engine.methods import METHODS
+from engine.strokes.sources import stroke_sources, style_shares
 
 
 def brute_force(masks: np.ndarray, row: int, column: int) -> list[np.ndarray]:
@@ -39,3 +44,22 @@ def test_strokes_end_one_pixel_past_the_masks() -> None:
 
 def test_masks_that_cover_nothing_have_no_strokes() -> None:
     assert not style_shares(np.zeros((2, 5, 6), np.float32), everywhere=True).any()
+
+
+@pytest.mark.parametrize("method", ["joint", "stitch"])
+def test_what_is_protected_gets_less_of_the_strokes(method: str) -> None:
+    style = np.zeros((3, 20, 20), np.float32)
+    whole = Everywhere((6, 8))
+    regions = [LoadedRegion(name, style, style[0] + 1, whole, 1.0, 1.0) for name in "ab"]
+    job = Job(regions=(Region("a"), Region("b")), protect_strength=9.0)
+    kept = np.zeros((6, 8), np.uint8)
+    kept[:, 4:] = 255
+    found, free = (
+        stroke_sources(job, METHODS[method], regions, (6, 8), protect)
+        for protect in (Mask(kept), None)
+    )
+    shares, all_over = (np.stack([each.share for group in groups for each in group])
+                        for groups in (found, free))  # fmt: skip
+    assert all_over.min() == all_over.max() == (0.5 if method == "joint" else 1.0)
+    np.testing.assert_array_equal(shares[:, :, :4], all_over[:, :, :4])
+    np.testing.assert_allclose(shares[:, :, 4:], all_over[:, :, 4:] / 9, rtol=1e-6)
