@@ -3,10 +3,10 @@
     PYTHON -m tests.bench.large FOLDER [--iterations N] [--memory GB] [--only N ...]
 
 PYTHON is the environment that `install.py test` has made. SCUMBLE_LARGE names the folder of the
-photographs (see `look_scenes`). Each photograph is painted at 250,000 pixels and enlarged, without
-and with strokes, and painted at its own size. FOLDER gets the paintings, a sheet for each
-photograph (whole, and a piece at 1:1) and a table of figures. What is there already is not painted
-again.
+photographs (see `look_scenes`). Three photographs are painted at 250,000 pixels and enlarged
+smoothly, by default, and at their own size; three more only at their own size. FOLDER gets the
+paintings, a sheet for each of the first three (whole, and a piece at 1:1) and a table of figures.
+What is there already is not painted again. `--iterations` counts for the own size alone.
 """
 
 from __future__ import annotations
@@ -32,22 +32,28 @@ WIDTH, HEIGHT, GAP, LINE = 560, 400, 8, 20
 
 
 class Scene(NamedTuple):
-    """A photograph, a painting of Scumble's own, and the corner of the piece shown at 1:1."""
+    """A photograph, a painting of Scumble's own, and the corner of the piece shown at 1:1.
+
+    Without a corner there is no sheet, and the photograph is painted at its own size alone.
+    """
 
     name: str
     content: str
     style: str
-    corner: tuple[int, int]
+    corner: tuple[int, int] | None = None
 
 
 SCENES = (
     Scene("dragonfly", "Dragonfly_by_Bolly.jpg", "vangogh-starry-night", (1900, 1300)),
     Scene("mountains", "picosdeeuropa_by_Aitzol_Berasategi.jpg", "hiroshige-snow", (1300, 700)),
     Scene("brook", "life_by_Aitzol_Berasategi.jpg", "renoir-galette", (1200, 700)),
+    Scene("sunset", "sunset_by_Aitzol_Berasategi.jpg", "vangogh-auvers"),
+    Scene("room", "Wine_by_Jakkub_Mede.jpg", "bruegel-harvesters"),
+    Scene("dandelion", "seeding_by_Clements_Engelhardt.jpg", "cassatt-summertime"),
 )
 VERSIONS = {
     "smooth": ["--size", "250000", "--enlargement", "smooth"],
-    "strokes": ["--size", "250000"],
+    "default": [],
     "full": ["--size", "full"],
 }
 """The ways of painting, and their options."""
@@ -73,7 +79,7 @@ def figures(scene: Scene, result: Path) -> str:
     return f"| {result.stem} | {octaves} | {periods} |"
 
 
-def sheet(scene: Scene, results: dict[str, Path], file: Path) -> None:
+def sheet(scene: Scene, corner: tuple[int, int], results: dict[str, Path], file: Path) -> None:
     """Write the photograph and the paintings, whole above and a piece at 1:1 below."""
     files = {"photograph": LARGE / scene.content, **results}
     whole = Image.new("RGB", ((WIDTH + GAP) * len(files), (HEIGHT + LINE + GAP) * 2), "white")
@@ -82,7 +88,7 @@ def sheet(scene: Scene, results: dict[str, Path], file: Path) -> None:
         with Image.open(each) as opened:
             picture = opened.convert("RGB")
         left, top = column * (WIDTH + GAP), HEIGHT + LINE + GAP
-        x, y = scene.corner
+        x, y = corner
         small = picture.copy()
         small.thumbnail((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
         font = ImageFont.load_default(14)
@@ -98,21 +104,23 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--iterations", type=int, default=150)
-    parser.add_argument("--memory", default="")
+    parser.add_argument("--memory", default="0")
     parser.add_argument("--only", type=int, nargs="*", default=range(len(SCENES)))
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    more = ["--iterations", str(given.iterations)]
-    more += ["--memory", given.memory] if given.memory else []
     rows = []
     for scene in [SCENES[number] for number in given.only]:
         results = {}
-        for name, options in VERSIONS.items():
+        for name in VERSIONS if scene.corner else ("full",):
             results[name] = given.folder / f"{scene.name}-{name}.png"
-            paint(scene, results[name], [*options, *more])
+            options = [*VERSIONS[name], "--memory", given.memory]
+            if name == "full":
+                options += ["--iterations", str(given.iterations)]
+            paint(scene, results[name], options)
             rows.append(figures(scene, results[name]))
             print(rows[-1], flush=True)
-        sheet(scene, results, given.folder / f"{scene.name}.jpg")
+        if scene.corner:
+            sheet(scene, scene.corner, results, given.folder / f"{scene.name}.jpg")
     print("\n".join(("| painting | detail | grid |", "|---|---|---|", *rows)))
 
 
