@@ -15,7 +15,7 @@ from engine.job import Job, JobError
 from engine.loss.compact import COMPACT_POSITIONS
 from engine.loss.make_terms import layers_of
 from engine.loss.terms import STRIP_PIXELS
-from engine.loss.tiling import Plan, Tiling, choose_plan, tile_bytes
+from engine.loss.tiling import LARGEST_TILE, Plan, Tiling, choose_plan, tile_bytes, whole_bytes
 from engine.optimizer_choice import choose_optimizer, record_bytes
 from engine.optimizers import Lbfgs32, MakeSearch, Optimizer
 from engine.schedule import EVALUATIONS_PER_STEP, LEAST_WORK, ScalePlan
@@ -54,8 +54,8 @@ CARD_BYTES = 5300
 """Per pixel, of a graphics card: 4,200 with full float32 products, 5,200 with rounded ones,
 measured at sides of 512 to 4,096 pixels."""
 
-SMALLEST_TILE = 448 * 448
-"""Pixels of the smallest tile that is not mostly margin."""
+SMALLEST_TILE = 416 * 416
+"""Pixels of the smallest tile: half of it is margin."""
 
 COMFORTABLE_TILE = 1024 * 1024
 """Pixels of a tile of which a quarter is margin. The optimizer takes less memory where tiles would
@@ -185,7 +185,7 @@ def scale_resources(
     if keeps_content:
         working += features
     per_pixel = tile_bytes(layers, job.pooling, forms)
-    untiled = plan.pixels * per_pixel
+    untiled = whole_bytes(plan.size, layers, job.pooling, forms)
     # Beside a picture in one piece: its features, and what stays between evaluations.
     beside = plan.pixels * WHOLE_BYTES + (0 if keeps_content else features)
     # Smaller pictures are not cut.
@@ -199,7 +199,7 @@ def scale_resources(
         card.search if card else None,
         plan.steps,
         max(int(room - working - comfortable), 1),
-        max(int(room - working - untiled - beside), 1),
+        int(max(room - working - untiled - beside, 1)),
     )
     working += plan.pixels * optimizer.bytes_per_pixel
     if isinstance(optimizer, Lbfgs32):
@@ -225,7 +225,10 @@ def scale_resources(
         memory = max(min(memory, share), least)  # which shrinks where even that is too much
     # A card computes features sooner than they come to the processor's memory.
     keeps = card is None
-    choose = partial(choose_plan, plan.size, layers, pooling=job.pooling, forms=forms)
+    largest = LARGEST_TILE if card is None else math.inf
+    choose = partial(
+        choose_plan, plan.size, layers, pooling=job.pooling, forms=forms, largest=largest
+    )
     if not isinstance(optimizer, Lbfgs32):
         beside -= plan.pixels * WHOLE_BYTES
     if untiled + beside <= memory:

@@ -153,7 +153,7 @@ def _from_entry(entry: Any) -> Tuning | None:
         threads, spin = entry["threads"], entry["spin"]
     except (TypeError, KeyError):
         return None
-    sound = all(form in possible_forms(kind[2]) for kind, form in forms.items())
+    sound = all(form in possible_forms(kind) for kind, form in forms.items())
     if not sound or type(threads) is not int or not 0 < threads <= usable_processors():
         return None
     return Tuning(forms, threads, spin) if type(spin) is int and 0 <= spin <= MOST_SPIN else None

@@ -57,7 +57,7 @@ def measure(kernels: Kernels) -> tuple[Tuning, list[Trial]]:
     trials, forms = [], dict(USUAL_FORMS)
     network = Network(kernels, device="cpu", tuning=usual)
     for kind in KINDS:
-        candidates = sorted(possible_forms(kind[2]), key=lambda form: form != usual.forms[kind])
+        candidates = sorted(possible_forms(kind), key=lambda form: form != usual.forms[kind])
         trial = _choose(
             tuning.name(kind), {form: _runner(network, kind, form) for form in candidates}
         )

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.forms import USUAL_FORMS, Forms, winograd_tile
+from models.forms import LEAST_WINOGRAD, USUAL_FORMS, Forms, winograd_tile
 from models.graphs import state_for, value_type
 from models.vgg16 import CHANNELS, LAYERS, deepest, layer_size, receptive_field
 
@@ -25,10 +25,22 @@ ARENA_BYTES = {"average": 1200, "max": 1750}
 """Bytes that onnxruntime takes per pixel of a tile for values that live within one run, by pooling;
 measured from 512x512 to 1024x1024."""
 
-WINOGRAD_POSITIONS = {64: (1.0, 200), 128: (0.25, -200)}
-"""By the output channels of the first two blocks: positions per pixel, and the bytes by which the
-transforms of Winograd convolution take more or less than they would by themselves; measured at
-930x700. Those of further blocks are smaller than what onnxruntime takes anyway."""
+WINOGRAD_POSITIONS, WINOGRAD_BYTES = 0.25, -200
+"""Of layers with 128 output channels: positions per pixel, and the bytes by which the transforms of
+Winograd convolution take more or less than they would by themselves; measured at 930x700. Layers
+with 64 channels are never Winograd convolutions (`models.forms`), and those of further blocks take
+less than onnxruntime does anyway."""
+
+LARGEST_TILE = 2_000_000
+"""Pixels up to which the memory of a tile was measured. In larger ones onnxruntime's memory is more
+and more divided: a single value of a layer takes more than a block of it. Larger tiles gain
+nothing, since their memory holds forward passes of smaller ones instead."""
+
+LARGEST_WHOLE = 4_500_000
+"""Pixels up to which the memory of a picture in one piece was measured."""
+
+DIVIDED_BYTES = 300
+"""Bytes per pixel that a picture in one piece takes more where it is larger than a tile may be."""
 
 FEATURE_BYTES = 1500
 """Bytes that features without gradients take per pixel of a tile; measured."""
@@ -320,11 +332,34 @@ def _winograd_bytes(forms: Forms) -> float:
     most = 0.0
     for (inputs, outputs, _), form in forms.items():
         tile = winograd_tile(form)
-        if tile and outputs in WINOGRAD_POSITIONS:
-            positions, more = WINOGRAD_POSITIONS[outputs]
-            values = (inputs + outputs) * positions * (tile + 2) ** 2 / tile**2
-            most = max(most, 4 * values + more)
+        if tile and outputs == LEAST_WINOGRAD:
+            values = (inputs + outputs) * WINOGRAD_POSITIONS * (tile + 2) ** 2 / tile**2
+            most = max(most, 4 * values + WINOGRAD_BYTES)
     return most
+
+
+def whole_bytes(
+    size: tuple[int, int], layers: tuple[str, ...], pooling: str, forms: Forms = USUAL_FORMS
+) -> float:
+    """Return the bytes that one evaluation of a picture in one piece takes.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Height and width.
+    layers, pooling, forms
+        As for `tile_bytes`.
+
+    Returns
+    -------
+    float
+        Infinity where the picture is larger than what was measured.
+    """
+    pixels = math.prod(size)
+    if pixels > LARGEST_WHOLE:
+        return math.inf
+    divided = DIVIDED_BYTES if pixels > LARGEST_TILE else 0
+    return pixels * (tile_bytes(layers, pooling, forms) + divided)
 
 
 def kept_bytes(layers: tuple[str, ...], pooling: str) -> tuple[float, float]:
@@ -379,6 +414,7 @@ def choose_plan(
     pooling: str = "average",
     forms: Forms = USUAL_FORMS,
     keeps: bool = True,
+    largest: float = LARGEST_TILE,
 ) -> Plan:
     """Return the quickest way to evaluate a picture in so much memory.
 
@@ -395,6 +431,8 @@ def choose_plan(
         How each kind of convolution is computed.
     keeps : bool
         Whether forward passes may be kept.
+    largest : float
+        The most pixels of a tile.
 
     Returns
     -------
@@ -408,9 +446,9 @@ def choose_plan(
     """
     layers = tuple(layers)
     per_pixel = tile_bytes(layers, pooling, forms)
-    if math.prod(size) * per_pixel <= memory:
-        tiling = Tiling.of(size, layers, (1, 1))
-        return Plan(tiling, 0, math.ceil(math.prod(size) * per_pixel))
+    whole = whole_bytes(size, layers, pooling, forms)
+    if whole <= memory:
+        return Plan(Tiling.of(size, layers, (1, 1)), 0, math.ceil(whole))
     counts, sides = _possible(size, layers)
     tiles, areas = counts.prod(axis=1), sides.prod(axis=1)
     # Where there are several tiles, each has a margin on one side at least.
@@ -420,7 +458,7 @@ def choose_plan(
     room = memory - areas * per_pixel
     kept = np.clip(room // of_kept, 0, tiles - 1) if keeps else np.zeros(len(tiles))
     cost = areas * _cost(tiles, kept)
-    cost[room < 0] = np.inf
+    cost[(room < 0) | (areas > largest)] = np.inf
     best = int(np.argmin(cost))
     _check_room(cost[best], areas.min() * per_pixel, memory)
     tiling = Tiling.of(size, layers, (int(counts[best, 0]), int(counts[best, 1])))

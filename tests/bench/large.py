@@ -1,6 +1,7 @@
 """Large photographs painted in three ways, for docs/large.md, with figures.
 
-    PYTHON -m tests.bench.large FOLDER [--iterations N] [--memory GB] [--only N ...]
+    PYTHON -m tests.bench.large FOLDER [--iterations N] [--memory GB] [--only N ...] \
+        [--versions NAME ...]
 
 PYTHON is the environment that `install.py test` has made. SCUMBLE_LARGE names the folder of the
 photographs (see `look_scenes`). Three photographs are painted at 250,000 pixels and enlarged
@@ -105,13 +106,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--iterations", type=int, default=150)
     parser.add_argument("--memory", default="0")
+    parser.add_argument("--versions", nargs="+", choices=VERSIONS, default=list(VERSIONS))
     parser.add_argument("--only", type=int, nargs="*", default=range(len(SCENES)))
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for scene in [SCENES[number] for number in given.only]:
         results = {}
-        for name in VERSIONS if scene.corner else ("full",):
+        for name in given.versions if scene.corner else ("full",):
             results[name] = given.folder / f"{scene.name}-{name}.png"
             options = [*VERSIONS[name], "--memory", given.memory]
             if name == "full":
@@ -119,7 +121,7 @@ def main() -> None:
             paint(scene, results[name], options)
             rows.append(figures(scene, results[name]))
             print(rows[-1], flush=True)
-        if scene.corner:
+        if scene.corner and len(results) == len(VERSIONS):
             sheet(scene, scene.corner, results, given.folder / f"{scene.name}.jpg")
     print("\n".join(("| painting | detail | grid |", "|---|---|---|", *rows)))
 

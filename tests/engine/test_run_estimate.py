@@ -64,19 +64,19 @@ def test_a_little_noise_of_the_speed_does_not_change_the_automatic_size() -> Non
 
 
 def test_what_does_not_fit_in_one_piece_is_cut_into_tiles() -> None:
-    job = Job(size=0, iterations=100)
-    whole, tiled = plan(job), plan(job, budget=6 * GB)
+    job = Job(size=4_000_000, iterations=140)
+    whole, tiled = plan(job), plan(job, budget=3 * GB)
     assert whole.scales[-1].evaluation.tiling.whole
     assert len(tiled.scales[-1].evaluation.tiling.tiles) > 1
-    assert tiled.bytes <= 6 * GB < whole.bytes <= 64 * GB
+    assert tiled.bytes <= 3 * GB < whole.bytes <= 64 * GB
     assert whole.seconds < tiled.seconds < 2.5 * whole.seconds
-    assert tiled.size == whole.size == (3000, 4000)
+    assert tiled.size == whole.size == (1732, 2309)
     assert whole.scales[-1].optimizer == Lbfgs32(10, diagonal=True)
     assert tiled.scales[-1].optimizer == Lbfgs32(10, half=True, diagonal=True)
     # Where something is protected, the optimizer in float64 would take all of it.
     shape = replace(LARGE, protect=True)
     kept = replace(job, protect="face.png")
-    whole, tiled = plan(kept, shape=shape), plan(kept, shape=shape, budget=6 * GB)
+    whole, tiled = plan(kept, shape=shape), plan(kept, shape=shape, budget=3 * GB)
     assert isinstance(whole.scales[-1].optimizer, LbfgsB)
     assert not isinstance(tiled.scales[-1].optimizer, LbfgsB)
 

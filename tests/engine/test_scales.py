@@ -188,7 +188,7 @@ def test_a_stop_before_a_finer_scale_leaves_the_painting_smooth(
 ) -> None:
     (coarse,) = loop(network, tiles, [], count=1).paint()
 
-    class Stopping(list):  # type: ignore[type-arg]
+    class Stopping(list[Event]):
         def append(self, event: Event) -> None:
             if isinstance(event, Progress) and event.stage == "enlarge":
                 tiles.stop.set()
