@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from engine.methods import Method
     from engine.run_shape import RunShape
 
-BASE_BYTES = 345_000_000
+BASE_BYTES = 350_000_000
 """Python, the libraries, the network's weights and their transformed kernels."""
 
 LIBRARIES_BYTES = 120_000_000
@@ -227,13 +227,14 @@ def _estimate(
     if lacks:
         plans = [replace(plan, with_strokes=False) for plan in plans]
         starting = [0.0]
+    found = []
     # The last one first: if it does not fit, the message is about the size that was asked for.
-    found = [
-        scale_resources(job, method, shape, plan, budget - held, card, forms)
-        for plan in reversed(plans)
-    ]
+    for plan in reversed(plans):
+        before = held + (STROKES_KEPT_BYTES if plan.with_strokes else 0)
+        resources, taken = scale_resources(job, method, shape, plan, budget - before, card, forms)
+        found.append((resources, before + taken))
     scales = [resources for resources, _taken in reversed(found)]
-    painting = held + max(taken for _resources, taken in found)
+    painting = max(taken for _resources, taken in found)
     # Later the targets are gone.
     base, held = BASE_BYTES, BASE_BYTES + shape.held
     report = held + REPORT_BYTES * shape.pixels if job.report else 0

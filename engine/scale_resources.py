@@ -54,8 +54,8 @@ CARD_BYTES = 5300
 """Per pixel, of a graphics card: 4,200 with full float32 products, 5,200 with rounded ones,
 measured at sides of 512 to 4,096 pixels."""
 
-SMALLEST_TILE = 416 * 416
-"""Pixels of the smallest tile: half of it is margin."""
+SMALLEST_TILE = 384 * 384
+"""Pixels of the smallest tile; more than half of it is margin."""
 
 COMFORTABLE_TILE = 1024 * 1024
 """Pixels of a tile of which a quarter is margin. The optimizer takes less memory where tiles would

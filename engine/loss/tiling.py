@@ -34,7 +34,7 @@ less than onnxruntime does anyway."""
 LARGEST_TILE = 2_000_000
 """Pixels up to which the memory of a tile was measured. In larger ones onnxruntime's memory is more
 and more divided: a single value of a layer takes more than a block of it. Larger tiles gain
-nothing, since their memory holds forward passes of smaller ones instead."""
+little, since their memory holds forward passes of smaller ones instead."""
 
 LARGEST_WHOLE = 4_500_000
 """Pixels up to which the memory of a picture in one piece was measured."""
