@@ -230,9 +230,9 @@ def _estimate(
     found = []
     # The last one first: if it does not fit, the message is about the size that was asked for.
     for plan in reversed(plans):
-        before = held + (STROKES_KEPT_BYTES if plan.with_strokes else 0)
-        resources, taken = scale_resources(job, method, shape, plan, budget - before, card, forms)
-        found.append((resources, before + taken))
+        kept = held + (STROKES_KEPT_BYTES if plan.with_strokes else 0)
+        resources, taken = scale_resources(job, method, shape, plan, budget - kept, card, forms)
+        found.append((resources, kept + taken))
     scales = [resources for resources, _taken in reversed(found)]
     painting = max(taken for _resources, taken in found)
     # Later the targets are gone.
