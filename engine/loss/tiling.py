@@ -38,10 +38,13 @@ smaller ones instead."""
 LARGEST_WHOLE = 4_500_000
 """Pixels up to which the memory of a picture in one piece was measured."""
 
-DIVIDED_FROM, DIVIDED_BYTES = 1024 * 1024, 200
+DIVIDED_FROM = 1024 * 1024
 """Pixels from which on onnxruntime's memory is more and more divided, since a value of a layer
-takes more than a block of it; and the bytes per pixel that each doubling from there adds. Measured
-at 1.7 and 4.3 megapixels."""
+takes more than a block of it."""
+
+DIVIDED_BYTES, DIVIDED_TILE_BYTES = 200, 400
+"""Bytes per pixel that each doubling from there adds, in one piece and in tiles. Measured at 4.3
+megapixels in one piece, and with tiles of 1.7 and 1.8."""
 
 FEATURE_BYTES = 1500
 """Bytes that features without gradients take per pixel of a tile; measured."""
@@ -359,7 +362,7 @@ def whole_bytes(
     pixels = math.prod(size)
     if pixels > LARGEST_WHOLE:
         return math.inf
-    return float(_area_bytes(pixels, tile_bytes(layers, pooling, forms)))
+    return float(_area_bytes(pixels, tile_bytes(layers, pooling, forms), DIVIDED_BYTES))
 
 
 def kept_bytes(layers: tuple[str, ...], pooling: str) -> tuple[float, float]:
@@ -382,10 +385,19 @@ def _values(name: str) -> float:
     return CHANNELS[layer] / receptive_field(layer)[1] ** 2
 
 
-def _area_bytes(pixels: np.ndarray | float, per_pixel: float) -> np.ndarray:
-    """Return the bytes of tiles with so many pixels, where small ones take so much per pixel."""
+def _area_bytes(pixels: np.ndarray | float, per_pixel: float, divided: float) -> np.ndarray:
+    """Return the bytes of areas of so many pixels.
+
+    Parameters
+    ----------
+    pixels : ndarray or float
+    per_pixel : float
+        Bytes of small areas.
+    divided : float
+        Bytes per pixel that each doubling from `DIVIDED_FROM` adds.
+    """
     doublings = np.log2(np.maximum(pixels / np.float64(DIVIDED_FROM), 1))
-    return pixels * (per_pixel + DIVIDED_BYTES * doublings)
+    return pixels * (per_pixel + divided * doublings)
 
 
 @dataclass(frozen=True)
@@ -461,7 +473,7 @@ def choose_plan(
     own = (sides - margin(layers) * (counts > 1)).prod(axis=1)
     per_own_pixel, per_bit_pixel = kept_bytes(layers, pooling)
     of_kept = own * per_own_pixel + areas * per_bit_pixel
-    working = _area_bytes(areas, per_pixel)
+    working = _area_bytes(areas, per_pixel, DIVIDED_TILE_BYTES)
     room = memory - working
     kept = np.clip(room // of_kept, 0, tiles - 1) if keeps else np.zeros(len(tiles))
     cost = areas * _cost(tiles, kept)
