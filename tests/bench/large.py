@@ -4,8 +4,8 @@
         [--versions NAME ...]
 
 PYTHON is the environment that `install.py test` has made. SCUMBLE_LARGE names the folder of the
-photographs (see `look_scenes`). Three photographs are painted at 250,000 pixels and enlarged
-smoothly, by default, and at their own size; three more only at their own size. FOLDER gets the
+photographs (see `look_scenes`). Three photographs are painted at 250,000 pixels and enlarged,
+smoothly and with strokes, and at their own size; three more only at their own size. FOLDER gets the
 paintings, a sheet for each of the first three (whole, and a piece at 1:1) and a table of figures.
 What is there already is not painted again. `--iterations` counts for the own size alone.
 """
@@ -54,7 +54,7 @@ SCENES = (
 )
 VERSIONS = {
     "smooth": ["--size", "250000", "--enlargement", "smooth"],
-    "default": [],
+    "strokes": ["--size", "250000"],
     "full": ["--size", "full"],
 }
 """The ways of painting, and their options."""
