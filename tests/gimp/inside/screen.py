@@ -307,7 +307,9 @@ class Desktop:
             # Looked for anew each time, since GIMP may put another window in the place of this one.
             x, y, width, height = self.box(self.find(MESSAGE))
             for down in range(30, height - 40, 12):
-                self.press(x + width // 2, y + down, times=3)
+                # Three presses would take the line; on a busy machine GTK counts two, or a drag.
+                self.press(x + width // 2, y + down)
+                self.key("ctrl+a")
                 command = ["python3", "-c", COPIED]
                 found = subprocess.run(command, capture_output=True, text=True).stdout.strip()
                 if found:
