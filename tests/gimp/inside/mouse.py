@@ -176,7 +176,8 @@ def turn(desktop: Desktop, row: int, wanted: dict[str, Any], up: int) -> None:
 def enter(desktop: Desktop, label: str, value: str) -> None:
     """Type a number beside its label."""
     left, top, _, height = desktop.beside(label, "SpinButton")["box"]
-    desktop.press(left + 20, top + height // 2, times=3)
+    desktop.press(left + 20, top + height // 2)
+    desktop.key("ctrl+a")
     desktop.type(value)
     desktop.key("Tab")
 
