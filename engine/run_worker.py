@@ -1,15 +1,16 @@
 """The worker: the process that the plug-in starts for one run, with a protocol of JSON lines.
 
-It writes JSON lines to standard output and reads commands from standard input: `stop` finishes with
-the best picture so far, `forget` removes the saved state at the end. When the input ends, it
-deletes the run folder and exits, so nothing is left behind if the plug-in dies. The saved state of
-a painting whose result lies in the run folder stays, since the plug-in may die before the result is
-in the image; the plug-in removes it afterwards.
+It writes JSON lines to standard output and reads commands from standard input: `begin` starts a
+worker that waits for its files, `stop` finishes with the best picture so far, `forget` removes the
+saved state at the end. When the input ends, it deletes the run folder and exits, so nothing is left
+behind if the plug-in dies. The saved state of a painting whose result lies in the run folder stays,
+since the plug-in may die before the result is in the image; the plug-in removes it afterwards.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import io
 import json
 import os
@@ -26,7 +27,7 @@ from engine.address_space import why_too_little
 from engine.errors import Failure, PictureError, describe
 from engine.events import Event, Notice, Preview, Progress
 from engine.files import write_file
-from engine.job import JobError
+from engine.job import Job, JobError
 from engine.leftovers import remove_run_folders
 from engine.locks import hold_run_folder
 from engine.messages import shown, shown_name
@@ -39,9 +40,9 @@ from engine.translations import _
 if TYPE_CHECKING:
     import numpy as np
 
-    from engine.job import Job
     from engine.run import Result
     from engine.states.keeper import Keeper
+    from engine.warm import Warm
 
 JOB = "job.json"
 ORIGIN = "origin.json"
@@ -60,7 +61,7 @@ LINE_BYTES = 1000
 DONE, FAILED, WRONG_USE, CANCELLED = 0, 1, 2, 130
 
 
-def work(folder: str, resume: str = "") -> int:
+def work(folder: str, resume: str = "", *, waits: bool = False) -> int:
     """Run the job in a run folder; return only if the folder is refused.
 
     Otherwise the process exits when its input ends: with status 0 after a result, 1 after an
@@ -72,6 +73,9 @@ def work(folder: str, resume: str = "") -> int:
         A folder with a name that begins with `RUN_FOLDER_PREFIX`, and with job.json in it.
     resume : str
         The name of a saved state to continue, in place of the job in the folder.
+    waits : bool
+        Whether the job is read when the command `begin` comes. Meanwhile the worker loads its
+        libraries and the network.
 
     Returns
     -------
@@ -79,7 +83,7 @@ def work(folder: str, resume: str = "") -> int:
         The exit status, if the folder is refused.
     """
     lines = Lines(_claim_standard_output())
-    problem = refusal(Path(folder), needed="" if resume else JOB)
+    problem = refusal(Path(folder), needed="" if resume or waits else JOB)
     tight = why_too_little()
     if not problem:
         _on_signals(lambda: _leave_early(Path(folder).absolute()))
@@ -96,16 +100,20 @@ def work(folder: str, resume: str = "") -> int:
         if not problem:
             remove(Path(folder).absolute())
         return FAILED
-    return _Worker(Path(folder).absolute(), lines, resume).run()
+    return _Worker(Path(folder).absolute(), lines, resume, waits=waits).run()
 
 
 class _Worker:
     """One run: the main thread reads commands, another one paints."""
 
-    def __init__(self, folder: Path, lines: Lines, resume: str) -> None:
+    def __init__(
+        self, folder: Path, lines: Lines, resume: str = "", *, waits: bool = False
+    ) -> None:
         self._folder = folder
         self._lines = lines
         self._resume = resume
+        self._waits = waits
+        self._begin = threading.Event()
         self._keeper: Keeper | None = None
         self._forget = False
         self._stop = threading.Event()
@@ -140,13 +148,15 @@ class _Worker:
                 within = not ends
 
     def _obey(self, command: str) -> None:
-        if command == "stop":
+        if command == "begin":
+            self._begin.set()
+        elif command == "stop":
             self._stop.set()
         elif command == "forget":
             self._forget = True
         elif command and not self._complained:
             self._complained = True
-            text = _("Unknown command {command}; the commands are 'stop' and 'forget'.")
+            text = _("Unknown command {command}; the commands are 'begin', 'stop' and 'forget'.")
             notice = Notice(text.format(command=shown(command)))
             # In a thread of its own: the end of the input must be seen even if nobody reads.
             threading.Thread(target=self._report, args=(notice,), daemon=True).start()
@@ -165,6 +175,7 @@ class _Worker:
 
     def _run_job(self) -> None:
         remove_run_folders([self._folder.parent])
+        warm = self._warmed_up() if self._waits else None
         found = None
         if self._resume:
             found = store.choose(self._resume)
@@ -190,7 +201,7 @@ class _Worker:
             self._say(self._lines.resumed, found.about)
         elif keeper.older is not None:
             self._say(self._lines.resumable, keeper.older.about)
-        result = stylize(job, self._report, self._stop, keeper=keeper)
+        result = stylize(job, self._report, self._stop, keeper=keeper, warm=warm)
         began = time.perf_counter()
         files, notices = output_files.write(job, result)
         masks: tuple[Path | None, ...] = ()
@@ -215,6 +226,18 @@ class _Worker:
         if not self._is_in_folder(job.output):
             keeper.discard()
         self._ended.set()
+
+    def _warmed_up(self) -> Warm | None:
+        """Load what every run needs, until the command `begin` comes."""
+        from engine.warm import Warm
+
+        warm = None
+        with suppress(Exception):  # the run comes upon the same error, and reports it
+            importlib.import_module("engine.run")
+            warm = Warm(keeps_styles=False)
+            warm.network(Job(content="", output=""))
+        self._begin.wait()
+        return warm
 
     def _is_in_folder(self, path: str) -> bool:
         """Return whether a path lies in the run folder, which the end of the run deletes."""

@@ -16,19 +16,26 @@ class Warm:
 
     Results are those of a run that begins with nothing. One run at a time may use it.
 
+    Parameters
+    ----------
+    keeps_styles : bool
+        Whether it keeps more than the network. For a single run, that would only take memory.
+
     Attributes
     ----------
-    moments : StyleCache
+    moments : StyleCache or None
         Of the style pictures: their moments and variograms.
     """
 
-    def __init__(self) -> None:
-        self.moments = StyleCache()
+    def __init__(self, *, keeps_styles: bool = True) -> None:
+        self.moments = StyleCache() if keeps_styles else None
         self._network: tuple[tuple, Network] | None = None
         self._styles: dict[tuple, StylePicture] = {}
 
     def begin(self, job: Job) -> None:
         """Forget what a job does not use."""
+        if self.moments is None:
+            return
         wanted = {_style_key(region) for region in job.regions}
         self._styles = {key: style for key, style in self._styles.items() if key in wanted}
         self.moments.keep(
@@ -46,7 +53,8 @@ class Warm:
         key = (job.pooling, job.device, job.threads)
         if self._network is None or self._network[0] != key:
             self._network = None  # whose memory is free before the next one is opened
-            self.moments.keep(())
+            if self.moments is not None:
+                self.moments.keep(())
             self._network = (key, open_network(job))
         return self._network[1]
 
@@ -58,6 +66,8 @@ class Warm:
         PictureError
             If a file cannot be read.
         """
+        if self.moments is None:
+            return read_style(region, pixels, reading)
         key = _style_key(region)
         if key not in self._styles or not self._styles[key].suits(pixels):
             self._styles[key] = read_style(region, pixels, reading)

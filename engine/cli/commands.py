@@ -94,7 +94,7 @@ def _run(options: argparse.Namespace) -> int:
 def _worker(options: argparse.Namespace) -> int:
     from engine.run_worker import work
 
-    return work(options.folder, options.resume or "")
+    return work(options.folder, options.resume or "", waits=options.wait)
 
 
 def _adviser(options: argparse.Namespace) -> int:

@@ -368,6 +368,11 @@ def _add_worker(commands: argparse._SubParsersAction) -> None:
         metavar="STATE",
         help=_("Continue this interrupted painting, in place of the job in the folder."),
     )
+    worker.add_argument(
+        "--wait",
+        action="store_true",
+        help=_("Load the network, and read the job when the command 'begin' comes."),
+    )
 
 
 def _add_styles(commands: argparse._SubParsersAction) -> None:

@@ -185,6 +185,9 @@ class EngineProcess:
         Holds job.json and the files that it names.
     resumes : str
         The name of the state of an interrupted run, to continue instead of job.json.
+    waits : bool
+        Whether the files in the folder are still to be written. The engine loads the network
+        meanwhile, and reads them after `begin`.
 
     Attributes
     ----------
@@ -192,7 +195,9 @@ class EngineProcess:
         The name of the state that the engine keeps of this painting; empty if it has none.
     """
 
-    def __init__(self, location: EngineLocation, folder: RunFolder, resumes: str = "") -> None:
+    def __init__(
+        self, location: EngineLocation, folder: RunFolder, resumes: str = "", *, waits: bool = False
+    ) -> None:
         self._folder = folder
         self.run_folder = folder.path
         self._location = location
@@ -205,6 +210,7 @@ class EngineProcess:
             *(location.python, "-I", "-u", "-X", "utf8", "-m", "engine", "worker"),
             str(folder.path),
             *(("--resume", resumes) if resumes else ()),
+            *(("--wait",) if waits else ()),
         ]
         flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # only Windows has it
         try:
@@ -276,6 +282,10 @@ class EngineProcess:
             what = _("The engine ended without a picture.")
             raise self._failure(what, _(INSTALL_AGAIN))
         return EngineResult(files, masks, areas, method, event, warnings)
+
+    def begin(self) -> None:
+        """Let an engine that waits read its files, and paint."""
+        self._send(b"begin\n")
 
     def stop(self) -> None:
         """Ask the engine to finish with the best picture so far."""

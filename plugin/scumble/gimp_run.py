@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
@@ -97,27 +98,32 @@ class GimpRun:
         self._fingerprint = Fingerprint.of(request.content)
         self._about_content = earlier_results.about_content(request.content)
         self._steps = 0
+        if interrupted is None:
+            image_items.check_size(request.content)
         folder = engine_process.RunFolder()
         self.folder = folder.path
         try:
-            if interrupted is None:
-                image_items.check_size(request.content)
-                self.exported = self._export(on_progress)
-                self._write_origin()
-            else:
-                self.exported = _taken_up(interrupted)
-            name = interrupted.name if interrupted else ""
-            self.engine = engine_process.EngineProcess(self.location, folder, name)
+            with ExitStack() as undo:
+                undo.callback(folder.remove)
+                name = interrupted.name if interrupted else ""
+                # The engine loads the network while the pixels are written.
+                self.engine = engine_process.EngineProcess(
+                    self.location, folder, name, waits=interrupted is None
+                )
+                undo.callback(self.engine.close)
+                if interrupted is None:
+                    self.exported = self._export(on_progress)
+                    self._write_origin()
+                    self.engine.begin()
+                else:
+                    self.exported = _taken_up(interrupted)
+                undo.pop_all()
         except OSError as error:
-            folder.remove()
             message = _(
                 "Cannot write the pixels for the engine to {folder}: {reason}. Free some disk "
                 "space, then repeat the filter."
             ).format(folder=self.folder.parent, reason=error.strerror or error)
             raise engine_process.EngineError(message) from error
-        except BaseException:
-            folder.remove()
-            raise
 
     def _export(self, on_progress: canvas.OnProgress) -> Exported:
         """Write the content, the styles, the masks and the job."""

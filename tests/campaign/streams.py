@@ -117,7 +117,7 @@ def _to_the_worker(state: State, case: Case) -> str:
     # A line that is too long is no command, whatever its end is.
     orders = [line.strip() if len(line) < LINE_BYTES else b"x" for line in data.split(b"\n")]
     check(worker._stop.is_set() == (b"stop" in orders), f"stopped: {worker._stop.is_set()}")
-    strange = any(each not in (b"", b"stop", b"forget") for each in orders)
+    strange = any(each not in (b"", b"begin", b"stop", b"forget") for each in orders)
     check(len(answers) == strange, f"{len(answers)} notices")
     for each in answers:
         check(each["type"] == "notice" and each["text"].isprintable(), str(each))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 from pathlib import Path
@@ -118,6 +119,44 @@ def test_a_run_from_hello_to_the_end(start, run_folder):
     assert worker.end() == 0
 
 
+def test_a_worker_that_waits_begins_when_the_files_are_there(start, run_folder, tmp_path):
+    """And paints the picture that one gives which had the files from the start."""
+    straight = start({"iterations": 3})
+    straight.wait_for("done")
+    wanted = np.load(run_folder / "result.npy")
+    content = np.load(run_folder / "content.npy")
+    job = (run_folder / "job.json").read_text()
+    straight.end()
+    run_folder.mkdir()
+    worker = start(more=("--wait",))
+    worker.wait_for("hello")
+    assert select.select([worker.process.stdout], [], [], 0.5)[0] == []
+    np.save(run_folder / "content.npy", content)
+    np.save(run_folder / "style-1.npy", noise(2, 40, 50).astype(np.uint16) * 257)
+    mask = np.tile(np.linspace(0, 1, WIDTH, dtype=np.float32), (HEIGHT, 1))
+    np.save(run_folder / "mask-1.npy", mask)
+    (run_folder / "job.json").write_text(job)
+    worker.order(b"begin\n")
+    worker.wait_for("done")
+    np.testing.assert_array_equal(np.load(run_folder / "result.npy"), wanted)
+    assert worker.end() == 0
+
+
+def test_a_worker_that_waits_ends_with_its_input(start):
+    worker = start(more=("--wait",))
+    worker.wait_for("hello")
+    assert worker.end() == 130
+
+
+def test_a_worker_that_begins_without_a_job_says_so(start):
+    worker = start(more=("--wait",))
+    worker.order(b"begin\n")
+    error = next(each for each in worker.lines() if each["type"] == "error")
+    assert error["code"] == "job"
+    assert "job.json" in error["message"]
+    assert worker.end() == 1
+
+
 def test_stop_keeps_the_best_picture(start, run_folder):
     worker = start(ENDLESS_JOB)
     worker.wait_for("progress", stage="paint", step=2)
@@ -189,7 +228,7 @@ def test_an_unknown_command_gets_one_notice_and_the_run_continues(start, order, 
     worker.wait_for("progress", stage="paint")
     worker.order(order)
     text = worker.wait_for("notice")["text"]
-    assert text == f"Unknown command {shown}; the commands are 'stop' and 'forget'."
+    assert text == f"Unknown command {shown}; the commands are 'begin', 'stop' and 'forget'."
     worker.order(b"\n{}\n" + order)  # the first one has a notice, the others have none
     worker.order(b"st")
     worker.order(b"op\n")

@@ -81,6 +81,14 @@ def test_styles_are_read_and_analyzed_once(job: Job, monkeypatch: pytest.MonkeyP
     assert counted == {"read": 2, "grams": 2 * 2, "opened": 1}  # two styles, at two scales
 
 
+def test_a_warm_network_alone_keeps_no_style(job: Job) -> None:
+    warm = Warm(keeps_styles=False)
+    network = warm.network(Job(content="", output="", device="cpu"))
+    assert same(painted(job, warm), painted(job))
+    assert warm.network(job) is network
+    assert not warm._styles
+
+
 def test_a_style_that_was_replaced_is_read_again(job: Job, tmp_path: Path) -> None:
     style = tmp_path / "style.png"
     job = replace(job, regions=(Region(str(style)),))
@@ -96,6 +104,7 @@ def test_what_the_next_job_does_not_use_is_forgotten(job: Job) -> None:
     painted(job, warm)
     painted(replace(job, regions=job.regions[:1], scales=1), warm)
     assert len(warm._styles) == 1
+    assert warm.moments is not None
     assert len(warm.moments._entries) == 2 * 2  # moments and variograms, of two scales
 
 

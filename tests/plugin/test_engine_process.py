@@ -43,13 +43,14 @@ def start(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", None)
     started = []
 
-    def start(body: str) -> engine_process.EngineProcess:
+    def start(body: str, *, waits: bool = False) -> engine_process.EngineProcess:
         engine = tmp_path / "engine"
         engine.write_text(ENGINE.format(python=sys.executable, body=body))
         engine.chmod(engine.stat().st_mode | stat.S_IXUSR)
         place = EngineLocation(str(engine), str(tmp_path / "home"), "1")
         (tmp_path / "home").mkdir(exist_ok=True)
-        started.append(engine_process.EngineProcess(place, engine_process.RunFolder()))
+        folder = engine_process.RunFolder()
+        started.append(engine_process.EngineProcess(place, folder, waits=waits))
         return started[-1]
 
     yield start
@@ -96,6 +97,14 @@ def test_stop_brings_the_result(start):
     assert result.masks == [None, running.run_folder / "m.npy"]
     assert result.method == "cutout"
     assert result.warnings == ["a", "b"]
+
+
+def test_an_engine_that_waits_is_told_to_begin(start):
+    body = 'say("hello", arguments=sys.argv[8:])\nsay("order", text=sys.stdin.readline())'
+    running = start(body, waits=True)
+    assert event(running, "hello")["arguments"] == [str(running.run_folder), "--wait"]
+    running.begin()
+    assert event(running, "order")["text"] == "begin\n"
 
 
 def test_closing_ends_the_engine_and_removes_the_folder(start):

@@ -25,10 +25,11 @@ from kit import HEIGHT, PLACE, WIDTH, names, photo
 from engine import job
 
 GIVING_BACK = """
-for run; do :; done
+run=$8
+echo '{"type": "hello"}'
+read begin
 rm -rf "$TMPDIR/recorded"
 cp -r "$run" "$TMPDIR/recorded"
-echo '{"type": "hello"}'
 echo '{"type": "progress", "stage": "paint", "step": 3, "steps": 3}'
 cp "$run/content.npy" "$run/result.npy"
 settings='{"method": "joint", "job": {"size": 1600}}'

@@ -12,6 +12,7 @@ import os
 import shutil
 import socket
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -43,16 +44,37 @@ def fork_for_all() -> None:
     serve(connection for connection, _ in iter(listener.accept, None))
 
 
+def record(folder: str) -> None:
+    """Keep a copy of a run folder."""
+    shutil.rmtree(RECORD, ignore_errors=True)
+    with suppress(OSError):  # a folder that is no run folder, which the engine refuses
+        shutil.copytree(folder, RECORD)
+
+
+def pass_on(sending: int, folder: str) -> None:
+    """Pass the plug-in's commands on; when the engine is to begin, keep a copy of the folder."""
+    with open(0, "rb", closefd=False) as commands, open(sending, "wb", buffering=0) as engine:
+        for line in commands:
+            if folder and line == b"begin\n":
+                record(folder)
+            engine.write(line)
+
+
 def run(arguments: list[str]) -> int:
     """Run `python -m engine` and end as it does; it ends with this process."""
+    orders = 0
     if arguments[0] == "worker":
-        shutil.rmtree(RECORD, ignore_errors=True)
-        with suppress(OSError):  # a folder that is no run folder, which the engine refuses
-            shutil.copytree(arguments[1], RECORD)
+        orders, sending = os.pipe()
+        waits = "--wait" in arguments
+        if not waits:
+            record(arguments[1])
+        threading.Thread(
+            target=pass_on, args=(sending, arguments[1] if waits else ""), daemon=True
+        ).start()
     server = socket.socket(socket.AF_UNIX)
     server.connect(str(SOCKET))
     engine = ForkedProcess(
-        arguments, "", cwd=Path.cwd(), env=dict(os.environ), stdin=0, stdout=1, stderr=2,
+        arguments, "", cwd=Path.cwd(), env=dict(os.environ), stdin=orders, stdout=1, stderr=2,
         server=server, tied=True,
     )  # fmt: skip
     status = engine.wait()

@@ -186,7 +186,7 @@ def check_engine_broken() -> None:
         ),
         "no-result": (HELLO + """echo '{"type": "done", "files": []}'; cat""", "without a picture"),
         "cut-off": (
-            HELLO + """for f; do :; done; echo 12345678901234567890 > $f/result.npy\n"""
+            HELLO + """read begin; echo 12345678901234567890 > $8/result.npy\n"""
             """echo '{"type": "done", "files": ["result.npy"]}'; cat""",
             "picture is damaged",
         ),

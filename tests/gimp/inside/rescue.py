@@ -33,8 +33,9 @@ from engine import job
 NAMES = ("ß", "é", "波", "🎨", "\"double\" and 'single'", "two\nlines", "x" * 200)
 
 COPYING = """
-for run; do :; done
+run=$8
 echo '{"type": "hello"}'
+read begin
 cp "$run/content.npy" "$run/result.npy"
 echo '{"type": "done", "files": ["result.npy"]}'
 cat > /dev/null
