@@ -328,6 +328,7 @@ class ScaleLoop:
 
             def on_tile(done: int, count: int, turn: int = turn) -> None:
                 done, count = done + turn * count, count * len(wanted)
+                self._time_left.resize(done / count)
                 self._progress.begin("enlarge", number, done, count)
 
             try:

@@ -134,6 +134,10 @@ class TimeLeft:
         self._resizing = scale.resizing
         self._left = scale.analysis + self._painting(index, steps, evaluations)
 
+    def resize(self, share: float) -> None:
+        """Go to where a share of the resizing before this scale is done, from 0 to 1."""
+        self._resizing = (1 - share) * self._scales[self._scale].resizing
+
     def begin_picture(self, index: int, steps: int = 0, evaluations: int = 0) -> None:
         """Go to where the painting of a picture begins, or is resumed, in this scale."""
         evaluation, pace = self._scales[self._scale].evaluation, self.pace

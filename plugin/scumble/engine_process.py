@@ -360,6 +360,19 @@ class EngineProcess:
         return EngineError("\n".join(part for part in parts if part))
 
 
+def fraction(event: dict[str, Any]) -> float:
+    """Return the finished share of the work, from 0 to 1, that a progress message reports."""
+    if event.get("stage") in ("strokes", "write"):
+        return 1.0
+    steps = max(int(event.get("steps") or 1), 1)
+    done = min(int(event.get("step") or 0) / steps, 1.0) if event.get("stage") == "paint" else 0.0
+    scales = max(int(event.get("scales") or 1), 1)
+    # Each scale has four times the pixels of the one before, and about half of its steps.
+    sizes = [2.0**number for number in range(scales)]
+    scale = min(max(int(event.get("scale") or 1), 1), scales)
+    return (sum(sizes[: scale - 1]) + done * sizes[scale - 1]) / sum(sizes)
+
+
 def new_log(location: EngineLocation) -> Path:
     """Return the path of a new log, in the data folder or else in the temporary one."""
     name = time.strftime("gimp-%Y%m%d-%H%M%S") + f"-{os.getpid()}.log"

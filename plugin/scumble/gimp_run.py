@@ -435,19 +435,6 @@ def follow(run: GimpRun) -> engine_process.EngineResult:
             continue
         run.note_progress(event)
         if event.get("type") == "progress":
-            Gimp.progress_update(fraction(event))
+            Gimp.progress_update(engine_process.fraction(event))
         elif event.get("type") == "done":
             return run.engine.result(event)
-
-
-def fraction(event: dict[str, Any]) -> float:
-    """Return the finished share of the work, from 0 to 1, that a progress message reports."""
-    if event.get("stage") in ("strokes", "write"):
-        return 1.0
-    steps = max(int(event.get("steps") or 1), 1)
-    done = min(int(event.get("step") or 0) / steps, 1.0) if event.get("stage") == "paint" else 0.0
-    scales = max(int(event.get("scales") or 1), 1)
-    # Each scale has four times the pixels of the one before, and about half of its steps.
-    sizes = [2.0**number for number in range(scales)]
-    scale = min(max(int(event.get("scale") or 1), 1), scales)
-    return (sum(sizes[: scale - 1]) + done * sizes[scale - 1]) / sum(sizes)

@@ -280,7 +280,7 @@ class ProgressWindow(Gtk.Dialog):
 
     def _show_progress(self, event: dict[str, Any]) -> None:
         layers = max(len(self._queue), 1)
-        share = (max(self._number - 1, 0) + gimp_run.fraction(event)) / layers
+        share = (max(self._number - 1, 0) + engine_process.fraction(event)) / layers
         Gimp.progress_update(share)
         self._bar.set_fraction(share)
         self.set_title(_with_title(pickers.percent(round(100 * share)), self._image_name))

@@ -124,6 +124,16 @@ def test_a_slow_machine_shows_within_five_evaluations(evaluation: float) -> None
     assert all(near(each, 0.2) for each in said if each.evaluation >= 2 and evaluation > 60)
 
 
+def test_strokes_before_a_scale_count_down() -> None:
+    scales = [ScaleTime(1.0, 2.0, 0.5, 10, 1), ScaleTime(20.0, 2.0, 2.0, 5, 1)]
+    left = TimeLeft(scales, ending=4.0)
+    left.begin_scale(2)
+    before = left.seconds
+    for share in (0.25, 0.5, 1.0):
+        left.resize(share)
+        assert left.seconds == pytest.approx(before - 20.0 * share)
+
+
 def test_a_machine_that_becomes_slow_on_the_way_is_noticed() -> None:
     def machine(_scale: int, evaluation: int) -> float:
         return 2.0 if evaluation > 100 else 1.0

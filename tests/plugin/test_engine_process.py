@@ -238,3 +238,24 @@ def test_where_the_engine_is(tmp_path):
     known = {"python": sys.executable, "home": str(tmp_path), "version": "1"}
     place.write_text(json.dumps(known))
     assert engine_process.read_location(tmp_path) == EngineLocation(**known)
+
+
+def test_the_bar_never_goes_back():
+    """From the first scale's analysis over the start of the second to the written result."""
+    import engine_process
+
+    stages = [("model", 1, 0, 1), ("content", 1, 0, 1), ("style", 1, 1, 1)]
+    stages += [("paint", 1, step, 4) for step in range(5)]
+    stages += [("enlarge", 2, tile, 3) for tile in range(1, 4)]
+    stages += [("content", 2, 0, 1), ("style", 2, 1, 1), ("paint", 2, 0, 2), ("paint", 2, 2, 2)]
+    stages += [("strokes", 0, 0, 1), ("write", 0, 0, 1)]
+    shares = [
+        engine_process.fraction(
+            {"stage": stage, "scale": scale, "scales": 2, "step": step, "steps": steps}
+        )
+        for stage, scale, step, steps in stages
+    ]
+    assert shares == sorted(shares)
+    assert shares[0] == 0
+    assert shares[stages.index(("enlarge", 2, 1, 3))] == pytest.approx(1 / 3)
+    assert shares[-1] == 1
