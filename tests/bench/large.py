@@ -6,8 +6,8 @@
 PYTHON is the environment that `install.py test` has made. SCUMBLE_LARGE names the folder of the
 photographs (see `look_scenes`). Three photographs are painted at 250,000 pixels and enlarged,
 smoothly and with strokes, and at their own size; three more only at their own size. FOLDER gets the
-paintings, a sheet for each of the first three (whole, and a piece at 1:1) and a table of figures.
-What is there already is not painted again. `--iterations` counts for the own size alone.
+paintings, a sheet for each photograph (whole, and a piece at 1:1) and a table of figures. What is
+there already is not painted again. `--iterations` counts for the own size alone.
 """
 
 from __future__ import annotations
@@ -35,29 +35,35 @@ WIDTH, HEIGHT, GAP, LINE = 560, 400, 8, 20
 class Scene(NamedTuple):
     """A photograph, a painting of Scumble's own, and the corner of the piece shown at 1:1.
 
-    Without a corner there is no sheet, and the photograph is painted at its own size alone.
+    `versions` are the ways in which it is painted, of `VERSIONS`.
     """
 
     name: str
     content: str
     style: str
-    corner: tuple[int, int] | None = None
+    corner: tuple[int, int]
+    versions: tuple[str, ...]
 
 
-SCENES = (
-    Scene("dragonfly", "Dragonfly_by_Bolly.jpg", "vangogh-starry-night", (1900, 1300)),
-    Scene("mountains", "picosdeeuropa_by_Aitzol_Berasategi.jpg", "hiroshige-snow", (1300, 700)),
-    Scene("brook", "life_by_Aitzol_Berasategi.jpg", "renoir-galette", (1200, 700)),
-    Scene("sunset", "sunset_by_Aitzol_Berasategi.jpg", "vangogh-auvers"),
-    Scene("room", "Wine_by_Jakkub_Mede.jpg", "bruegel-harvesters"),
-    Scene("dandelion", "seeding_by_Clements_Engelhardt.jpg", "cassatt-summertime"),
-)
 VERSIONS = {
     "smooth": ["--size", "250000", "--enlargement", "smooth"],
     "strokes": ["--size", "250000"],
     "full": ["--size", "full"],
 }
 """The ways of painting, and their options."""
+
+ALL, FULL = tuple(VERSIONS), ("full",)
+PEAKS = "picosdeeuropa_by_Aitzol_Berasategi.jpg"
+SCENES = (
+    Scene("dragonfly", "Dragonfly_by_Bolly.jpg", "vangogh-starry-night", (1900, 1300), ALL),
+    Scene("mountains", PEAKS, "hiroshige-snow", (1300, 700), ALL),
+    Scene("brook", "life_by_Aitzol_Berasategi.jpg", "renoir-galette", (1200, 700), ALL),
+    Scene("sunset", "sunset_by_Aitzol_Berasategi.jpg", "vangogh-auvers", (1900, 1500), FULL),
+    Scene("room", "Wine_by_Jakkub_Mede.jpg", "bruegel-harvesters", (1000, 600), FULL),
+    Scene(
+        "dandelion", "seeding_by_Clements_Engelhardt.jpg", "cassatt-summertime", (2400, 1300), FULL
+    ),
+)
 
 
 def paint(scene: Scene, result: Path, options: list[str]) -> None:
@@ -80,7 +86,7 @@ def figures(scene: Scene, result: Path) -> str:
     return f"| {result.stem} | {octaves} | {periods} |"
 
 
-def sheet(scene: Scene, corner: tuple[int, int], results: dict[str, Path], file: Path) -> None:
+def sheet(scene: Scene, results: dict[str, Path], file: Path) -> None:
     """Write the photograph and the paintings, whole above and a piece at 1:1 below."""
     files = {"photograph": LARGE / scene.content, **results}
     whole = Image.new("RGB", ((WIDTH + GAP) * len(files), (HEIGHT + LINE + GAP) * 2), "white")
@@ -89,7 +95,7 @@ def sheet(scene: Scene, corner: tuple[int, int], results: dict[str, Path], file:
         with Image.open(each) as opened:
             picture = opened.convert("RGB")
         left, top = column * (WIDTH + GAP), HEIGHT + LINE + GAP
-        x, y = corner
+        x, y = scene.corner
         small = picture.copy()
         small.thumbnail((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
         font = ImageFont.load_default(14)
@@ -113,7 +119,7 @@ def main() -> None:
     rows = []
     for scene in [SCENES[number] for number in given.only]:
         results = {}
-        for name in given.versions if scene.corner else ("full",):
+        for name in [each for each in given.versions if each in scene.versions]:
             results[name] = given.folder / f"{scene.name}-{name}.png"
             options = [*VERSIONS[name], "--memory", given.memory]
             if name == "full":
@@ -121,8 +127,8 @@ def main() -> None:
             paint(scene, results[name], options)
             rows.append(figures(scene, results[name]))
             print(rows[-1], flush=True)
-        if scene.corner and len(results) == len(VERSIONS):
-            sheet(scene, scene.corner, results, given.folder / f"{scene.name}.jpg")
+        if len(results) == len(scene.versions):
+            sheet(scene, results, given.folder / f"{scene.name}.jpg")
     print("\n".join(("| painting | detail | grid |", "|---|---|---|", *rows)))
 
 
