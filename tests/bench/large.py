@@ -58,10 +58,10 @@ SCENES = (
     Scene("dragonfly", "Dragonfly_by_Bolly.jpg", "vangogh-starry-night", (1900, 1300), ALL),
     Scene("mountains", PEAKS, "hiroshige-snow", (1300, 700), ALL),
     Scene("brook", "life_by_Aitzol_Berasategi.jpg", "renoir-galette", (1200, 700), ALL),
-    Scene("sunset", "sunset_by_Aitzol_Berasategi.jpg", "vangogh-auvers", (1900, 1500), FULL),
+    Scene("sunset", "sunset_by_Aitzol_Berasategi.jpg", "vangogh-auvers", (700, 1900), FULL),
     Scene("room", "Wine_by_Jakkub_Mede.jpg", "bruegel-harvesters", (1000, 600), FULL),
     Scene(
-        "dandelion", "seeding_by_Clements_Engelhardt.jpg", "cassatt-summertime", (2400, 1300), FULL
+        "dandelion", "seeding_by_Clements_Engelhardt.jpg", "cassatt-summertime", (1500, 900), FULL
     ),
 )
 
@@ -106,6 +106,25 @@ def sheet(scene: Scene, results: dict[str, Path], file: Path) -> None:
     whole.save(file, quality=82, optimize=True)
 
 
+def row(scene: Scene, result: Path, file: Path) -> None:
+    """Write the photograph, the painting, and a piece of it at 1:1, side by side."""
+    pictures = []
+    for each in (LARGE / scene.content, result):
+        with Image.open(each) as opened:
+            painted = opened.convert("RGB")
+        pictures.append(painted.copy())
+        pictures[-1].thumbnail((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
+    x, y = scene.corner
+    pictures.append(painted.crop((x, y, x + WIDTH, y + pictures[-1].height)))
+    width = sum(each.width + GAP for each in pictures) - GAP
+    whole = Image.new("RGB", (width, pictures[-1].height), "white")
+    left = 0
+    for each in pictures:
+        whole.paste(each, (left, 0))
+        left += each.width + GAP
+    whole.save(file, quality=82, optimize=True)
+
+
 def main() -> None:
     """Paint, measure and write the sheets."""
     parser = argparse.ArgumentParser()
@@ -127,8 +146,11 @@ def main() -> None:
             paint(scene, results[name], options)
             rows.append(figures(scene, results[name]))
             print(rows[-1], flush=True)
-        if len(results) == len(scene.versions):
-            sheet(scene, results, given.folder / f"{scene.name}.jpg")
+        file = given.folder / f"{scene.name}.jpg"
+        if tuple(results) == FULL == scene.versions:
+            row(scene, results["full"], file)
+        elif len(results) == len(VERSIONS):
+            sheet(scene, results, file)
     print("\n".join(("| painting | detail | grid |", "|---|---|---|", *rows)))
 
 
