@@ -119,9 +119,9 @@ def row(scene: Scene, result: Path, file: Path) -> None:
     width = sum(each.width + GAP for each in pictures) - GAP
     whole = Image.new("RGB", (width, pictures[-1].height), "white")
     left = 0
-    for each in pictures:
-        whole.paste(each, (left, 0))
-        left += each.width + GAP
+    for picture in pictures:
+        whole.paste(picture, (left, 0))
+        left += picture.width + GAP
     whole.save(file, quality=82, optimize=True)
 
 
