@@ -290,10 +290,12 @@ class ProgressWindow(Gtk.Dialog):
         painted = stage in ("paint", "strokes") or int(event.get("scale") or 1) > 1
         self._stop.set_sensitive(painted and not self.ends)
         self._bar.set_text(_(STAGES.get(stage, stage)))
+        figures = figures_of(event)
+        if figures:  # else what the estimate said stays
+            self._figures.set_text(figures)
         if stage != "paint":
             return
         self._painting_since = self._painting_since or time.monotonic()
-        self._figures.set_text(figures_of(event))
         if event.get("loss") is not None:
             loss = number_text(event["loss"], ".4g")
             self._show_detail("loss", _("Loss {number}").format(number=loss))
@@ -390,7 +392,8 @@ def figures_of(event: dict[str, Any]) -> str:
     parts = []
     if (event.get("scales") or 1) > 1:
         parts.append(_("Size {scale} of {scales}"))
-    parts.append(_("Step {step} of {steps}"))
+    if event.get("stage") == "paint":
+        parts.append(_("Step {step} of {steps}"))
     if event.get("tiles"):
         parts.append(_("Tile {tile} of {tiles}"))
     parts = [part.format(**event) for part in parts]

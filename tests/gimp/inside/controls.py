@@ -172,6 +172,27 @@ class Running:
         self.stopped = True
 
 
+def check_the_time_left_in_every_stage() -> None:
+    """Also while strokes are added, between two sizes and at the end."""
+    window = progress_window.ProgressWindow(None, "photo.xcf")
+    window._run = Running()
+    told = [
+        ({"stage": "model", "step": 0, "steps": 1}, ""),
+        ({"stage": "content", "scale": 1, "scales": 2, "seconds_left": 90}, "1 min 30 s left"),
+        ({"stage": "paint", "step": 3, "steps": 10, "seconds_left": 80}, "1 min 20 s left"),
+        ({"stage": "enlarge", "scale": 2, "scales": 2, "seconds_left": 40}, "40 s left"),
+        ({"stage": "strokes", "step": 1, "steps": 4, "seconds_left": 20}, "20 s left"),
+        ({"stage": "write", "step": 0, "steps": 1, "seconds_left": 2}, "2 s left"),
+    ]
+    for event, left in told:
+        window._show_progress({"type": "progress", **event})
+        shown = window._figures.get_text()
+        assert shown.endswith(left), shown
+        assert ("Size" in shown) == ("scale" in event), shown
+        assert ("Step" in shown) == (event["stage"] == "paint"), shown
+    window.destroy()
+
+
 def check_a_long_painting_is_not_thrown_away_at_once() -> None:
     """Esc and the close button ask; an answer discards, keeps, or continues the painting."""
 
