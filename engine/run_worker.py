@@ -106,9 +106,7 @@ def work(folder: str, resume: str = "", *, waits: bool = False) -> int:
 class _Worker:
     """One run: the main thread reads commands, another one paints."""
 
-    def __init__(
-        self, folder: Path, lines: Lines, resume: str = "", *, waits: bool = False
-    ) -> None:
+    def __init__(self, folder: Path, lines: Lines, resume: str, *, waits: bool = False) -> None:
         self._folder = folder
         self._lines = lines
         self._resume = resume

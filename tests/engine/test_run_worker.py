@@ -119,7 +119,7 @@ def test_a_run_from_hello_to_the_end(start, run_folder):
     assert worker.end() == 0
 
 
-def test_a_worker_that_waits_begins_when_the_files_are_there(start, run_folder, tmp_path):
+def test_a_worker_that_waits_begins_when_the_files_are_there(start, run_folder):
     """And paints the picture that one gives which had the files from the start."""
     straight = start({"iterations": 3})
     straight.wait_for("done")
